@@ -1,0 +1,105 @@
+"""Makes .venv from the lock file with nothing but Python's own library; called by scripts/setup, never imported."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOCKS = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
+
+sys.path.insert(0, str(ROOT / "scripts"))  # python -I leaves the script's folder out
+import qt_libraries  # noqa: E402
+
+
+def main() -> None:
+    level = sys.argv[1]
+    # Two terminals may say `make` at once: the second waits, then finds the work done.
+    with (ROOT / "Makefile").open() as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        _check_libc()
+        qt_libraries.ensure()
+        if not _usable():
+            _make_venv()
+        _install(level)
+
+
+def _check_libc() -> None:
+    """pip would say 'no matching distribution'; this says why."""
+    name, version = platform.libc_ver()
+    if name != "glibc":
+        return
+    floor = (2, 39) if platform.machine() == "aarch64" else (2, 34)
+    if tuple(map(int, version.split(".")[:2])) < floor:
+        sys.exit(
+            f"setup: PySide6 6.11 needs glibc {floor[0]}.{floor[1]} on {platform.machine()}; here it is {version}. "
+            "On x86-64 that means Debian 12, Ubuntu 22.04 or newer; on arm64 Debian 13, Ubuntu 24.04 or newer."
+        )
+
+
+def _usable() -> bool:
+    """Is there an environment, with a Python that runs, is new enough, and is the one that was asked for?"""
+    if not PYTHON.exists():
+        return False
+    ask = "import sys; print(*sys.version_info[:2])"
+    answer = subprocess.run([PYTHON, "-I", "-c", ask], capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        return False
+    major, minor = map(int, answer.stdout.split())
+    return (major, minor) == sys.version_info[:2] if os.environ.get("PYTHON") else (major, minor) >= (3, 11)
+
+
+def _make_venv() -> None:
+    print(f"setup: making .venv with Python {platform.python_version()}", flush=True)
+    if VENV.exists():
+        shutil.rmtree(VENV)
+    # Without pip: Debian's python3 has no ensurepip, and the pip that is already here can install into it.
+    if subprocess.run([sys.executable, "-m", "venv", "--without-pip", VENV], check=False).returncode == 0:
+        return
+    sys.exit(
+        f"setup: {sys.executable} cannot make virtual environments. On Debian and Ubuntu type\n"
+        "    sudo apt-get install -y python3-venv\nand then the same make command again."
+    )
+
+
+def _install(level: str) -> None:
+    pip = _pip()
+    print(f"setup: installing {LOCKS[level]} into .venv", flush=True)
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    common = [*pip, "install", "--disable-pip-version-check", "--no-input", *quiet]
+    # Both from the repository's folder, so that what pip prints is short.
+    subprocess.run([*common, "--require-hashes", "-r", LOCKS[level]], cwd=ROOT, check=True)
+    # The build backend is in the lock as well: nothing is fetched that is not hashed there.
+    subprocess.run([*common, "--no-deps", "--no-build-isolation", "--editable", "."], cwd=ROOT, check=True)
+
+
+def _pip() -> list[str | Path]:
+    """A pip that installs into .venv: its own, or the one of the Python that runs this, or a new one."""
+    if _runs(PYTHON, "-m", "pip", "--version"):
+        return [PYTHON, "-m", "pip"]
+    if _runs(sys.executable, "-m", "pip", "--python", PYTHON, "--version"):  # pip 22.3 and newer
+        return [sys.executable, "-m", "pip", "--python", PYTHON]
+    if _runs(PYTHON, "-m", "ensurepip"):
+        return [PYTHON, "-m", "pip"]
+    sys.exit(
+        f"setup: {sys.executable} has no pip that is 22.3 or newer. On Debian and Ubuntu type\n"
+        "    sudo apt-get install -y python3-pip\nand then the same make command again."
+    )
+
+
+def _runs(*command: str | Path) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"setup: pip failed with {error.returncode}; what it said is above.")

@@ -1,0 +1,44 @@
+"""Lock files: who holds one is alive, because the system lets go of it when a process dies. For engine and writer."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+if os.name == "nt":
+    import msvcrt
+else:
+    import fcntl
+
+
+class Lock:
+    """A held lock file. `drop` gives it back and removes it."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path = path
+        self._file = file
+
+    def drop(self, *, remove: bool = True) -> None:
+        if remove:
+            with suppress(OSError):
+                self.path.unlink()
+        self._file.close()
+
+
+def hold(path: Path, *, wait: bool) -> Lock | None:
+    """Take the lock; None when another process has it and we do not wait. Raises OSError when it cannot be made."""
+    file = path.open("ab")
+    try:
+        if os.name == "nt":
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        file.close()
+        if wait:
+            raise
+        return None
+    return Lock(path, file)

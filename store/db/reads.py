@@ -1,0 +1,90 @@
+"""Reading the database with the standard library alone: the GUI thread's way in, before and without SQLAlchemy.
+
+Also what readers and writers must agree on: the numbers of the schema, how a row's key is made, how payloads lie.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from store.errors import StoreError
+from store.items import Item, pack, unpack
+
+SCHEMA: Final = 1  # PRAGMA user_version
+APPLICATION: Final = 0x504C4159  # PRAGMA application_id: tells our files from other programs'
+ROW_BITS: Final = 32  # item.seq = session << ROW_BITS | row: one integer key, appended in order
+STRIP: Final = 65_536  # rows per record of table `strip`
+BIG: Final = 4_096  # payloads above are compressed
+_ZLIB: Final = 0x78  # first byte of zlib data; MessagePack maps never begin with it
+
+
+def key_of(session: int, row: int) -> int:
+    """The primary key of a row."""
+    return session << ROW_BITS | row
+
+
+def press(item: Item) -> bytes:
+    """The item as it lies in the database."""
+    payload = pack(item)
+    if len(payload) > BIG:
+        small = zlib.compress(payload, 1)
+        if len(small) < len(payload) * 0.9:
+            return small
+    return payload
+
+
+def unpress(payload: bytes) -> Item:
+    """The item that `press` was given."""
+    return unpack(zlib.decompress(payload) if payload[0] == _ZLIB else payload)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A read-only connection, usable from any one thread at a time. Raises sqlite3.Error."""
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    connection = _open(uri)
+    try:
+        connection.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError:
+        connection.close()
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        # A folder that cannot be written has no place for the WAL's index; without a WAL the file alone is the truth.
+        connection = _open(uri + "&immutable=1")
+    return connection
+
+
+def _open(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, timeout=1.0, isolation_level=None, check_same_thread=False)
+
+
+def trouble(error: sqlite3.Error, path: Path) -> StoreError:
+    """One sentence for an error of the database: what is wrong and what to do."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    match code:
+        case sqlite3.SQLITE_FULL:
+            text = f"The disk with {path} is full: free some space, then open the session again."
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            text = f"{path} is locked by another program: close it, or try again in a moment."
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            text = f"{path} cannot be written: check the owner and mode of its folder."
+        case sqlite3.SQLITE_CANTOPEN:
+            text = f"{path} cannot be opened: check that its folder exists and can be written."
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            text = f"{path} is damaged: restart Playhead; it sets the file aside and reads the sessions again."
+        case sqlite3.SQLITE_IOERR:
+            text = f"{path} could not be read or written ({error}): check the disk and the space left on it."
+        case _:
+            text = f"{path} cannot be used: {error}."
+    return StoreError(text)
+
+
+def newer(path: Path, version: int) -> StoreError:
+    """The refusal of a database that a later Playhead made."""
+    return StoreError(
+        f"{path} was made by a newer Playhead (schema {version}, this one knows {SCHEMA}): "
+        "update Playhead, or set PLAYHEAD_DATA_DIR to another folder."
+    )

@@ -1,0 +1,160 @@
+"""Changes of the fold become records for the tables: the newest version of each row, written once where possible.
+
+For the writer's callers (the importer); no SQL here. Rows wait in `pending` until `take`; a later change of a row that is
+written already comes out as a late one. Per-row figures for the screen are kept in strips.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from store.db.reads import STRIP, key_of, press
+from store.events import ItemId
+from store.fold import Change, Put, State
+from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool, kind_of, size_of
+from store.window import weight_of
+
+Record: TypeAlias = tuple[int, str, int, int | None, int, int, bytes]  # as the columns of table `item`
+
+
+class Strip(Struct):
+    """Figures of up to STRIP rows."""
+
+    weights: array[int]
+    ids: array[int]
+    nested: dict[int, int]  # row → parent row or -1
+    dirty: bool = True
+
+
+class Taken(Struct, frozen=True):
+    """What is to be written, in this order."""
+
+    cut: int | None  # rows from here on are gone
+    late: list[Record]  # newer versions of rows that lie there
+    fresh: list[Record]  # ascending
+
+
+class Rows:
+    """The rows of one session on their way into the database."""
+
+    def __init__(
+        self,
+        session: int,
+        state: State,
+        load: Callable[[int], Strip] | None = None,
+        find: Callable[[ItemId], int | None] | None = None,
+    ) -> None:
+        """`load` and `find` ask the database about rows before state.rows, when there are any."""
+        self.session = session
+        self.rows = self._written = state.rows
+        self.strips: dict[int, Strip] = {}
+        self.pending: dict[int, Item] = {}
+        self._state = state
+        self._cut: int | None = None
+        self._load = load
+        self._find = find
+        self._parents: dict[ItemId, int] = {}
+        self._stored = state.rows  # rows whose strips lie in the database
+
+    def add(self, changes: Iterable[Change]) -> None:
+        """Take changes in order."""
+        pending = self.pending
+        for change in changes:
+            if type(change) is Put:
+                row = change.row
+                pending[row] = change.item
+                if row >= self.rows:
+                    self.rows = row + 1
+                    if change.item.agent:
+                        self._nest(row, change.item)
+            else:
+                self._cut_at(change.row)
+
+    def _nest(self, row: int, item: Item) -> None:
+        parent = -1
+        if item.parent is not None:
+            known = self._parents.get(item.parent)
+            if known is None:
+                recent = self._state.recent.get(item.parent)
+                if recent is not None:
+                    known = recent[0]
+                elif self._find is not None:
+                    known = self._find(item.parent)
+                # Remembered, because a long subagent outlives its call's place among the recent rows.
+                self._parents[item.parent] = known = -1 if known is None else known
+            parent = known
+        self._strip(row).nested[row] = parent
+
+    def _cut_at(self, row: int) -> None:
+        for gone in [known for known in self.pending if known >= row]:
+            del self.pending[gone]
+        if row < self._written:
+            self._cut = row if self._cut is None else min(self._cut, row)
+            self._written = row
+        for first in [known for known in self.strips if known > row]:
+            del self.strips[first]
+        strip = self._strip(row)
+        strip.nested = {nested: parent for nested, parent in strip.nested.items() if nested < row}
+        del strip.weights[row % STRIP :], strip.ids[row % STRIP :]
+        strip.dirty = True
+        self._stored = min(self._stored, row)
+        self._parents = {item: known for item, known in self._parents.items() if known < row}
+        self.rows = row
+
+    def _strip(self, row: int) -> Strip:
+        first = row - row % STRIP
+        strip = self.strips.get(first)
+        if strip is None:
+            if self._load is not None and first < self._stored:
+                strip = self._load(first)
+            else:
+                strip = Strip(array("H"), array("I"), {})
+            self.strips[first] = strip
+        return strip
+
+    def take(self) -> Taken:
+        """Everything that waits, as records."""
+        written, base = self._written, key_of(self.session, 0)
+        crc32 = zlib.crc32
+        late: list[Record] = []
+        fresh: list[Record] = []
+        strip, end = None, -1
+        for row in sorted(self.pending):
+            item = self.pending[row]
+            if strip is None or row >= end:
+                strip = self._strip(row)
+                strip.dirty = True
+                end = row - row % STRIP + STRIP
+            weight, number = weight_of(item), crc32(item.id.encode("utf-8", "replace"))
+            record = (base + row, kind_of(item), item.turn, item.ts, size_of(item), lines_of(item), press(item))
+            if row < written:
+                late.append(record)
+                strip.weights[row % STRIP] = weight
+                strip.ids[row % STRIP] = number
+            else:
+                fresh.append(record)
+                strip.weights.append(weight)
+                strip.ids.append(number)
+        taken = Taken(self._cut, late, fresh)
+        self.pending = {}
+        self._cut = None
+        self._written = self.rows
+        return taken
+
+
+def lines_of(item: Item) -> int:
+    """Lines of the item's text, as its author broke them."""
+    match item:
+        case Tool():
+            return str(item.output).count("\n") + 2 if item.output else 1
+        case Message() | Thought():
+            return str(item.text).count("\n") + 1
+        case Prompt() | Notice() | Raw():
+            return item.text.count("\n") + 1
+        case Plan():
+            return len(item.entries)

@@ -1,0 +1,220 @@
+"""Writes sessions into the database, a batch per transaction. One per process; the importer owns it.
+
+A session that is being read for the first time is staged: nobody sees it until `publish` makes it ready, in the
+transaction that also retires the one it replaces. What a killed importer left behind is swept up by the next one.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from store import facts as facts_
+from store.db import reads
+from store.db.engine import damaged, open_engine, sentence
+from store.db.lock import Lock, hold
+from store.db.rows import Rows, Strip, Taken
+from store.db.tables import item, session, source, strip
+from store.errors import StoreError
+from store.facts import Facts
+from store.fold import FOLD_VERSION, State
+from store.window import Known, Source, fold_of
+
+SWEEP: Final = 2_000  # rows deleted per transaction, so that other writers get their turn
+_INSERT: Final = "INSERT INTO item (seq, kind, turn, ts, chars, lines, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_REPLACE: Final = _INSERT.replace("INSERT", "REPLACE", 1)
+
+
+class Overtaken(Exception):  # noqa: N818
+    """Another process changed the session meanwhile: look again."""
+
+
+class Damaged(StoreError):
+    """The database file itself is broken."""
+
+
+class Writer:
+    """See the module. Everything raises StoreError when the disk or the database will not."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = open_engine(path)
+        self._lock: Lock | None = None
+        with self._said():
+            self._connection = self._engine.connect().execution_options(sqlite_immediate=True)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._engine.dispose()
+        if self._lock is not None:
+            self._lock.drop()
+            self._lock = None
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            said = sentence(error, self.path)
+            raise (Damaged(str(said)) if damaged(error) else said) from error
+
+    @contextmanager
+    def _tx(self) -> Iterator[Connection]:
+        with self._said(), self._connection.begin():
+            yield self._connection
+
+    # ---- a session that was never seen
+
+    def stage(self, key: str) -> int:
+        """Begin a session that nobody sees yet; returns its id."""
+        token = uuid.uuid4().hex
+        try:
+            self._lock = hold(self._lock_path(token), wait=False)
+        except OSError as error:
+            raise StoreError(f"{self.path.parent} cannot be written: {error.strerror or error}.") from error
+        with self._tx() as tx:
+            result = tx.execute(insert(session).values(key=key, state="staged", token=token))
+            return int(result.inserted_primary_key[0])
+
+    def put(self, taken: Taken, number: int) -> None:
+        """Write rows of a staged session."""
+        with self._tx() as tx:
+            _rows(tx, number, taken)
+
+    def publish(
+        self, key: str, rows: Rows, taken: Taken, state: State, facts: Facts, agent: str, sources: Sequence[Source]
+    ) -> None:
+        """The last rows; and from now on the session is the one that readers find."""
+        with self._tx() as tx:
+            _rows(tx, rows.session, taken)
+            tx.execute(update(session).where(session.c.key == key, session.c.state == "ready").values(state="old"))
+            _about(tx, rows, state, facts, agent, sources)
+        if self._lock is not None:
+            self._lock.drop()
+            self._lock = None
+
+    # ---- a session that grew
+
+    def extend(
+        self, before: Known, rows: Rows, taken: Taken, state: State, facts: Facts, sources: Sequence[Source]
+    ) -> None:
+        """What is new in a ready session, all in one transaction: rows, figures and where to go on are never apart."""
+        with self._tx() as tx:
+            offsets = select(source.c.offset).where(source.c.session_id == before.session).order_by(source.c.file)
+            if tx.execute(offsets).scalars().all() != [one.offset for one in before.sources]:
+                raise Overtaken
+            _rows(tx, rows.session, taken)
+            _about(tx, rows, state, facts, before.agent, sources)
+
+    def strip(self, number: int, first: int) -> Strip:
+        """The figures of a ready session's rows, to be changed."""
+        with self._tx() as tx:
+            found = tx.execute(
+                select(strip.c.weights, strip.c.nested, strip.c.ids).where(
+                    strip.c.session_id == number, strip.c.first == first
+                )
+            ).one_or_none()
+        weights, nested, ids = array("H"), array("i"), array("I")
+        if found is not None:
+            weights.frombytes(found.weights)
+            nested.frombytes(found.nested)
+            ids.frombytes(found.ids)
+        return Strip(weights, ids, dict(zip(nested[::2], nested[1::2], strict=True)), dirty=False)
+
+    # ---- what is left over
+
+    def leftovers(self) -> list[int]:
+        """Sessions that were replaced, or whose importer is dead."""
+        with self._tx() as tx:
+            found = tx.execute(select(session.c.id, session.c.state, session.c.token).where(session.c.state != "ready")).all()
+        return [number for number, state, token in found if state == "old" or self._dead(token)]
+
+    def sweep(self, numbers: Sequence[int], patience: float = float("inf")) -> int:
+        """Delete such sessions in small steps for at most so many seconds; returns how many are gone."""
+        started = time.perf_counter()
+        for done, number in enumerate(numbers):
+            low, end = reads.key_of(number, 0), reads.key_of(number + 1, 0)
+            while True:
+                if time.perf_counter() - started > patience:
+                    return done
+                with self._tx() as tx:
+                    last = tx.exec_driver_sql("SELECT max(seq) FROM item WHERE seq < ?", (end,)).scalar()
+                    if last is None or last < low:
+                        tx.execute(delete(session).where(session.c.id == number))
+                        break
+                    # From the end: what is left is still dense, so a step begun again finds its place.
+                    tx.execute(delete(item).where(item.c.seq > max(low - 1, last - SWEEP), item.c.seq < end))
+        return len(numbers)
+
+    def _dead(self, token: str | None) -> bool:
+        if token is None:
+            return True
+        try:
+            lock = hold(self._lock_path(token), wait=False)
+        except OSError:
+            return False
+        if lock is None:
+            return False
+        lock.drop()
+        return True
+
+    def _lock_path(self, token: str) -> Path:
+        return self.path.with_name(f"{self.path.name}.import-{token}")
+
+
+def _rows(tx: Connection, number: int, taken: Taken) -> None:
+    if taken.cut is not None:
+        low, end = reads.key_of(number, taken.cut), reads.key_of(number + 1, 0)
+        tx.execute(delete(item).where(item.c.seq >= low, item.c.seq < end))
+        tx.execute(delete(strip).where(strip.c.session_id == number, strip.c.first >= taken.cut))
+    if taken.late:
+        tx.exec_driver_sql(_REPLACE, taken.late)
+    if taken.fresh:
+        tx.exec_driver_sql(_INSERT, taken.fresh)
+
+
+def _about(tx: Connection, rows: Rows, state: State, facts: Facts, agent: str, sources: Sequence[Source]) -> None:
+    """Everything about a session besides its rows."""
+    number = rows.session
+    dirty: list[dict[str, Any]] = []
+    for first, one in sorted(rows.strips.items()):
+        if one.dirty:
+            nested = array("i", [value for pair in sorted(one.nested.items()) for value in pair])
+            dirty.append(
+                {
+                    "session_id": number, "first": first, "weights": one.weights.tobytes(), "nested": nested.tobytes(),
+                    "ids": one.ids.tobytes(),
+                }
+            )  # fmt: skip
+    if dirty:
+        tx.execute(delete(strip).where(strip.c.session_id == number, strip.c.first.in_([one["first"] for one in dirty])))
+        tx.execute(insert(strip), dirty)
+    tx.execute(delete(source).where(source.c.session_id == number))
+    tx.execute(
+        insert(source),
+        [
+            {
+                "session_id": number, "file": index, "path": str(one.path), "agent": one.agent, "parent": one.parent,
+                "identity": one.identity, "size": one.size, "mtime_ns": one.mtime_ns, "offset": one.offset,
+                "head": one.head, "tail": one.tail,
+            }
+            for index, one in enumerate(sources)
+        ],
+    )  # fmt: skip
+    values = {
+        "state": "ready", "token": None, "agent": agent, "agent_session": facts.id, "title": facts.title, "cwd": facts.cwd,
+        "branch": facts.branch, "llm": facts.llm or "", "started": facts.started, "updated": facts.updated,
+        "rows": rows.rows, "turn": state.turn, "fold_version": FOLD_VERSION, "facts": facts_.dump(facts),
+        "fold": fold_of(state),
+    }  # fmt: skip
+    changed = tx.execute(update(session).where(session.c.id == number, session.c.state != "old").values(values))
+    if changed.rowcount != 1:
+        raise Overtaken

@@ -1,0 +1,122 @@
+"""What a session's events say about the session besides its rows, kept small: the last word of each kind. Pure.
+
+The importer collects it, the database keeps it, and `events` gives it back to a live session's header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from store import events as ev
+from store.events import At, Event
+
+_PROMPTS: Final = ("human", "command", "queued")
+
+
+class Facts(Struct, array_like=True):
+    """Changed in place by `add`. '' and None are unknown."""
+
+    id: str = ""
+    title: str = ""
+    rank: int = -1
+    cwd: str = ""
+    branch: str = ""
+    llm: str | None = None
+    mode: str | None = None
+    adapter: str = ""
+    version: str = ""
+    used: int | None = None
+    size: int | None = None
+    compacting: bool = False
+    pending: bool = False  # the last prompt has no end of turn yet
+    started: int | None = None  # microseconds UTC of the first and the last event that has a time
+    updated: int | None = None
+
+    def add(self, run: Iterable[Event]) -> None:
+        """Take events in order; those of subagents only count for the times."""
+        first = last = None
+        for event in run:
+            ts = event.at.ts
+            if ts is not None:
+                last = ts
+                if first is None:
+                    first = ts
+            if type(event) in _TAKEN and not event.at.agent:
+                self._take(event)
+        if self.started is None:
+            self.started = first
+        if last is not None and (self.updated is None or last > self.updated):
+            self.updated = last
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case ev.Usage(used=used, size=size):
+                self.used = used if type(used) is int else self.used
+                self.size = size if type(size) is int else self.size
+            case ev.ConfigChanged(mode=mode, llm=llm):
+                self.mode = self.mode if mode is None else mode
+                self.llm = self.llm if llm is None else llm
+            case ev.AdapterSeen(adapter=adapter, version=version):
+                self.adapter = adapter
+                self.version = version or self.version
+            case ev.Compacting(on=on):
+                self.compacting = on
+            case ev.Compacted():
+                self.compacting = False
+            case ev.SessionNamed(title=title, rank=rank):
+                if title and rank >= self.rank:
+                    self.title, self.rank = title, rank
+                self.id = event.id or self.id
+                self.cwd = event.cwd or self.cwd
+                self.branch = event.branch or self.branch
+            case ev.PromptText(origin=origin):
+                self.pending = self.pending or origin in _PROMPTS
+            case ev.PromptSent(steer=False):
+                self.pending = True
+            case ev.TurnEnded():
+                self.pending = False
+            case ev.Answered(stop_reason=str()):
+                self.pending = False
+            case _:
+                pass
+
+    def events(self) -> list[Event]:
+        """Events that say the same again, for a session that stands on what was read before."""
+        at = At(ts=self.updated)
+        found: list[Event] = [
+            ev.SessionNamed(at, self.id, self.title, max(0, self.rank), self.cwd, self.branch),
+        ]
+        if self.adapter:
+            found.append(ev.AdapterSeen(at, self.adapter, self.version))
+        if self.llm is not None or self.mode is not None:
+            found.append(ev.ConfigChanged(at, self.mode, self.llm))
+        if self.used is not None or self.size is not None:
+            found.append(ev.Usage(at, self.used, self.size))
+        if self.compacting:
+            found.append(ev.Compacting(at, on=True))
+        return found
+
+
+_TAKEN: Final = frozenset(
+    (
+        ev.Usage, ev.ConfigChanged, ev.AdapterSeen, ev.Compacting, ev.Compacted, ev.SessionNamed, ev.PromptText,
+        ev.PromptSent, ev.TurnEnded, ev.Answered,
+    )
+)  # fmt: skip
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Facts)
+
+
+def dump(facts: Facts) -> bytes:
+    """The facts as bytes for the database."""
+    return _encoder.encode(facts)
+
+
+def load(data: bytes) -> Facts:
+    """What `dump` was given."""
+    return _decoder.decode(data)

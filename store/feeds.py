@@ -1,0 +1,216 @@
+"""Everything that feeds the hub: opened files, streams and processes, and the search for sessions. No Qt.
+
+`store.live` wraps this for the window; commands and tests use it as it is. All methods belong to one thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import resources
+from store.delta import Header, SessionsDelta
+from store.errors import StoreError
+from store.hub import Hub
+from store.ingest import FileIngest
+from store.items import Item, Span
+from store.paths import data_dir
+from store.session import Session
+from store.sources.discover import Discovery, roots
+from store.sources.journal import Journal, folder
+from store.sources.process import Closed, Exited, Fact, Process, wording
+from store.sources.replay import Replay
+from store.sources.stdin import Stdin
+from store.sources.watch import Watcher
+from store.streams import Ended, Stream
+
+MOST_RAW: Final = 256 << 20  # bytes of source that the raw view of one row may read
+
+
+class Feeds:
+    """See the module. `told` hears the ends of streams, `progress` (session, done, total) of imports, `listed` the list;
+    all three are called on worker threads."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        told: Callable[[Ended], None],
+        progress: Callable[[str, int, int], None],
+        listed: Callable[[SessionsDelta], None],
+        *,
+        database: bool = True,
+    ) -> None:
+        self.hub = hub
+        self.watcher = Watcher()
+        self._told = told
+        self._progress = progress
+        self._listed = listed
+        self._database = database
+        self._files: dict[str, FileIngest] = {}
+        self._streams: dict[str, Stream] = {}
+        self._discovery: Discovery | None = None
+        self._numbers = itertools.count(1)
+
+    # ---- files
+
+    def open(self, path: str) -> str:
+        """Read a session file and follow it; again is the same. Trouble is told in the session's header."""
+        whole = Path(path).expanduser().absolute()
+        key = str(whole)
+        if key not in self._files:
+            self.hub.sessions[key] = Session(key, Header(state="opening"))
+            ingest = FileIngest(key, whole, self.hub, self.watcher, self._progress, database=self._database)
+            self._files[key] = ingest
+            ingest.start()
+        return key
+
+    # ---- streams
+
+    def _stream(self, name: str, journal: Journal | None, hint: Path | None = None) -> Stream:
+        key = journal.key if journal is not None else f"{name}:{next(self._numbers)}"
+        header = Header(state="running", title=name, started=None)
+        self.hub.sessions[key] = Session(key, header)
+        stream = Stream(key, self.hub, self._told, journal, hint)
+        self._streams[key] = stream
+        return stream
+
+    def _journal(self, name: str, argv: Sequence[str] = (), cwd: Path | None = None) -> Journal | None:
+        try:
+            return Journal(folder(data_dir()), name, argv, cwd, self._trouble)
+        except StoreError as error:
+            self._trouble(str(error))
+            return None
+
+    def _trouble(self, why: str) -> None:
+        for stream in list(self._streams.values()):
+            if stream.journal is None or stream.alive:
+                stream.say(trouble=why)
+
+    def stdin(self, fd: int = 0) -> str:
+        """Follow our own standard input."""
+        stream = self._stream("standard input", self._journal("stdin"))
+        source = Stdin(stream.take, lambda why: stream.end(why or "end of input", not why), fd)
+        stream.stop_source = source.stop
+        source.start()
+        return stream.key
+
+    def run(self, argv: Sequence[str], cwd: str = "") -> str:
+        """Start a command in a process group of its own and follow its output. Raises StoreError if it cannot start."""
+        where = Path(cwd) if cwd else Path.cwd()
+        name = Path(argv[0]).name if argv else "run"
+        journal = self._journal(name, argv, where)
+        stream = self._stream(shlex.join(argv), journal)
+        stream.say(cwd=str(where))
+
+        def fact(fact: Fact) -> None:
+            if isinstance(fact, Closed):
+                return
+            ok = fact == Exited(0)
+            last = process.stderr().decode("utf-8", "replace").strip().splitlines()[-1:] if not ok else []
+            stream.end(": ".join([wording(fact), *last]), ok)
+
+        try:
+            process = Process(argv, where, None, out=stream.take, fact=fact)
+        except StoreError as error:
+            stream.end(str(error), ok=False)
+            raise
+        stream.stop_source = process.terminate
+        stream.ask_source = process.interrupt
+        return stream.key
+
+    def replay(self, path: str | Path, speed: float = 1.0, title: str = "") -> str:
+        """Play a recording through the whole pipe, at its own pace or faster; 0 is at once."""
+        source_path = Path(path)
+        stream = self._stream(title or source_path.name, None, source_path)
+        replay = Replay(source_path, stream.take, lambda why: stream.end(why or "end of the recording", not why), speed=speed)
+        stream.stop_source = replay.stop
+        replay.start()
+        return stream.key
+
+    def demo(self, speed: float = 1.0) -> str:
+        """The recording that comes with Playhead."""
+        return self.replay(resources.path("demo/demo.timed.jsonl"), speed, "Demo: fix the flaky retry test")
+
+    # ---- the list of sessions
+
+    def discover(self, extra: Sequence[str] = ()) -> None:
+        """Look for sessions, newest first, and go on watching for them. Called again, with other roots."""
+        if self._discovery is not None:
+            self._discovery.stop()
+        self._discovery = Discovery(roots(map(Path, extra)), self.watcher, self._listed)
+        self._discovery.start()
+
+    # ---- all of them
+
+    def busy(self) -> list[str]:
+        """Sessions whose process is still running: ask before ending them."""
+        return [key for key, stream in self._streams.items() if stream.alive and stream.ask_source is not None]
+
+    def close(self, key: str) -> None:
+        """Stop following a session and forget it here; its file stays as it is."""
+        ingest = self._files.pop(key, None)
+        if ingest is not None:
+            ingest.stop()
+        stream = self._streams.pop(key, None)
+        if stream is not None:
+            stream.stop()
+        self.hub.forget(key)
+
+    def stop(self, key: str) -> None:
+        """End what runs in a session, but keep showing it. Blocks until a process group is gone: not on the GUI thread."""
+        stream = self._streams.get(key)
+        if stream is not None:
+            stream.stop_source()
+
+    def shutdown(self) -> None:
+        """End everything: processes with their groups, imports, watches. Nothing is told after this."""
+        if self._discovery is not None:
+            self._discovery.stop()
+        for key in [*self._files, *self._streams]:
+            self.close(key)
+        self.watcher.stop()
+
+    def files(self, key: str) -> list[Path]:
+        """The files that the spans of a session's items count."""
+        ingest = self._files.get(key)
+        if ingest is not None:
+            return list(ingest.files)
+        stream = self._streams.get(key)
+        return [stream.journal.path] if stream is not None and stream.journal is not None else []
+
+    def raw(self, key: str, item: Item) -> Callable[[], list[tuple[str, int, bytes]]]:
+        """A job, for a worker, that reads the bytes an item was made of: (file, offset, bytes) each."""
+        files = self.files(key)
+        stream = self._streams.get(key)
+        if stream is not None and stream.journal is not None:
+            stream.journal.flush()
+        kept = bytes(stream.kept) if stream is not None and stream.kept is not None else None
+
+        def read() -> list[tuple[str, int, bytes]]:
+            if kept is not None:
+                return [("recording", span.offset, kept[span.offset : span.offset + span.length]) for span in item.spans]
+            return read_spans(files, item.spans)
+
+        return read
+
+
+def read_spans(files: Sequence[Path], spans: Sequence[Span]) -> list[tuple[str, int, bytes]]:
+    """The bytes of spans. Raises StoreError when a file cannot be read (any more)."""
+    found = []
+    left = MOST_RAW
+    for span in spans:
+        if not 0 <= span.file < len(files):
+            raise StoreError("This row's file is not known any more: open the session again.")
+        path = files[span.file]
+        try:
+            with path.open("rb") as file:
+                file.seek(span.offset)
+                data = file.read(min(span.length, left))
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
+        left -= len(data)
+        found.append((str(path), span.offset, data))
+    return found

@@ -1,0 +1,37 @@
+"""The formats, found by folder: every module here that has a FORMAT is one. For store only."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from store.formats.base import Format
+
+HEAD: Final = 64 << 10  # bytes of a stream that are enough to tell what wrote it
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Every format, by name. The one that takes anything is among them."""
+    found = []
+    for module in pkgutil.iter_modules(__path__):
+        format_ = getattr(importlib.import_module(f"{__name__}.{module.name}"), "FORMAT", None)
+        if isinstance(format_, Format):
+            found.append(format_)
+    return tuple(sorted(found, key=lambda format_: format_.agent))
+
+
+def named(agent: str) -> Format:
+    """The format of that name. Raises KeyError."""
+    for format_ in formats():
+        if format_.agent == agent:
+            return format_
+    raise KeyError(agent)
+
+
+def sniff(head: bytes, path: Path | None = None) -> Format:
+    """Which format begins like this: the surest one. There always is one, because the raw reader takes anything."""
+    return max(formats(), key=lambda format_: format_.claims(head, path))

@@ -1,0 +1,59 @@
+"""The contract of a format: one file per agent in this package, found by folder; nothing else names an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from store.events import At, Event
+
+
+class Record(Struct, frozen=True, gc=False):
+    """One JSON value of a source, decoded, with the bytes it came from."""
+
+    data: Any
+    at: At  # file, offset, length; ts, agent and parent are for the reader to fill in
+    raw: bytes = b""
+    note: str = ""  # how it had to be read: 'surrogates', 'nan', 'joined', …; '' is the normal way
+
+
+class Damage(Struct, frozen=True, gc=False):
+    """Bytes that are no record: kept as a raw row and counted."""
+
+    at: At
+    reason: str  # one or two words: 'not JSON', 'cut off', 'NUL bytes', …
+    raw: bytes = b""
+
+
+class Reader(Protocol):
+    """One per stream (per file). Remembers only what the wire leaves out. Must not raise on any JSON value."""
+
+    def events(self, record: Record) -> Sequence[Event]:
+        """The events of one record, in order. Nothing for bookkeeping; Unreadable for what is not understood."""
+        ...
+
+
+class Child(Struct, frozen=True, gc=False):
+    """A further file of a session: a subagent's."""
+
+    path: Path
+    agent: str
+    call: str | None = None  # item id of the tool call that started it, when known
+    title: str = ""
+
+
+class Format(Struct, frozen=True):
+    agent: str  # 'claude-code'
+    title: str  # 'Claude Code'
+    reader: Callable[[], Reader]
+    claims: Callable[[bytes, Path | None], int]
+    """(first 64 KB, path or None for a pipe) → confidence 0..100; the highest wins, 0 is 'not mine'."""
+    where: Sequence[str] = ()  # folders to look in, with ~ and $VARIABLES
+    sessions: Callable[[Path], Iterable[Path]] | None = None  # root → session files below it (not subagents)
+    children: Callable[[Path], Iterable[Child]] | None = None  # session file → its subagent files as they are now
+    beside: Callable[[Path], Iterable[Path]] | None = None  # session file → folders where its subagents' files appear
+    kinds: Mapping[str, str] = {}  # noqa: RUF012  tool name → dotted kind
+    hidden: Mapping[str, str] = {}  # noqa: RUF012  record type that is understood but not shown → why

@@ -1,0 +1,180 @@
+"""Claude Code's session files, of every version seen from 1.0 to 2.1.329. Found by folder; nothing imports it by name."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from store.decode import clean
+from store.events import At, Compacted, Event, NoticeAdded, SessionNamed, Unreadable
+from store.formats.base import Format, Record
+from store.formats.claude_files import children, sessions
+from store.formats.claude_hidden import HIDDEN, is_hidden
+from store.formats.claude_notes import attachment, item_of, system
+from store.formats.claude_sniff import disk
+from store.formats.claude_talk import Talk
+from store.formats.claude_tools import KINDS
+from store.formats.claude_values import moment, one_line, string, table, texts
+
+CHAIN: Final = 4096  # records of subagents inside a main file whose agent is remembered
+EXCERPT: Final = 2000
+# How much a title is worth: what the person chose beats what was generated beats what was typed.
+TITLES: Final = {
+    "custom-title": ("customTitle", 6),
+    "ai-title": ("aiTitle", 5),
+    "agent-name": ("agentName", 4),
+    "last-prompt": ("lastPrompt", 3),
+    "summary": ("summary", 2),
+}
+
+
+class Reader(Talk):
+    """One per file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._chain: OrderedDict[str, tuple[str, str | None]] = OrderedDict()  # uuid → subagent, its call
+        self._calls: OrderedDict[str, str] = OrderedDict()  # prompt of a subagent → the call that gave it
+
+    def events(self, record: Record) -> Sequence[Event]:
+        data = record.data
+        base = record.at
+        if type(data) is not dict:
+            return (unreadable(record, type(data).__name__, "not an object"),)
+        kind = data.get("type")
+        message = data.get("message")
+        if kind is None and type(message) is dict:
+            kind = message.get("role")  # some tools keep only the messages
+        stamp = data.get("timestamp")
+        ts = None if stamp is None else moment(stamp)
+        if data.get("isSidechain") is True and not base.agent:
+            agent, parent = self._side(data)
+            at = At(ts, base.file, base.offset, base.length, agent, parent)
+        else:
+            at = At(ts, base.file, base.offset, base.length, base.agent, base.parent)
+        out: list[Event] = []
+        if not at.agent and data.get("cwd") is not None:
+            self.place_is(at, out, string(data, "sessionId"), string(data, "cwd"), string(data, "gitBranch"))
+            version = data.get("version")
+            if version != self.version:
+                self.version_is(at, out, string(data, "version"))
+        if kind == "assistant":
+            index = data.get("apiBlockIndex")
+            self.assistant(data, at, out, index if type(index) is int else None)
+            if not at.agent and type(message) is dict:
+                self._remember_calls(message.get("content"))
+        elif kind == "user":
+            mode = data.get("permissionMode")
+            if mode is not None and not at.agent:
+                self.config_is(at, out, mode=string(data, "permissionMode"))
+            self.user(data, at, out, data.get("toolUseResult"))
+        elif not self._other(data, kind, at, out):
+            label = type_of(data)
+            if not is_hidden(label):
+                out.append(unreadable(record, label, "unknown type", at))
+        return out
+
+    def _other(self, data: dict[str, Any], kind: Any, at: At, out: list[Event]) -> bool:
+        """Everything besides the conversation. False when it is not understood here."""
+        if kind == "attachment":
+            body = table(data, "attachment")
+            if body.get("type") == "queued_command":
+                self.queued(body, data, at, out)
+                return True
+            return attachment(data, at, out)
+        if kind == "system":
+            if string(data, "subtype") == "local_command":
+                self._said(string(data, "content"), 0, data, item_of(data, at), at, out)
+                return True
+            known = system(data, at, out)
+            if out and type(out[-1]) is Compacted:
+                self.boundary = out[-1]
+            return known
+        if kind in TITLES:
+            key, rank = TITLES[kind]
+            title = one_line(string(data, key), 200)
+            if title and not at.agent:
+                out.append(SessionNamed(at, title=title, rank=rank))
+            return True
+        if kind == "permission-mode":
+            self.config_is(at, out, mode=string(data, "permissionMode"))
+            return True
+        if kind == "relocated":
+            self.place_is(at, out, "", string(data, "relocatedCwd"))
+            return True
+        if kind == "pr-link":
+            where = f"{string(data, 'prRepository')}#{data.get('prNumber')}"
+            out.append(NoticeAdded(at, item_of(data, at), "info", f"Pull request {where}", "info", string(data, "prUrl")))
+            return True
+        if kind == "frame-link":
+            title = string(data, "title") or string(data, "path")
+            out.append(NoticeAdded(at, item_of(data, at), "info", f"Artifact: {title}", "info", string(data, "frameUrl")))
+            return True
+        if kind == "conversation_reset":
+            out.append(NoticeAdded(at, item_of(data, at), "info", "Conversation cleared"))
+            return True
+        return kind == "result" and "key" in data and "agentId" in data  # a line of a workflow's journal
+
+    # ---- subagents inside the main file (1.x, early 2.0)
+
+    def _remember_calls(self, content: Any) -> None:
+        for block in content if type(content) is list else ():
+            if type(block) is dict and block.get("type") == "tool_use" and block.get("name") in ("Task", "Agent"):
+                prompt = string(table(block, "input"), "prompt").strip()
+                if prompt:
+                    self._calls[prompt] = string(block, "id")
+                    if len(self._calls) > 64:
+                        self._calls.popitem(last=False)
+
+    def _side(self, data: dict[str, Any]) -> tuple[str, str | None]:
+        """Which subagent a record belongs to, and the call that started it: as told, else along the chain of records."""
+        before = self._chain.get(string(data, "parentUuid"))
+        told = string(data, "agentId") or string(data, "sourceToolUseID")
+        if before is not None and (not told or told == before[0]):
+            found = before
+        else:
+            prompt = texts(table(data, "message").get("content"))[0].strip() if data.get("type") == "user" else ""
+            call = self._calls.get(prompt) if prompt else None
+            found = (told or call or string(data, "uuid") or "sidechain", call)
+        uuid = string(data, "uuid")
+        if uuid:
+            self._chain[uuid] = found
+            if len(self._chain) > CHAIN:
+                self._chain.popitem(last=False)
+        return found
+
+
+def type_of(data: dict[str, Any]) -> str:
+    """The type of a record in words: 'system/api_error', 'attachment/date', 'user', …"""
+    kind = data.get("type")
+    name = clean(kind) if type(kind) is str else "no type" if kind is None else type(kind).__name__
+    inner = data.get("subtype")
+    if type(inner) is not str:
+        for key in ("attachment", "data", "event", "request"):
+            child = data.get(key)
+            if type(child) is dict:
+                inner = child.get("subtype") if key == "request" else child.get("type")
+                break
+    return f"{name}/{clean(inner)}" if type(inner) is str and inner else name
+
+
+def unreadable(record: Record, kind: str, reason: str, at: At | None = None) -> Unreadable:
+    """The row of a record that is not understood."""
+    at = at or record.at
+    text = record.raw[: 4 * EXCERPT].decode("utf-8", "replace")[:EXCERPT]
+    return Unreadable(at, f"@{at.file}:{at.offset}", kind[:100], reason, clean(text))
+
+
+FORMAT = Format(
+    agent="claude-code",
+    title="Claude Code",
+    reader=Reader,
+    claims=disk,
+    where=("$CLAUDE_CONFIG_DIR/projects", "~/.claude/projects"),
+    sessions=sessions,
+    children=children,
+    kinds=KINDS,
+    hidden=HIDDEN,
+)

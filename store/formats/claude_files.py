@@ -1,0 +1,127 @@
+"""Where Claude keeps what: session files below a root, the subagents' files of a session, who is alive. For claude_*.py only."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from store.formats.base import Child
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+HEAD: Final = 4096
+
+
+def sessions(root: Path) -> Iterable[Path]:
+    """Session files below a folder: Claude's own layout, or any folder with such files in it."""
+    projects = root / "projects"
+    if projects.is_dir():
+        yield from _projects(projects)
+    elif root.name == "projects":
+        yield from _projects(root)
+    else:
+        for entry in _entries(root):
+            if entry.is_file(follow_symlinks=True):
+                if entry.name.endswith((".jsonl", ".ndjson")) and not entry.name.startswith("agent-"):
+                    yield Path(entry.path)
+            elif entry.is_dir():
+                yield from _uuids(Path(entry.path))
+
+
+def _projects(projects: Path) -> Iterator[Path]:
+    for entry in _entries(projects):
+        if entry.is_dir():
+            yield from _uuids(Path(entry.path))
+
+
+def _uuids(folder: Path) -> Iterator[Path]:
+    """Other names beside the sessions are subagents, indexes and the like."""
+    for entry in _entries(folder):
+        if entry.name.endswith(".jsonl") and _UUID.fullmatch(entry.name[:-6]) and entry.is_file():
+            yield Path(entry.path)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name; nothing when it cannot be read, it may be gone by now."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return []
+
+
+def children(path: Path) -> Iterable[Child]:
+    """The subagents' files of a session, as they are now."""
+    own = path.with_suffix("") / "subagents"
+    if own.is_dir():
+        for file in sorted(own.rglob("agent-*.jsonl")):
+            yield _child(file)
+    if path.name.startswith("agent-"):
+        return
+    # Up to 2.0.x they lie beside the sessions of a project; which session is theirs stands inside.
+    session = path.stem.encode()
+    if not _UUID.fullmatch(path.stem):
+        return
+    for entry in _entries(path.parent):
+        if entry.name.startswith("agent-") and entry.name.endswith(".jsonl") and entry.is_file():
+            file = Path(entry.path)
+            if session in _head(file):
+                yield _child(file)
+
+
+def _child(file: Path) -> Child:
+    meta: object = None
+    try:
+        meta = orjson.loads(file.with_suffix(".meta.json").read_bytes())
+    except (OSError, ValueError):
+        meta = None  # older versions write none, and it may be half written
+    agent = file.stem.removeprefix("agent-")
+    if not isinstance(meta, dict):
+        return Child(file, agent)
+    call, title = meta.get("toolUseId"), meta.get("description")
+    return Child(
+        file, agent, call if isinstance(call, str) and call else None, title if isinstance(title, str) else ""
+    )
+
+
+def _head(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(HEAD)
+    except OSError:
+        return b""
+
+
+def alive(path: Path) -> str | None:
+    """What the registry of running programs says of a session file: 'busy', 'idle', 'waiting', or None."""
+    registry = path.parent.parent.parent / "sessions"
+    for entry in _entries(registry):
+        if entry.name.endswith(".json") and entry.name[:-5].isdigit():
+            try:
+                told = orjson.loads(Path(entry.path).read_bytes())
+            except (OSError, ValueError):
+                continue  # it is rewritten in place, and may be seen empty
+            if isinstance(told, dict) and told.get("sessionId") == path.stem and _runs(int(entry.name[:-5]), told):
+                status = told.get("status")
+                return status if isinstance(status, str) else "idle"
+    return None
+
+
+def _runs(pid: int, told: dict[str, object]) -> bool:
+    """Whether that process lives and is the same one; a killed program leaves its entry behind."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError, OSError):
+        pass
+    start = told.get("procStart")
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return True  # no such place on this system: the number has to do
+    return not isinstance(start, (str, int)) or str(start) == stat.rpartition(")")[2].split()[19]

@@ -1,0 +1,104 @@
+"""Small helpers for values of Claude's records, any of which may be missing or of the wrong type. For claude_*.py only."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from store.decode import clean
+
+TITLE: Final = 300  # characters of a one-line title
+
+
+def string(data: dict[str, Any], key: str) -> str:
+    """The string under a key, else ''."""
+    value = data.get(key)
+    return clean(value) if type(value) is str else ""
+
+
+def table(data: dict[str, Any], key: str) -> dict[str, Any]:
+    """The object under a key, else an empty one."""
+    value = data.get(key)
+    return value if type(value) is dict else {}
+
+
+def count(value: Any) -> int | None:
+    """A token count or the like: None is unknown."""
+    if type(value) is int and abs(value) < 1 << 62:
+        return value
+    if type(value) is float and math.isfinite(value) and abs(value) < 1e18:
+        return int(value)
+    return None
+
+
+def number(value: Any) -> float | None:
+    """A finite number, else None."""
+    return float(value) if type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e18 else None
+
+
+def micros(value: Any, per: int = 1000) -> int | None:
+    """A duration in microseconds; `per` is the unit (milliseconds unless told)."""
+    known = number(value)
+    return None if known is None or known < 0 else int(known * per)
+
+
+def moment(value: Any) -> int | None:
+    """A timestamp as microseconds UTC: ISO-8601, or seconds or milliseconds since 1970."""
+    if type(value) is str:
+        try:
+            when = datetime.fromisoformat(value)
+            if when.tzinfo is None:
+                when = when.replace(tzinfo=UTC)
+            return round(when.timestamp() * 1_000_000)
+        except (ValueError, OverflowError):
+            return None
+    known = number(value)
+    if known is None or known <= 0 or known >= 1e17:
+        return None
+    return int(known if known > 1e14 else known * 1000 if known > 1e11 else known * 1_000_000)
+
+
+def one_line(text: str, limit: int = TITLE) -> str:
+    """The text on one line, cut with an ellipsis."""
+    head = " ".join(text[: limit * 4].split())
+    return head if len(head) <= limit else head[: limit - 1] + "…"
+
+
+def texts(content: Any) -> tuple[str, int]:
+    """The text of a message's content, and how many images it has."""
+    if type(content) is str:
+        return clean(content), 0
+    if type(content) is not list:
+        return "", 0
+    parts: list[str] = []
+    images = 0
+    for block in content:
+        if type(block) is str:
+            parts.append(clean(block))
+        elif type(block) is dict:
+            kind = block.get("type")
+            if kind == "text":
+                parts.append(string(block, "text"))
+            elif kind == "image":
+                images += 1
+            elif kind == "document":
+                parts.append(f"[document {string(block, 'title')}]".replace(" ]", "]"))
+            elif kind == "tool_reference":
+                parts.append(string(block, "tool_name"))
+    return "\n".join(parts), images
+
+
+def tag(text: str, name: str) -> str:
+    """What stands in <name>…</name>, else ''."""
+    first = text.find(f"<{name}>")
+    if first < 0:
+        return ""
+    first += len(name) + 2
+    end = text.find(f"</{name}>", first)
+    return text[first:end] if end >= 0 else text[first:]
+
+
+def plural(number: int, noun: str) -> str:
+    """'1 file', '3 files'."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,336 @@
+"""The worker of one open session file: its past at once (from the end, or from the database), then every new byte.
+
+One thread per session. It runs source → lines → records → events and hands events to the hub; the fold of live events
+belongs to the tick. A big file that was never seen is shown from its end first, while a child process folds the whole
+of it into the database; then the worker folds what came meanwhile on top and the session stands on its whole past.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from store.delta import Rebase
+from store.errors import StoreError
+from store.events import Event, ToolStarted, ToolUpdated
+from store.facts import Facts
+from store.fold import Put, State, fold_run
+from store.formats.base import Format
+from store.hub import Hub
+from store.importer import Import
+from store.items import Item
+from store.pipe import Pipe
+from store.resume import pipe_at
+from store.session import Loaded, Session
+from store.sources.file import Tail
+from store.sources.watch import Watcher
+from store.whole import Whole, format_of, live_state
+from store.window import Known, ListWindow, known
+
+log = logging.getLogger(__name__)
+
+SMALL: Final = 1 << 20  # bytes of a session that are read as a whole before the first paint
+AHEAD: Final = 4 << 20  # new bytes behind what the database knows that are folded here; more goes to the child
+QUIET_REST: Final = 1 << 20  # an unfinished line up to this size is tried as a record when the file is quiet
+
+Progress = Callable[[str, int, int], None]  # (session, bytes done, bytes in all)
+
+
+class Rows:
+    """Collects changes into what a Rebase needs: newer versions of the window's rows, and the rows behind it."""
+
+    def __init__(self, state: State, base: int) -> None:
+        self.state = state
+        self.base = base
+        self.facts = Facts()
+        self.overlay: dict[int, Item] = {}
+        self.tail: list[Item] = []
+
+    def add(self, events: Sequence[Event]) -> None:
+        self.facts.add(events)
+        for change in fold_run(self.state, events):
+            if isinstance(change, Put):
+                row = change.row - self.base
+                if row < 0:
+                    self.overlay[change.row] = change.item
+                elif row < len(self.tail):
+                    self.tail[row] = change.item
+                else:
+                    self.tail.append(change.item)
+            elif change.row >= self.base:
+                del self.tail[change.row - self.base :]
+            else:  # a rewind into the window: those rows are not part of the live path any more
+                self.tail.clear()
+                self.overlay = {row: item for row, item in self.overlay.items() if row < change.row}
+                self.base = change.row
+
+
+class FileIngest:
+    """See the module. `key` is the session's key in the hub; `files[i]` is the file that spans and events call i."""
+
+    def __init__(
+        self, key: str, path: Path, hub: Hub, watcher: Watcher, progress: Progress | None = None, *, database: bool = True
+    ) -> None:
+        self.key = key
+        self.path = path
+        self.files: list[Path] = [path]
+        self.reads = 0  # looks at files, for tests
+        self._hub = hub
+        self._watcher = watcher
+        self._progress = progress
+        self._database = database
+        self._format: Format | None = None
+        self._pipes: list[Pipe] = []
+        self._tails: list[Tail] = []
+        self._children: set[Path] = set()
+        self._beside: list[Path] = []
+        self._import: Import | None = None
+        self._imported = threading.Event()
+        self._failed = ""
+        self._bell = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name=f"ingest {path.name}", daemon=True)
+
+    def start(self) -> None:
+        self._watcher.watch(self.path, self._on_change)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the worker and its child process. Idempotent."""
+        if self._over.is_set():
+            return
+        self._over.set()
+        self._bell.set()
+        for path in [self.path, *self._children, *self._beside]:
+            self._watcher.unwatch(path, self._on_change)
+        if self._import is not None:
+            self._import.cancel()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _on_change(self, _path: Path) -> None:
+        self._bell.set()
+
+    # ---- the worker
+
+    def _work(self) -> None:
+        try:
+            self._begin()
+            while True:
+                self._bell.wait()
+                self._bell.clear()
+                if self._over.is_set():
+                    return
+                if self._imported.is_set():
+                    self._imported.clear()
+                    self._stand_on_import()
+                if self._format is None:
+                    self._begin()
+                self._look()
+        except Exception:  # our own fault: said in the window, with the traceback in the log
+            log.exception("reading %s stopped", self.path)
+            self._say(trouble=f"Reading {self.path.name} stopped by an error of Playhead; see the log.")
+
+    def _say(self, **changes: object) -> None:
+        def say(session: Session) -> None:
+            session.say(**changes)
+
+        self._hub.put(self.key, say)
+
+    def _begin(self) -> None:
+        """Show the past: from the database, as a whole, or its end first."""
+        try:
+            self._format = format_of(self.path)
+            size = self.path.stat().st_size
+            before = known(self.path) if self._database else None
+            if before is not None and self._stand_on(before, AHEAD):
+                pass
+            elif size <= SMALL:
+                self._read_whole(0)
+            else:
+                self._read_whole(size - SMALL)
+                self._begin_import(self._pipes[0].offset)
+            self._say(trouble="", agent=self._format.agent, state=live_state(self.path, self._format))
+        except StoreError as error:
+            self._format = None
+            self._say(trouble=str(error))
+        except OSError as error:
+            self._format = None
+            self._say(trouble=f"{self.path} cannot be read: {error.strerror or error}.")
+
+    def _load(self, rows: Rows, window: Known | ListWindow | None, partial: bool, facts: Facts | None = None) -> None:
+        told = list(facts.events()) if facts is not None else []
+        view = window.window if isinstance(window, Known) else window
+        loaded = Loaded(
+            rows.state,
+            Rebase(view, rows.overlay, tuple(rows.tail)),
+            rows.state.rows,
+            [*told, *rows.facts.events()],
+            partial,
+        )
+        self._hub.put(self.key, loaded)
+
+    def _read_whole(self, start: int) -> None:
+        """Read the session from `start` of its main file on, here and now."""
+        whole = Whole(self.path, self._format, start=start)
+        rows = Rows(State(), 0)
+        for events in whole:
+            rows.add(events)
+            if self._over.is_set():
+                return
+        self._adopt(whole.files, whole.pipes)
+        self._load(rows, None, partial=start > 0)
+
+    def _adopt(self, files: list[Path], pipes: list[Pipe]) -> None:
+        """Go on with these files from where these pipes are."""
+        self.files = files
+        self._pipes = pipes
+        self._tails = [Tail(path, pipe.fed) for path, pipe in zip(files, pipes, strict=True)]
+        for path in files[1:]:
+            self._watch_child(path)
+        assert self._format is not None  # noqa: S101 - for the type checker
+        for folder in self._format.beside(self.path) if self._format.beside is not None else ():
+            if folder not in self._beside:
+                self._beside.append(folder)
+                self._watcher.watch_tree(folder, self._on_change)
+
+    def _watch_child(self, path: Path) -> None:
+        if path not in self._children:
+            self._children.add(path)
+            self._watcher.watch(path, self._on_change)
+
+    # ---- what the database knows
+
+    def _stand_on(self, before: Known, most: int) -> bool:
+        """Show the session as the database has it, with what its files gained since. False: that is too much for here."""
+        sources = before.sources
+        gained = sum(_size(source.path) - source.offset for source in sources)
+        if gained > most:
+            return False
+        assert self._format is not None  # noqa: S101 - for the type checker
+        rows = Rows(before.state(), before.rows)
+        pipes: list[Pipe] = []
+        for index, source in enumerate(sources):
+            if source.missing:
+                pipe = Pipe(self._format, index, source.agent, source.parent, source.offset)
+            else:
+                pipe = pipe_at(self._format, index, source)
+            tail = Tail(source.path, source.offset)
+            pipes.append(pipe)
+            while not source.missing:
+                chunk = tail.read()
+                if not chunk.data:
+                    break
+                rows.add(pipe.feed(chunk.data))
+        self._adopt([source.path for source in sources], pipes)
+        self._load(rows, before, partial=False, facts=before.facts)
+        return True
+
+    def _begin_import(self, upto: int) -> None:
+        """Have the whole session folded by a child process, up to where the live tail began."""
+        if not self._database:
+            self._failed = "no database"
+            self._imported.set()
+            self._bell.set()
+            return
+        self._failed = ""
+        self._import = Import(self.path, self._on_progress, self._on_imported, upto=upto)
+        self._import.start()
+
+    def _on_progress(self, done: int, total: int, _rows: int) -> None:
+        if self._progress is not None:
+            self._progress(self.key, done, total)
+
+    def _on_imported(self, error: str) -> None:
+        self._failed = error
+        self._imported.set()
+        self._bell.set()
+
+    def _stand_on_import(self) -> None:
+        """The child is done: fold what came meanwhile behind it, and stand on the whole."""
+        self._import = None
+        if self._progress is not None:
+            self._progress(self.key, 1, 1)
+        before = None if self._failed else known(self.path)
+        if before is not None and self._stand_on(before, 1 << 62):
+            return
+        # No database to be had: the session is kept in memory, which costs memory but hides nothing.
+        log.warning("no import of %s: %s", self.path, self._failed or "the file changed meanwhile")
+        self._read_whole(0)
+        if self._failed and self._database:
+            self._say(trouble=f"This session is kept in memory only. {self._failed}")
+
+    # ---- new bytes
+
+    def _look(self) -> None:
+        """Read what is new in every file of the session."""
+        again = True
+        while again and not self._over.is_set():
+            again = False
+            for index, tail in enumerate(self._tails):
+                self.reads += 1
+                try:
+                    chunk = tail.read()
+                except StoreError as error:
+                    self._say(trouble=str(error))
+                    continue
+                if chunk.gone:
+                    if index == 0:
+                        self._say(trouble=f"{self.path.name} was deleted. What was read of it is still shown here.")
+                    continue
+                if chunk.reset:
+                    self._start_over(chunk.why)
+                    return
+                pipe = self._pipes[index]
+                events = pipe.feed(chunk.data) if chunk.data else []
+                if not chunk.more and len(pipe.rest) <= QUIET_REST and pipe.rest[:1] == b"{":
+                    events += pipe.finish()
+                if events:
+                    self._hub.put(self.key, events)
+                    again = self._look_for_children(events) or again
+                again = again or chunk.more
+            if not again:
+                again = self._look_for_children(None)
+
+    def _start_over(self, why: str) -> None:
+        """The file is another one now: read it anew, and say so."""
+        if self._import is not None:
+            self._import.cancel()
+            self._import = None
+        self._imported.clear()
+        self._format = None
+        self._begin()
+        self._say(trouble=why)
+
+    def _look_for_children(self, events: Iterable[Event] | None) -> bool:
+        """Files of subagents that appeared; with events, only if one of them speaks of a subagent."""
+        assert self._format is not None  # noqa: S101 - for the type checker
+        if self._format.children is None or (events is not None and not any(map(_speaks_of_child, events))):
+            return False
+        found = False
+        for child in self._format.children(self.path):
+            if child.path in self._children:
+                continue
+            found = True
+            self._watch_child(child.path)
+            self.files.append(child.path)
+            self._pipes.append(Pipe(self._format, len(self._pipes), child.agent, child.call))
+            self._tails.append(Tail(child.path))
+        return found
+
+
+def _speaks_of_child(event: Event) -> bool:
+    kind = type(event)
+    if kind is ToolStarted:
+        return event.kind == "tool.agent"  # type: ignore[attr-defined, no-any-return]
+    return kind is ToolUpdated and bool(event.child_agent)  # type: ignore[attr-defined]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

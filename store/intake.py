@@ -1,0 +1,216 @@
+"""What the import does, in the process that calls it: events of a session's files → rows → database.
+
+For the importer's child and for commands that import in the foreground. A known session only gets its new bytes; any
+other is read as a whole into rows that nobody sees before the last of them is written.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from store.db.engine import set_aside
+from store.db.rows import Rows, Taken
+from store.db.writer import Damaged, Overtaken, Writer
+from store.errors import StoreError, sentence
+from store.facts import Facts
+from store.fold import State, fold_run
+from store.formats.base import Child
+from store.resume import Rest
+from store.whole import Whole
+from store.window import Known, Source, known, source_of
+
+BATCH: Final = 4_000  # rows per transaction
+AT_ONCE: Final = 64 << 20  # new bytes of a known session that are held in memory and written in one transaction
+QUEUED: Final = 4  # batches between the fold and the disk
+
+Tell: TypeAlias = Callable[[int, int, int], None]  # bytes done, bytes in all, rows
+
+
+class Outcome(Struct, frozen=True):
+    """What an import did."""
+
+    session: int
+    rows: int
+    read: int  # bytes, the known ones not counted
+    anew: bool  # it was read from its beginning
+
+
+def take_in(db: Path, path: Path, upto: int | None = None, tell: Tell | None = None) -> Outcome:
+    """Bring the database up to date with a session. Raises StoreError; then it is as it was before."""
+    path = path.absolute()
+    for attempt in range(3):
+        writer = Writer(db)
+        try:
+            return _take_in(writer, path, upto, tell or _silent)
+        except Overtaken:
+            continue  # another Playhead was faster: look again at what there is now
+        except Damaged as error:
+            if attempt:
+                raise StoreError(str(error)) from error
+            writer.close()
+            set_aside(db, "damaged")
+        finally:
+            writer.close()
+    raise StoreError(f"Another Playhead keeps changing {path.name} in the database: try again in a moment.")
+
+
+def _take_in(writer: Writer, path: Path, upto: int | None, tell: Tell) -> Outcome:
+    leftovers = writer.leftovers()
+    before = known(path, writer.path)
+    try:
+        if before is not None and _gained(before, upto) <= AT_ONCE:
+            outcome = _go_on(writer, path, before, upto, tell)
+        else:
+            outcome = _from_scratch(writer, path, upto, tell)
+    finally:
+        if before is not None:
+            before.window.close()
+    writer.sweep(leftovers)
+    return outcome
+
+
+def _from_scratch(writer: Writer, path: Path, upto: int | None, tell: Tell) -> Outcome:
+    looks: dict[Path, Look] = {}
+    whole = Whole(path, upto=upto)
+    for file in (path, *(child.path for child in (whole.format.children or _no_children)(path))):
+        looks[file] = _look(file)
+    total = sum(look.size for look in looks.values()) - looks[path].size + min(looks[path].size, upto or looks[path].size)
+    state, facts = State(), Facts()
+    number = writer.stage(str(path))
+    rows = Rows(number, state)
+    with _Behind(writer, number) as behind:
+        for events in whole:
+            rows.add(fold_run(state, events))
+            facts.add(events)
+            if len(rows.pending) >= BATCH:
+                behind.put(rows.take())
+            tell(sum(pipe.fed for pipe in whole.pipes), total, rows.rows)
+    sources = _sources(whole, looks, upto)
+    writer.publish(str(path), rows, rows.take(), state, facts, whole.format.agent, sources)
+    read = sum(pipe.fed for pipe in whole.pipes)
+    return Outcome(number, rows.rows, read, anew=True)
+
+
+def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Tell) -> Outcome:
+    looks = {source.path: _look(source.path) for source in before.sources}
+    rest = Rest(path, before, upto=upto)
+    total = max(1, _gained(before, upto))
+    state, facts = before.state(), before.facts
+    rows = Rows(before.session, state, lambda first: writer.strip(before.session, first), before.window.find)
+    offsets = [source.offset for source in before.sources]
+    for events in rest:
+        rows.add(fold_run(state, events))
+        facts.add(events)
+        tell(sum(pipe.fed for pipe in rest.pipes) - sum(offsets), total, rows.rows)
+    read = sum(pipe.fed for pipe in rest.pipes) - sum(offsets)
+    if read or not before.unchanged or len(rest.files) > len(offsets):
+        sources = _sources(rest, looks, upto, before.sources)
+        writer.extend(before, rows, rows.take(), state, facts, sources)
+    return Outcome(before.session, rows.rows, read, anew=False)
+
+
+# ---- what the files looked like ----------------------------------------------------------------------------------------
+
+
+class Look(Struct, frozen=True):
+    """A file before it was read; what is appended meanwhile then shows as a change the next time."""
+
+    identity: str = ""
+    size: int = 0
+    mtime_ns: int = 0
+
+
+def _look(path: Path) -> Look:
+    try:
+        now = path.stat()
+    except OSError:
+        return Look()
+    return Look(str(now.st_ino), now.st_size, now.st_mtime_ns)
+
+
+def _sources(whole: Whole, looks: dict[Path, Look], upto: int | None, before: Sequence[Source] = ()) -> list[Source]:
+    """What to remember of each file. Raises Overtaken when the main file was replaced while it was read."""
+    found: list[Source] = []
+    for index, (path, pipe) in enumerate(zip(whole.files, whole.pipes, strict=True)):
+        look = looks.get(path, Look())
+        if index < len(before) and pipe.fed == before[index].offset and (before[index].missing or not before[index].touched):
+            found.append(before[index])
+            continue
+        try:
+            source = source_of(path, pipe.agent, pipe.parent, pipe.offset)
+        except OSError as error:
+            if index == 0:
+                raise StoreError(sentence(error, path)) from error
+            # Gone while we looked at it: its rows stay, and it counts as another file should it come back.
+            found.append(Source(path, pipe.agent, pipe.parent, "", 0, 0, pipe.offset, b"", b""))
+            continue
+        if index == 0 and (source.identity != look.identity or source.size < pipe.fed):
+            raise Overtaken
+        # Only a file that was read to its end is 'unchanged' when it looks the same the next time.
+        whole_read = look.identity and pipe.fed >= look.size and source.identity == look.identity
+        found.append(Source(
+            path, pipe.agent, pipe.parent, source.identity, look.size, look.mtime_ns if whole_read else 0, pipe.offset,
+            source.head, source.tail,
+        ))  # fmt: skip
+    return found
+
+
+def _gained(before: Known, upto: int | None) -> int:
+    """Bytes behind what the database holds."""
+    total = 0
+    for index, source in enumerate(before.sources):
+        if source.touched and not source.missing:
+            size = _look(source.path).size
+            total += max(0, (size if index or upto is None else min(size, upto)) - source.offset)
+    return total
+
+
+def _no_children(_path: Path) -> Sequence[Child]:
+    return ()
+
+
+def _silent(_done: int, _total: int, _rows: int) -> None:
+    """Nobody asked."""
+
+
+# ---- the disk, behind the fold -----------------------------------------------------------------------------------------
+
+
+class _Behind:
+    """Writes batches in a thread of their own, in order; the fold waits only when several are not written yet."""
+
+    def __init__(self, writer: Writer, number: int) -> None:
+        self._writer = writer
+        self._number = number
+        self._queue: queue.Queue[Taken | None] = queue.Queue(QUEUED)
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="database", daemon=True)
+
+    def __enter__(self) -> _Behind:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._queue.put(None)
+        self._thread.join()
+        if kind is None and self._error is not None:
+            raise self._error
+
+    def put(self, taken: Taken) -> None:
+        if self._error is not None:
+            raise self._error
+        self._queue.put(taken)
+
+    def _work(self) -> None:
+        while (taken := self._queue.get()) is not None:
+            if self._error is None:  # after an error only empty the queue, so that the fold is not left waiting
+                try:
+                    self._writer.put(taken, self._number)
+                except Exception as error:  # noqa: BLE001 - raised again in the thread that folds
+                    self._error = error

@@ -1,0 +1,59 @@
+"""Bytes to lines with their offsets, however the bytes were cut; for the pipe, which is the only caller."""
+
+from __future__ import annotations
+
+
+class Lines:
+    """Splits on the newline byte only: other separators may stand raw inside JSON strings.
+
+    The unfinished rest is kept as pieces and joined once, so a line of any size costs its length and no more.
+    """
+
+    __slots__ = ("_parts", "_size", "start")
+
+    def __init__(self, start: int = 0) -> None:
+        self.start = start  # offset of the first byte that belongs to no finished line
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        """The lines that these bytes finish: (offset, line without its line end). A final CR is part of the end."""
+        pieces = data.split(b"\n")
+        last = pieces.pop()
+        if not pieces:
+            if last:
+                self._parts.append(last)
+                self._size += len(last)
+            return []
+        if self._parts:
+            self._parts.append(pieces[0])
+            pieces[0] = b"".join(self._parts)
+        offset = self.start
+        lines: list[tuple[int, bytes]] = []
+        for piece in pieces:
+            lines.append((offset, piece[:-1] if piece.endswith(b"\r") else piece))
+            offset += len(piece) + 1
+        self.start = offset
+        self._parts = [last] if last else []
+        self._size = len(last)
+        return lines
+
+    @property
+    def rest(self) -> bytes:
+        """The bytes after the last newline."""
+        if len(self._parts) > 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0] if self._parts else b""
+
+    @property
+    def offset(self) -> int:
+        """The offset behind everything that was fed."""
+        return self.start + self._size
+
+    def finish(self) -> tuple[int, bytes]:
+        """Take the rest as a line, because no more bytes will come."""
+        line = (self.start, self.rest)
+        self.start += self._size
+        self._parts = []
+        self._size = 0
+        return line

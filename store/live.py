@@ -1,0 +1,157 @@
+"""The tick: a 16 ms one-shot timer that turns what workers brought into one Delta per session. The only Qt in `store/`.
+
+`Ticker` is the timer around the hub; `Live` adds the sources, and is all of the store that the window talks to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from store.delta import Delta
+from store.feeds import Feeds
+from store.hub import Hub
+from store.items import Item
+from store.session import Completed, Drain, Question
+
+TICK_MS: Final = 16
+
+
+class Ticker(QObject):
+    """Arms one single-shot precise timer with the first news after a quiet time; later news never extends it.
+
+    Nothing pending: no timer, no wake-up. While there is a backlog the timer is armed again after each tick.
+    """
+
+    changed = Signal(object)  # store.delta.Delta
+    fact = Signal(object)  # store.session.Completed | Question
+    ticked = Signal(int)  # events that still wait
+    _woken = Signal()  # queued, so that a worker may emit it
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.hub = Hub(self._wake)
+        self.ticks = 0
+        self.send: Callable[[str, str], bool] | None = None  # (session, text) → went out; set by who can send
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(TICK_MS)
+        self._timer.timeout.connect(self.on_tick)
+        self._woken.connect(self.on_woken, Qt.ConnectionType.QueuedConnection)
+
+    def _wake(self) -> None:
+        self._woken.emit()
+
+    @property
+    def armed(self) -> bool:
+        return self._timer.isActive()
+
+    @Slot()
+    def on_woken(self) -> None:
+        if not self._timer.isActive() and self.hub.pending:
+            self._timer.start()
+
+    @Slot()
+    def on_tick(self) -> None:
+        """Take what is there, within the budget; arm again only if something is left."""
+        self.ticks += 1
+        self._tell(self.hub.flush())
+        if self.hub.pending:
+            self._timer.start()
+        self.ticked.emit(self.hub.backlog)
+
+    def drain(self, key: str | None = None) -> None:
+        """Take everything that waits, now: nothing visible may be missing at this moment, nothing is applied twice."""
+        self._tell(self.hub.flush(key, bounded=False))
+        if not self.hub.pending:
+            self._timer.stop()
+
+    def _tell(self, deltas: Sequence[Delta]) -> None:
+        for delta in deltas:
+            self.changed.emit(delta)
+        facts, self.hub.facts = self.hub.facts, []
+        for fact in facts:
+            if isinstance(fact, Drain):
+                QTimer.singleShot(0, self, self._drain_later(fact.session))
+            else:
+                self.fact.emit(fact)
+
+    def _drain_later(self, key: str) -> Callable[[], None]:
+        def drain() -> None:
+            session = self.hub.sessions.get(key)
+            queued = None if session is None else session.next_prompt()
+            if session is not None and queued is not None and self.send is not None and self.send(key, queued.text):
+                self.hub.put(key, lambda live: live.sent(queued, None))
+
+        return drain
+
+
+class Live(Ticker):
+    """The store as the window sees it. Commands are methods; what happened comes as signals, on the GUI thread."""
+
+    sessions = Signal(object)  # store.delta.SessionsDelta
+    finished = Signal(str, object)  # session, store.session.Completed | store.streams.Ended
+    progress = Signal(str, int, int)  # session, bytes read, bytes in all; equal at the end
+    question = Signal(str, object)  # session, store.session.Question
+
+    def __init__(self, parent: QObject | None = None, *, database: bool = True) -> None:
+        super().__init__(parent)
+        # The signals are emitted by workers: the receivers live on the GUI thread, so Qt queues them.
+        self.feeds = Feeds(
+            self.hub,
+            lambda ended: self.finished.emit(ended.session, ended),
+            self.progress.emit,
+            self.sessions.emit,
+            database=database,
+        )
+        self.fact.connect(self.on_fact)
+
+    @Slot(object)
+    def on_fact(self, fact: Completed | Question) -> None:
+        if isinstance(fact, Completed):
+            self.finished.emit(fact.session, fact)
+        else:
+            self.question.emit(fact.session, fact)
+
+    def open(self, path: str) -> str:
+        """Read and follow a session file. Returns the session's key."""
+        return self.feeds.open(path)
+
+    def close(self, key: str) -> None:
+        self.feeds.close(key)
+
+    def run(self, argv: Sequence[str], cwd: str = "") -> str:
+        """Start a command and follow it. Raises StoreError."""
+        return self.feeds.run(argv, cwd)
+
+    def stdin(self) -> str:
+        return self.feeds.stdin()
+
+    def demo(self, speed: float = 1.0) -> str:
+        return self.feeds.demo(speed)
+
+    def replay(self, path: str, speed: float = 1.0) -> str:
+        return self.feeds.replay(path, speed)
+
+    def stop(self, key: str) -> None:
+        """End what runs in a session; blocks until it is gone, so call it in a job."""
+        self.feeds.stop(key)
+
+    def busy(self) -> list[str]:
+        return self.feeds.busy()
+
+    def discover(self, roots: Sequence[str] = ()) -> None:
+        self.feeds.discover(roots)
+
+    def raw(self, key: str, item: Item) -> Callable[[], list[tuple[str, int, bytes]]]:
+        """A job that reads an item's source bytes."""
+        return self.feeds.raw(key, item)
+
+    def shutdown(self) -> None:
+        """End everything; blocks until processes are gone."""
+        self.drain()
+        self._timer.stop()
+        self.feeds.shutdown()

@@ -1,0 +1,186 @@
+"""Bytes to events in one place: lines, records, and what a format makes of them. For sources, importers and reports.
+
+One pipe per stream (per file), owned by one worker. It takes any bytes, cut anywhere, and never raises on them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+import orjson
+
+from store.decode import clean, decode
+from store.events import At, Event, ItemId, Unreadable
+from store.formats.base import Damage, Format, Record
+from store.lines import Lines
+
+log = logging.getLogger(__name__)
+
+EXCERPT: Final = 2000  # characters of a line that was not understood, kept for its row
+BLOCK: Final = 32 << 20  # bytes of one JSON value spread over lines that are waited for
+
+Watch: TypeAlias = Callable[[Record | Damage, Sequence[Event]], None]
+
+
+class Pipe:
+    """See the module. `start` is the offset of the first byte that will be fed."""
+
+    def __init__(
+        self,
+        format: Format,  # noqa: A002 - the project's word for it
+        file: int = 0,
+        agent: str = "",
+        parent: ItemId | None = None,
+        start: int = 0,
+        watch: Watch | None = None,
+    ) -> None:
+        self.format = format
+        self.file = file
+        self.agent = agent
+        self.parent = parent
+        self.watch = watch
+        self.records = 0
+        self.raw = 0  # of them not understood
+        self.damaged = 0  # pieces of bytes that are no record
+        self._lines = Lines(start)
+        self._reader = format.reader()
+        self._block: list[tuple[int, bytes]] = []  # lines of a value that is printed over several
+        self._block_size = 0
+
+    @property
+    def offset(self) -> int:
+        """How far this pipe has come: the offset behind the last finished line."""
+        return self._lines.start
+
+    @property
+    def fed(self) -> int:
+        """The offset behind everything that was fed, finished or not."""
+        return self._lines.offset
+
+    @property
+    def rest(self) -> bytes:
+        """What waits for the end of its line."""
+        return self._lines.rest
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that these bytes complete, in order."""
+        out: list[Event] = []
+        one = self._one
+        loads = orjson.loads
+        for offset, line in self._lines.feed(data):
+            if self._block or line in (b"{", b"["):
+                self._gather(offset, line, out)
+                continue
+            # The way of nearly every line, without the calls in between.
+            at = At(None, self.file, offset, len(line), self.agent, self.parent)
+            try:
+                data_ = loads(line)
+            except orjson.JSONDecodeError:
+                for piece in decode(line, at):
+                    one(piece, out)
+                continue
+            if type(data_) is dict:
+                one(Record(data_, at, line), out)
+            else:
+                for piece in decode(line, at):
+                    one(piece, out)
+        return out
+
+    def finish(self) -> list[Event]:
+        """No more bytes for now: a rest that is a whole value counts. One that is not stays, it may be completed yet."""
+        out: list[Event] = []
+        rest = self._lines.rest
+        if rest and self._block:
+            if rest.startswith((b"}", b"]")):
+                self._gather(*self._lines.finish(), out)
+            else:
+                self._replay(out)
+                out += self.finish()
+        elif rest:
+            at = At(None, self.file, self._lines.start, len(rest), self.agent, self.parent)
+            pieces = decode(rest, at)
+            if pieces and all(isinstance(piece, Record) for piece in pieces):
+                self._lines.finish()
+                for piece in pieces:
+                    self._one(piece, out)
+        if self._block:
+            self._replay(out)
+        return out
+
+    def close(self) -> list[Event]:
+        """There never will be more bytes: what is left is damage."""
+        out = self.finish()
+        if self._lines.rest:
+            offset, line = self._lines.finish()
+            for piece in decode(line, At(None, self.file, offset, len(line), self.agent, self.parent)):
+                self._one(piece, out)
+        return out
+
+    # ---- one record or damage
+
+    def _one(self, piece: Record | Damage, out: list[Event]) -> None:
+        if type(piece) is Record:
+            self.records += 1
+            try:
+                events = self._reader.events(piece)
+            except Exception:  # a reader's mistake must not cost the session
+                log.exception("reader of %s failed at %d:%d", self.format.agent, piece.at.file, piece.at.offset)
+                events = (self._unreadable(piece, "record", "reader failed"),)
+            for event in events:
+                if type(event) is Unreadable:
+                    self.raw += 1
+                    break
+        else:
+            self.damaged += 1
+            assert isinstance(piece, Damage)  # noqa: S101 - for the type checker
+            events = (self._unreadable(piece, "damage", piece.reason),)
+        if self.watch is not None:
+            self.watch(piece, events)
+        out += events
+
+    def _unreadable(self, piece: Record | Damage, type_: str, reason: str) -> Unreadable:
+        at = piece.at
+        return Unreadable(at, f"@{at.file}:{at.offset}", type_, reason, excerpt(piece.raw))
+
+    # ---- values that are printed over several lines
+
+    def _gather(self, offset: int, line: bytes, out: list[Event]) -> None:
+        """Collect indented lines up to the closing bracket in the first column."""
+        block = self._block
+        if not block:
+            block.append((offset, line))
+            self._block_size = len(line)
+            return
+        first = line[:1]
+        block.append((offset, line))
+        self._block_size += len(line) + 1
+        if first == (b"}" if block[0][1] == b"{" else b"]"):
+            start = block[0][0]
+            size = offset + len(line) - start
+            whole = b"\n".join([text for _, text in block])
+            if len(whole) < size:
+                whole = b"\r\n".join([text for _, text in block])
+            pieces = decode(whole, At(None, self.file, start, size, self.agent, self.parent))
+            if len(whole) == size and all(isinstance(piece, Record) for piece in pieces):
+                self._block = []
+                for piece in pieces:
+                    self._one(piece, out)
+            else:
+                self._replay(out)
+        elif (first and first not in b" \t") or self._block_size > BLOCK:
+            self._replay(out)
+
+    def _replay(self, out: list[Event]) -> None:
+        """It was no such value: line by line after all. A line that could begin another one may do so."""
+        block, self._block = self._block, []
+        for offset, line in block:
+            for piece in decode(line, At(None, self.file, offset, len(line), self.agent, self.parent)):
+                self._one(piece, out)
+
+
+def excerpt(raw: bytes) -> str:
+    """The beginning of some bytes as text that can be shown."""
+    text = raw[: 4 * EXCERPT].decode("utf-8", "replace")
+    return clean(text[:EXCERPT] + "…" if len(text) > EXCERPT or len(raw) > 4 * EXCERPT else text)

@@ -1,0 +1,100 @@
+"""Going on with a session that the database knows: its pipes stand where the fold stopped, and only new bytes are read.
+
+For the importer and for whoever follows a known session live.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from store.events import Event
+from store.formats.base import Child, Format
+from store.pipe import Pipe
+from store.whole import CHUNK, Whole, open_file
+from store.window import Known, Source
+
+LOOKBACK: Final = 256 << 10  # bytes before the offset that the reader sees again
+
+
+def pipe_at(format: Format, index: int, source: Source) -> Pipe:  # noqa: A002
+    """A pipe that goes on at the source's offset.
+
+    A reader remembers what the wire leaves out, such as how many blocks of an answer there were. That lies shortly before
+    the offset, so it is shown those records again; their events are in the database and are dropped. Raises StoreError.
+    """
+    start = max(0, source.offset - LOOKBACK)
+    with open_file(source.path) as file:
+        file.seek(start)
+        data = _read(file.fileno(), source.offset - start)
+    if start:
+        cut = data.find(b"\n") + 1
+        start, data = (start + cut, data[cut:]) if cut else (source.offset, b"")
+    pipe = Pipe(format, index, source.agent, source.parent, start)
+    pipe.feed(data)
+    pipe.finish()  # the last record may have had no newline yet
+    return pipe
+
+
+class Rest(Whole):
+    """Iterate once for the events behind what `known` holds: its files in order, then the files of new subagents.
+
+    New subagents stand at their calls where those are new, too; `files` and `pipes` are as in Whole.
+    """
+
+    def __init__(self, path: Path, before: Known, format: Format | None = None, upto: int | None = None) -> None:  # noqa: A002
+        super().__init__(path, format, upto)
+        self._before = before.sources
+        self.files = [source.path for source in before.sources]
+        self.pipes = [
+            pipe_at(self.format, index, source) if _grew(source) else _still(self.format, index, source)
+            for index, source in enumerate(before.sources)
+        ]
+
+    def __iter__(self) -> Iterator[list[Event]]:
+        had = set(self.files)
+        for child in self.format.children(self.path) if self.format.children is not None else ():
+            if child.path not in had:
+                self._expect(child)
+        for index, source in enumerate(self._before):
+            if _grew(source):
+                yield from self._read_on(index, self.upto if index == 0 else None)
+        while self._all:
+            yield from self._child(next(iter(self._all.values())), None, 0)
+
+    def _expect(self, child: Child) -> None:
+        self._all[child.path] = child
+        if child.call is not None:
+            self._called.setdefault(child.call, []).append(child)
+        else:
+            self._named[child.agent] = child
+
+    def _read_on(self, index: int, upto: int | None) -> Iterator[list[Event]]:
+        pipe = self.pipes[index]
+        with open_file(self.files[index]) as file:
+            file.seek(pipe.fed)
+            while upto is None or pipe.fed < upto:
+                data = file.read(CHUNK if upto is None else min(CHUNK, upto - pipe.fed))
+                if not data:
+                    break
+                yield from self._among(pipe.feed(data), 0)
+            yield from self._among(pipe.finish(), 0)
+
+
+def _grew(source: Source) -> bool:
+    return source.touched and not source.missing
+
+
+def _still(format: Format, index: int, source: Source) -> Pipe:  # noqa: A002
+    """For a file that has nothing new: only its offset is asked for."""
+    return Pipe(format, index, source.agent, source.parent, source.offset)
+
+
+def _read(fd: int, size: int) -> bytes:
+    parts: list[bytes] = []
+    while size > 0 and (data := os.read(fd, size)):
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)

@@ -1,0 +1,381 @@
+"""One session in memory: its rows' fold, its prompt state, its queue, and what an event does besides showing a row.
+
+A run of plain notifications is one append and one pass for what its events mean besides rows. An event with a JSON-RPC id
+is handled alone, after the run before it. Both ways go through the same `EFFECTS`. No Qt, no IO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from store import events as ev
+from store.batch import Batch
+from store.delta import Delta, Header, Rebase
+from store.events import Event
+from store.fold import State, fold, fold_run, sending
+
+SLICE: Final = 256  # events folded between two looks at the clock
+_WITH_ID: Final = frozenset(ev.WITH_ID)
+
+
+class Completed(Struct, frozen=True):
+    """A turn is over and nothing that can be sent waits behind it. Announced exactly once per turn."""
+
+    session: str
+    stop_reason: str
+    duration_us: int | None
+    output: int  # events of the agent in this turn; 0 is worth a warning
+
+
+class Question(Struct, frozen=True):
+    """The agent waits for an answer; the row of what it asks about exists."""
+
+    session: str
+    rpc: str | int
+    item: str
+    title: str
+
+
+class Drain(Struct, frozen=True):
+    """Something queued may be sent: look again when the current work is done (never inside it)."""
+
+    session: str
+
+
+Fact: TypeAlias = Completed | Question | Drain
+
+
+class Queued(Struct):
+    """A prompt that waits for the end of the turn."""
+
+    id: str
+    text: str
+    editing: bool = False
+
+
+class Loaded(Struct, frozen=True):
+    """The session's past, read elsewhere: where the fold stands, and the rows before."""
+
+    state: State
+    rebase: Rebase
+    rows: int  # of the fold: window and tail together
+    events: Sequence[Event] = ()  # the ones with effects (title, model, usage, …), for the header
+    partial: bool = False  # only the end was read so far
+
+
+class Trace(Protocol):
+    """Sees every store operation in order; for tests and benchmarks."""
+
+    def __call__(self, operation: str, events: Sequence[Event]) -> None: ...
+
+
+class Tally(Struct):
+    """What the running turn has brought so far."""
+
+    started: int | None
+    chunks: int = 0
+    output: int = 0
+
+
+Clock: TypeAlias = Callable[[], float]
+
+
+class Session:
+    """See the module. `key` names it; `header` is what its header shows."""
+
+    def __init__(self, key: str, header: Header | None = None, trace: Trace | None = None) -> None:
+        self.key = key
+        self.header = header or Header()
+        self.state = State()
+        self.batch = Batch()
+        self.trace = trace
+        self.appends = 0
+        self.passes = 0
+        self.connected = False  # prompts can be sent
+        self.prompt_id: str | int | None = None
+        self.compacting = False
+        self.asked: dict[str | int, str] = {}  # open questions: rpc id → item
+        self.queue: list[Queued] = []
+        self.tally: Tally | None = None
+        self.facts: list[Fact] = []
+        self._rank = -1
+        self._told: Header | None = None
+
+    # ---- the way in
+
+    def feed(self, events: Sequence[Event], clock: Clock | None = None, deadline: float = 0.0) -> int:
+        """Take events in order; stop when the clock passes the deadline. Returns how many were taken (at least one)."""
+        total = len(events)
+        if _WITH_ID.isdisjoint(map(type, events)):
+            return self._run(events, 0, total, clock, deadline)
+        done = 0
+        while done < total:
+            end = done
+            while end < total and type(events[end]) not in _WITH_ID:
+                end += 1
+            if end > done:
+                done = self._run(events, done, end, clock, deadline)
+                if done < end:
+                    return done
+            if end < total:
+                self._alone(events[end])
+                done = end + 1
+            if clock is not None and clock() >= deadline:
+                return done
+        return done
+
+    def _run(self, events: Sequence[Event], first: int, end: int, clock: Clock | None, deadline: float) -> int:
+        """One append of one run; in slices only so far as the clock is watched."""
+        done = first
+        if clock is None or end - first <= SLICE:
+            run = events if first == 0 and end == len(events) else events[first:end]
+            self.batch.add(fold_run(self.state, run))
+            done = end
+        else:
+            while done < end:
+                stop = min(end, done + SLICE)
+                self.batch.add(fold_run(self.state, events[done:stop]))
+                done = stop
+                if clock() >= deadline:
+                    break
+            run = events[first:done]
+        self.appends += 1
+        self.passes += 1
+        if self.trace is not None:
+            self.trace("append", run)
+            self.trace("prompt pass", run)
+        self._after(run)
+        return done
+
+    def _alone(self, event: Event) -> None:
+        """An event with an id: its own store operation, then its meaning for the prompt."""
+        if type(event) is ev.PromptSent and not event.steer:
+            operation = "replace"
+        else:
+            operation = "append"
+            self.appends += 1
+        self.batch.add(fold(self.state, event))
+        if self.trace is not None:
+            self.trace(operation, (event,))
+        self._after((event,))
+
+    def _after(self, run: Sequence[Event]) -> None:
+        """What a run means besides its rows: the one place for both ways in. One pass, in arrival order.
+
+        The prompt state and the effects are walked together: a cancel must see the compaction that began before it in
+        the same run, or two ways of cutting a stream would end differently.
+        """
+        if self.trace is not None:
+            self.trace("effects", run)
+        if self.asked:
+            self._settle(run)
+        if _MEANING.isdisjoint(map(type, run)):
+            if self.tally is not None:
+                self.tally.output += len(run)
+            return
+        effects = EFFECTS
+        for event in run:
+            effect = effects.get(type(event))
+            if effect is not None:
+                effect(self, event)
+            elif self.tally is not None:
+                self.tally.output += 1
+
+    # ---- the turn and the queue
+
+    def _turn_over(self, reason: str, ts: int | None, duration: int | None) -> None:
+        tally, self.tally = self.tally, None
+        self.prompt_id = None
+        self.asked.clear()
+        if duration is None and tally is not None and tally.started is not None and ts is not None:
+            duration = max(0, ts - tally.started)
+        cancelled = reason == "cancelled"
+        if self.compacting and (cancelled or reason not in _NORMAL):
+            self.compacting = False  # neither a cancel nor a failure may leave the queue waiting for ever
+        self._say(pending=False, state="idle")
+        if self.sendable and not cancelled:
+            self.facts.append(Drain(self.key))
+            return
+        output = 0 if tally is None else tally.output
+        self.facts.append(Completed(self.key, reason, duration, output))
+
+    @property
+    def sendable(self) -> bool:
+        """The first queued prompt may go out once the agent is idle. One that is being edited holds the rest back."""
+        return bool(self.queue) and not self.queue[0].editing and self.connected and not self.compacting
+
+    def next_prompt(self) -> Queued | None:
+        """At drain time: the one prompt to send now, still in the queue until `sent` says that it went out."""
+        return self.queue[0] if self.sendable and not self.header.pending else None
+
+    def sent(self, queued: Queued, ts: int | None) -> None:
+        """A queued prompt went out: it leaves the queue and is shown as 'sending' until its echo is back."""
+        self.queue = [other for other in self.queue if other.id != queued.id]
+        self.batch.add(sending(self.state, queued.id, queued.text, ts))
+        self._say(pending=True, queued=tuple(other.text for other in self.queue))
+
+    def put_prompt(self, queued: Queued) -> None:
+        """Queue a prompt behind the others."""
+        self.queue.append(queued)
+        self._say(queued=tuple(other.text for other in self.queue))
+
+    # ---- the way out
+
+    def install(self, loaded: Loaded) -> None:
+        """Stand on what was read elsewhere instead of on what was known so far."""
+        self.state = loaded.state
+        self.batch.rebase(loaded.rebase, loaded.rows)
+        self._rank = -1
+        facts = list(self.facts)
+        self._after(loaded.events)
+        self.facts = facts  # history is not news
+
+    def take(self, backlog: int = 0) -> Delta | None:
+        """What changed since the last time, or None."""
+        header = self.header if self.header is not self._told and self.header != self._told else None
+        if header is None and self.batch.empty and not backlog:
+            return None
+        self._told = self.header
+        return self.batch.take(self.key, header, backlog)
+
+    def _say(self, **changes: object) -> None:
+        """Change header fields; nothing is new when nothing differs."""
+        header = self.header
+        if all(getattr(header, name) == value for name, value in changes.items()):
+            return
+        new = msgspec.structs.replace(header, **changes)
+        if "state" not in changes and ("pending" in changes or "compacting" in changes):
+            new = msgspec.structs.replace(new, state=self._state(new))
+        self.header = new
+
+    def say(self, **changes: object) -> None:
+        """The same for the source's own news: trouble, ended, …"""
+        self._say(**changes)
+
+    def _state(self, header: Header) -> str:
+        if self.compacting:
+            return "compacting"
+        return "running" if header.pending else "idle"
+
+    # ---- effects, one per kind of event
+
+    def _prompt_text(self, event: ev.PromptText) -> None:
+        if not event.at.agent and event.origin in ("human", "command", "queued"):
+            self.tally = Tally(event.at.ts)
+            self._say(pending=True)
+
+    def _turn_ended(self, event: ev.TurnEnded) -> None:
+        if not event.at.agent and (self.tally is not None or self.header.pending):
+            self._turn_over(event.status, event.at.ts, event.duration_us)
+
+    def _prompt_sent(self, event: ev.PromptSent) -> None:
+        if not event.steer:
+            self.prompt_id = event.rpc
+            self.tally = Tally(event.at.ts)
+            self._say(pending=True)
+
+    def _answered(self, event: ev.Answered) -> None:
+        # The id is compared before anything is changed: a late answer of a cancelled turn changes nothing.
+        if self.prompt_id is None or event.rpc != self.prompt_id:
+            return
+        if event.stop_reason is not None:
+            self._turn_over(event.stop_reason, event.at.ts, None)
+        elif event.error:  # the prompt itself was refused
+            self._turn_over("error", event.at.ts, None)
+
+    def _settle(self, run: Sequence[Event]) -> None:
+        """Questions that a run answers: by their id, or because what they asked about went on."""
+        for event in run:
+            match event:
+                case ev.Answered(rpc=rpc) | ev.Called(rpc=rpc):
+                    self.asked.pop(rpc, None)
+                case ev.ToolUpdated(item=item):
+                    self.asked = {rpc: asked for rpc, asked in self.asked.items() if asked != item}
+        if not self.asked and self.header.state == "waiting":
+            self._say(state=self._state(self.header))
+
+    def _asked(self, event: ev.Asked) -> None:
+        self.asked[event.rpc] = event.item
+        self._say(state="waiting")
+        self.facts.append(Question(self.key, event.rpc, event.item, event.title))
+
+    def _usage(self, event: ev.Usage) -> None:
+        if event.at.agent:
+            return
+        # Agents have been seen to send null and text; a size that is not said stays the last one known.
+        used = event.used if type(event.used) is int else None
+        size = event.size if type(event.size) is int else None
+        if used is not None:
+            self._say(used=used)
+        if size is not None:
+            self._say(size=size)
+
+    def _config(self, event: ev.ConfigChanged) -> None:
+        if event.at.agent:
+            return
+        if event.mode is not None:
+            self._say(mode=event.mode)
+        if event.llm is not None:
+            self._say(llm=event.llm)
+
+    def _adapter(self, event: ev.AdapterSeen) -> None:
+        self._say(adapter=event.adapter, version=event.version or self.header.version)
+
+    def _compacting(self, event: ev.Compacting) -> None:
+        if event.at.agent:
+            return
+        was, self.compacting = self.compacting, event.on
+        self._say(state=self._state(self.header))
+        if was and not event.on:
+            self._may_send()
+
+    def _compacted(self, event: ev.Compacted) -> None:
+        if event.at.agent:
+            return
+        self.compacting = False
+        self._say(state=self._state(self.header))
+        self._may_send()
+
+    def _may_send(self) -> None:
+        if self.sendable and not self.header.pending:
+            self.facts.append(Drain(self.key))
+
+    def _named(self, event: ev.SessionNamed) -> None:
+        if event.at.agent:
+            return
+        changes: dict[str, object] = {}
+        if event.title and event.rank >= self._rank:
+            self._rank = event.rank
+            changes["title"] = event.title
+        for name in ("id", "cwd", "branch"):
+            value = getattr(event, name)
+            if value:
+                changes[name] = value
+        if changes:
+            self._say(**changes)
+
+
+_NORMAL: Final = frozenset({"", "success", "end_turn", "completed"})
+EFFECTS: Final[dict[type[Event], Callable[[Session, Any], None]]] = {
+    ev.PromptText: Session._prompt_text,
+    ev.TurnEnded: Session._turn_ended,
+    ev.PromptSent: Session._prompt_sent,
+    ev.Answered: Session._answered,
+    ev.Asked: Session._asked,
+    ev.Usage: Session._usage,
+    ev.ConfigChanged: Session._config,
+    ev.AdapterSeen: Session._adapter,
+    ev.Compacting: Session._compacting,
+    ev.Compacted: Session._compacted,
+    ev.SessionNamed: Session._named,
+}
+_MEANING: Final = frozenset(EFFECTS)
+
+
+def has_effect(event: Event) -> bool:
+    """Whether an event says something about the session besides its rows."""
+    return type(event) in _MEANING

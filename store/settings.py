@@ -1,0 +1,198 @@
+"""Every setting, declared once: default, check, file, dialog field and docs table come from here. Read by anyone."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One setting. The type of `default` is the type of the value; a tuple is a list of texts."""
+
+    name: str  # group.key, as in the file
+    default: T
+    title: str
+    help: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: object) -> T:
+        """The value as this setting's type; ValueError with a sentence for the user."""
+        return cast(T, _check(self, value))
+
+
+AnySetting: TypeAlias = Setting[Any]
+_KINDS: Final[Mapping[type, str]] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def _check(setting: AnySetting, value: object) -> object:
+    kind, title = type(setting.default), setting.title
+    if kind is tuple:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(part, str) for part in value):
+            raise ValueError(f"{title}: a list of texts is needed.")
+        return tuple(str(part) for part in value)
+    if kind is float and type(value) is int:
+        value = float(value)
+    # The exact type: bool is an int to Python, but "true lines" is a mistake to the user.
+    if type(value) is not kind:
+        raise ValueError(f"{title}: {_KINDS[kind]} is needed.")
+    if setting.choices and value not in setting.choices:
+        raise ValueError(f"{title}: one of {', '.join(setting.choices)} is needed.")
+    if isinstance(value, (int, float)) and kind is not bool:
+        if setting.low is not None and not value >= setting.low:  # 'not >=' refuses NaN as well
+            raise ValueError(f"{title}: at least {setting.low:g}.")
+        if setting.high is not None and not value <= setting.high:
+            raise ValueError(f"{title}: at most {setting.high:g}.")
+    return value
+
+
+FOLLOW: Final = Setting("timeline.follow", True, "Follow new rows", "A session opens at its end and stays there.")
+ROW_LINES: Final = Setting("timeline.row_lines", 40, "Lines before a row folds", "The rest waits behind 'more'.", 5)
+THEME: Final = Setting("look.theme", "system", "Theme", "", choices=("system", "light", "dark"))
+ZOOM: Final = Setting("look.zoom", 1.0, "Zoom", "One factor for all text and measures.", 0.6, 2.5)
+ROOTS: Final[Setting[tuple[str, ...]]] = Setting(
+    "sessions.roots", (), "More session folders", "Looked through besides the agents' own folders, one per line."
+)
+GROUP: Final = Setting("sessions.group", True, "Group sessions by project", "Off: one list, newest first.")
+RESTORE: Final = Setting("window.restore", True, "Restore the window", "Place, panels and the last session.")
+ABSOLUTE: Final = Setting("time.absolute", False, "Absolute times", "Clock times in place of '3 min ago'.")
+
+DECLARED: Final[tuple[AnySetting, ...]] = (FOLLOW, ROW_LINES, THEME, ZOOM, ABSOLUTE, ROOTS, GROUP, RESTORE)
+
+
+class Settings:
+    """The values of one settings file. Owned by one thread; `watch` tells who wants to know what changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.warnings: list[str] = []  # sentences for the user: what was wrong with the file
+        self._values: dict[str, Any] = {}
+        self._watchers: list[Callable[[AnySetting], None]] = []
+        self._load()
+
+    def __getitem__(self, setting: Setting[T]) -> T:
+        return cast(T, self._values.get(setting.name, setting.default))
+
+    def __setitem__(self, setting: Setting[T], value: T) -> None:
+        self.put({setting.name: value})
+
+    def watch(self, told: Callable[[AnySetting], None]) -> None:
+        """Call `told` with each setting whose value changed."""
+        self._watchers.append(told)
+
+    def put(self, values: Mapping[str, object]) -> None:
+        """Check all, write once, then tell. Nothing changes on ValueError (a wrong value) and OSError (the disk)."""
+        fresh = {name: declared(name).check(value) for name, value in values.items()}
+        changed = {name: value for name, value in fresh.items() if self[declared(name)] != value}
+        if not changed:
+            return
+        self._write(changed)
+        self._values.update(changed)
+        for name in changed:
+            for told in list(self._watchers):
+                told(declared(name))
+
+    def _load(self) -> None:
+        try:
+            data = tomllib.loads(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.warnings.append(f"Settings are the defaults: {self.path} cannot be read ({error.strerror}).")
+            return
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            self._set_aside(str(error))
+            return
+        for setting in DECLARED:
+            value = _dig(data, setting.name)
+            if value is None:
+                continue
+            try:
+                self._values[setting.name] = setting.check(value)
+            except ValueError as error:
+                self.warnings.append(f"{error} {setting.name} in {self.path} is ignored.")
+
+    def _set_aside(self, reason: str) -> None:
+        aside = self.path.with_name(self.path.name + ".damaged")
+        count = 1
+        while aside.exists():  # an earlier one may hold what the user still wants
+            count += 1
+            aside = self.path.with_name(f"{self.path.name}.damaged-{count}")
+        self.path.replace(aside)
+        self.warnings.append(f"Settings are the defaults: the file was damaged ({reason}) and is now {aside}.")
+
+    def _write(self, values: Mapping[str, object]) -> None:
+        # Imported late: only who changes a setting pays for it.
+        import tomlkit
+        from tomlkit.exceptions import TOMLKitError
+        from tomlkit.items import Table
+
+        try:
+            document = tomlkit.parse(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            document = tomlkit.document()
+        except (TOMLKitError, UnicodeDecodeError) as error:  # edited by hand while we ran
+            self._set_aside(str(error))
+            document = tomlkit.document()
+        for name, value in values.items():
+            group, _, key = name.partition(".")
+            table = document.get(group)
+            if not isinstance(table, Table):
+                table = tomlkit.table()
+                document[group] = table
+            table[key] = list(value) if isinstance(value, tuple) else value
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # A link stays a link: people keep this file in a dotfiles repository.
+        target = self.path.resolve()
+        fresh = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            with fresh.open("w", encoding="utf-8") as out:
+                out.write(tomlkit.dumps(document))
+                out.flush()
+                os.fsync(out.fileno())
+            fresh.replace(target)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+def declared(name: str) -> AnySetting:
+    """The setting with that name; KeyError for a typing error."""
+    for setting in DECLARED:
+        if setting.name == name:
+            return setting
+    raise KeyError(name)
+
+
+def _dig(data: Mapping[str, Any], name: str) -> object:
+    group, _, key = name.partition(".")
+    table = data.get(group)
+    return table.get(key) if isinstance(table, dict) else None
+
+
+def _rows() -> Iterator[tuple[str, str, str, str]]:
+    for setting in DECLARED:
+        default = setting.default
+        shown = "[]" if default == () else str(default).lower() if isinstance(default, bool) else str(default)
+        limits = " | ".join(setting.choices)
+        if setting.low is not None or setting.high is not None:
+            low = "" if setting.low is None else f"{setting.low:g}"
+            high = "" if setting.high is None else f"{setting.high:g}"
+            limits = f"{low} to {high}" if high else f"at least {low}"
+        about = f"{setting.title}. {setting.help}".strip()
+        yield f"`{setting.name}`", f"`{shown}`", limits, about
+
+
+def table() -> str:
+    """The reference table for the docs, in Markdown."""
+    lines = ["| setting | default | values | what it does |", "|---|---|---|---|"]
+    lines += [f"| {name} | {default} | {limits.replace('|', chr(92) + '|')} | {about} |"
+              for name, default, limits, about in _rows()]  # fmt: skip
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,138 @@
+"""Linux folder notifications straight from the kernel: no wake-ups while nothing happens. For `sources.watch` only.
+
+Why not watchfiles here: its wait is a sleep loop. Measured on a machine three times slower than the yardstick, step
+5 ms: 8 ms from append to callback and 1.2 % CPU for ever while idle; a blocking read of inotify: under 1 ms and
+nothing. Its set of folders is fixed, too; ours changes with every session that is opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+import os
+import select
+import struct
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+from store.sources.notify import Change
+
+_MODIFY: Final = 0x2
+_MOVED_FROM: Final = 0x40
+_MOVED_TO: Final = 0x80
+_CREATE: Final = 0x100
+_DELETE: Final = 0x200
+_DELETE_SELF: Final = 0x400
+_MOVE_SELF: Final = 0x800
+_OVERFLOW: Final = 0x4000
+_IGNORED: Final = 0x8000
+_IS_DIR: Final = 0x40000000
+_MASK: Final = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
+_FLAGS: Final = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+_HEAD: Final = struct.Struct("iIII")
+_BUFFER: Final = 64 << 10
+
+
+class Inotify:
+    """One inotify instance. `add` and `remove` may be called by any thread, `wait` by one."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._fd = self._libc.inotify_init1(_FLAGS)
+        if self._fd < 0:
+            raise _error("inotify")
+        self._folders: dict[int, list[str]] = {}  # the kernel knows folders, not names: a link gives a second name
+        self._numbers: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._awake, self._bell = os.pipe()
+        os.set_blocking(self._bell, False)
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+        self._poll.register(self._awake, select.POLLIN)
+
+    def add(self, folder: str) -> None:
+        """Report what happens directly in this folder. Raises OSError: ENOSPC when the kernel's limit is reached."""
+        with self._lock:
+            number = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), _MASK)
+            if number < 0:
+                raise _error(folder)
+            old = self._numbers.get(folder)
+            if old is not None and old != number:  # another folder has this name now
+                self._forget(folder, old)
+            self._numbers[folder] = number
+            names = self._folders.setdefault(number, [])
+            if folder not in names:
+                names.append(folder)
+
+    def remove(self, folder: str) -> None:
+        """No more reports about this folder."""
+        with self._lock:
+            number = self._numbers.pop(folder, None)
+            if number is not None:
+                self._forget(folder, number)
+
+    def _forget(self, folder: str, number: int) -> None:
+        names = self._folders.get(number, [])
+        if folder in names:
+            names.remove(folder)
+        if not names:
+            self._folders.pop(number, None)
+            self._libc.inotify_rm_watch(self._fd, number)
+
+    def wait(self, timeout: float | None) -> list[Change]:
+        """Block until something happens, `wake` is called or the time is over."""
+        for fd, _ in self._poll.poll(None if timeout is None else max(0, math.ceil(timeout * 1000))):
+            if fd == self._awake:
+                os.read(self._awake, 4096)
+            else:
+                return list(self._changes())
+        return []
+
+    def _changes(self) -> Iterator[Change]:
+        try:
+            data = os.read(self._fd, _BUFFER)
+        except BlockingIOError:
+            return
+        at = 0
+        last: Change | None = None
+        while at < len(data):
+            number, mask, _, length = _HEAD.unpack_from(data, at)
+            name = data[at + _HEAD.size : at + _HEAD.size + length].rstrip(b"\0")
+            at += _HEAD.size + length
+            if mask & _OVERFLOW:
+                yield Change("", lost=True)
+                continue
+            with self._lock:
+                if mask & _IGNORED:
+                    for folder in self._folders.pop(number, []):
+                        if self._numbers.get(folder) == number:
+                            del self._numbers[folder]
+                    continue
+                folders = list(self._folders.get(number, ()))
+            for folder in folders:
+                change = Change(
+                    f"{folder.rstrip(os.sep)}{os.sep}{os.fsdecode(name)}" if name else folder,
+                    folder=bool(mask & _IS_DIR) or not name,
+                    made=bool(mask & (_CREATE | _MOVED_TO)),
+                    gone=bool(mask & (_DELETE | _MOVED_FROM | _DELETE_SELF | _MOVE_SELF)),
+                )
+                if change != last:  # ten appends in a row are one piece of news
+                    yield change
+                last = change
+
+    def wake(self) -> None:
+        """Let `wait` return at once. A full pipe rings already."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._bell, b"!")
+
+    def close(self) -> None:
+        """To be called when nobody is in `wait` any more."""
+        for fd in (self._fd, self._awake, self._bell):
+            os.close(fd)
+
+
+def _error(what: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), what)

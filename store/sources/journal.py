@@ -1,0 +1,218 @@
+"""Append-only files of ours for streams that have none of their own: standard input and processes. For `store.ingest`.
+
+A journal holds the bytes exactly as they came, so that it is later read as a session of its format like any other.
+Next to it stands NAME.meta.json with what the bytes do not say: the command, its folder, when it began, how it ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from store.errors import StoreError
+
+EVERY: Final = 0.25  # seconds between two writes of a busy stream
+SOON: Final = 1 << 20  # bytes that are written without waiting for that
+AGAIN: Final = 2.0  # seconds until a write that failed is tried again
+MOST: Final = 64 << 20  # bytes kept in memory while the disk takes none
+META: Final = ".meta.json"
+
+
+class Meta(Struct, frozen=True, omit_defaults=True):
+    """The sidecar. Times are ISO-8601 UTC; an `ended` that is missing means that we were cut off."""
+
+    name: str
+    started: str
+    argv: tuple[str, ...] = ()
+    cwd: str = ""
+    ended: str = ""
+    exit: str = ""  # in words: 'exit code 1', 'killed by SIGTERM'
+    lost: int = 0  # bytes that could not be kept
+
+
+def folder(data_dir: Path) -> Path:
+    """Where journals lie below our data folder."""
+    return data_dir / "journals"
+
+
+def meta_path(journal: Path) -> Path:
+    return journal.with_suffix(META)
+
+
+def read_meta(journal: Path) -> Meta | None:
+    """The sidecar of a journal; None when it is missing or damaged."""
+    try:
+        return msgspec.json.decode(meta_path(journal).read_bytes(), type=Meta)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+class Journal:
+    """One stream's journal. `write` may be called by any thread and never waits for the disk.
+
+    `trouble` is called at most once per kind of trouble, from the writer's thread, with one sentence: the disk is full
+    (the stream goes on, what comes is kept in memory and written when there is room), or bytes had to be dropped.
+    """
+
+    def __init__(
+        self,
+        where: Path,
+        name: str,
+        argv: Sequence[str] = (),
+        cwd: Path | None = None,
+        trouble: Callable[[str], None] | None = None,
+    ) -> None:
+        now = datetime.now(UTC)
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:40] or "stream"
+        self.path = where / f"{now:%Y%m%dT%H%M%SZ}-{safe}-{uuid.uuid4().hex[:8]}.jsonl"
+        self._meta = Meta(name, _iso(now), tuple(argv), str(cwd or ""))
+        self._trouble = trouble
+        self._told: set[str] = set()
+        self._changed = threading.Condition()
+        self._pending: list[bytes] = []
+        self._size = 0
+        self._busy = False
+        self._hurry = False
+        self._over = False
+        self._failed = False
+        self._lost = 0
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        try:
+            where.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self.path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o600)
+        except OSError as error:
+            raise StoreError(f"{where} takes no journal of this stream: {error.strerror or error}.") from error
+        with contextlib.suppress(OSError):  # a full disk: the journal says so with its first bytes
+            self._write_meta(self._meta)
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def key(self) -> str:
+        """The session's key in the list of sessions."""
+        return f"journal:{self.path.stem}"
+
+    @property
+    def lost(self) -> int:
+        """Bytes that could not be kept."""
+        return self._lost
+
+    def write(self, data: bytes) -> None:
+        """Keep these bytes; they are on their way to the file within 250 ms."""
+        with self._changed:
+            if self._over or not data:
+                return
+            if self._lost or self._size + len(data) > MOST:
+                self._lost += len(data)  # a hole in the middle would make lines that never were: all the rest is lost
+                return
+            self._pending.append(data)
+            self._size += len(data)
+            if len(self._pending) == 1 or self._size >= SOON:
+                self._changed.notify_all()
+
+    def flush(self, timeout: float = 2.0) -> bool:
+        """Have everything in the file, for somebody who wants to read it now. False: the disk does not take it."""
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._failed or not (self._pending or self._busy), timeout) and (
+                not self._pending
+            )
+
+    def end(self, how: str = "") -> None:
+        """Write what is left, make it safe on the disk, and close. Blocks until that is done; may be called twice."""
+        with self._changed:
+            if self._over:
+                return
+            self._over = True
+            self._changed.notify_all()
+        self._thread.join()
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            self._complain("disk", f"{self.path} may be incomplete: {error.strerror or error}.")
+        finally:
+            os.close(self._fd)
+        meta = msgspec.structs.replace(self._meta, ended=_iso(datetime.now(UTC)), exit=how, lost=self._lost)
+        try:
+            self._write_meta(meta)
+        except OSError as error:
+            self._complain("disk", f"{meta_path(self.path)} cannot be written: {error.strerror or error}.")
+
+    # ---- the writer
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending or self._over)
+                if not self._pending:
+                    return
+                # Let more come, so that a stream of small pieces does not become a stream of small writes.
+                self._changed.wait_for(
+                    lambda: self._over or (not self._failed and (self._hurry or self._size >= SOON)),
+                    AGAIN if self._failed else EVERY,
+                )
+                self._hurry = False
+                pieces, self._pending = self._pending, []
+                self._busy = True
+            data = b"".join(pieces)
+            done, why = self._append(data)
+            with self._changed:
+                self._busy = False
+                self._failed = bool(why)
+                self._size -= done
+                if done < len(data):
+                    self._pending.insert(0, data[done:])
+                last = self._over and bool(why)
+                if last:
+                    self._lost += self._size
+                lost = self._lost
+                self._changed.notify_all()
+            if why:
+                self._complain("disk", f"{self.path} takes no more bytes ({why}). The stream goes on; make room.")
+            if lost:
+                self._complain("lost", f"{self.path} is incomplete: the disk took no more bytes, and the rest is lost.")
+            if last:
+                return
+
+    def _append(self, data: bytes) -> tuple[int, str]:
+        """How many bytes are in the file now, and why not all of them."""
+        view = memoryview(data)
+        done = 0
+        try:
+            while done < len(view):
+                done += os.write(self._fd, view[done : done + SOON])
+        except OSError as error:
+            return done, error.strerror or str(error)
+        return done, ""
+
+    def _complain(self, kind: str, why: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            if self._trouble is not None:
+                self._trouble(why)
+
+    def _write_meta(self, meta: Meta) -> None:
+        target = meta_path(self.path)
+        part = target.with_name(target.name + ".part")
+        try:
+            part.write_bytes(msgspec.json.encode(meta))
+            part.replace(target)  # never half a sidecar
+        except OSError:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise
+
+
+def _iso(when: datetime) -> str:
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,40 @@
+"""What every kind of folder notification looks like, and which one this system has. For `sources.watch` only."""
+
+from __future__ import annotations
+
+import platform
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class Change(Struct, frozen=True, gc=False):
+    """Something happened to `path`. `lost`: something happened somewhere, look at everything."""
+
+    path: str
+    folder: bool = False
+    made: bool = False
+    gone: bool = False
+    lost: bool = False
+
+
+class Notifier(Protocol):
+    """Reports what happens directly in a set of folders."""
+
+    def add(self, folder: str) -> None: ...
+    def remove(self, folder: str) -> None: ...
+    def wait(self, timeout: float | None) -> list[Change]: ...
+    def wake(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def best() -> Notifier:
+    """The notifier for this system. Raises OSError when the system has no more of them."""
+    # Imported here: watchfiles brings anyio, which a start on Linux has no use for.
+    if platform.system() == "Linux":
+        from store.sources.inotify import Inotify
+
+        return Inotify()
+    from store.sources.rust import Rust
+
+    return Rust()

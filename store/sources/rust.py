@@ -1,0 +1,99 @@
+"""watchfiles as a notifier, for macOS and Windows. For `sources.notify` only, which imports it when it is needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from watchfiles import Change as Kind
+from watchfiles._rust_notify import RustNotify  # `watchfiles.watch` cannot be woken and its folders are fixed
+
+from store.sources.notify import Change
+
+_QUICK_MS: Final = 5
+_SLOW_MS: Final = 25
+_QUICK_FOR: Final = 5.0  # seconds after the last change in which the next one is expected soon
+
+
+class _Bell:
+    """The stop event that watchfiles looks at in every step."""
+
+    def __init__(self) -> None:
+        self.rung = False
+
+    def is_set(self) -> bool:
+        return self.rung
+
+
+class Rust:
+    """watchfiles' notifier, for macOS and Windows. Its folders are fixed, so it is made anew when they change."""
+
+    def __init__(self) -> None:
+        self._folders: set[str] = set()
+        self._lock = threading.Lock()
+        self._bell = _Bell()
+        self._inner: RustNotify | None = None
+        self._stale = False
+        self._last = 0.0
+
+    def add(self, folder: str) -> None:
+        with self._lock:
+            if folder not in self._folders:
+                self._folders.add(folder)
+                self._stale = True
+                self._bell.rung = True
+
+    def remove(self, folder: str) -> None:
+        with self._lock:
+            if folder in self._folders:
+                self._folders.discard(folder)
+                self._stale = True
+
+    def wait(self, timeout: float | None) -> list[Change]:
+        lost = self._renew()
+        if lost:
+            return lost
+        if self._inner is None:
+            # Nothing to watch: sleep in steps, `add` and `wake` ring.
+            until = None if timeout is None else time.monotonic() + timeout
+            while not self._bell.rung and (until is None or time.monotonic() < until):
+                time.sleep(_SLOW_MS / 1000)
+            self._bell.rung = False
+            return []
+        quick = time.monotonic() - self._last < _QUICK_FOR
+        step = _QUICK_MS if quick else _SLOW_MS
+        found = self._inner.watch(step, step, 0 if timeout is None else max(1, int(timeout * 1000)), self._bell)
+        self._bell.rung = False
+        if isinstance(found, str):
+            return []
+        self._last = time.monotonic()
+        return [Change(path, made=kind == Kind.added, gone=kind == Kind.deleted) for kind, path in found]
+
+    def _renew(self) -> list[Change]:
+        with self._lock:
+            if not self._stale:
+                return []
+            self._stale = False
+            folders = sorted(self._folders)
+        if self._inner is not None:
+            self._inner.close()
+            self._inner = None
+        while folders:
+            try:
+                self._inner = RustNotify(folders, False, False, 300, False, True)
+                break
+            except FileNotFoundError:
+                there = [folder for folder in folders if Path(folder).is_dir()]
+                if len(there) == len(folders):
+                    break
+                folders = there
+        return [Change("", lost=True)]  # what happened between the two notifiers is not known
+
+    def wake(self) -> None:
+        self._bell.rung = True
+
+    def close(self) -> None:
+        if self._inner is not None:
+            self._inner.close()

@@ -1,0 +1,316 @@
+"""One thread that says when watched files and folders change. For `store.ingest` and `sources.discover`.
+
+Notifications come from the system; a slow poll of the watched files (never of folders) stands in for network disks,
+where none come. Callbacks run on the watcher's thread and must be quick: set an event, put into a queue.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from store.sources.folders import Folders, above, is_folder
+from store.sources.notify import Change, Notifier, best
+
+log = logging.getLogger(__name__)
+
+POLL: Final = 3.0  # seconds between two looks at the watched files
+PAUSE: Final = 0.004  # at most 250 rounds of callbacks per second, however fast a file grows
+MOST_FOLDERS: Final = 20_000  # of one tree; a home folder given by mistake must not eat the system's watches
+_SKIPPED: Final = frozenset({".git", "node_modules", "__pycache__", ".venv"})
+
+Callback: TypeAlias = Callable[[Path], None]
+_Stamp: TypeAlias = tuple[int, int, int, int] | None
+_Calls: TypeAlias = dict[tuple[Callback, str], Path]
+
+
+class _File:
+    __slots__ = ("callbacks", "folder", "path", "stamp")
+
+    def __init__(self, path: Path, folder: str) -> None:
+        self.path = path
+        self.folder = folder
+        self.stamp: _Stamp = None
+        self.callbacks: list[Callback] = []
+
+
+class _Tree:
+    __slots__ = ("callbacks", "folders", "root")
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.folders: set[str] = set()
+        self.callbacks: list[Callback] = []
+
+
+class Watcher:
+    """See the module. The thread starts with the first watch and ends with `stop`."""
+
+    def __init__(self, notifier: Callable[[], Notifier] = best, poll: float = POLL) -> None:
+        self._poll = poll
+        self._lock = threading.RLock()
+        self._files: dict[str, _File] = {}
+        self._trees: dict[str, _Tree] = {}
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._notifier: Notifier | None = None
+        try:
+            self._notifier = notifier()
+        except OSError as error:
+            log.info("no file notifications, polling instead: %s", error)
+        self._bell = threading.Event()
+        self._folders = Folders(self._notifier)
+
+    # ---- commands, from any thread
+
+    def watch(self, path: Path | str, callback: Callback) -> None:
+        """Call back when this file appears, changes, is replaced or disappears. It need not exist yet.
+
+        When this returns the watch stands: what is written from now on is reported.
+        """
+        key = _key(path)
+        with self._lock:
+            file = self._files.get(key)
+            if file is None:
+                file = self._files[key] = _File(Path(path), above(key))
+                self._folders.want(file.folder)
+                file.stamp = _stamp(key)
+            file.callbacks.append(callback)
+            self._start()
+        self._wake()
+
+    def unwatch(self, path: Path | str, callback: Callback | None = None) -> None:
+        """No more calls for this file or tree (with a callback: to that one). A call under way may still come."""
+        key = _key(path)
+        with self._lock:
+            for watched in (self._files.get(key), self._trees.get(key)):
+                if watched is None:
+                    continue
+                if callback is not None:
+                    watched.callbacks = [other for other in watched.callbacks if other != callback]
+                    if watched.callbacks:
+                        continue
+                if isinstance(watched, _File):
+                    del self._files[key]
+                    self._folders.drop(watched.folder)
+                else:
+                    del self._trees[key]
+                    for folder in watched.folders or {watched.root}:
+                        self._folders.drop(folder)
+
+    def watch_tree(self, root: Path | str, callback: Callback) -> None:
+        """Call back with each file that appears, changes or disappears anywhere below `root`, and with `root` itself
+        when too much happened to say what: then look at everything. The root need not exist yet."""
+        key = _key(root)
+        with self._lock:
+            tree = self._trees.get(key)
+            if tree is None:
+                tree = self._trees[key] = _Tree(key)
+                tree.folders.add(key)
+                self._folders.want(key)
+            tree.callbacks.append(callback)
+            self._start()
+        for _ in self._grow(tree, key):  # without the lock: a session must be openable meanwhile
+            pass
+        self._wake()
+
+    def stop(self) -> None:
+        """End the thread; no callback comes after this. May be called twice, and by a callback."""
+        with self._lock:
+            if self._over.is_set():
+                return
+            self._over.set()
+            thread = self._thread
+        self._wake()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        if thread is None and self._notifier is not None:
+            self._notifier.close()
+
+    # ---- trees
+
+    def _grow(self, tree: _Tree, folder: str) -> Iterator[str]:
+        """Watch a folder of a tree and all below it; yields the files that are in there."""
+        todo = [folder]
+        real: set[str] = set()
+        while todo and len(tree.folders) < MOST_FOLDERS:
+            here = todo.pop()
+            with self._lock:
+                if here not in tree.folders:
+                    tree.folders.add(here)
+                    self._folders.want(here)
+            try:
+                with os.scandir(here) as entries:
+                    for entry in entries:
+                        if not entry.is_dir():
+                            yield entry.path
+                        elif entry.name not in _SKIPPED:
+                            if entry.is_symlink():
+                                target = os.path.realpath(entry.path)
+                                if target in real or here == target or here.startswith(target + os.sep):
+                                    continue
+                                real.add(target)
+                            todo.append(entry.path)
+            except OSError as error:
+                log.debug("not watched: %s", error)
+
+    # ---- the thread
+
+    def _start(self) -> None:
+        if self._thread is None and not self._over.is_set():
+            self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+            self._thread.start()
+
+    def _wake(self) -> None:
+        self._bell.set()
+        if self._notifier is not None and self._thread is not None:
+            self._notifier.wake()
+
+    def _run(self) -> None:
+        due = time.monotonic() + self._poll
+        while not self._over.is_set():
+            with self._lock:
+                # Folders that are missing or that we may not watch are looked at by the poll; nothing else needs it.
+                idle = not self._files and not self._folders.waiting and not self._folders.full
+            changes: list[Change] = []
+            timeout = None if idle else max(0.0, due - time.monotonic())
+            if self._notifier is not None:
+                changes = self._notifier.wait(timeout)
+            else:
+                self._bell.wait(timeout)
+                self._bell.clear()
+            if self._over.is_set():
+                break
+            if changes:
+                self._tell(changes)
+            if time.monotonic() >= due:
+                self._look()
+                due = time.monotonic() + self._poll
+            elif changes:
+                self._breathe()
+        if self._notifier is not None:
+            self._notifier.close()
+
+    def _breathe(self) -> None:
+        """Let a burst pile up for a moment: the next round then tells of all of it at once."""
+        self._bell.clear()
+        if not self._over.is_set():
+            self._bell.wait(PAUSE)
+
+    def _tell(self, changes: list[Change]) -> None:
+        calls: _Calls = {}
+        with self._lock:
+            for change in changes:
+                if change.lost:
+                    for file in self._files.values():
+                        _note(calls, file.callbacks, file.path)
+                    for tree in self._trees.values():
+                        for _ in self._grow(tree, tree.root):
+                            pass
+                        _note(calls, tree.callbacks, Path(tree.root))
+                    continue
+                exact = self._files.get(change.path)
+                if exact is not None:
+                    exact.stamp = _stamp(change.path)
+                    _note(calls, exact.callbacks, exact.path)
+                if change.made and self._folders.waiting:
+                    self._born(calls)
+                if change.gone and (change.folder or change.path in self._folders):
+                    self._died(change.path, calls)
+                for tree in self._trees.values():
+                    self._tell_tree(tree, change, calls)
+        self._call(calls)
+
+    def _tell_tree(self, tree: _Tree, change: Change, calls: _Calls) -> None:
+        path = change.path
+        if path != tree.root and above(path) not in tree.folders:
+            return
+        folder = change.folder or (change.made and is_folder(path))
+        if not folder:
+            _note(calls, tree.callbacks, Path(path))
+        elif change.made:
+            if path.rpartition(os.sep)[2] in _SKIPPED:
+                return
+            # What was made together with its new folder was made before we watched it: look.
+            for inside in self._grow(tree, path):
+                _note(calls, tree.callbacks, Path(inside))
+        elif change.gone:
+            _note(calls, tree.callbacks, Path(path))
+
+    def _born(self, calls: _Calls) -> None:
+        """Something was made: is a folder there now that was missing?"""
+        for folder in self._folders.born():
+            self._renewed(folder, calls)
+            tree = self._trees.get(folder)
+            if tree is not None:
+                for inside in self._grow(tree, folder):
+                    _note(calls, tree.callbacks, Path(inside))
+
+    def _died(self, folder: str, calls: _Calls) -> None:
+        """A folder was deleted or moved away: its watch says the old name, or nothing, from now on."""
+        below = folder + os.sep
+        for tree in self._trees.values():
+            for known in [known for known in tree.folders if known == folder or known.startswith(below)]:
+                if known != tree.root:
+                    tree.folders.discard(known)
+                    self._folders.drop(known)
+        for known in self._folders.died(folder):
+            self._renewed(known, calls)
+
+    def _renewed(self, folder: str, calls: _Calls) -> None:
+        """The watched files of this folder may be other ones, or gone, or there at last."""
+        for key, file in self._files.items():
+            if file.folder == folder:
+                stamp = _stamp(key)
+                if stamp != file.stamp:
+                    file.stamp = stamp
+                    _note(calls, file.callbacks, file.path)
+
+    def _look(self) -> None:
+        """The slow poll: one stat per watched file."""
+        calls: _Calls = {}
+        with self._lock:
+            files = list(self._files.items())
+            if self._folders.waiting:
+                self._born(calls)
+            if self._folders.full:
+                for tree in self._trees.values():
+                    _note(calls, tree.callbacks, Path(tree.root))
+        for key, file in files:
+            stamp = _stamp(key)
+            if stamp != file.stamp:
+                file.stamp = stamp
+                _note(calls, file.callbacks, file.path)
+        self._call(calls)
+
+    def _call(self, calls: _Calls) -> None:
+        for (callback, _), path in calls.items():
+            if self._over.is_set():
+                return
+            try:
+                callback(path)
+            except Exception:
+                # One watcher's bug must not blind the others; it goes to the log with its traceback.
+                log.exception("a watcher's callback failed for %s", path)
+
+
+def _note(calls: _Calls, callbacks: list[Callback], path: Path) -> None:
+    for callback in callbacks:
+        calls[callback, str(path)] = path
+
+
+def _key(path: Path | str) -> str:
+    return os.fspath(Path(path).absolute())
+
+
+def _stamp(path: str) -> _Stamp:
+    with contextlib.suppress(OSError):
+        st = Path(path).stat()
+        return st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns
+    return None

@@ -1,0 +1,127 @@
+"""The workers of sessions that are streams: standard input, a process that we started, a recording that is replayed.
+
+Bytes come on the source's own reader thread; here they become events for the hub, and lie in a journal of ours, because
+such a stream has no file of its own. Made by `store.feeds`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from store.errors import StoreError
+from store.formats import HEAD, sniff
+from store.hub import Hub
+from store.pipe import Pipe
+from store.session import Session
+from store.sources.journal import Journal
+
+log = logging.getLogger(__name__)
+
+HELD: Final = 0.2  # seconds between two looks whether a crowded hub has room again, or the stream is to end
+KEPT: Final = 64 << 20  # bytes of a stream without a journal that are kept for the raw view
+
+
+class Ended(Struct, frozen=True):
+    """A stream is over: how, in words, and whether that is as it should be."""
+
+    session: str
+    how: str
+    ok: bool
+
+
+class Stream:
+    """One stream's way from bytes to the hub. `take` and `end` are the callbacks of a source, on its thread."""
+
+    def __init__(
+        self,
+        key: str,
+        hub: Hub,
+        told: Callable[[Ended], None],
+        journal: Journal | None = None,
+        hint: Path | None = None,
+    ) -> None:
+        """`hint`: the file that is replayed, for the sniffing of its format."""
+        self.key = key
+        self.hub = hub
+        self.journal = journal
+        self.stop_source: Callable[[], None] = lambda: None
+        self.ask_source: Callable[[], None] | None = None  # interrupt, where the source can
+        self.alive = True
+        self.kept: bytearray | None = bytearray() if journal is None else None
+        self._told = told
+        self._hint = hint
+        self._head = b""
+        self._pipe: Pipe | None = None
+        self._over = threading.Event()
+
+    def take(self, data: bytes) -> None:
+        """The next bytes. Waits while the hub is crowded: that holds the writer back, as a full pipe does."""
+        while not self.hub.room.wait(HELD):
+            if self._over.is_set():
+                return
+        if self._over.is_set():
+            return
+        if self.journal is not None:
+            self.journal.write(data)
+        elif self.kept is not None and len(self.kept) < KEPT:
+            self.kept += data
+        if self._pipe is None:
+            self._head += data
+            if b"\n" not in self._head and len(self._head) < HEAD:
+                return
+            data = self._head
+            self._head = b""
+            self._begin(data)
+        assert self._pipe is not None  # noqa: S101 - for the type checker
+        events = self._pipe.feed(data)
+        if events:
+            self.hub.put(self.key, events)
+
+    def _begin(self, head: bytes) -> None:
+        format_ = sniff(head[:HEAD], self._hint)
+        self._pipe = Pipe(format_)
+        self.say(agent=format_.agent)
+
+    def end(self, how: str, ok: bool) -> None:
+        """No more bytes will come. Once."""
+        if self._over.is_set() or not self.alive:
+            return
+        self.alive = False
+        if self._pipe is None:
+            self._begin(self._head)
+        assert self._pipe is not None  # noqa: S101 - for the type checker
+        events = (self._pipe.feed(self._head) if self._head else []) + self._pipe.close()
+        self._head = b""
+        if events:
+            self.hub.put(self.key, events)
+        self.say(state="ended" if ok else "failed", pending=False, trouble="" if ok else how)
+        self._close_journal(how)
+        self._told(Ended(self.key, how, ok))
+
+    def say(self, **changes: object) -> None:
+        """Tell the session's header, in order with the events."""
+
+        def say(session: Session) -> None:
+            session.say(**changes)
+
+        self.hub.put(self.key, say)
+
+    def stop(self) -> None:
+        """End the source and the journal; nothing is told after this. Blocks until a process group is gone."""
+        self._over.set()
+        self.alive = False
+        try:
+            self.stop_source()
+        except StoreError as error:
+            log.warning("%s: %s", self.key, error)
+        self._close_journal("closed by the user")
+
+    def _close_journal(self, how: str) -> None:
+        if self.journal is not None:
+            self.journal.end(how)

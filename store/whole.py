@@ -1,0 +1,167 @@
+"""A whole session read from disk: its main file and its subagents' files as one sequence of events, always the same.
+
+For importers, reports and the opening of a session. A subagent's file is told where its call stands: right after the
+record with the call, else after the record that names the subagent; what nobody called comes last.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from store.errors import StoreError, sentence
+from store.events import Event, ItemId, ToolStarted, ToolUpdated
+from store.formats import HEAD, sniff
+from store.formats.base import Child, Format
+from store.pipe import Pipe
+
+CHUNK: Final = 1 << 20
+DEPTH: Final = 32  # subagents in subagents; deeper ones come last
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file for reading; nothing else, because a named pipe would block. Raises StoreError."""
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise StoreError(sentence(error, path)) from error
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(fd)
+        what = "a folder, not a session file" if stat.S_ISDIR(mode) else "not a regular file (a pipe, socket or device)"
+        raise StoreError(f"{path} is {what}.")
+    return os.fdopen(fd, "rb", buffering=0)
+
+
+def format_of(path: Path) -> Format:
+    """Which format a file is in. Raises StoreError."""
+    with open_file(path) as file:
+        return sniff(_read(file, HEAD, path), path)
+
+
+class Whole:
+    """Iterate once for batches of events. `upto` bytes of the main file, so that whoever tails it goes on from there.
+
+    With `start`, the main file is read from the first line that begins after that offset: the end of a big session. Then
+    only small files of subagents whose calls are met are read with it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        format: Format | None = None,  # noqa: A002
+        upto: int | None = None,
+        start: int = 0,
+    ) -> None:
+        self.path = path
+        self.format = format or format_of(path)
+        self.upto = upto
+        self.start = _next_line(path, start) if start else 0
+        self.files: list[Path] = [path]  # by the index that events carry
+        self.pipes: list[Pipe] = [Pipe(self.format, start=self.start)]  # one per file, with how far it was read
+        self._called: dict[ItemId, list[Child]] = {}
+        self._named: dict[str, Child] = {}  # agent → its file, for those whose call is not known
+        self._all: dict[Path, Child] = {}
+
+    def __iter__(self) -> Iterator[list[Event]]:
+        if self.format.children is not None:
+            for child in self.format.children(self.path):
+                self._all[child.path] = child
+                if child.call is not None:
+                    self._called.setdefault(child.call, []).append(child)
+                else:
+                    self._named[child.agent] = child
+        yield from self._read_file(0, self.upto, 0)
+        while self._all and not self.start:  # whoever is left was called by nobody that is still there
+            yield from self._child(next(iter(self._all.values())), None, 0)
+
+    def _child(self, child: Child, parent: ItemId | None, depth: int) -> Iterator[list[Event]]:
+        del self._all[child.path]
+        if self.start and _size(child.path) > CHUNK:
+            return
+        index = len(self.files)
+        self.files.append(child.path)
+        self.pipes.append(Pipe(self.format, index, child.agent, parent if parent is not None else child.call))
+        try:
+            yield from self._read_file(index, None, depth)
+        except StoreError:
+            return  # deleted meanwhile, or not readable: the session is there without it
+
+    def _read_file(self, index: int, upto: int | None, depth: int) -> Iterator[list[Event]]:
+        pipe = self.pipes[index]
+        path = self.files[index]
+        with open_file(path) as file:
+            left = upto
+            if index == 0 and self.start:
+                file.seek(self.start)
+            while left is None or left > 0:
+                data = _read(file, CHUNK if left is None else min(CHUNK, left), path)
+                if not data:
+                    break
+                if left is not None:
+                    left -= len(data)
+                yield from self._among(pipe.feed(data), depth)
+            yield from self._among(pipe.finish(), depth)
+
+    def _among(self, events: list[Event], depth: int) -> Iterator[list[Event]]:
+        """The events, with the files of subagents between them where they belong."""
+        if not self._all or depth >= DEPTH:
+            if events:
+                yield events
+            return
+        start = 0
+        due: list[tuple[Child, ItemId]] = []
+        for index, event in enumerate(events):
+            if due and event.at is not events[index - 1].at:
+                yield events[start:index]
+                start = index
+                for child, parent in due:
+                    if child.path in self._all:
+                        yield from self._child(child, parent, depth + 1)
+                due = []
+            kind = type(event)
+            if kind is ToolStarted:
+                item = event.item  # type: ignore[attr-defined]
+                due += [(child, item) for child in self._called.pop(item, ())]
+            elif kind is ToolUpdated and event.child_agent:  # type: ignore[attr-defined]
+                named = self._named.pop(event.child_agent, None)  # type: ignore[attr-defined]
+                if named is not None:
+                    due.append((named, event.item))  # type: ignore[attr-defined]
+        if start < len(events):
+            yield events[start:]
+        for child, parent in due:
+            if child.path in self._all:
+                yield from self._child(child, parent, depth + 1)
+
+
+def events_of(path: Path, upto: int | None = None) -> Whole:
+    """The session's events in batches; `.files` and `.pipes` grow while it is iterated. Raises StoreError."""
+    return Whole(path, None, upto)
+
+
+def _next_line(path: Path, start: int) -> int:
+    """The offset of the first line that begins at or after `start`; the file's end if there is none."""
+    with open_file(path) as file:
+        file.seek(start - 1)
+        while data := _read(file, 1 << 16, path):
+            at = data.find(b"\n")
+            if at >= 0:
+                return file.tell() - len(data) + at + 1
+        return file.tell()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _read(file: BinaryIO, size: int, path: Path) -> bytes:
+    try:
+        return file.read(size) or b""
+    except OSError as error:
+        raise StoreError(sentence(error, path)) from error

@@ -1,0 +1,285 @@
+"""Rows by row number for the screen: out of the database, or out of a list. Standard library only: this is first paint.
+
+`known` says in two statements whether a session lies in the database and how much its files have grown since.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from array import array
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+from msgspec import Struct
+
+from store import facts as facts_
+from store.db import reads
+from store.errors import StoreError
+from store.events import ItemId
+from store.facts import Facts
+from store.fold import FOLD_VERSION, State
+from store.items import Item, size_of
+
+CHECKED: Final = 4096  # bytes at the start and before the offset that tell whether a file is still the same
+_WEIGHT: Final = 65_535
+
+
+def weight_of(item: Item) -> int:
+    """What a row is estimated to need."""
+    return min(_WEIGHT, size_of(item))
+
+
+class ListWindow:
+    """A window on items in memory, for tests, demos and sessions without a database."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = tuple(items)
+
+    @property
+    def length(self) -> int:
+        return len(self._items)
+
+    def read(self, first: int, count: int) -> Sequence[Item]:
+        return self._items[max(0, first) : max(0, first + count)]
+
+    def weights(self) -> array[int]:
+        return array("H", map(weight_of, self._items))
+
+    def nested(self) -> array[int]:
+        rows = {item.id: row for row, item in enumerate(self._items)}
+        pairs = array("i")
+        for row, item in enumerate(self._items):
+            if item.agent:
+                pairs.extend((row, rows.get(item.parent, -1) if item.parent is not None else -1))
+        return pairs
+
+    def find(self, item: ItemId) -> int | None:
+        return next((row for row, found in enumerate(self._items) if found.id == item), None)
+
+
+class DbWindow:
+    """A window on rows [0, length) of a session in the database. One thread at a time; `close` when it is not needed."""
+
+    def __init__(self, path: Path, session: int, length: int, connection: sqlite3.Connection | None = None) -> None:
+        self.path = path
+        self.session = session
+        self._length = length
+        try:
+            self._connection = connection or reads.connect(path)
+        except sqlite3.Error as error:
+            raise reads.trouble(error, path) from error
+
+    @property
+    def length(self) -> int:
+        return self._length
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def read(self, first: int, count: int) -> list[Item]:
+        first, stop = max(0, first), min(self._length, first + count)
+        if stop <= first:
+            return []
+        base = reads.key_of(self.session, 0)
+        found = self._ask("SELECT payload FROM item WHERE seq >= ? AND seq < ?", base + first, base + stop)
+        if len(found) != stop - first:
+            raise StoreError(f"Rows of this session are gone from {self.path}: open the session again.")
+        unpress = reads.unpress
+        return [unpress(payload) for (payload,) in found]
+
+    def weights(self) -> array[int]:
+        weights = array("H")
+        for (data,) in self._strips("weights"):
+            weights.frombytes(data)
+        del weights[self._length :]
+        return weights
+
+    def nested(self) -> array[int]:
+        pairs = array("i")
+        for (data,) in self._strips("nested"):
+            pairs.frombytes(data)
+        while len(pairs) and pairs[-2] >= self._length:  # the session grew since this window was opened
+            del pairs[-2:]
+        return pairs
+
+    def find(self, item: ItemId) -> int | None:
+        wanted = array("I", (zlib.crc32(item.encode()),)).tobytes()
+        for first, data in self._ask("SELECT first, ids FROM strip WHERE session_id = ? ORDER BY first DESC", self.session):
+            at = data.find(wanted)
+            while at >= 0:
+                row = first + at // 4
+                if at % 4 == 0 and row < self._length and self.read(row, 1)[0].id == item:
+                    return int(row)
+                at = data.find(wanted, at + 1)
+        return None
+
+    def _strips(self, column: str) -> list[tuple[bytes]]:
+        return self._ask(f"SELECT {column} FROM strip WHERE session_id = ? ORDER BY first", self.session)  # noqa: S608
+
+    def _ask(self, sql: str, *values: int) -> list[tuple[bytes]]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise reads.trouble(error, self.path) from error
+
+
+class Source(Struct, frozen=True):
+    """One file of a known session: what was folded of it, and what it looked like then."""
+
+    path: Path
+    agent: str
+    parent: ItemId | None
+    identity: str  # inode; devices are numbered anew at every start of the machine
+    size: int
+    mtime_ns: int
+    offset: int  # folded so far: go on from here
+    head: bytes
+    tail: bytes
+    touched: bool = False  # it is not exactly as it was
+    missing: bool = False  # deleted; its rows are still here
+
+
+class Known(Struct, frozen=True):
+    """A session as the database knows it. All of its files still begin with what was folded."""
+
+    session: int
+    agent: str
+    rows: int
+    turn: int
+    facts: Facts
+    sources: tuple[Source, ...]
+    fold: bytes
+    window: DbWindow
+
+    @property
+    def unchanged(self) -> bool:
+        """No file was touched: there is nothing new to fold (new subagent files aside)."""
+        return not any(source.touched for source in self.sources)
+
+    def state(self) -> State:
+        """Where the fold stands; the rows that may still change are read from the window (it is their one place)."""
+        _, rows, turn, recent, last, unmatched = msgspec.msgpack.decode(self.fold)
+        state = State(rows, turn)
+        state.last, state.unmatched = last, unmatched
+        position = 0
+        while position < len(recent):
+            stop = position + 1
+            while stop < len(recent) and recent[stop] == recent[stop - 1] + 1:
+                stop += 1
+            first = recent[position]
+            for row, item in enumerate(self.window.read(first, stop - position), first):
+                state.recent[item.id] = (row, item)
+            position = stop
+        return state
+
+
+def fold_of(state: State) -> bytes:
+    """The state without the items, which lie in the database anyway: `Known.state` turns it back."""
+    recent = [row for row, _ in state.recent.values()]
+    return msgspec.msgpack.encode((FOLD_VERSION, state.rows, state.turn, recent, state.last, state.unmatched))
+
+
+def known(path: Path, db: Path | None = None) -> Known | None:
+    """The session as it lies in the database, or None: never seen, rewritten since, or no database that we can read.
+
+    Costs two statements and a stat per file; only files that changed are opened, for twice 4 KB.
+    """
+    if db is None:
+        from store.paths import data_dir
+
+        db = data_dir() / "playhead.db"
+    if not db.exists():
+        return None
+    try:
+        connection = reads.connect(db)
+    except sqlite3.Error:
+        return None  # whoever writes next says what is wrong with it
+    found = None
+    try:
+        found = _known(connection, db, path)
+    except sqlite3.Error:
+        return None
+    finally:
+        if found is None:
+            connection.close()
+    return found
+
+
+_SESSION: Final = """
+SELECT id, agent, rows, turn, facts, fold FROM session, pragma_user_version AS v, pragma_application_id AS a
+WHERE key = ? AND state = 'ready' AND fold_version = ? AND v.user_version = ? AND a.application_id = ?
+"""
+_SOURCES: Final = """
+SELECT path, agent, parent, identity, size, mtime_ns, "offset", head, tail FROM source WHERE session_id = ? ORDER BY file
+"""
+
+
+def _known(connection: sqlite3.Connection, db: Path, path: Path) -> Known | None:
+    values = (str(path.absolute()), FOLD_VERSION, reads.SCHEMA, reads.APPLICATION)
+    row = connection.execute(_SESSION, values).fetchone()
+    if row is None:
+        return None
+    session, agent, rows, turn, facts, fold = row
+    sources: list[Source] = []
+    for name, *rest in connection.execute(_SOURCES, (session,)):
+        source = look(Source(Path(name), *rest))
+        if source is None:
+            return None
+        sources.append(source)
+    window = DbWindow(db, session, rows, connection)
+    return Known(session, agent, rows, turn, facts_.load(facts), tuple(sources), fold, window)
+
+
+def look(source: Source) -> Source | None:
+    """The source as its file is now, or None when the file no longer begins with what was folded."""
+    try:
+        now = source.path.stat()
+    except FileNotFoundError:
+        return msgspec.structs.replace(source, missing=True)
+    except OSError:
+        return None
+    identity = str(now.st_ino)
+    if (identity, now.st_size, now.st_mtime_ns) == (source.identity, source.size, source.mtime_ns):
+        return source
+    if identity != source.identity or now.st_size < source.offset:
+        return None
+    try:
+        with source.path.open("rb") as file:
+            if prints(file, source.offset) != (source.head, source.tail):
+                return None
+    except OSError:
+        return None
+    return msgspec.structs.replace(source, touched=True)
+
+
+def prints(file: BinaryIO, offset: int) -> tuple[bytes, bytes]:
+    """Hashes of a file's first bytes and of those before the offset."""
+    fd = file.fileno()
+    size = min(CHECKED, offset)
+    found: list[bytes] = []
+    for start in (0, offset - size):
+        os.lseek(fd, start, os.SEEK_SET)
+        data = b""
+        while len(data) < size and (more := os.read(fd, size - len(data))):
+            data += more
+        found.append(blake2b(data, digest_size=16).digest())
+    return found[0], found[1]
+
+
+def source_of(path: Path, agent: str, parent: ItemId | None, offset: int) -> Source:
+    """What to remember of a file that was folded up to `offset`. Raises OSError."""
+    with path.open("rb") as file:
+        now = os.fstat(file.fileno())
+        head, tail = prints(file, offset)
+    identity = str(now.st_ino)
+    return Source(path, agent, parent, identity, now.st_size, now.st_mtime_ns, offset, head, tail)
+
+
+def pairs_of(rows: Iterable[tuple[int, int]]) -> array[int]:
+    """Flat pairs, as `Window.nested` gives them."""
+    return array("i", [number for pair in rows for number in pair])

@@ -1,0 +1,65 @@
+"""What every test gets: no display, a home of its own, one time zone, and the folders of real recordings if here."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+# Before anything imports Qt: without a display the xcb plugin would abort the process.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["TZ"] = "UTC"
+os.environ["LC_ALL"] = "C.UTF-8"
+time.tzset()
+
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+REPO = Path(__file__).resolve().parents[1]
+SHARED = REPO.parent / "shared"
+
+# A loaded machine must not turn a slow example into a failure: the tests say nothing about time.
+settings.register_profile("playhead", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("playhead")
+
+HOMES = {
+    "HOME": "",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_STATE_HOME": ".local/state",
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_RUNTIME_DIR": "run",
+    "PLAYHEAD_DATA_DIR": "playhead",
+    "CLAUDE_CONFIG_DIR": ".claude",
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home: no test sees the sessions, settings or data of who runs it, nor those of another test."""
+    # Not tmp_path: hypothesis refuses tests whose fixtures are made anew per test and not per example.
+    root = tmp_path_factory.mktemp("home")
+    for name, below in HOMES.items():
+        folder = root / below
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        monkeypatch.setenv(name, str(folder))
+    return root
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """Recordings of real agents, one folder per agent."""
+    return _shared("recordings")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Made files of every agent's format, good ones and bad ones."""
+    return _shared("data")
+
+
+def _shared(name: str) -> Path:
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not on this machine")
+    return folder

@@ -1,0 +1,269 @@
+"""The watcher: what happens to files is told, soon, on every notifier we have and on none. Real files only."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from store.sources import notify
+from store.sources.notify import Notifier
+from store.sources.rust import Rust
+from store.sources.watch import Watcher
+
+WAIT = 10.0
+
+
+def none() -> Notifier:
+    raise OSError(24, "too many of them")
+
+
+class Heard:
+    """Collects the calls of a watcher."""
+
+    def __init__(self) -> None:
+        self.calls: queue.Queue[Path] = queue.Queue()
+        self.threads: set[str] = set()
+
+    def __call__(self, path: Path) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.calls.put(path)
+
+    def wait(self, *paths: Path) -> None:
+        """Until each of these was called."""
+        missing = {str(path) for path in paths}
+        until = time.monotonic() + WAIT
+        while missing:
+            try:
+                missing.discard(str(self.calls.get(timeout=max(0.01, until - time.monotonic()))))
+            except queue.Empty:
+                raise AssertionError(f"never called: {missing}") from None
+
+    def forget(self, watcher: Watcher, marker: Path) -> None:
+        """Everything so far, also what is still on its way."""
+        seen = Heard()
+        watcher.watch(marker, seen)
+        marker.write_text("x")
+        seen.wait(marker)
+        watcher.unwatch(marker)
+        while not self.calls.empty():
+            self.calls.get()
+
+
+@pytest.fixture(params=["best", "rust", "none"])
+def watcher(request: pytest.FixtureRequest) -> Iterator[Watcher]:
+    makers: dict[str, Callable[[], Notifier]] = {"best": notify.best, "rust": Rust, "none": none}
+    watcher = Watcher(makers[request.param], poll=0.1 if request.param == "none" else 60)
+    yield watcher
+    watcher.stop()
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+def append(path: Path, data: str = "x\n") -> None:
+    with path.open("a") as file:
+        file.write(data)
+
+
+def test_append_replace_delete_return(watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("1\n")
+    watcher.watch(path, heard)
+    append(path)
+    heard.wait(path)
+    heard.forget(watcher, tmp_path / "m1")
+    other = tmp_path / "other"
+    other.write_text("2\n")
+    other.replace(path)
+    heard.wait(path)
+    heard.forget(watcher, tmp_path / "m2")
+    path.unlink()
+    heard.wait(path)
+    heard.forget(watcher, tmp_path / "m3")
+    path.write_text("3\n")
+    heard.wait(path)
+    assert heard.threads == {"watcher"}
+
+
+def test_a_file_that_is_not_there_yet_nor_its_folders(watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
+    path = tmp_path / "one" / "two" / "a.jsonl"
+    watcher.watch(path, heard)
+    path.parent.mkdir(parents=True)
+    path.write_text("1\n")
+    heard.wait(path)
+
+
+def test_its_folder_is_moved_away_and_made_anew(watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
+    path = tmp_path / "p" / "a.jsonl"
+    path.parent.mkdir()
+    path.write_text("1\n")
+    watcher.watch(path, heard)
+    path.parent.rename(tmp_path / "old")
+    heard.wait(path)
+    heard.forget(watcher, tmp_path / "m1")
+    path.parent.mkdir()
+    path.write_text("22\n")
+    heard.wait(path)
+    heard.forget(watcher, tmp_path / "m2")
+    append(path)
+    heard.wait(path)
+
+
+def test_unwatch_and_two_callbacks(watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("1\n")
+    second = Heard()
+    watcher.watch(path, heard)
+    watcher.watch(path, second)
+    append(path)
+    heard.wait(path)
+    second.wait(path)
+    watcher.unwatch(path, heard)
+    heard.forget(watcher, tmp_path / "m")
+    while not second.calls.empty():
+        second.calls.get()
+    append(path)
+    second.wait(path)
+    assert heard.calls.empty()
+
+
+def test_a_callback_that_fails_does_not_blind_the_others(
+    watcher: Watcher, heard: Heard, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("1\n")
+
+    def broken(_: Path) -> None:
+        raise ValueError("a bug of ours")
+
+    watcher.watch(path, broken)
+    watcher.watch(path, heard)
+    append(path)
+    heard.wait(path)
+    assert "a bug of ours" in caplog.text
+
+
+@pytest.mark.parametrize("watcher", ["best", "rust"], indirect=True)
+class TestTree:
+    def test_files_anywhere_below(self, watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
+        deep = tmp_path / "projects" / "key" / "uuid" / "subagents"
+        deep.mkdir(parents=True)
+        watcher.watch_tree(tmp_path / "projects", heard)
+        first = deep / "agent-1.jsonl"
+        first.write_text("1\n")
+        heard.wait(first)
+        first.unlink()
+        heard.wait(first)
+
+    def test_a_file_made_together_with_its_new_folders(self, watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
+        root = tmp_path / "projects"
+        root.mkdir()
+        watcher.watch_tree(root, heard)
+        for number in range(20):
+            path = root / f"new-{number}" / "deep" / "a.jsonl"
+            path.parent.mkdir(parents=True)
+            path.write_text("1\n")
+            heard.wait(path)
+            append(path)
+            heard.wait(path)
+
+    def test_a_root_that_comes_goes_and_comes_again(self, watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
+        root = tmp_path / "home" / ".claude" / "projects"
+        watcher.watch_tree(root, heard)
+        path = root / "key" / "a.jsonl"
+        path.parent.mkdir(parents=True)
+        path.write_text("1\n")
+        heard.wait(path)
+        shutil.rmtree(tmp_path / "home")
+        heard.wait(path)
+        heard.forget(watcher, tmp_path / "m")
+        path.parent.mkdir(parents=True)
+        path.write_text("2\n")
+        heard.wait(path)
+
+    def test_a_folder_moved_in_and_out(self, watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
+        root = tmp_path / "projects"
+        root.mkdir()
+        watcher.watch_tree(root, heard)
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        (outside / "a.jsonl").write_text("1\n")
+        moved = outside.rename(root / "inside")
+        heard.wait(moved / "a.jsonl")
+        append(moved / "a.jsonl")
+        heard.wait(moved / "a.jsonl")
+        heard.forget(watcher, tmp_path / "m")
+        moved.rename(outside)
+        heard.wait(moved)
+
+    @pytest.mark.skipif(os.name == "nt", reason="symbolic links need rights there")
+    def test_links_that_go_round_in_circles(self, watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
+        root = tmp_path / "projects"
+        (root / "key").mkdir(parents=True)
+        (root / "key" / "self").symlink_to(root)
+        (root / "key" / "up").symlink_to(root / "key")
+        watcher.watch_tree(root, heard)
+        path = root / "key" / "a.jsonl"
+        path.write_text("1\n")
+        heard.wait(path)
+
+
+def test_the_noise_of_a_big_folder_costs_no_look_at_it(
+    heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One watched file among thousands: no listing of the folder, no stat of the others."""
+    for number in range(3000):
+        (tmp_path / f"{number}.jsonl").touch()
+    path = tmp_path / "7.jsonl"
+    watcher = Watcher(poll=60)
+    listed: list[object] = []
+    stats: list[Path] = []
+    real = Path.stat
+
+    def counted(self: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        stats.append(self)
+        return real(self, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "scandir", lambda *args: listed.append(args))
+    monkeypatch.setattr(Path, "stat", counted)
+    try:
+        watcher.watch(path, heard)
+        for number in range(100, 200):
+            append(tmp_path / f"{number}.jsonl")
+        append(path)
+        heard.wait(path)
+    finally:
+        watcher.stop()
+    assert listed == []
+    assert {stat.name for stat in stats} <= {"7.jsonl"}
+    assert heard.calls.empty()
+
+
+def test_stop_is_quick_from_anywhere_and_ends_the_thread(tmp_path: Path) -> None:
+    watcher = Watcher()
+    done = threading.Event()
+
+    def stop(_: Path) -> None:
+        watcher.stop()
+        done.set()
+
+    path = tmp_path / "a"
+    watcher.watch(path, stop)
+    path.write_text("x")
+    assert done.wait(WAIT)
+    watcher.stop()
+    Watcher().stop()
+    quiet = Watcher()
+    quiet.watch(path, stop)
+    began = time.monotonic()
+    quiet.stop()
+    assert time.monotonic() - began < 2

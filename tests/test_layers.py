@@ -1,0 +1,128 @@
+"""The import rules that lint-imports cannot see, and the page that describes them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[1]
+
+# Imports the modules it is given, one after the other, and prints which of Qt's modules came with each.
+IMPORTS = """
+import importlib, json, sys
+came, before = {}, set()
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    qt = {module for module in sys.modules if module.startswith(("PySide6.", "shiboken6."))}
+    if qt - before:
+        came[name] = sorted(qt - before)
+    before |= qt
+print(json.dumps(came))
+"""
+
+# Runs the command line in this process and prints, last, whether it loaded Qt.
+COMMAND = """
+import sys
+from viewer.cli import main
+try:
+    code = main()
+except SystemExit as left:
+    code = left.code
+print("\\nQT", sorted(name for name in sys.modules if name.startswith("PySide6")), "CODE", code or 0)
+"""
+
+LINE = {
+    "type": "user",
+    "uuid": "11111111-1111-4111-8111-111111111111",
+    "sessionId": "22222222-2222-4222-8222-222222222222",
+    "timestamp": "2026-01-01T00:00:00.000Z",
+    "cwd": "/home/ada/project",
+    "message": {"role": "user", "content": "hello"},
+}
+
+
+def modules(package: str) -> list[str]:
+    """Dotted names of all modules of a package."""
+    names = []
+    for file in sorted((REPO / package).rglob("*.py")):
+        parts = file.relative_to(REPO).with_suffix("").parts
+        names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return names
+
+
+def python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter: what the tests have imported is not in it."""
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPO)
+
+
+def came_with(*names: str) -> dict[str, list[str]]:
+    done = python(IMPORTS, *names)
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def test_store_needs_no_qt() -> None:
+    # Migrations are loaded by Alembic, by file name, with its own context.
+    names = [name for name in modules("store") if name != "store.live" and ".migrations" not in name]
+    assert len(names) > 10
+    assert came_with(*names) == {}
+
+
+def test_live_needs_qtcore_only() -> None:
+    came = came_with("store.live")
+    assert {name for names in came.values() for name in names if name.startswith("PySide6.Qt")} == {"PySide6.QtCore"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["sessions"], ["show"], ["coverage"]])
+def test_commands_without_a_window_load_no_qt(arguments: list[str], home: Path) -> None:
+    project = home / ".claude" / "projects" / "-tmp-project"
+    project.mkdir(parents=True)
+    session = project / f"{LINE['sessionId']}.jsonl"
+    session.write_text(json.dumps(LINE) + "\n", "utf-8")
+    if arguments == ["sessions"]:
+        arguments = ["sessions", "--json"]
+    elif not arguments[0].startswith("-"):
+        arguments = [*arguments, str(session), "--json"]
+    done = python(COMMAND, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "QT [] CODE 0", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["fold", "flush", "batch", "session", "hub", "lines"])
+def test_hot_modules_do_not_parse_with_json(name: str) -> None:
+    """orjson decodes, in store.decode; a second parser on the hot path would be four times as slow."""
+    file = REPO / "store" / f"{name}.py"
+    if not file.exists():
+        pytest.skip(f"there is no store.{name}")
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            assert "json" not in [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module != "json"
+
+
+@pytest.mark.parametrize("package", ["store", "viewer"])
+def test_architecture_names_every_module(package: str) -> None:
+    """ARCHITECTURE.md is kept true: who adds a module or a folder says there what it is for."""
+    page = (REPO / "ARCHITECTURE.md").read_text("utf-8")
+    known = set(re.findall(rf"`{package}/([\w/]+?)(?:\.py|/)`", page))
+    there = {file.stem for file in (REPO / package).glob("*.py") if not file.stem.startswith("__")}
+    there |= {file.parent.name for file in (REPO / package).glob("*/__init__.py")}
+    assert there - known == set(), "not in ARCHITECTURE.md"
+    assert known - there == set(), "in ARCHITECTURE.md, but gone"
+
+
+def test_every_file_says_what_it_is_for() -> None:
+    for package in ("store", "viewer", "resources"):
+        for file in (REPO / package).rglob("*.py"):
+            source = file.read_text("utf-8")
+            if source.strip():
+                assert ast.get_docstring(ast.parse(source)), f"{file} has no docstring"

@@ -1,0 +1,262 @@
+"""The session list: order, grouping, filter, unread marks and keys, on a real model and a real pane."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import datetime
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible, QGuiApplication
+from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from store.delta import Row, SessionsDelta
+from viewer import wording
+from viewer.sessions.filter import Filter, haystack
+from viewer.sessions.model import Heading, SessionRole, SessionsModel
+from viewer.sessions.pane import SessionsPane
+from viewer.theme import make_look
+
+NOW = int(datetime(2026, 6, 10, 12, 0, tzinfo=datetime.now().astimezone().tzinfo).timestamp() * 1_000_000)
+
+
+def row(id: str, project: str = "atlas", age_s: float = 0, **more: object) -> Row:
+    fields: dict[str, object] = {"title": f"title of {id}", "agent": "claude-code", "path": f"/s/{id}.jsonl"}
+    fields["bytes"] = 10
+    return Row(id, project=project, updated=NOW - int(age_s * 1e6), **(fields | more))  # type: ignore[arg-type]
+
+
+def lines(model: SessionsModel) -> list[str]:
+    found = []
+    for number in range(model.rowCount()):
+        session = model.index(number).data(SessionRole)
+        found.append(f"# {model.index(number).data()}" if session is None else session.id)
+    return found
+
+
+def expected(rows: dict[str, Row], only: Filter | None = None, grouped: bool = True) -> list[str]:
+    """The same list, made the slow way."""
+    shown = [each for each in rows.values() if only is None or only.matches(haystack(each))]
+    shown.sort(key=lambda each: (-(each.updated or 0), each.id))
+    groups: dict[str, list[str]] = {}
+    for each in shown:
+        groups.setdefault(each.project if grouped else wording.day(each.updated, NOW), []).append(each.id)
+    return [line for name, ids in groups.items() for line in (f"# {name}", *ids)]
+
+
+@pytest.fixture
+def model(qapp: QApplication) -> SessionsModel:
+    made = SessionsModel(clock=lambda: NOW)
+    QAbstractItemModelTester(made, QAbstractItemModelTester.FailureReportingMode.Fatal, made)
+    return made
+
+
+def test_newest_first_within_and_between_projects(model: SessionsModel) -> None:
+    model.apply(SessionsDelta((row("a", "x", 50), row("b", "y", 10), row("c", "x", 20), row("d", "y", 90))))
+    assert lines(model) == ["# y", "b", "d", "# x", "c", "a"]
+    model.apply(SessionsDelta((row("a", "x", 1),)))
+    assert lines(model) == ["# x", "a", "c", "# y", "b", "d"]
+    model.apply(SessionsDelta(gone=("c", "a")))
+    assert lines(model) == ["# y", "b", "d"]
+    assert (model.total, model.bytes, model.live) == (2, 20, 0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_sequence_of_updates_ends_like_sorting_anew(model: SessionsModel, seed: int) -> None:
+    """Under Qt's model tester, so every signal on the way is right as well."""
+    rng = random.Random(seed)  # noqa: S311
+    rows: dict[str, Row] = {}
+    text = ""
+    grouped = True
+    for _ in range(120):
+        match rng.randrange(12):
+            case 0:
+                gone = tuple(rng.sample(sorted(rows), min(len(rows), 2)))
+                for id in gone:
+                    del rows[id]
+                model.apply(SessionsDelta(gone=gone))
+            case 1:
+                text = rng.choice(["", "title", "s1", "xp", "atlas 3"])
+                model.set_filter(text)
+            case 2:
+                grouped = not grouped
+                model.set_grouped(grouped)
+            case _:
+                put = [
+                    row(
+                        f"s{rng.randrange(30)}",
+                        rng.choice(["atlas", "xp", "beacon"]),
+                        rng.choice([1, 5, 9, 1e5, 9e5, 9e6]),
+                        state=rng.choice(["live", "idle"]),
+                    )
+                    for _ in range(rng.randrange(1, 4))
+                ]
+                rows.update((each.id, each) for each in put)
+                model.apply(SessionsDelta(tuple(put)))
+        assert lines(model) == expected(rows, Filter(text), grouped)
+        assert model.live == sum(each.state == "live" for each in rows.values())
+        assert model.bytes == sum(each.bytes for each in rows.values())
+
+
+def test_one_change_is_one_signal(model: SessionsModel) -> None:
+    model.apply(SessionsDelta(tuple(row(f"s{n}", f"p{n % 5}", n) for n in range(50))))
+    signals = (model.dataChanged, model.rowsMoved, model.rowsInserted, model.rowsRemoved, model.modelReset)
+    spies = [QSignalSpy(signal) for signal in signals]
+    model.apply(SessionsDelta((row("s0", "p0", 0, title="new title"),)))
+    assert [spy.count() for spy in spies] == [1, 0, 0, 0, 0]
+    model.apply(SessionsDelta((row("s0", "p0", 0, title="new title"),)))  # nothing new: nothing said
+    assert [spy.count() for spy in spies] == [1, 0, 0, 0, 0]
+    model.apply(SessionsDelta((row("s45", "p0", -1),)))  # the last of the newest project becomes its first
+    assert [spy.count() for spy in spies] == [2, 1, 0, 0, 0]
+    assert model.rebuilds == 0
+
+
+def test_ten_thousand_sessions_sort_within_a_bounded_number_of_rebuilds(model: SessionsModel) -> None:
+    """Issue 2: 10,000 rows. Time is for the bench; here: once for all, and no rebuild for later changes."""
+    big = SessionsModel(clock=lambda: NOW)
+    big.apply(SessionsDelta(tuple(row(f"s{n:05}", f"p{n % 300}", (n * 7919) % 1_000_000) for n in range(10_000))))
+    assert big.rowCount() == 10_300
+    assert big.rebuilds == 1
+    for n in range(200):
+        big.apply(SessionsDelta((row(f"s{n:05}", f"p{n % 300}", -n),)))
+    assert big.rebuilds == 1
+    assert lines(big)[:2] == ["# p199", "s00199"]
+
+
+def test_filter_words_are_all_needed_and_look_everywhere() -> None:
+    hay = haystack(row("a", "Atlas", title="Fix the Flaky test", cwd="/home/me/atlas-api", session="ab12"))
+    for text in ("flaky", "FIX atlas", "claude test", "/home/ME", "ab12 a.jsonl", ""):
+        assert Filter(text).matches(hay)
+    for text in ("flaky beacon", "flakyy"):
+        assert not Filter(text).matches(hay)
+    assert Filter("flak at").narrows(Filter("fla"))
+    assert not Filter("fl").narrows(Filter("fla"))
+
+
+def test_by_day_headings(model: SessionsModel) -> None:
+    model.set_grouped(False)
+    model.apply(SessionsDelta((row("a", age_s=60), row("b", age_s=86_400), row("c", age_s=86_400 * 60))))
+    assert lines(model) == ["# Today", "a", "# Yesterday", "b", "# April 2026", "c"]
+
+
+@pytest.fixture
+def pane(qtbot: QtBot) -> SessionsPane:
+    made = SessionsPane(make_look("light"))
+    qtbot.addWidget(made)
+    made.resize(280, 600)
+    made.show()
+    return made
+
+
+def test_keys_open_filter_and_leave(qtbot: QtBot, pane: SessionsPane) -> None:
+    """Enter, /, j, k, Escape; headings are stepped over."""
+    pane.apply(SessionsDelta((row("a", "x", 1), row("b", "x", 2), row("c", "y", 3))))
+    opened: list[str] = []
+    pane.opened.connect(opened.append)
+    qtbot.keyClick(pane.filter_box, Qt.Key.Key_Down)
+    assert pane.list.current_id() == "a"
+    for key, at in ((Qt.Key.Key_J, "b"), (Qt.Key.Key_J, "c"), (Qt.Key.Key_K, "b")):
+        qtbot.keyClick(pane.list, key)
+        assert pane.list.current_id() == at
+    qtbot.keyClick(pane.list, Qt.Key.Key_Return)
+    assert opened == ["b"]
+    qtbot.keyClicks(pane.filter_box, "title /s/c.")
+    assert lines(pane.sessions) == ["# y", "c"]
+    qtbot.keyClick(pane.filter_box, Qt.Key.Key_Return)
+    assert opened == ["b", "c"]
+    with qtbot.assertNotEmitted(pane.left):
+        qtbot.keyClick(pane.filter_box, Qt.Key.Key_Escape)
+    assert pane.sessions.shown() == 3
+    with qtbot.waitSignal(pane.left):
+        qtbot.keyClick(pane.filter_box, Qt.Key.Key_Escape)
+
+
+def test_slash_asks_for_the_filter(qtbot: QtBot, pane: SessionsPane) -> None:
+    pane.apply(SessionsDelta((row("a"),)))
+    with qtbot.waitSignal(pane.list.filter_wanted):
+        qtbot.keyClick(pane.list, Qt.Key.Key_Slash)
+
+
+def test_the_current_session_stays_current_through_filter_and_bulk(pane: SessionsPane) -> None:
+    pane.apply(SessionsDelta(tuple(row(f"s{n}", "x", n) for n in range(40))))
+    pane.list.select(pane.sessions.index_of("s20"))
+    pane.filter_box.setText("s20")
+    assert pane.list.current_id() == "s20"
+    pane.filter_box.clear()
+    assert pane.list.current_id() == "s20"
+    pane.apply(SessionsDelta(tuple(row(f"t{n}", "y", n - 99) for n in range(400))))
+    assert pane.list.current_id() == "s20"
+
+
+def test_footer_and_empty_states(pane: SessionsPane) -> None:
+    assert pane.nothing.text() == "No sessions found yet."
+    pane.apply(SessionsDelta(scanned=12))
+    assert pane.nothing.text() == "Looking for sessions…"
+    assert "12 files" in pane.footer.text()
+    pane.apply(SessionsDelta(tuple(row(f"s{n}", bytes=2_000_000) for n in range(1204)), scanned=1300, total=1300))
+    assert pane.footer.text() == "1,204 sessions · 2.4 GB"
+    pane.filter_box.setText("nowhere")
+    assert pane.nothing.text() == "Nothing matches “nowhere”."
+    pane.clear_button.click()
+    assert pane.stack.currentIndex() == 0
+
+
+def test_menu_copies_the_path(pane: SessionsPane) -> None:
+    pane.apply(SessionsDelta((row("a"),)))
+    actions = {action.text(): action for action in pane.menu_for("a").actions()}
+    actions["Copy path"].trigger()
+    assert QGuiApplication.clipboard().text() == "/s/a.jsonl"
+
+
+def test_unread_and_state_are_words_too(pane: SessionsPane) -> None:
+    """Never the colour alone."""
+    pane.apply(SessionsDelta((row("a", state="failed"),)))
+    pane.sessions.set_unread("a", 3)
+    index = pane.sessions.index_of("a")
+    spoken = index.data(Qt.ItemDataRole.AccessibleTextRole)
+    assert "failed" in spoken
+    assert "3 unread" in spoken
+    assert "failed" in index.data(Qt.ItemDataRole.ToolTipRole)
+    face = QAccessible.queryAccessibleInterface(pane.list)
+    assert face.role() == QAccessible.Role.List
+    assert face.childCount() == 2
+    assert "3 unread" in face.child(1).text(QAccessible.Text.Name)
+
+
+def test_nothing_ticks_while_nothing_can_change(pane: SessionsPane) -> None:
+    """A list of old sessions arms no timer; a fresh one is planned to the minute, not polled."""
+    pane.apply(SessionsDelta((Row("old", updated=1_000_000_000_000_000),)))
+    assert not pane._clock.isActive()
+    pane.apply(SessionsDelta((Row("new", updated=time.time_ns() // 1000),)))
+    assert 50_000 < pane._clock.remainingTime() < 65_000
+
+
+def test_hostile_rows_are_painted(pane: SessionsPane) -> None:
+    hostile = [("", None), ("a\nb\0c" * 999, -5), ("\u202eevil", 10**18), ("x" * 10**6, 0)]
+    rows = (
+        Row(f"h{n}", title=title, project=title, updated=when, state="future", agent="?")
+        for n, (title, when) in enumerate(hostile)
+    )
+    pane.apply(SessionsDelta(tuple(rows)))
+    assert not pane.grab().isNull()
+
+
+def test_heading_is_no_session() -> None:
+    assert Heading("x").text == "x"
+
+
+@pytest.mark.parametrize(
+    ("age", "text"),
+    [(0, "now"), (5, "5 s ago"), (37, "30 s ago"), (60, "1 min ago"), (3599, "59 min ago"), (7300, "2 h ago"),
+     (86_400 * 1.2, "yesterday"), (86_400 * 3, "3 days ago"), (86_400 * 40, "1 May"), (86_400 * 400, "May 2025")],
+)  # fmt: skip
+def test_relative_times_say_when_they_change(age: float, text: str) -> None:
+    said, seconds = wording.ago(NOW - int(age * 1e6), NOW)
+    assert said == text
+    assert seconds > 0
+    if seconds < 3600:  # just before it is still right, just after it is not
+        assert wording.ago(NOW - int(age * 1e6), NOW + int((seconds - 0.2) * 1e6))[0] == text
+        assert wording.ago(NOW - int(age * 1e6), NOW + int((seconds + 0.2) * 1e6))[0] != text

@@ -1,0 +1,186 @@
+"""Long plain text in bounded pieces: tool output, inputs, details. Pages are asked for, ANSI is decoded. For row kinds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import orjson
+from PySide6.QtGui import QColor
+
+from store.text import Text
+from viewer.rows import ansi
+from viewer.rows.clean import clean
+from viewer.rows.parts import Lines, Span, char_format
+from viewer.rows.sheet import Sheet, size_text
+from viewer.theme.look import Look
+
+FIRST_LINES, FIRST_CHARS = 40, 6_000
+PAGE_LINES, PAGE_CHARS = 200, 16_384
+MAX_PAGES = 12  # a row is never taller than this: the rest is read in the inspector
+COUNTABLE = 1 << 18  # characters up to which the lines that are left are counted exactly
+JSON_LIMIT = 1 << 16
+
+
+class Pages(NamedTuple):
+    """The pieces that are shown, and what is left: characters, and lines when they were counted."""
+
+    pieces: list[str]
+    left_chars: int
+    left_lines: int | None
+    last: bool  # no further page may be asked for
+
+
+def paged(text: Text, pages: int, first: tuple[int, int] = (FIRST_LINES, FIRST_CHARS)) -> Pages:
+    """The first lines of a text and as many further pages as were asked for. Looks at no more than it shows."""
+    pages = min(max(pages, 0), MAX_PAGES)
+    head = text.head(first[1] + pages * PAGE_CHARS)
+    pieces: list[str] = []
+    at = 0
+    for number in range(pages + 1):
+        lines, chars = first if number == 0 else (PAGE_LINES, PAGE_CHARS)
+        if at >= len(head):
+            break
+        piece = head[at : at + chars]
+        parts = piece.split("\n", lines)
+        if len(parts) > lines:
+            piece = piece[: len(piece) - len(parts[-1])]
+        elif at + len(piece) < text.length:
+            # Cut at a line's end where one is near, else inside the line: a page is bounded, and nothing is lost.
+            newline = piece.rfind("\n")
+            if newline > chars // 2:
+                piece = piece[: newline + 1]
+        at += len(piece)
+        pieces.append(piece)
+    left = text.length - at
+    count: int | None = None
+    if 0 < left <= COUNTABLE:
+        rest = text.since(at)
+        count = rest.count("\n") + (not rest.endswith("\n"))
+        if not rest.strip("\n"):
+            left = count = 0
+    return Pages(pieces, left, count, pages >= MAX_PAGES)
+
+
+def left_text(pages: Pages) -> str:
+    """'38 more lines', or a size where counting would cost."""
+    if pages.left_lines is None:
+        return f"{size_text(pages.left_chars)} more"
+    if pages.left_lines <= 1 and pages.left_chars > 400:
+        return f"{size_text(pages.left_chars)} more of this line"
+    return "1 more line" if pages.left_lines == 1 else f"{pages.left_lines:,} more lines"
+
+
+def ansi_span(look: Look, run: ansi.Run) -> Span:
+    """A run of terminal colours in this theme's own, so that it can be read on its ground."""
+    style = run.style
+    ink, paper = _colour(look, style.ink), _colour(look, style.paper)
+    ground = look.colour("surface.window").rgba()
+    if style.inverse:
+        ink, paper = (paper if paper is not None else ground), (ink if ink is not None else look.colour("code.text").rgba())
+    elif style.dim and ink is None:
+        ink = look.colour("text.faint").rgba()
+    if paper is not None:
+        ink = _readable(ink if ink is not None else look.colour("code.text").rgba(), paper)
+    form = char_format(ink, paper, style.bold, style.italic, style.underline, style.strike)
+    return Span(run.start, run.length, form)
+
+
+def _colour(look: Look, colour: int | tuple[int, int, int] | None) -> int | None:
+    if colour is None:
+        return None
+    if isinstance(colour, int):
+        if colour < 16:
+            return look.colour(f"ansi.c{colour}").rgba()
+        colour = ansi.cube(colour)
+    found = QColor(*colour)
+    # A colour made for a black terminal is not readable on white: keep its hue, move its lightness.
+    hue, saturation, light = found.hslHueF(), found.hslSaturationF(), found.lightnessF()
+    light = max(light, 0.66) if look.dark else min(light, 0.36)
+    return QColor.fromHslF(max(hue, 0.0), saturation, light).rgba()
+
+
+def _readable(ink: int, paper: int) -> int:
+    luminance = QColor.fromRgba(paper).lightnessF()
+    if abs(luminance - QColor.fromRgba(ink).lightnessF()) > 0.35:
+        return ink
+    return 0xFF101318 if luminance > 0.45 else 0xFFF6F7F9
+
+
+def add_output(
+    sheet: Sheet,
+    text: Text,
+    pages: int,
+    *,
+    token: str = "code.text",
+    edge: str = "line.guide",
+    action: str = "more",
+    first: tuple[int, int] = (FIRST_LINES, FIRST_CHARS),
+) -> None:
+    """A text with a quiet edge at its left, paged, its terminal colours decoded."""
+    look = sheet.look
+    found = paged(text, pages, first)
+    x = sheet.left + look.px(12)
+    top = sheet.y
+    style = ansi.PLAIN
+    for number, piece in enumerate(found.pieces):
+        if number == len(found.pieces) - 1 and (found.left_chars == 0 or piece.endswith("\n")):
+            piece = piece.rstrip("\n")
+        elif piece.endswith("\n"):
+            piece = piece[:-1]
+        shown, runs, style = ansi.decode(piece, style)
+        safe = clean(shown)
+        # Runs count characters of the decoded text: when cleaning changed its length the colours would be elsewhere.
+        spans = [ansi_span(look, run) for run in runs] if len(safe) == len(shown) else []
+        sheet.add(Lines(safe, look, "mono", token, x, sheet.y, sheet.right - x, spans=spans))
+    if found.left_chars > 0:
+        if found.last:
+            sheet.more(f"{left_text(found)} · in the inspector", "inspect", x, 0)
+        else:
+            sheet.more(left_text(found), action, x, 0)
+    sheet.fill(sheet.left, top, max(1, look.px(2)), sheet.y - top, edge)
+
+
+def pretty(text: Text) -> tuple[str, list[tuple[int, int]]]:
+    """A tool's JSON input for people: flat objects as 'key  value', others indented; with the places of the keys.
+
+    What is too long, still streaming or not JSON stays as it is.
+    """
+    if text.length > JSON_LIMIT:
+        return text.head(JSON_LIMIT), []
+    source = str(text)
+    try:
+        value: object = orjson.loads(source)
+    except ValueError:
+        return source, []
+    if isinstance(value, dict) and value and all(not isinstance(part, dict | list) for part in value.values()):
+        lines: list[str] = []
+        keys: list[tuple[int, int]] = []
+        at = 0
+        for key, part in value.items():
+            said = part if isinstance(part, str) else orjson.dumps(part).decode()
+            # Several lines stand below their key, where they keep their own indentation.
+            line = f"{key}\n{said}" if "\n" in said else f"{key}  {said}"
+            keys.append((at, len(key)))
+            lines.append(line)
+            at += len(line) + 1
+        return "\n".join(lines), keys
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(), []
+    except (TypeError, ValueError):  # what can be read cannot always be written, such as very large integers
+        return source, []
+
+
+def add_input(sheet: Sheet, text: Text) -> None:
+    """A tool's input, bounded to the first lines."""
+    look = sheet.look
+    shown, keys = pretty(text)
+    found = paged(Text(shown), 0)
+    piece = "".join(found.pieces).rstrip("\n")
+    safe = clean(piece)
+    muted = char_format(look.colour("text.muted").rgba())
+    spans = [Span(at, size, muted) for at, size in keys if at + size <= len(safe)] if len(safe) == len(piece) else []
+    x, top = sheet.left + look.px(12), sheet.y
+    sheet.add(Lines(safe, look, "mono", "code.text", x, top, sheet.right - x, spans=spans))
+    if found.left_chars > 0:
+        sheet.more(f"{left_text(found)} · in the inspector", "inspect", x, 0)
+    sheet.fill(sheet.left, top, max(1, look.px(2)), sheet.y - top, "line.guide")

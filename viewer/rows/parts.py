@@ -1,0 +1,285 @@
+"""Selectable text at a place in a row: one QTextLayout per part, one part per segment. Made by row kinds, held by sheets."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import lru_cache
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QTextCharFormat, QTextLayout, QTextOption
+
+from viewer.rows.clean import plain
+from viewer.theme.look import Look
+
+_WORD = re.compile(r"\w+|[^\w\s]+|\s+")
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+LEADING = {"ui": 20, "ui.bold": 20, "prose": 20, "mono": 18, "meta": 16, "meta.bold": 16, "title": 24}
+
+
+class Counters:
+    """What was laid out and parsed since the program began. Tests and benches read the differences; nothing else does."""
+
+    __slots__ = ("laid_chars", "laid_lines", "parsed_chars")
+
+    def __init__(self) -> None:
+        self.laid_chars = 0
+        self.laid_lines = 0
+        self.parsed_chars = 0
+
+
+COUNT = Counters()
+
+
+class Part(ABC):
+    """One selectable text. Places in it are UTF-16 units, as Qt counts; nobody outside a part looks into them."""
+
+    __slots__ = ("height", "width", "x", "y")
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @abstractmethod
+    def paint(self, painter: QPainter, clip: QRectF, selected: tuple[int, int] | None) -> None:
+        """Paint at (x, y) what lies inside the clip, with a range selected."""
+
+    @abstractmethod
+    def at(self, x: float, y: float) -> int:
+        """The place nearest to a point of the row."""
+
+    @abstractmethod
+    def end(self) -> int:
+        """The last place."""
+
+    @abstractmethod
+    def cut(self, start: int, end: int) -> str:
+        """The characters between two places, as they are copied."""
+
+    @abstractmethod
+    def around(self, char: int, whole: bool) -> tuple[int, int]:
+        """The word around a place, or the whole line."""
+
+    def link(self, x: float, y: float) -> str:
+        """The target of the link at a point, as it was written."""
+        return ""
+
+    def caret(self) -> tuple[int, int, int]:
+        """Where the next character would go: x, y, height."""
+        return self.x, self.y, self.height
+
+
+@lru_cache(maxsize=16)
+def option(wrap: QTextOption.WrapMode, tab: float) -> QTextOption:
+    """A shared option: left to right for code and titles, whatever the text begins with."""
+    made = QTextOption()
+    made.setWrapMode(wrap)
+    made.setTabStopDistance(tab)
+    made.setTextDirection(Qt.LayoutDirection.LeftToRight)
+    return made
+
+
+@lru_cache(maxsize=512)
+def char_format(
+    ink: int | None,
+    paper: int | None = None,
+    bold: bool = False,
+    italic: bool = False,
+    underline: bool = False,
+    strike: bool = False,
+) -> QTextCharFormat:
+    """A shared character format; colours are QRgb numbers, so that equal looks share one."""
+    made = QTextCharFormat()
+    if ink is not None:
+        made.setForeground(QColor.fromRgba(ink))
+    if paper is not None:
+        made.setBackground(QColor.fromRgba(paper))
+    if bold:
+        made.setFontWeight(QFont.Weight.Bold)
+    if italic:
+        made.setFontItalic(True)
+    if underline:
+        made.setFontUnderline(True)
+    if strike:
+        made.setFontStrikeOut(True)
+    return made
+
+
+def format_range(start: int, length: int, form: QTextCharFormat) -> QTextLayout.FormatRange:
+    made = QTextLayout.FormatRange()
+    made.start = start
+    made.length = length
+    made.format = form
+    return made
+
+
+class Span:
+    """A run of one look inside a text, in code points."""
+
+    __slots__ = ("form", "length", "start")
+
+    def __init__(self, start: int, length: int, form: QTextCharFormat) -> None:
+        self.start = start
+        self.length = length
+        self.form = form
+
+
+class Lines(Part):
+    """Plain text in lines of one height, wrapped or cut: titles, code, tool output, diffs, prompts.
+
+    `text` is what was laid out (already clean); `whole` is what copying all of it gives, when that is longer.
+    """
+
+    __slots__ = ("_ascent", "_layout", "_look", "_role", "_wide", "_wrap", "colour", "spans", "step", "text", "whole")
+
+    def __init__(
+        self,
+        text: str,
+        look: Look,
+        role: str,
+        colour: str,
+        x: int,
+        y: int,
+        width: int,
+        *,
+        wrap: QTextOption.WrapMode = QTextOption.WrapMode.WrapAnywhere,
+        spans: Sequence[Span] = (),
+        whole: str = "",
+    ) -> None:
+        self.text = text
+        self.whole = whole
+        self.colour = colour
+        self.spans = spans
+        self.x, self.y, self.width = x, y, max(width, 8)
+        self.step = look.px(LEADING[role])
+        self._look = look
+        self._role = role
+        self._wrap = wrap
+        self._wide = not text.isascii() and _ASTRAL.search(text) is not None
+        self._layout: QTextLayout | None = None
+        # One line that is cut instead of wrapped needs no layout to know its height: it is made when it is painted.
+        self.height = self.step if wrap == QTextOption.WrapMode.NoWrap else self.lay().lineCount() * self.step
+
+    def lay(self) -> QTextLayout:
+        """The laid out text; made once."""
+        if self._layout is not None:
+            return self._layout
+        look, metrics = self._look, self._look.metrics(self._role)
+        tab = metrics.horizontalAdvance("0") * (8 if self._role == "mono" else 4)
+        layout = QTextLayout(self.text.replace("\n", "\u2028"), look.font(self._role))
+        layout.setTextOption(option(self._wrap, float(tab)))
+        if self.spans:
+            layout.setFormats([format_range(*self._units(span.start, span.length), span.form) for span in self.spans])
+        layout.beginLayout()
+        top = (self.step - metrics.height()) / 2
+        ascent = metrics.ascent()
+        flat = self.text.isascii() and not self.spans
+        count = 0
+        while True:
+            line = layout.createLine()
+            if not line.isValid():
+                break
+            line.setLineWidth(self.width)
+            # Another font (emoji, CJK) may be taller: keep its baseline on ours.
+            line.setPosition(QPointF(0, count * self.step + top + (0 if flat else ascent - line.ascent())))
+            count += 1
+        layout.endLayout()
+        COUNT.laid_chars += len(self.text)
+        COUNT.laid_lines += count
+        self._layout = layout
+        return layout
+
+    def _units(self, start: int, length: int) -> tuple[int, int]:
+        if not self._wide:
+            return start, length
+        before = len(self.text[:start].encode("utf-16-le")) // 2
+        return before, len(self.text[start : start + length].encode("utf-16-le")) // 2
+
+    def paint(self, painter: QPainter, clip: QRectF, selected: tuple[int, int] | None) -> None:
+        layout = self.lay()
+        marked: list[QTextLayout.FormatRange] = []
+        if selected is not None and selected[0] < selected[1]:
+            look = self._look
+            form = char_format(look.colour("selection.text").rgba(), look.colour("selection.background").rgba())
+            marked.append(format_range(selected[0], selected[1] - selected[0], form))
+        painter.setPen(self._look.colour(self.colour))
+        layout.draw(painter, QPointF(self.x, self.y), marked, clip)
+
+    def at(self, x: float, y: float) -> int:
+        layout = self.lay()
+        count = layout.lineCount()
+        if count == 0:
+            return 0
+        number = int((y - self.y) // self.step)
+        if number < 0:
+            return 0
+        if number >= count:
+            return self.end()
+        found = layout.lineAt(number).xToCursor(x - self.x)
+        return int(found[0] if isinstance(found, tuple) else found)
+
+    def end(self) -> int:
+        return len(self.text) if not self._wide else len(self.text.encode("utf-16-le")) // 2
+
+    def cut(self, start: int, end: int) -> str:
+        if self.whole and start <= 0 and end >= self.end():
+            return self.whole
+        if not self._wide:
+            return plain(self.text[start:end])
+        return plain(self.text.encode("utf-16-le")[2 * start : 2 * end].decode("utf-16-le", "replace"))
+
+    def around(self, char: int, whole: bool) -> tuple[int, int]:
+        text = self.text
+        if self._wide:  # rare: look at it in units, one character per unit
+            text = "".join(c if ord(c) < 0x10000 else "xx" for c in text)
+        return around(text, char, whole)
+
+    def line_top(self, start: int) -> int:
+        """The y, from the part's top, of the line that holds a code point."""
+        return self.lay().lineForTextPosition(self._units(0, start)[1]).lineNumber() * self.step
+
+    def caret(self) -> tuple[int, int, int]:
+        layout = self.lay()
+        last = layout.lineCount() - 1
+        if last < 0:
+            return self.x, self.y, self.step
+        return int(self.x + layout.lineAt(last).naturalTextWidth()), self.y + last * self.step, self.step
+
+
+def around(text: str, char: int, whole: bool) -> tuple[int, int]:
+    """The word, or the line, around an index of a text."""
+    start = text.rfind("\n", 0, char) + 1
+    end = text.find("\n", char)
+    end = len(text) if end < 0 else end
+    if whole:
+        return start, end
+    low = max(start, char - 400)  # a word is never longer than can be seen
+    for match in _WORD.finditer(text, low, min(end, char + 400)):
+        if match.start() <= char < match.end():
+            return match.start(), match.end()
+    return char, char
+
+
+@lru_cache(maxsize=4096)
+def _advance(look: Look, role: str, text: str) -> int:
+    return look.metrics(role).horizontalAdvance(text)
+
+
+def advance(look: Look, role: str, text: str) -> int:
+    """The width of a short text. Cached: the same words stand in nearly every row."""
+    return _advance(look, role, text) if len(text) <= 40 else look.metrics(role).horizontalAdvance(text)
+
+
+def elide(look: Look, role: str, text: str, width: int) -> str:
+    """The text cut with an ellipsis where it is wider than `width`."""
+    metrics = look.metrics(role)
+    if len(text) * metrics.averageCharWidth() * 2 < width:
+        return text
+    # Nothing wider than this can show, so nothing longer is measured.
+    some = text[: max(8, width // 2)]
+    if len(some) == len(text) and metrics.horizontalAdvance(text) <= width:
+        return text
+    if len(some) < len(text):
+        some += "…"
+    return metrics.elidedText(some, Qt.TextElideMode.ElideRight, max(width, 0))

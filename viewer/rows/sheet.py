@@ -1,0 +1,293 @@
+"""A laid out row: selectable parts, painted marks and places that react. Every row kind fills one in; the view paints it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter
+
+from store.items import Item, text_of
+from viewer.rows.base import Fold, Hit, Laid, Pos
+from viewer.rows.parts import LEADING, Part, advance
+from viewer.theme import icons
+from viewer.theme.look import Look
+
+MAX_DEPTH = 6  # deeper nesting is drawn at this depth: indentation must leave room to read
+
+
+class Zone(NamedTuple):
+    """A rectangle that does or says something."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    action: str = ""
+    tip: str = ""
+    link: str = ""
+
+
+class Mark(NamedTuple):
+    """Something painted that is not selectable."""
+
+    y: int
+    height: int
+    draw: Callable[[QPainter], None]
+
+
+class Sheet(Laid):
+    """One item at one width. Row kinds add to it from top to bottom; `y` is where the next thing goes."""
+
+    def __init__(self, item: Item, width: int, look: Look, fold: Fold) -> None:
+        self.item = item
+        self.look = look
+        self.fold = fold
+        px = look.px
+        depth = min(max(fold.depth, 0), MAX_DEPTH)
+        self.edge = px(24) + px(20) * depth  # where icons and edges stand
+        self.left = self.edge + px(24)  # where text stands
+        self.right = max(width - px(24), self.left + px(48))
+        self.width = width
+        self.y = 0
+        self.height = 0
+        self.segments = 0
+        self.parts: list[Part] = []
+        self.marks: list[Mark] = []
+        self.zones: list[Zone] = []
+        self._tops: list[int] | None = None
+        self._depth = depth
+
+    # ---- filling in ------------------------------------------------------------------------------------------------
+
+    def add(self, part: Part) -> Part:
+        """Add a selectable text; `y` moves below it."""
+        self.parts.append(part)
+        self.segments = len(self.parts)
+        self.y = max(self.y, part.y + part.height)
+        self._tops = None
+        return part
+
+    def mark(self, y: int, height: int, draw: Callable[[QPainter], None]) -> None:
+        self.marks.append(Mark(y, height, draw))
+
+    def fill(self, x: int, y: int, width: int, height: int, token: str, radius: int = 0, border: str = "") -> None:
+        """A rectangle of a token's colour, behind what is added later."""
+        colour = self.look.colour(token)
+        edge = self.look.colour(border) if border else None
+
+        def draw(painter: QPainter) -> None:
+            if not radius:
+                painter.fillRect(x, y, width, height, colour)
+                return
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(edge if edge is not None else Qt.PenStyle.NoPen)
+            painter.setBrush(colour)
+            inset = 0.5 if edge is not None else 0.0
+            painter.drawRoundedRect(QRectF(x, y, width, height).adjusted(inset, inset, -inset, -inset), radius, radius)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+        self.marks.append(Mark(y, height, draw))
+
+    def icon(self, name: str, token: str, x: int, y: int, size: int = 16) -> None:
+        colour, side = self.look.colour(token), self.look.px(size)
+        self.marks.append(Mark(y, side, lambda painter: icons.draw(painter, name, colour, x, y, side)))
+
+    def label(
+        self,
+        text: str,
+        role: str,
+        token: str,
+        x: int,
+        y: int,
+        height: int,
+        align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft,
+    ) -> int:
+        """A short fixed text, centred in `height`. With AlignRight, x is its right end. Gives back its width."""
+        look = self.look
+        wide = advance(look, role, text)
+        start = x - wide if align == Qt.AlignmentFlag.AlignRight else x
+        metrics = look.metrics(role)
+        base = y + (height - metrics.height()) // 2 + metrics.ascent()
+        font, colour = look.font(role), look.colour(token)
+
+        def draw(painter: QPainter) -> None:
+            painter.setFont(font)
+            painter.setPen(colour)
+            painter.drawText(start, base, text)
+
+        self.marks.append(Mark(y, height, draw))
+        return wide
+
+    def button(self, text: str, action: str, x: int, y: int, *, strong: bool = False) -> int:
+        """A button with a word on it. Gives back its width."""
+        look = self.look
+        width = advance(look, "ui", text) + look.px(24)
+        height = look.px(28)
+        if strong:
+            self.fill(x, y, width, height, "accent.fill", look.px(4))
+        else:
+            self.fill(x, y, width, height, "button.background", look.px(4), "button.border")
+        self.label(text, "ui", "accent.text" if strong else "button.text", x + look.px(12), y, height)
+        self.zone(x, y, width, height, action, "")
+        return width
+
+    def more(self, text: str, action: str, x: int, gap: int = 4) -> None:
+        """A quiet line that can be clicked for more, below what is there."""
+        look = self.look
+        y, height = self.y + look.px(gap), look.px(20)
+        width = self.label(text, "meta", "text.link", x, y, height)
+        self.zone(x - look.px(4), y, width + look.px(8), height, action)
+        self.y = y + height
+
+    def zone(self, x: int, y: int, width: int, height: int, action: str = "", tip: str = "", link: str = "") -> None:
+        self.zones.append(Zone(x, y, width, height, action, tip, link))
+
+    def done(self, bottom: int = 0) -> Sheet:
+        """The row is complete: `bottom` units of room below. Draws the guides of nested rows."""
+        look = self.look
+        self.height = self.y + look.px(bottom)
+        height = self.height
+        for level in range(self._depth):
+            x = look.px(24) + look.px(20) * level + look.px(8)
+            colour = look.colour("line.guide")
+            self.marks.insert(0, Mark(0, height, _guide(x, height, colour)))
+        return self
+
+    # ---- the contract ----------------------------------------------------------------------------------------------
+
+    def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:
+        for mark in self.marks:
+            if mark.y < bottom and mark.y + mark.height > top:
+                mark.draw(painter)
+        clip = QRectF(0, top, self.width, bottom - top)
+        number = max(0, bisect_right(self._top_list(), top) - 1)
+        for index in range(number, len(self.parts)):
+            part = self.parts[index]
+            if part.y >= bottom:
+                break
+            if part.y + part.height > top:
+                part.paint(painter, clip, self._range(index, part, selected))
+
+    def _range(self, index: int, part: Part, selected: tuple[Pos | None, Pos | None] | None) -> tuple[int, int] | None:
+        if selected is None:
+            return None
+        start, end = selected
+        if (start is not None and start.segment > index) or (end is not None and end.segment < index):
+            return None
+        first = start.char if start is not None and start.segment == index else 0
+        last = end.char if end is not None and end.segment == index else part.end()
+        return first, last
+
+    def _top_list(self) -> list[int]:
+        if self._tops is None:
+            # Only the top of the lowest part so far counts: parts may stand side by side.
+            self._tops = [part.y for part in self.parts]
+        return self._tops
+
+    def part_at(self, y: int) -> int:
+        """The index of the part nearest to a height, or -1."""
+        tops = self._top_list()
+        if not tops:
+            return -1
+        index = max(0, bisect_right(tops, y) - 1)
+        below = index + 1
+        if below < len(tops):
+            part = self.parts[index]
+            if y - (part.y + part.height) > tops[below] - y:
+                return below
+        return index
+
+    def hit(self, x: int, y: int) -> Hit:
+        action = tip = link = ""
+        for zone in reversed(self.zones):
+            if zone.x <= x < zone.x + zone.width and zone.y <= y < zone.y + zone.height:
+                action, tip, link = action or zone.action, tip or zone.tip, link or zone.link
+        index = self.part_at(y)
+        if index < 0:
+            return Hit(None, link, action, tip)
+        part = self.parts[index]
+        if not link and part.y <= y < part.y + part.height:
+            link = part.link(x, y)
+        return Hit(Pos(index, part.at(x, y)), link, action, tip or link)
+
+    def text(self, start: Pos | None, end: Pos | None) -> str:
+        if start is None and end is None:
+            return text_of(self.item)
+        found: list[str] = []
+        for index, part in enumerate(self.parts):
+            span = self._range(index, part, (start, end))
+            if span is not None:
+                found.append(part.cut(*span))
+        return "\n".join(found)
+
+    def word(self, pos: Pos) -> tuple[Pos, Pos]:
+        return self._around(pos, whole=False)
+
+    def paragraph(self, pos: Pos) -> tuple[Pos, Pos]:
+        return self._around(pos, whole=True)
+
+    def _around(self, pos: Pos, whole: bool) -> tuple[Pos, Pos]:
+        if not 0 <= pos.segment < len(self.parts):
+            return pos, pos
+        first, last = self.parts[pos.segment].around(pos.char, whole)
+        return Pos(pos.segment, first), Pos(pos.segment, last)
+
+
+def _guide(x: int, height: int, colour: QColor) -> Callable[[QPainter], None]:
+    def draw(painter: QPainter) -> None:
+        painter.fillRect(x, 0, 1, height, colour)
+
+    return draw
+
+
+def leading(look: Look, role: str) -> int:
+    return look.px(LEADING[role])
+
+
+def clock(ts: int | None) -> str:
+    """HH:MM local, or nothing."""
+    return "" if ts is None else _local(ts, "%H:%M")
+
+
+def moment(ts: int | None) -> str:
+    """The absolute time, for a tip."""
+    return "" if ts is None else _local(ts, "%Y-%m-%d %H:%M:%S %Z")
+
+
+def _local(ts: int, form: str) -> str:
+    try:
+        return datetime.fromtimestamp(ts / 1_000_000).astimezone().strftime(form)
+    except (ValueError, OverflowError, OSError):  # a record may carry any number
+        return ""
+
+
+def span_text(us: int | None) -> str:
+    """A duration as people say it: '0.9 s', '6 s', '1 m 12 s', '2 h 05 m'. Nothing for None or nonsense."""
+    if us is None or us < 0:
+        return ""
+    seconds = us / 1_000_000
+    if seconds < 0.0995:
+        return f"{round(us / 1000)} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02d} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600:02d} h"
+
+
+def size_text(chars: int) -> str:
+    """A count of characters as a size: '812 characters', '12 KB', '3.4 MB'."""
+    if chars < 1000:
+        return f"{chars} characters"
+    if chars < 1_000_000:
+        return f"{chars / 1000:.0f} KB"
+    return f"{chars / 1_000_000:.1f} MB"

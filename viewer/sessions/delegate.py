@@ -1,0 +1,98 @@
+"""Paints one line of the session list from its roles and the Look. Used by the session list's view only."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QSize, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from typing_extensions import override
+
+from store.delta import Row
+from viewer import marks, wording
+from viewer.sessions.model import SessionRole, UnreadRole
+from viewer.theme.look import Look
+
+
+class SessionDelegate(QStyledItemDelegate):
+    """All lines are equally high, headings too: the view never has to ask each of ten thousand."""
+
+    def __init__(self, look: Look, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.look = look
+        self.opened = ""  # the session in the timeline
+        self.grouped = True
+        self.absolute = False
+
+    @override
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        look = self.look
+        return QSize(look.px(200), look.metrics("ui").height() + look.metrics("meta").height() + look.px(14))
+
+    @override
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        rect: QRect = option.rect
+        row: Row | None = index.data(SessionRole)
+        painter.save()
+        if row is None:
+            self._heading(painter, rect, str(index.data()))
+        else:
+            self._session(painter, rect, row, int(index.data(UnreadRole)), option)
+        painter.restore()
+
+    def _heading(self, painter: QPainter, rect: QRect, text: str) -> None:
+        look = self.look
+        metrics = look.metrics("meta.bold")
+        box = rect.adjusted(look.px(12), 0, -look.px(12), -look.px(4))
+        painter.setFont(look.font("meta.bold"))
+        painter.setPen(look.colour("text.faint"))
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, box.width())
+        painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, shown)
+
+    def _session(self, painter: QPainter, rect: QRect, row: Row, unread: int, option: QStyleOptionViewItem) -> None:
+        look = self.look
+        state: QStyle.StateFlag = option.state
+        opened = row.id == self.opened
+        if opened:
+            painter.fillRect(rect, look.colour("surface.selected"))
+            painter.fillRect(rect.x(), rect.y(), look.px(2), rect.height(), look.colour("accent.main"))
+        elif state & (QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_Selected):
+            painter.fillRect(rect, look.colour("surface.hover"))
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(look.colour("accent.focus"))
+            painter.drawRect(rect.adjusted(0, 0, -1, -1))
+
+        high, low = look.metrics("ui"), look.metrics("meta")
+        left, right = rect.x() + look.px(32), rect.right() - look.px(12)
+        top = rect.y() + (rect.height() - high.height() - low.height() - look.px(2)) // 2
+        first = QRect(left, top, right - left, high.height())
+        second = QRect(left, first.bottom() + 1 + look.px(2), right - left, low.height())
+
+        middle = first.center().y()
+        marks.paint_state(painter, QPointF(rect.x() + look.px(18), middle + 1), row.state, look)
+        badge = marks.badge_width(unread, look)
+        if badge:
+            marks.paint_badge(painter, right, middle + 1, unread, look)
+        font = "ui.bold" if unread else "ui"
+        title = look.metrics(font).elidedText(
+            " ".join((row.title or "Untitled session").split()),
+            Qt.TextElideMode.ElideRight,
+            first.width() - badge - (look.px(8) if badge else 0),
+        )
+        painter.setFont(look.font(font))
+        painter.setPen(look.colour("text.strong" if opened or unread else "text.main"))
+        painter.drawText(first, Qt.AlignmentFlag.AlignVCenter, title)
+
+        when, _ = wording.ago(row.updated, time.time_ns() // 1000, self.absolute, coarse=True)
+        parts = [wording.agent(row.agent)] if self.grouped else [row.project, wording.agent(row.agent)]
+        if row.state in ("failed", "draft"):
+            parts.insert(0, wording.state(row.state))
+        painter.setFont(look.font("meta"))
+        painter.setPen(look.colour("text.muted"))
+        painter.drawText(second, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, when)
+        width = second.width() - low.horizontalAdvance(when) - look.px(8)
+        about = low.elidedText(" · ".join(part for part in parts if part), Qt.TextElideMode.ElideRight, width)
+        painter.drawText(second, Qt.AlignmentFlag.AlignVCenter, about)

@@ -1,0 +1,30 @@
+"""The filter of the session list: every word must occur somewhere in the session's row. Qt-free; used by the model."""
+
+from __future__ import annotations
+
+from store.delta import Row
+
+
+def haystack(row: Row) -> str:
+    """Everything a user may type to find this session, folded once."""
+    return "\n".join((row.title, row.project, row.agent, row.cwd, row.path, row.session)).casefold()
+
+
+class Filter:
+    """Words that must all occur. Made anew for every text."""
+
+    __slots__ = ("words",)
+
+    def __init__(self, text: str = "") -> None:
+        # The longest word first: it excludes most.
+        self.words = tuple(sorted(set(text.casefold().split()), key=len, reverse=True))
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
+
+    def matches(self, hay: str) -> bool:
+        return all(word in hay for word in self.words)
+
+    def narrows(self, other: Filter) -> bool:
+        """Whatever this one lets through, the other did too: typing on only looks at what is still there."""
+        return all(any(word in mine for mine in self.words) for word in other.words)

@@ -1,0 +1,258 @@
+"""The panel with the sessions: filter, list, what to do when it is empty, and the sum below. For window."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+from typing_extensions import override
+
+from store.delta import SessionsDelta
+from viewer import wording
+from viewer.sessions.model import SessionRole, SessionsModel
+from viewer.sessions.view import SessionList
+from viewer.theme import icons
+from viewer.theme.look import Look
+
+
+class SessionsPane(QWidget):
+    """See the module."""
+
+    opened = Signal(str)  # session id
+    left = Signal()  # Escape with nothing to clear
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.look = look
+        self.sessions = SessionsModel(self)
+        self.menu_button = QToolButton(self)
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu_button.setAccessibleName("Menu")
+        self.menu_button.setToolTip("Menu")
+        self.filter_box = QLineEdit(self)
+        self.filter_box.setPlaceholderText("Filter sessions…")
+        self.filter_box.setAccessibleName("Filter sessions")
+        self.filter_box.setClearButtonEnabled(True)
+        self.list = SessionList(self.sessions, look, self)
+        self.nothing = QLabel(self)
+        self.nothing.setWordWrap(True)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self.clear_button = QPushButton("Clear the filter", self)
+        self.footer = QLabel(self)
+        self.footer.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+        blank = QWidget(self)
+        below = QVBoxLayout(blank)
+        below.addWidget(self.nothing)
+        below.addWidget(self.clear_button, 0, Qt.AlignmentFlag.AlignHCenter)
+        below.addStretch()
+        self.stack = QStackedWidget(self)
+        self.stack.addWidget(self.list)
+        self.stack.addWidget(blank)
+        self._top = QHBoxLayout()
+        self._top.addWidget(self.menu_button)
+        self._top.addWidget(self.filter_box, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(self._top)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.footer)
+
+        self._scanned: int | None = None
+        self._scan_done = False
+        self._clock = QTimer(self)  # for the relative times on the screen; runs only while one will change
+        self._clock.setSingleShot(True)
+        self._clock.setTimerType(Qt.TimerType.VeryCoarseTimer)
+        self._clock.timeout.connect(self.on_clock)
+
+        self.filter_box.textChanged.connect(self.on_filter)
+        self.filter_box.installEventFilter(self)
+        self.clear_button.clicked.connect(self.filter_box.clear)
+        self.list.opened.connect(self.opened)
+        self.list.left.connect(self.on_left)
+        self.list.filter_wanted.connect(self.ask_filter)
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self.on_menu)
+        self.sessions.counted.connect(self._count)
+        QWidget.setTabOrder(self.filter_box, self.list)
+        self.set_look(look)
+        self._count()
+
+    # ---- told by the window
+
+    def apply(self, delta: SessionsDelta) -> None:
+        kept, at = self.list.current_id(), self.list.verticalScrollBar().value()
+        resets = self.sessions.rebuilds
+        self.sessions.apply(delta)
+        if self.sessions.rebuilds != resets:
+            self._keep(kept)
+            self.list.verticalScrollBar().setValue(at)
+        if delta.scanned is not None:
+            self._scanned, self._scan_done = delta.scanned, False
+        if delta.total is not None:
+            self._scan_done = True
+        self._count()
+        self._plan()
+
+    def set_opened(self, id: str) -> None:
+        """Show which session is in the timeline."""
+        self.list.set_opened(id)
+        index = self.sessions.index_of(id)
+        if index.isValid() and not self.list.hasFocus():
+            self.list.select(index)
+
+    def set_grouped(self, grouped: bool) -> None:
+        self.list.painter_delegate.grouped = grouped
+        kept = self.list.current_id()
+        self.sessions.set_grouped(grouped)
+        self._keep(kept)
+
+    def set_absolute(self, absolute: bool) -> None:
+        self.list.painter_delegate.absolute = absolute
+        self.list.viewport().update()
+
+    def set_look(self, look: Look) -> None:
+        self.look = look
+        self.list.set_look(look)
+        self.menu_button.setIcon(icons.icon("panel-left", look))
+        self._top.setContentsMargins(look.px(8), look.px(8), look.px(12), look.px(4))
+        self._top.setSpacing(look.px(4))
+        self.footer.setFont(look.font("meta"))
+        self.footer.setContentsMargins(look.px(12), look.px(6), look.px(12), look.px(6))
+        self.footer.setStyleSheet(f"color: {look.colour('text.muted').name()}")
+        self.nothing.setStyleSheet(f"color: {look.colour('text.muted').name()}")
+        self.nothing.setContentsMargins(look.px(16), look.px(32), look.px(16), look.px(8))
+        self.list.setStyleSheet(f"QListView {{ background: {look.colour('surface.panel').name()} }}")
+
+    def ask_filter(self) -> None:
+        """Put the cursor into the filter box."""
+        self.filter_box.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.filter_box.selectAll()
+
+    # ---- what happens here
+
+    def on_filter(self, text: str) -> None:
+        kept = self.list.current_id()
+        self.sessions.set_filter(text)
+        self._keep(kept)
+        self._count()
+
+    def on_left(self) -> None:
+        if self.filter_box.text():
+            self.filter_box.clear()
+        else:
+            self.left.emit()
+
+    def on_menu(self, point: QPoint) -> None:
+        row = self.list.indexAt(point).data(SessionRole)
+        if row is not None:
+            menu = self.menu_for(row.id)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(self.list.viewport().mapToGlobal(point))
+
+    def menu_for(self, id: str) -> QMenu:
+        """What can be done with one session."""
+        row = self.sessions.session(id)
+        menu = QMenu(self)
+        if row is None:
+            return menu
+        path = row.path
+        menu.addAction("Open").triggered.connect(lambda *_: self.opened.emit(id))
+        menu.addSeparator()
+        copy = menu.addAction("Copy path")
+        copy.triggered.connect(lambda *_: QGuiApplication.clipboard().setText(path))
+        reveal = menu.addAction("Show in file manager")
+        reveal.triggered.connect(lambda *_: reveal_path(path))
+        for action in (copy, reveal):
+            action.setEnabled(bool(path))
+        return menu
+
+    def on_clock(self) -> None:
+        self.list.viewport().update()
+        self._plan()
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._plan()
+
+    @override
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keys in the filter box that belong to the list."""
+        if watched is self.filter_box and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            match event.key():
+                case Qt.Key.Key_Down | Qt.Key.Key_Up:
+                    self.list.setFocus()
+                    if not self.list.current_id():
+                        self.list.select(self.list.first_session())
+                    return True
+                case Qt.Key.Key_Return | Qt.Key.Key_Enter:
+                    id = self.list.current_id()
+                    if not id or not self.sessions.index_of(id).isValid():
+                        self.list.select(self.list.first_session())
+                    if self.list.current_id():
+                        self.opened.emit(self.list.current_id())
+                    return True
+                case Qt.Key.Key_Escape:
+                    self.on_left()
+                    return True
+        return super().eventFilter(watched, event)
+
+    def _keep(self, id: str) -> None:
+        """After everything was sorted anew: stay on the same session."""
+        index = self.sessions.index_of(id)
+        if index.isValid():
+            self.list.select(index)
+
+    def _count(self) -> None:
+        model, text = self.sessions, self.filter_box.text().strip()
+        if text:
+            line = f"{model.shown():,} of {wording.many(model.total, 'session')}"
+        else:
+            line = f"{wording.many(model.total, 'session')} · {wording.size(model.bytes)}"
+        if self._scanned is not None and not self._scan_done:
+            line += f" · looking… {wording.many(self._scanned, 'file')}"
+        self.footer.setText(line)
+        empty = model.shown() == 0
+        self.stack.setCurrentIndex(1 if empty else 0)
+        if empty:
+            looking = self._scanned is not None and not self._scan_done
+            if text and model.total:
+                self.nothing.setText(f"Nothing matches “{text}”.")
+            else:
+                self.nothing.setText("Looking for sessions…" if looking else "No sessions found yet.")
+            self.clear_button.setVisible(bool(text) and model.total > 0)
+
+    def _plan(self) -> None:
+        """Wake up when the first relative time on the screen will be wrong, and not before."""
+        if not self.isVisible() or self.list.painter_delegate.absolute:
+            return
+        now = time.time_ns() // 1000
+        soonest = wording.NEVER
+        first = self.list.indexAt(QPoint(8, 0)).row()
+        last = self.list.indexAt(QPoint(8, self.list.viewport().height() - 1)).row()
+        last = self.sessions.rowCount() - 1 if last < 0 else last
+        for number in range(max(0, first), last + 1):
+            row = self.sessions.index(number).data(SessionRole)
+            if row is not None:
+                soonest = min(soonest, wording.ago(row.updated, now, coarse=True)[1])
+        if soonest < wording.NEVER:
+            self._clock.start(int(max(5.0, soonest) * 1000) + 200)
+
+
+def reveal_path(path: str) -> None:
+    """Open the folder of a file in the desktop's file manager."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(path.rpartition("/")[0] or path))

@@ -1,0 +1,9 @@
+"""How Playhead looks. `make_look`, `apply` and `system_scheme` are what the rest of the viewer calls."""
+
+from __future__ import annotations
+
+from viewer.theme.look import Look
+from viewer.theme.scheme import apply, make_look, system_scheme
+from viewer.theme.tokens import Scheme
+
+__all__ = ["Look", "Scheme", "apply", "make_look", "system_scheme"]

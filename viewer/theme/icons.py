@@ -1,0 +1,50 @@
+"""Lucide icons tinted with a token's colour, cached by name, colour, size and ratio. Every pane and row may ask."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from PySide6.QtCore import QByteArray, QRectF, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+from resources import path
+from viewer.theme.look import Look
+
+
+@lru_cache(maxsize=128)
+def _source(name: str) -> str:
+    return path(f"icons/{name}.svg").read_text("utf-8")
+
+
+@lru_cache(maxsize=512)
+def _tinted(name: str, rgba: int, size: int, ratio: float) -> QPixmap:
+    # QtSvg draws currentColor black, so the colour goes into the source.
+    colour = QColor.fromRgba(rgba)
+    svg = _source(name).replace("currentColor", colour.name())
+    side = max(1, round(size * ratio))
+    pixmap = QPixmap(side, side)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    with QPainter(pixmap) as painter:
+        QSvgRenderer(QByteArray(svg.encode())).render(painter, QRectF(0, 0, side, side))
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
+
+
+def pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
+    """The icon as a pixmap of `size` device-independent pixels. An icon that is not shipped raises FileNotFoundError."""
+    return _tinted(name, colour.rgba(), size, ratio)
+
+
+def draw(painter: QPainter, name: str, colour: QColor, x: int, y: int, size: int) -> None:
+    """Draw the icon at a point, sharp at the device's own ratio."""
+    painter.drawPixmap(x, y, _tinted(name, colour.rgba(), size, painter.device().devicePixelRatioF()))
+
+
+def icon(name: str, look: Look, token: str = "text.muted", size: int = 16) -> QIcon:
+    """The icon for a button or action, with its disabled version."""
+    made = QIcon()
+    for ratio in (1.0, 2.0):
+        made.addPixmap(pixmap(name, look.colour(token), look.px(size), ratio))
+        made.addPixmap(pixmap(name, look.colour("text.disabled"), look.px(size), ratio), QIcon.Mode.Disabled)
+    return made

@@ -1,0 +1,123 @@
+"""Makes a Look and dresses the application in it: Fusion, a palette and one short style sheet. Called by viewer.app."""
+
+from __future__ import annotations
+
+from itertools import count
+from string import Template
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+from viewer.theme import fonts, tokens
+from viewer.theme.look import Look
+from viewer.theme.tokens import Scheme
+
+_generations = count(1)
+ZOOM_LOW, ZOOM_HIGH = 0.5, 3.0
+
+# Only what a palette cannot say. Colours come from the tokens, measures from the 4 px rhythm.
+SHEET = Template(
+    """
+QToolTip { background: $pill_background; color: $pill_text; border: 0; padding: ${p4}px ${p8}px; }
+QScrollBar:vertical { background: transparent; width: ${p12}px; margin: 0; }
+QScrollBar:horizontal { background: transparent; height: ${p12}px; margin: 0; }
+QScrollBar::handle { background: $line_scroll; border-radius: ${p3}px; }
+QScrollBar::handle:hover, QScrollBar::handle:pressed { background: $line_scroll_hover; }
+QScrollBar::handle:vertical { min-height: ${p32}px; margin: ${p2}px ${p3}px; }
+QScrollBar::handle:horizontal { min-width: ${p32}px; margin: ${p3}px ${p2}px; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QLineEdit, QPlainTextEdit[field="true"] {
+  background: $surface_raised; color: $text_main; border: 1px solid $line_hair; border-radius: ${p4}px;
+  padding: ${p4}px ${p8}px; selection-background-color: $selection_background; selection-color: $selection_text;
+}
+QLineEdit:focus, QPlainTextEdit[field="true"]:focus { border-color: $accent_focus; }
+QPushButton, QToolButton {
+  background: $button_background; color: $button_text; border: 1px solid $button_border; border-radius: ${p4}px;
+  padding: ${p4}px ${p12}px;
+}
+QToolButton { background: transparent; border-color: transparent; padding: ${p4}px; }
+QPushButton:hover, QToolButton:hover { background: $surface_hover; }
+QPushButton:pressed, QToolButton:pressed, QToolButton:checked { background: $surface_pressed; }
+QPushButton:focus, QToolButton:focus { border-color: $accent_focus; }
+QPushButton:disabled, QToolButton:disabled { color: $text_disabled; }
+QPushButton:default { background: $accent_fill; color: $accent_text; border-color: $accent_fill; }
+QPushButton:default:hover { background: $accent_fill_hover; }
+QMenu { background: $surface_panel; border: 1px solid $line_strong; padding: ${p4}px; }
+QMenu::item { padding: ${p4}px ${p24}px ${p4}px ${p12}px; border-radius: ${p4}px; }
+QMenu::item:selected { background: $surface_selected; color: $text_strong; }
+QMenu::item:disabled { color: $text_disabled; }
+QMenu::separator { height: 1px; background: $line_hair; margin: ${p4}px ${p8}px; }
+QMenuBar { background: $surface_panel; }
+QMenuBar::item { background: transparent; padding: ${p4}px ${p8}px; }
+QMenuBar::item:selected { background: $surface_hover; }
+QStatusBar { background: $surface_panel; color: $text_muted; border-top: 1px solid $line_hair; }
+QStatusBar::item { border: 0; }
+QMainWindow::separator { background: $line_hair; width: 1px; height: 1px; }
+QSplitter::handle { background: $line_hair; }
+QDockWidget { titlebar-close-icon: none; color: $text_muted; }
+QDockWidget::title { background: $surface_panel; padding: ${p8}px; }
+QAbstractItemView { border: 0; outline: 0; }
+"""
+)
+
+
+def make_look(scheme: Scheme, zoom: float = 1.0) -> Look:
+    """A fresh Look: a new generation, so that every cached layout is made anew. Needs a QGuiApplication for its fonts."""
+    zoom = min(max(zoom, ZOOM_LOW), ZOOM_HIGH)
+    return Look(next(_generations), scheme == "dark", zoom, tokens.colours(scheme), fonts.fonts(zoom))
+
+
+def system_scheme(app: QGuiApplication) -> Scheme:
+    """What the desktop asks for. Where it says nothing (bare X11, offscreen), light."""
+    return "dark" if app.styleHints().colorScheme() == Qt.ColorScheme.Dark else "light"
+
+
+def palette(look: Look) -> QPalette:
+    """The tokens in Qt's own words, for stock widgets."""
+    role = QPalette.ColorRole
+    made = QPalette()
+    for target, token in (
+        (role.Window, "surface.panel"),
+        (role.WindowText, "text.main"),
+        (role.Base, "surface.window"),
+        (role.AlternateBase, "surface.panel"),
+        (role.Text, "text.main"),
+        (role.PlaceholderText, "text.faint"),
+        (role.Button, "button.background"),
+        (role.ButtonText, "button.text"),
+        (role.BrightText, "text.strong"),
+        (role.Highlight, "selection.background"),
+        (role.HighlightedText, "selection.text"),
+        (role.Accent, "accent.fill"),
+        (role.Link, "text.link"),
+        (role.LinkVisited, "text.link"),
+        (role.ToolTipBase, "pill.background"),
+        (role.ToolTipText, "pill.text"),
+        (role.Light, "surface.hover"),
+        (role.Midlight, "surface.hover"),
+        (role.Mid, "line.strong"),
+        (role.Dark, "line.strong"),
+        (role.Shadow, "line.strong"),
+    ):
+        made.setColor(target, look.colour(token))
+    for target in (role.WindowText, role.Text, role.ButtonText):
+        made.setColor(QPalette.ColorGroup.Disabled, target, look.colour("text.disabled"))
+    return made
+
+
+def sheet(look: Look) -> str:
+    """The style sheet for one Look."""
+    words = {name.replace(".", "_"): look.colour(name).name() for name in tokens.tokens()}
+    words |= {f"p{units}": str(look.px(units)) for units in (2, 3, 4, 8, 12, 24, 32)}
+    return SHEET.substitute(words)
+
+
+def apply(app: QApplication, look: Look) -> None:
+    """Dress the whole application. Cheap to call again when the scheme or the zoom changes."""
+    if app.style().objectName() != "fusion":
+        app.setStyle("Fusion")
+    app.setFont(look.font("ui"))
+    app.setPalette(palette(look))
+    app.setStyleSheet(sheet(look))

@@ -1,0 +1,108 @@
+"""How times, sizes, counts and states are worded, and when such a text will be wrong. Pure; for all that shows one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+SECOND: Final = 1_000_000  # microseconds, as everywhere in the store
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+NEVER: Final = float("inf")
+_STEPS: Final = ((10 * SECOND, SECOND, "s"), (MINUTE, 10 * SECOND, "s"), (HOUR, MINUTE, "min"), (DAY, HOUR, "h"))
+
+STATES: Final[Mapping[str, str]] = {
+    "live": "live", "running": "running", "compacting": "compacting", "waiting": "waiting for you", "idle": "idle",
+    "draft": "draft", "ended": "ended", "failed": "failed",
+}  # fmt: skip
+
+
+def state(name: str) -> str:
+    """The word for a state of a session; one that is new to us stands for itself."""
+    return STATES.get(name, name)
+
+
+def agent(name: str) -> str:
+    """'claude-code' as people call it."""
+    return " ".join(part.capitalize() for part in name.replace("_", "-").split("-"))
+
+
+def local(us: int) -> datetime:
+    """The moment in the user's zone. Records have been seen with times that no calendar holds."""
+    try:
+        return datetime.fromtimestamp(us / SECOND).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0).astimezone()
+
+
+def full(us: int | None) -> str:
+    """Date and time to the second, for tooltips."""
+    return "" if us is None else local(us).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def ago(us: int | None, now: int, absolute: bool = False, coarse: bool = False) -> tuple[str, float]:
+    """('3 min ago', seconds until that text is wrong). In steps, so that a quiet window has little to do.
+
+    `coarse` has no seconds: for lists, where many of them stand below each other.
+    """
+    if us is None:
+        return "", NEVER
+    if absolute:
+        same_day = local(us).date() == local(now).date()
+        return local(us).strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M"), NEVER
+    age = max(0, now - us)  # another machine's clock may be ahead
+    if coarse and age < MINUTE:
+        return "now", max(1.0, (MINUTE - age) / SECOND)
+    if age < 3 * SECOND:
+        return "now", max(1.0, (3 * SECOND - age) / SECOND)
+    for below, step, unit in _STEPS:
+        if age < below:
+            rest = (step - age % step) / SECOND
+            count = age // step * step // (SECOND if unit == "s" else step)
+            return f"{count} {unit} ago", max(0.1, rest)
+    days = (local(now).date() - local(us).date()).days
+    if days <= 1:
+        return "yesterday", 3600.0
+    if days < 7:
+        return f"{days} days ago", 3600.0
+    moment = local(us)
+    return f"{moment.day} {moment:%b}" if moment.year == local(now).year else f"{moment:%b %Y}", NEVER
+
+
+def day(us: int | None, now: int) -> str:
+    """The heading a session stands under when the list goes by date."""
+    if us is None:
+        return "Undated"
+    moment = local(us)
+    days = (local(now).date() - moment.date()).days
+    if days <= 0:
+        return "Today"
+    if days == 1:
+        return "Yesterday"
+    return f"{moment:%A}" if days < 7 else f"{moment:%B %Y}"
+
+
+def size(count: int) -> str:
+    """'2.1 GB', in powers of 1000 as file managers have it."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def tokens(count: int) -> str:
+    """'41k'; below a thousand as it is."""
+    if count < 1000:
+        return str(count)
+    if count < 999_500:
+        return f"{count / 1000:.1f}k" if count < 9950 else f"{count / 1000:.0f}k"
+    return f"{count / 1e6:.1f}M"
+
+
+def many(count: int, one: str, more: str = "") -> str:
+    """'1 session', '1,204 sessions'."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
