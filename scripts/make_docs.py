@@ -7,6 +7,7 @@ import importlib
 import inspect
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,9 +33,9 @@ def modules(package: ModuleType) -> Iterator[ModuleType]:
 
 
 def about(module: ModuleType) -> str:
-    """The sentence at the top of a module's file."""
-    text = " ".join((inspect.getdoc(module) or "").split("\n\n")[0].split())
-    return text.replace("|", "\\|")
+    """The first sentence of a module's file, without its full stop."""
+    text = " ".join((inspect.getdoc(module) or "").split())
+    return re.split(r"\.(?:\s|$)", text)[0].replace("|", "\\|")
 
 
 def format_table() -> str:

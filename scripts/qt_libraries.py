@@ -76,7 +76,7 @@ def by_hand(lacking: Iterable[str], tools: Mapping[str, str]) -> str:
     table = {**ALWAYS, **X11, **WAYLAND}
     if "apt-get" in tools:
         names = sorted({table[library][-1] for library in lacking})
-        return f"sudo apt-get install -y --no-install-recommends {' '.join(names)}"
+        return f"sudo apt-get update && sudo apt-get install -y --no-install-recommends {' '.join(names)}"
     for tool in ("dnf", "zypper"):
         if tool in tools:  # both take the name of a library for the package that has it
             return f"sudo {tool} install -y " + " ".join(f"'{library}()(64bit)'" for library in lacking)

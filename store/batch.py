@@ -55,6 +55,10 @@ class Batch:
         """Everything since the last time, as one Delta."""
         base = self._base
         rows = self._rows
+        if len(rows) == 1 and self._seen == base and self._keep is None and self._rebase is None:
+            # A streamed text that grows: nothing else in nearly every tick.
+            self._rows = {}
+            return Delta(session, None, None, (rows.popitem(),), base, (), header, backlog)
         if rows:
             changed = tuple(sorted((row, item) for row, item in rows.items() if row < base)) if base else ()
             added = tuple(rows[row] for row in range(base, self._seen))

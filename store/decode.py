@@ -12,9 +12,10 @@ from typing import Any, Final
 import orjson
 from msgspec.structs import replace
 
-from store.events import At
+from store.events import At, Unreadable
 from store.formats.base import Damage, Record
 
+EXCERPT: Final = 2000  # characters of what was not understood, kept for its row
 TRIES: Final = 64  # places in a damaged line where a further record is looked for
 _SPACE: Final = " \t\r\n"
 _FAILURES: Final = (ValueError, RecursionError, OverflowError)  # JSONDecodeError is a ValueError
@@ -56,77 +57,63 @@ def _apart(line: bytes, values: list[Any], at: At) -> list[Record | Damage]:
 
 
 def _patiently(line: bytes, at: At) -> list[Record | Damage]:
-    if not line.strip():
+    bare = line.strip()
+    if not bare:
         return []
-    found: list[Record | Damage] = []
-    start = 0
-    if line.startswith(b"\0"):
+    if line.startswith(b"\0"):  # a hole that a crash left in the file
         start = len(line) - len(line.lstrip(b"\0"))
-        found.append(_damage(line, 0, start, at, "NUL bytes"))
-        if start == len(line):
-            return found
-    body = line[start:]
-    lead = body.lstrip()
-    if lead.startswith((b"#", b"//")):
-        return [*found, _damage(line, start, len(line), at, "comment")]
+        hole = Damage(_part(at, 0, start), "NUL bytes", line[:start])
+        return [hole, *decode(line[start:], _part(at, start, len(line)))]
+    if bare.startswith((b"#", b"//")):
+        return [Damage(at, "comment", line)]
     # Bytes that are no UTF-8 become lone surrogates: every character knows its bytes, and `_encodable` removes them.
-    text = body.decode("utf-8", "surrogateescape")
+    text = line.decode("utf-8", "surrogateescape")
     bom = text.startswith("\ufeff")
     first = len(text) - len(text[bom:].lstrip(_SPACE))
     if not text[first:]:
-        return [*found, _damage(line, start, len(line), at, "not JSON")]
+        return [Damage(at, "not JSON", line)]
     try:
         value, end = _patient.raw_decode(text, first)
     except _FAILURES as error:
-        if text[first] == "{":
-            return found + _records(line, start, text, first, at)
-        return [*found, _damage(line, start, len(line), at, _reason(error, text))]
+        return _records(line, text, first, at) if text[first] == "{" else [Damage(at, _reason(error, text), line)]
     if not text[end:].strip(_SPACE):
         value, dirty = _encodable(value)
-        note = "bom" if bom else "repaired text" if dirty else "odd number"
-        return [*found, Record(value, _part(at, start, len(line)), body, note)]
-    if text[first] == "{":
-        return found + _records(line, start, text, first, at)
-    return [*found, _damage(line, start, len(line), at, "not JSON")]
+        return [Record(value, at, line, "bom" if bom else "repaired text" if dirty else "odd number")]
+    return _records(line, text, first, at) if text[first] == "{" else [Damage(at, "not JSON", line)]
 
 
-def _records(line: bytes, start: int, text: str, first: int, at: At) -> list[Record | Damage]:
-    """Several objects on one line, whole or cut off. Every byte from `start` on ends up in one of them."""
+def _records(line: bytes, text: str, first: int, at: At) -> list[Record | Damage]:
+    """Several objects on one line, whole or cut off. Every byte ends up in one of them."""
     found: list[Record | Damage] = []
     length = len(text)
     tries = TRIES if length < 4 << 20 else 2
-    char, byte = 0, start  # up to here, in characters and in bytes, all is given to something
+    char = byte = 0  # up to here, in characters and in bytes, all is given to something
     position = first
 
-    def cut(until: int) -> At:
+    def cut(until: int) -> tuple[At, bytes]:
         nonlocal char, byte
-        stop = byte + len(text[char:until].encode("utf-8", "surrogateescape")) if until < length else len(line)
-        part = _part(at, byte, stop)
-        char, byte = until, stop
-        return part
-
-    def damage(until: int, reason: str) -> None:
-        first_byte = byte
-        part = cut(until)
-        found.append(Damage(part, reason, line[first_byte:byte]))
+        start = byte
+        byte = start + len(text[char:until].encode("utf-8", "surrogateescape")) if until < length else len(line)
+        char = until
+        return _part(at, start, byte), line[start:byte]
 
     while position < length:
         try:
             value, end = _patient.raw_decode(text, position)
         except _FAILURES as error:
-            reason = _reason(error, text)
             position, tries = _next(text, position + 1, tries)
-            damage(position, reason)
+            part, raw = cut(position)
+            found.append(Damage(part, _reason(error, text), raw))
             continue
         while end < length and text[end] in _SPACE:
             end += 1
-        first_byte = byte
-        part = cut(end)
-        found.append(Record(_encodable(value)[0], part, line[first_byte:byte], "joined"))
+        part, raw = cut(end)
+        found.append(Record(_encodable(value)[0], part, raw, "joined"))
         position = end
         if end < length and text[end] != "{":
             position, tries = _next(text, end, tries)
-            damage(position, "not JSON")
+            part, raw = cut(position)
+            found.append(Damage(part, "not JSON", raw))
     return found
 
 
@@ -152,10 +139,6 @@ def _next(text: str, position: int, tries: int) -> tuple[int, int]:
 
 def _part(at: At, first: int, end: int) -> At:
     return replace(at, offset=at.offset + first, length=end - first)
-
-
-def _damage(line: bytes, first: int, end: int, at: At, reason: str) -> Damage:
-    return Damage(_part(at, first, end), reason, line[first:end])
 
 
 def _reason(error: Exception, text: str) -> str:
@@ -232,3 +215,31 @@ def dump(value: Any) -> str:
             return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         except (RecursionError, ValueError):
             return "…"
+
+
+def excerpt(raw: bytes) -> str:
+    """The beginning of some bytes as text that can be shown."""
+    text = raw[: 4 * EXCERPT].decode("utf-8", "replace")
+    return clean(text[:EXCERPT] + "…" if len(text) > EXCERPT or len(raw) > 4 * EXCERPT else text)
+
+
+def unreadable(piece: Record | Damage, kind: str, reason: str, at: At | None = None) -> Unreadable:
+    """The row of a record that is not understood, or of bytes that are none."""
+    at = at or piece.at
+    return Unreadable(at, f"@{at.file}:{at.offset}", kind[:100], reason, excerpt(piece.raw))
+
+
+def type_of(data: Any) -> str:
+    """The type of a record in words: 'user', 'system/api_error', 'attachment/date', …; of anything else, what it is."""
+    if type(data) is not dict:
+        return type(data).__name__
+    kind = data.get("type")
+    name = clean(kind) if type(kind) is str else "no type" if kind is None else type(kind).__name__
+    inner = data.get("subtype")
+    if type(inner) is not str:
+        for key in ("attachment", "data", "event", "request", "payload"):
+            child = data.get(key)
+            if type(child) is dict:
+                inner = child.get("subtype") if key == "request" else child.get("type")
+                break
+    return f"{name}/{clean(inner)}" if type(inner) is str and inner else name

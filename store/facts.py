@@ -42,9 +42,10 @@ class Facts(Struct, array_like=True):
         for event in run:
             ts = event.at.ts
             if ts is not None:
-                last = ts
                 if first is None:
-                    first = ts
+                    first = last = ts
+                elif ts > last:  # type: ignore[operator]  # set together with first
+                    last = ts
             if type(event) in _TAKEN and not event.at.agent:
                 self._take(event)
         if self.started is None:

@@ -117,7 +117,7 @@ class Feeds:
         except StoreError as error:
             stream.end(str(error), ok=False)
             raise
-        stream.stop_source = process.terminate
+        stream.stop_source = lambda: _end(process)
         stream.ask_source = process.interrupt
         return stream.key
 
@@ -195,6 +195,10 @@ class Feeds:
             return read_spans(files, item.spans)
 
         return read
+
+
+def _end(process: Process) -> None:
+    process.terminate()
 
 
 def read_spans(files: Sequence[Path], spans: Sequence[Span]) -> list[tuple[str, int, bytes]]:

@@ -20,7 +20,7 @@ BUDGET: Final = 0.008  # seconds of folding per tick; what is left goes to the n
 CROWD: Final = 100_000  # waiting events at which sources are held back, as a full pipe holds back its writer
 JOIN: Final = 4096  # events joined to one run; more would only be copied from tick to tick in a flood
 
-News: TypeAlias = "Sequence[Event] | Loaded | Callable[[Session], None]"
+News: TypeAlias = list[Event] | Loaded | Callable[[Session], None]
 
 
 class Hub:
@@ -43,13 +43,13 @@ class Hub:
         self.room.set()
 
     def put(self, key: str, news: News) -> None:
-        """Hand over events, a loaded past, or a change to make in order between them. Any thread."""
+        """Hand over events (a list that is not changed any more), a loaded past, or a change to make between them."""
         with self._lock:
             waiting = self._inbox.get(key)
             if waiting is None:
                 waiting = self._inbox[key] = deque()
             waiting.append(news)
-            if isinstance(news, Sequence):
+            if type(news) is list:
                 self.backlog += len(news)
                 if self.backlog > CROWD:
                     self.room.clear()
@@ -68,83 +68,96 @@ class Hub:
         `only` restricts it to one session; `bounded=False` takes everything, for the moments when nothing visible may
         be missing (a permission question, a switch, export, quit).
         """
+        with self._lock:
+            if only is None:
+                work, self._inbox = self._inbox, {}
+            else:
+                mine = self._inbox.pop(only, None)
+                work = {} if mine is None else {only: mine}
         clock = self._clock if bounded else None
         deadline = self._clock() + self._budget if bounded else 0.0
-        touched: dict[str, None] = {}
-        keys = [only] if only is not None else list(self._inbox)
-        for turn, key in enumerate(keys):
-            if turn and clock is not None and clock() >= deadline:
-                break
-            # Every session gets its share, so that one flood does not silence the others.
-            share = deadline if clock is None else clock() + max(0.0005, (deadline - clock()) / (len(keys) - turn))
-            self._flush_one(key, clock, share)
-            touched[key] = None
-        with self._lock:
-            if self.backlog <= CROWD // 2:
-                self.room.set()
-            if len(keys) > 1 and self._inbox:  # those that waited longest come first in the next tick
-                for key in [key for key in self._inbox if key in touched]:
-                    self._inbox[key] = self._inbox.pop(key)
-            if not self._inbox:
-                self._armed = False
+        left = len(work)
+        taken = 0
+        done: list[str] = []
+        rest: dict[str, deque[News]] = {}  # not reached, or not done: in the order of the next tick
+        for key, waiting in work.items():
+            share = deadline
+            if clock is not None and left > 1:
+                now = clock()
+                if done and now >= deadline:
+                    rest[key] = waiting
+                    continue
+                # Every session gets its share, so that one flood does not silence the others.
+                share = now + max(0.0005, (deadline - now) / left)
+            left -= 1
+            taken += self._flush_one(key, waiting, clock, share)
+            done.append(key)
+        if done or only is None:
+            with self._lock:
+                self._put_back(work, done, rest)
+                self.backlog -= taken
+                if self.backlog <= CROWD // 2:
+                    self.room.set()
+                if not self._inbox:
+                    self._armed = False
         deltas = []
-        for key in touched:
+        for key in done:
             session = self.sessions.get(key)
             if session is not None:
-                self.facts += session.facts
-                session.facts = []
-                delta = session.take(self.backlog if key in self._inbox else 0)
+                if session.facts:
+                    self.facts += session.facts
+                    session.facts = []
+                delta = session.take(self.backlog if work[key] else 0)
                 if delta is not None:
                     deltas.append(delta)
         return deltas
 
-    def _took(self, count: int) -> None:
-        with self._lock:
-            self.backlog -= count
+    def _put_back(self, work: dict[str, deque[News]], done: list[str], rest: dict[str, deque[News]]) -> None:
+        """What is left goes before what came meanwhile; sessions that were not reached go before those that were."""
+        if left := {**rest, **{key: work[key] for key in done if work[key]}}:
+            for key, waiting in left.items():
+                waiting.extend(self._inbox.pop(key, ()))
+            self._inbox = {**left, **self._inbox}
 
     def forget(self, key: str) -> None:
         """The session is closed: what still waits for it is nobody's."""
         with self._lock:
             for news in self._inbox.pop(key, ()):
-                if isinstance(news, Sequence):
+                if type(news) is list:
                     self.backlog -= len(news)
             if self.backlog <= CROWD // 2:
                 self.room.set()
         self.sessions.pop(key, None)
 
-    def _flush_one(self, key: str, clock: Clock | None, deadline: float) -> None:
-        while True:
-            with self._lock:
-                waiting = self._inbox.get(key)
-                if not waiting:
-                    self._inbox.pop(key, None)
-                    return
-                news = waiting.popleft()
-                if isinstance(news, Sequence) and waiting and isinstance(waiting[0], Sequence):
+    def _flush_one(self, key: str, waiting: deque[News], clock: Clock | None, deadline: float) -> int:
+        """Feed one session until nothing waits or its share is spent; what is not taken stays in `waiting`."""
+        session = self.sessions.get(key)
+        total = 0
+        while waiting:
+            news = waiting.popleft()
+            if type(news) is list:
+                if waiting and type(waiting[0]) is list:
                     # What several reads brought is one run.
-                    joined = list(news)
-                    while waiting and len(joined) < JOIN and isinstance(waiting[0], Sequence):
-                        joined += waiting.popleft()  # type: ignore[arg-type]
-                    news = joined
-            session = self.sessions.get(key)
-            if session is None:
-                if isinstance(news, Sequence):
-                    self.unknown[key] = self.unknown.get(key, 0) + len(news)
-                    self._took(len(news))
-            elif isinstance(news, Loaded):
-                session.install(news)
-            elif callable(news):
-                news(session)
-            else:
+                    news = list(news)
+                    while waiting and len(news) < JOIN and type(waiting[0]) is list:
+                        news += waiting.popleft()  # type: ignore[arg-type]
+                count = len(news)
+                if session is None:
+                    self.unknown[key] = self.unknown.get(key, 0) + count
+                    total += count
+                    continue
                 done = session.feed(news, clock, deadline)
                 self.folded += done
-                self._took(done)
-                if done < len(news):
-                    with self._lock:
-                        self._inbox[key].appendleft(news[done:])
-                    return
-            if clock is not None and clock() >= deadline:
-                with self._lock:
-                    if not self._inbox.get(key):
-                        self._inbox.pop(key, None)
-                return
+                total += done
+                if done < count:
+                    waiting.appendleft(news[done:])
+                    break
+            elif session is None:
+                continue
+            elif type(news) is Loaded:
+                session.install(news)
+            else:
+                news(session)  # type: ignore[operator]
+            if clock is not None and waiting and clock() >= deadline:
+                break
+        return total

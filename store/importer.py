@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+import orjson
 
 from store.errors import StoreError
 
@@ -60,7 +61,7 @@ class Import:
         try:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": search, "PYTHONUNBUFFERED": "1"}, start_new_session=True,
+                env={**os.environ, "PYTHONPATH": search}, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             self._on_done(f"The import of {self.path.name} could not be started: {error.strerror or error}.")
@@ -69,7 +70,8 @@ class Import:
             self._process = process
             if self._cancelled:
                 process.kill()
-        self._thread = threading.Thread(target=self._listen, args=(process,), name=f"import {self.path.name}", daemon=True)
+        name = f"import {self.path.name}"
+        self._thread = threading.Thread(target=self._listen, args=(process,), name=name, daemon=True)
         self._thread.start()
 
     @property
@@ -104,24 +106,28 @@ class Import:
                             self._on_progress(done, total, rows)
                     case {"done": True, "seconds": float(seconds)}:
                         self.seconds, outcome = seconds, ""
+                        self._over("")  # it may still sweep up behind itself; nobody has to wait for that
                     case {"error": str(error)}:
                         outcome = error
                     case _:
                         words.append(line.decode("utf-8", "replace").rstrip())
         code = process.wait()
-        if self._cancelled:
-            return
         if outcome is None:
             why = f"signal {-code}" if code < 0 else f"exit code {code}"
             outcome = f"The import of {self.path.name} stopped unexpectedly ({why}{': ' + words[-1] if words else ''})."
-        self._on_done(outcome)
+        if outcome:
+            self._over(outcome)
+
+    def _over(self, outcome: str) -> None:
+        if not self._cancelled:
+            self._on_done(outcome)
 
 
 def _message(line: bytes) -> object:
     try:
-        return json.loads(line)
-    except ValueError:
-        return None
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None  # a traceback, or a word of some library
 
 
 # ---- the child's side -----------------------------------------------------------------------------------------------
@@ -141,7 +147,7 @@ class Teller:
 
 
 def _say(message: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.buffer.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
     sys.stdout.flush()
 
 
@@ -155,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with suppress(OSError, AttributeError):
         os.nice(NICE)
     started = time.perf_counter()
-    from store.intake import take_in
+    from store.intake import take_in, tidy
 
     gc.disable()  # one pass over one file: nothing here makes cycles, and looking for them costs a tenth
 
@@ -168,10 +174,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1  # whoever wanted to know is gone
     _say(
         {
-            "done": True, "rows": outcome.rows, "bytes": outcome.read, "seconds": round(time.perf_counter() - started, 3),
-            "anew": outcome.anew,
+            "done": True, "rows": outcome.rows, "bytes": outcome.read, "anew": outcome.anew,
+            "seconds": round(time.perf_counter() - started, 3),
         }
     )  # fmt: skip
+    with suppress(StoreError):  # the next one tries again
+        tidy(options.db, outcome.leftovers)
     return 0
 
 

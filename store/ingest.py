@@ -23,7 +23,7 @@ from store.hub import Hub
 from store.importer import Import
 from store.items import Item
 from store.pipe import Pipe
-from store.resume import pipe_at
+from store.resume import Rest, pipe_at
 from store.session import Loaded, Session
 from store.sources.file import Tail
 from store.sources.watch import Watcher
@@ -212,21 +212,14 @@ class FileIngest:
             return False
         assert self._format is not None  # noqa: S101 - for the type checker
         rows = Rows(before.state(), before.rows)
-        pipes: list[Pipe] = []
-        for index, source in enumerate(sources):
-            if source.missing:
-                pipe = Pipe(self._format, index, source.agent, source.parent, source.offset)
-            else:
-                pipe = pipe_at(self._format, index, source)
-            tail = Tail(source.path, source.offset)
-            pipes.append(pipe)
-            while not source.missing:
-                chunk = tail.read()
-                if not chunk.data:
-                    break
-                rows.add(pipe.feed(chunk.data))
-        self._adopt([source.path for source in sources], pipes)
+        rest = Rest(self.path, before, self._format)
+        for events in rest:
+            rows.add(events)
+        self._adopt(rest.files, rest.pipes)
         self._load(rows, before, partial=False, facts=before.facts)
+        if sources and not sources[0].touched and not sources[0].missing:
+            # Now that the past is shown: the reader sees the last records again, for what the wire leaves out of the next.
+            self._pipes[0] = pipe_at(self._format, 0, sources[0])
         return True
 
     def _begin_import(self, upto: int) -> None:

@@ -11,14 +11,13 @@ from typing import Final, TypeAlias
 
 import orjson
 
-from store.decode import clean, decode
+from store.decode import decode, unreadable
 from store.events import At, Event, ItemId, Unreadable
 from store.formats.base import Damage, Format, Record
 from store.lines import Lines
 
 log = logging.getLogger(__name__)
 
-EXCERPT: Final = 2000  # characters of a line that was not understood, kept for its row
 BLOCK: Final = 32 << 20  # bytes of one JSON value spread over lines that are waited for
 
 Watch: TypeAlias = Callable[[Record | Damage, Sequence[Event]], None]
@@ -29,7 +28,7 @@ class Pipe:
 
     def __init__(
         self,
-        format: Format,  # noqa: A002 - the project's word for it
+        format: Format,
         file: int = 0,
         agent: str = "",
         parent: ItemId | None = None,
@@ -89,7 +88,7 @@ class Pipe:
         return out
 
     def finish(self) -> list[Event]:
-        """No more bytes for now: a rest that is a whole value counts. One that is not stays, it may be completed yet."""
+        """No more bytes for now: a rest that is a whole value counts. One that is not stays and may grow."""
         out: list[Event] = []
         rest = self._lines.rest
         if rest and self._block:
@@ -99,7 +98,7 @@ class Pipe:
                 self._replay(out)
                 out += self.finish()
         elif rest:
-            at = At(None, self.file, self._lines.start, len(rest), self.agent, self.parent)
+            at = self._at(self._lines.start, len(rest))
             pieces = decode(rest, at)
             if pieces and all(isinstance(piece, Record) for piece in pieces):
                 self._lines.finish()
@@ -114,7 +113,7 @@ class Pipe:
         out = self.finish()
         if self._lines.rest:
             offset, line = self._lines.finish()
-            for piece in decode(line, At(None, self.file, offset, len(line), self.agent, self.parent)):
+            for piece in decode(line, self._at(offset, len(line))):
                 self._one(piece, out)
         return out
 
@@ -127,7 +126,7 @@ class Pipe:
                 events = self._reader.events(piece)
             except Exception:  # a reader's mistake must not cost the session
                 log.exception("reader of %s failed at %d:%d", self.format.agent, piece.at.file, piece.at.offset)
-                events = (self._unreadable(piece, "record", "reader failed"),)
+                events = (unreadable(piece, "record", "reader failed"),)
             for event in events:
                 if type(event) is Unreadable:
                     self.raw += 1
@@ -135,14 +134,13 @@ class Pipe:
         else:
             self.damaged += 1
             assert isinstance(piece, Damage)  # noqa: S101 - for the type checker
-            events = (self._unreadable(piece, "damage", piece.reason),)
+            events = (unreadable(piece, "text" if piece.reason == "not JSON" else "damage", piece.reason),)
         if self.watch is not None:
             self.watch(piece, events)
         out += events
 
-    def _unreadable(self, piece: Record | Damage, type_: str, reason: str) -> Unreadable:
-        at = piece.at
-        return Unreadable(at, f"@{at.file}:{at.offset}", type_, reason, excerpt(piece.raw))
+    def _at(self, offset: int, length: int) -> At:
+        return At(None, self.file, offset, length, self.agent, self.parent)
 
     # ---- values that are printed over several lines
 
@@ -162,7 +160,7 @@ class Pipe:
             whole = b"\n".join([text for _, text in block])
             if len(whole) < size:
                 whole = b"\r\n".join([text for _, text in block])
-            pieces = decode(whole, At(None, self.file, start, size, self.agent, self.parent))
+            pieces = decode(whole, self._at(start, size))
             if len(whole) == size and all(isinstance(piece, Record) for piece in pieces):
                 self._block = []
                 for piece in pieces:
@@ -176,11 +174,5 @@ class Pipe:
         """It was no such value: line by line after all. A line that could begin another one may do so."""
         block, self._block = self._block, []
         for offset, line in block:
-            for piece in decode(line, At(None, self.file, offset, len(line), self.agent, self.parent)):
+            for piece in decode(line, self._at(offset, len(line))):
                 self._one(piece, out)
-
-
-def excerpt(raw: bytes) -> str:
-    """The beginning of some bytes as text that can be shown."""
-    text = raw[: 4 * EXCERPT].decode("utf-8", "replace")
-    return clean(text[:EXCERPT] + "…" if len(text) > EXCERPT or len(raw) > 4 * EXCERPT else text)

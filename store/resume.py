@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import override
+
 from store.events import Event
 from store.formats.base import Child, Format
 from store.pipe import Pipe
@@ -19,11 +21,12 @@ from store.window import Known, Source
 LOOKBACK: Final = 256 << 10  # bytes before the offset that the reader sees again
 
 
-def pipe_at(format: Format, index: int, source: Source) -> Pipe:  # noqa: A002
+def pipe_at(format: Format, index: int, source: Source) -> Pipe:
     """A pipe that goes on at the source's offset.
 
-    A reader remembers what the wire leaves out, such as how many blocks of an answer there were. That lies shortly before
-    the offset, so it is shown those records again; their events are in the database and are dropped. Raises StoreError.
+    A reader remembers what the wire leaves out, such as how many blocks of an answer there were. That lies shortly
+    before the offset, so it sees those records again; their events are in the database and are dropped. Raises
+    StoreError.
     """
     start = max(0, source.offset - LOOKBACK)
     with open_file(source.path) as file:
@@ -44,7 +47,7 @@ class Rest(Whole):
     New subagents stand at their calls where those are new, too; `files` and `pipes` are as in Whole.
     """
 
-    def __init__(self, path: Path, before: Known, format: Format | None = None, upto: int | None = None) -> None:  # noqa: A002
+    def __init__(self, path: Path, before: Known, format: Format | None = None, upto: int | None = None) -> None:
         super().__init__(path, format, upto)
         self._before = before.sources
         self.files = [source.path for source in before.sources]
@@ -53,6 +56,7 @@ class Rest(Whole):
             for index, source in enumerate(before.sources)
         ]
 
+    @override
     def __iter__(self) -> Iterator[list[Event]]:
         had = set(self.files)
         for child in self.format.children(self.path) if self.format.children is not None else ():
@@ -87,7 +91,7 @@ def _grew(source: Source) -> bool:
     return source.touched and not source.missing
 
 
-def _still(format: Format, index: int, source: Source) -> Pipe:  # noqa: A002
+def _still(format: Format, index: int, source: Source) -> Pipe:
     """For a file that has nothing new: only its offset is asked for."""
     return Pipe(format, index, source.agent, source.parent, source.offset)
 

@@ -110,7 +110,11 @@ class Session:
     def feed(self, events: Sequence[Event], clock: Clock | None = None, deadline: float = 0.0) -> int:
         """Take events in order; stop when the clock passes the deadline. Returns how many were taken (at least one)."""
         total = len(events)
-        if _WITH_ID.isdisjoint(map(type, events)):
+        kinds = set(map(type, events))
+        if _WITH_ID.isdisjoint(kinds):
+            if total <= SLICE or clock is None:
+                self._append(events, kinds)
+                return total
             return self._run(events, 0, total, clock, deadline)
         done = 0
         while done < total:
@@ -130,26 +134,33 @@ class Session:
 
     def _run(self, events: Sequence[Event], first: int, end: int, clock: Clock | None, deadline: float) -> int:
         """One append of one run; in slices only so far as the clock is watched."""
-        done = first
         if clock is None or end - first <= SLICE:
-            run = events if first == 0 and end == len(events) else events[first:end]
-            self.batch.add(fold_run(self.state, run))
-            done = end
-        else:
-            while done < end:
-                stop = min(end, done + SLICE)
-                self.batch.add(fold_run(self.state, events[done:stop]))
-                done = stop
-                if clock() >= deadline:
-                    break
-            run = events[first:done]
+            run = events[first:end]
+            self._append(run, set(map(type, run)))
+            return end
+        done = first
+        while done < end:
+            stop = min(end, done + SLICE)
+            self.batch.add(fold_run(self.state, events[done:stop]))
+            done = stop
+            if clock() >= deadline:
+                break
+        run = events[first:done]
+        self._appended(run, set(map(type, run)))
+        return done
+
+    def _append(self, run: Sequence[Event], kinds: set[type[Event]]) -> None:
+        self.batch.add(fold_run(self.state, run))
+        self._appended(run, kinds)
+
+    def _appended(self, run: Sequence[Event], kinds: set[type[Event]]) -> None:
+        """After the rows of a run: one pass for everything else."""
         self.appends += 1
         self.passes += 1
         if self.trace is not None:
             self.trace("append", run)
             self.trace("prompt pass", run)
-        self._after(run)
-        return done
+        self._after(run, kinds)
 
     def _alone(self, event: Event) -> None:
         """An event with an id: its own store operation, then its meaning for the prompt."""
@@ -161,9 +172,9 @@ class Session:
         self.batch.add(fold(self.state, event))
         if self.trace is not None:
             self.trace(operation, (event,))
-        self._after((event,))
+        self._after((event,), {type(event)})
 
-    def _after(self, run: Sequence[Event]) -> None:
+    def _after(self, run: Sequence[Event], kinds: set[type[Event]]) -> None:
         """What a run means besides its rows: the one place for both ways in. One pass, in arrival order.
 
         The prompt state and the effects are walked together: a cancel must see the compaction that began before it in
@@ -173,7 +184,7 @@ class Session:
             self.trace("effects", run)
         if self.asked:
             self._settle(run)
-        if _MEANING.isdisjoint(map(type, run)):
+        if _MEANING.isdisjoint(kinds):
             if self.tally is not None:
                 self.tally.output += len(run)
             return
@@ -231,7 +242,7 @@ class Session:
         self.batch.rebase(loaded.rebase, loaded.rows)
         self._rank = -1
         facts = list(self.facts)
-        self._after(loaded.events)
+        self._after(loaded.events, set(map(type, loaded.events)))
         self.facts = facts  # history is not news
 
     def take(self, backlog: int = 0) -> Delta | None:

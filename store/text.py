@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 
 class Text:
     """An immutable text that shares its pieces with the versions it grew from.
@@ -64,6 +66,7 @@ class Text:
             count -= len(part)
         return "".join(taken)
 
+    @override
     def __str__(self) -> str:
         if self._joined is None:
             self._joined = "".join(self._parts[: self._count])
@@ -80,14 +83,17 @@ class Text:
     def __bool__(self) -> bool:
         return self.length > 0
 
+    @override
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Text):
             return self.length == other.length and (self is other or str(self) == str(other))
         return NotImplemented
 
+    @override
     def __hash__(self) -> int:
         return hash(str(self))
 
+    @override
     def __repr__(self) -> str:
         return f"Text({self.head(60)!r}{'…' if self.length > 60 else ''})"
 

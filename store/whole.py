@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -19,6 +20,7 @@ from store.formats.base import Child, Format
 from store.pipe import Pipe
 
 CHUNK: Final = 1 << 20
+FRESH_S: Final = 60  # a file that was written to this lately is taken for live when no registry knows better
 DEPTH: Final = 32  # subagents in subagents; deeper ones come last
 
 
@@ -45,14 +47,14 @@ def format_of(path: Path) -> Format:
 class Whole:
     """Iterate once for batches of events. `upto` bytes of the main file, so that whoever tails it goes on from there.
 
-    With `start`, the main file is read from the first line that begins after that offset: the end of a big session. Then
-    only small files of subagents whose calls are met are read with it.
+    With `start`, the main file is read from the first line that begins after that offset: the end of a big session.
+    Then only small files of subagents whose calls are met are read with it.
     """
 
     def __init__(
         self,
         path: Path,
-        format: Format | None = None,  # noqa: A002
+        format: Format | None = None,
         upto: int | None = None,
         start: int = 0,
     ) -> None:
@@ -63,7 +65,7 @@ class Whole:
         self.files: list[Path] = [path]  # by the index that events carry
         self.pipes: list[Pipe] = [Pipe(self.format, start=self.start)]  # one per file, with how far it was read
         self._called: dict[ItemId, list[Child]] = {}
-        self._named: dict[str, Child] = {}  # agent → its file, for those whose call is not known
+        self._named: dict[str, Child] = {}  # agent → its file, for those whose call is not found
         self._all: dict[Path, Child] = {}
 
     def __iter__(self) -> Iterator[list[Event]]:
@@ -72,8 +74,7 @@ class Whole:
                 self._all[child.path] = child
                 if child.call is not None:
                     self._called.setdefault(child.call, []).append(child)
-                else:
-                    self._named[child.agent] = child
+                self._named[child.agent] = child
         yield from self._read_file(0, self.upto, 0)
         while self._all and not self.start:  # whoever is left was called by nobody that is still there
             yield from self._child(next(iter(self._all.values())), None, 0)
@@ -128,7 +129,7 @@ class Whole:
                 due += [(child, item) for child in self._called.pop(item, ())]
             elif kind is ToolUpdated and event.child_agent:  # type: ignore[attr-defined]
                 named = self._named.pop(event.child_agent, None)  # type: ignore[attr-defined]
-                if named is not None:
+                if named is not None and named.path in self._all:
                     due.append((named, event.item))  # type: ignore[attr-defined]
         if start < len(events):
             yield events[start:]
@@ -140,6 +141,19 @@ class Whole:
 def events_of(path: Path, upto: int | None = None) -> Whole:
     """The session's events in batches; `.files` and `.pipes` grow while it is iterated. Raises StoreError."""
     return Whole(path, None, upto)
+
+
+def live_state(path: Path, format: Format) -> str:
+    """What the header says of a session that is opened: 'running', 'waiting' or 'idle' while a living program says so
+    (or 'idle' if the file was written to lately), else 'ended'."""
+    told = format.alive(path) if format.alive is not None else None
+    if told is not None:
+        return {"busy": "running", "waiting": "waiting"}.get(told, "idle")
+    try:
+        fresh = time.time() - path.stat().st_mtime < FRESH_S
+    except OSError:
+        fresh = False
+    return "idle" if fresh else "ended"
 
 
 def _next_line(path: Path, start: int) -> int:

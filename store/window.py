@@ -9,10 +9,10 @@ import os
 import sqlite3
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 from msgspec import Struct
@@ -63,7 +63,7 @@ class ListWindow:
 
 
 class DbWindow:
-    """A window on rows [0, length) of a session in the database. One thread at a time; `close` when it is not needed."""
+    """A window on rows [0, length) of a session in the database. `close` it when it is not needed."""
 
     def __init__(self, path: Path, session: int, length: int, connection: sqlite3.Connection | None = None) -> None:
         self.path = path
@@ -90,7 +90,10 @@ class DbWindow:
         if len(found) != stop - first:
             raise StoreError(f"Rows of this session are gone from {self.path}: open the session again.")
         unpress = reads.unpress
-        return [unpress(payload) for (payload,) in found]
+        try:
+            return [unpress(payload) for (payload,) in found]
+        except reads.BROKEN as error:
+            raise reads.damage(self.path) from error
 
     def weights(self) -> array[int]:
         weights = array("H")
@@ -108,8 +111,10 @@ class DbWindow:
         return pairs
 
     def find(self, item: ItemId) -> int | None:
-        wanted = array("I", (zlib.crc32(item.encode()),)).tobytes()
-        for first, data in self._ask("SELECT first, ids FROM strip WHERE session_id = ? ORDER BY first DESC", self.session):
+        wanted = array("I", (zlib.crc32(item.encode("utf-8", "replace")),)).tobytes()
+        # Newest first, because what is asked for is nearly always near the end.
+        sql = "SELECT first, ids FROM strip WHERE session_id = ? ORDER BY first DESC"
+        for first, data in self._ask(sql, self.session):
             at = data.find(wanted)
             while at >= 0:
                 row = first + at // 4
@@ -118,10 +123,10 @@ class DbWindow:
                 at = data.find(wanted, at + 1)
         return None
 
-    def _strips(self, column: str) -> list[tuple[bytes]]:
+    def _strips(self, column: str) -> list[tuple[Any, ...]]:
         return self._ask(f"SELECT {column} FROM strip WHERE session_id = ? ORDER BY first", self.session)  # noqa: S608
 
-    def _ask(self, sql: str, *values: int) -> list[tuple[bytes]]:
+    def _ask(self, sql: str, *values: int) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
@@ -193,7 +198,7 @@ def known(path: Path, db: Path | None = None) -> Known | None:
         from store.paths import data_dir
 
         db = data_dir() / "playhead.db"
-    if not db.exists():
+    if not db.exists() or reads.mark(db).exists():
         return None
     try:
         connection = reads.connect(db)
@@ -202,7 +207,7 @@ def known(path: Path, db: Path | None = None) -> Known | None:
     found = None
     try:
         found = _known(connection, db, path)
-    except sqlite3.Error:
+    except (sqlite3.Error, msgspec.DecodeError):
         return None
     finally:
         if found is None:
@@ -211,16 +216,17 @@ def known(path: Path, db: Path | None = None) -> Known | None:
 
 
 _SESSION: Final = """
-SELECT id, agent, rows, turn, facts, fold FROM session, pragma_user_version AS v, pragma_application_id AS a
-WHERE key = ? AND state = 'ready' AND fold_version = ? AND v.user_version = ? AND a.application_id = ?
+SELECT id, agent, rows, turn, facts, fold FROM session, pragma_user_version AS v
+WHERE key = ? AND state = 'ready' AND fold_version = ? AND v.user_version = ?
 """
 _SOURCES: Final = """
-SELECT path, agent, parent, identity, size, mtime_ns, "offset", head, tail FROM source WHERE session_id = ? ORDER BY file
+SELECT path, agent, parent, identity, size, mtime_ns, "offset", head, tail FROM source
+WHERE session_id = ? ORDER BY file
 """
 
 
 def _known(connection: sqlite3.Connection, db: Path, path: Path) -> Known | None:
-    values = (str(path.absolute()), FOLD_VERSION, reads.SCHEMA, reads.APPLICATION)
+    values = (str(path.absolute()), FOLD_VERSION, reads.SCHEMA)
     row = connection.execute(_SESSION, values).fetchone()
     if row is None:
         return None
@@ -279,7 +285,3 @@ def source_of(path: Path, agent: str, parent: ItemId | None, offset: int) -> Sou
     identity = str(now.st_ino)
     return Source(path, agent, parent, identity, now.st_size, now.st_mtime_ns, offset, head, tail)
 
-
-def pairs_of(rows: Iterable[tuple[int, int]]) -> array[int]:
-    """Flat pairs, as `Window.nested` gives them."""
-    return array("i", [number for pair in rows for number in pair])

@@ -125,7 +125,7 @@ def test_no_python_says_how_to_name_one(checkout: Path) -> None:
 def test_line_to_type_names_the_packages(qt_libraries: ModuleType) -> None:
     lacking = ["libEGL.so.1", "libxcb-cursor.so.0"]
     apt = qt_libraries.by_hand(lacking, {"apt-get": "/usr/bin/apt-get"})
-    assert apt == "sudo apt-get install -y --no-install-recommends libegl1 libxcb-cursor0"
+    assert apt == "sudo apt-get update && sudo apt-get install -y --no-install-recommends libegl1 libxcb-cursor0"
     assert "'libEGL.so.1()(64bit)'" in qt_libraries.by_hand(lacking, {"dnf": "/usr/bin/dnf"})
     assert "xcb-util-cursor" in qt_libraries.by_hand(lacking, {"pacman": "/usr/bin/pacman"})
     assert "libEGL.so.1" in qt_libraries.by_hand(lacking, {})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
@@ -20,6 +20,7 @@ SIGNS: Final[Mapping[str, tuple[str, str]]] = {
     "waiting": ("state.waiting", "bang"),
     "idle": ("state.idle", "ring"),
     "draft": ("state.idle", "dots"),
+    "opening": ("state.idle", "dots"),
     "ended": ("state.idle", "dash"),
     "failed": ("state.failed", "cross"),
 }
@@ -93,6 +94,25 @@ def paint_badge(painter: QPainter, right: int, middle: int, count: int, look: Lo
         painter.setFont(look.font("meta.bold"))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, badge_text(count))
     painter.restore()
+
+
+def menu_icon(look: Look) -> QIcon:
+    """Three lines: the sign for 'everything else is in here'."""
+    made = QIcon()
+    side = look.px(16)
+    for ratio in (1.0, 2.0):
+        pixmap = QPixmap(round(side * ratio), round(side * ratio))
+        pixmap.setDevicePixelRatio(ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        with QPainter(pixmap) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            pen = QPen(look.colour("text.muted"), 1.4 * look.zoom)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            for line in (0.25, 0.5, 0.75):
+                painter.drawLine(QPointF(side * 0.15, side * line), QPointF(side * 0.85, side * line))
+        made.addPixmap(pixmap)
+    return made
 
 
 class StateMark(QWidget):

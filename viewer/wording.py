@@ -14,8 +14,8 @@ NEVER: Final = float("inf")
 _STEPS: Final = ((10 * SECOND, SECOND, "s"), (MINUTE, 10 * SECOND, "s"), (HOUR, MINUTE, "min"), (DAY, HOUR, "h"))
 
 STATES: Final[Mapping[str, str]] = {
-    "live": "live", "running": "running", "compacting": "compacting", "waiting": "waiting for you", "idle": "idle",
-    "draft": "draft", "ended": "ended", "failed": "failed",
+    "live": "live", "opening": "opening", "running": "running", "compacting": "compacting",
+    "waiting": "waiting for you", "idle": "idle", "draft": "draft", "ended": "ended", "failed": "failed",
 }  # fmt: skip
 
 

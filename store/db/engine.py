@@ -10,7 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -50,6 +50,8 @@ def _wrong(path: Path) -> str | None:
     """None: a database of ours and of this schema. '': there is none yet. Else why it cannot be used."""
     if not path.exists() or path.stat().st_size == 0:
         return ""
+    if reads.mark(path).exists():
+        return "damaged"
     try:
         connection = reads.connect(path)
         try:
@@ -73,23 +75,19 @@ def _wrong(path: Path) -> str | None:
 
 def set_aside(path: Path, reason: str) -> Path:
     """Move a database and its log out of the way; they are kept for whoever wants to look."""
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     target = path.with_name(f"{path.name}.{reason}-{stamp}")
     try:
-        for suffix in ("-wal", "-shm", ""):
+        for suffix in ("-wal", "-shm", ""):  # the log first: without its database nobody would take it for theirs
             with suppress(FileNotFoundError):
                 path.with_name(path.name + suffix).rename(target.with_name(target.name + suffix))
+        reads.mark(path).unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
             f"{path} is {reason} and cannot be moved aside: check the owner and mode of its folder."
         ) from error
     log.warning("%s was %s; moved to %s, sessions will be read again", path, reason, target)
     return target
-
-
-def damaged(error: DBAPIError) -> bool:
-    """Whether an error says that the file itself is broken."""
-    return (getattr(error.orig, "sqlite_errorcode", 0) & 0xFF) in _DAMAGED
 
 
 def sentence(error: DBAPIError, path: Path) -> StoreError:
@@ -121,8 +119,9 @@ def _engine(path: Path) -> Engine:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         # A plain BEGIN that reads and then writes fails at once when somebody else wrote in between.
-        immediate = connection.get_execution_options().get("sqlite_immediate")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("isolation_level") != "AUTOCOMMIT":  # that is what VACUUM needs
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("sqlite_immediate") else "BEGIN")
 
     return engine
 

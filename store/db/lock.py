@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
@@ -31,7 +31,7 @@ def hold(path: Path, *, wait: bool) -> Lock | None:
     """Take the lock; None when another process has it and we do not wait. Raises OSError when it cannot be made."""
     file = path.open("ab")
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             file.seek(0)
             msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
         else:

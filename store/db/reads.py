@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
+
+import msgspec
 
 from store.errors import StoreError
 from store.items import Item, pack, unpack
@@ -20,6 +23,8 @@ ROW_BITS: Final = 32  # item.seq = session << ROW_BITS | row: one integer key, a
 STRIP: Final = 65_536  # rows per record of table `strip`
 BIG: Final = 4_096  # payloads above are compressed
 _ZLIB: Final = 0x78  # first byte of zlib data; MessagePack maps never begin with it
+
+BROKEN: Final = (zlib.error, msgspec.DecodeError, IndexError, TypeError)
 
 
 def key_of(session: int, row: int) -> int:
@@ -38,7 +43,7 @@ def press(item: Item) -> bytes:
 
 
 def unpress(payload: bytes) -> Item:
-    """The item that `press` was given."""
+    """The item that `press` was given. Raises BROKEN when it is not what was written."""
     return unpack(zlib.decompress(payload) if payload[0] == _ZLIB else payload)
 
 
@@ -61,6 +66,22 @@ def _open(uri: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=1.0, isolation_level=None, check_same_thread=False)
 
 
+class DamagedError(StoreError):
+    """The database file itself is broken. Whoever opens it next for writing sets it aside."""
+
+
+def mark(path: Path) -> Path:
+    """The file that says so: damage is often met by a reader, and only a writer can begin anew."""
+    return path.with_name(path.name + ".damaged")
+
+
+def damage(path: Path) -> DamagedError:
+    """What to raise when the file turns out to be broken."""
+    with suppress(OSError):
+        mark(path).touch()
+    return DamagedError(f"{path} is damaged: open the session again; the file is set aside and the session read anew.")
+
+
 def trouble(error: sqlite3.Error, path: Path) -> StoreError:
     """One sentence for an error of the database: what is wrong and what to do."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -74,7 +95,7 @@ def trouble(error: sqlite3.Error, path: Path) -> StoreError:
         case sqlite3.SQLITE_CANTOPEN:
             text = f"{path} cannot be opened: check that its folder exists and can be written."
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            text = f"{path} is damaged: restart Playhead; it sets the file aside and reads the sessions again."
+            return damage(path)
         case sqlite3.SQLITE_IOERR:
             text = f"{path} could not be read or written ({error}): check the disk and the space left on it."
         case _:
@@ -85,6 +106,6 @@ def trouble(error: sqlite3.Error, path: Path) -> StoreError:
 def newer(path: Path, version: int) -> StoreError:
     """The refusal of a database that a later Playhead made."""
     return StoreError(
-        f"{path} was made by a newer Playhead (schema {version}, this one knows {SCHEMA}): "
-        "update Playhead, or set PLAYHEAD_DATA_DIR to another folder."
+        f"{path} belongs to a newer Playhead (schema {version}, this one knows {SCHEMA}): "
+        "get that version, or set PLAYHEAD_DATA_DIR to another folder."
     )

@@ -1,7 +1,7 @@
 """Changes of the fold become records for the tables: the newest version of each row, written once where possible.
 
-For the writer's callers (the importer); no SQL here. Rows wait in `pending` until `take`; a later change of a row that is
-written already comes out as a late one. Per-row figures for the screen are kept in strips.
+For the writer's callers (the importer); no SQL here. Rows wait in `pending` until `take`; a later change of a row that
+is written already comes out as a late one. Per-row figures for the screen are kept in strips.
 """
 
 from __future__ import annotations

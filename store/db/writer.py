@@ -6,20 +6,19 @@ transaction that also retires the one it replaces. What a killed importer left b
 
 from __future__ import annotations
 
-import time
 import uuid
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from store import facts as facts_
 from store.db import reads
-from store.db.engine import damaged, open_engine, sentence
+from store.db.engine import open_engine, sentence
 from store.db.lock import Lock, hold
 from store.db.rows import Rows, Strip, Taken
 from store.db.tables import item, session, source, strip
@@ -28,17 +27,13 @@ from store.facts import Facts
 from store.fold import FOLD_VERSION, State
 from store.window import Known, Source, fold_of
 
-SWEEP: Final = 2_000  # rows deleted per transaction, so that other writers get their turn
+SWEEP: Final = 2_000  # rows deleted per transaction
 _INSERT: Final = "INSERT INTO item (seq, kind, turn, ts, chars, lines, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _REPLACE: Final = _INSERT.replace("INSERT", "REPLACE", 1)
 
 
 class Overtaken(Exception):  # noqa: N818
     """Another process changed the session meanwhile: look again."""
-
-
-class Damaged(StoreError):
-    """The database file itself is broken."""
 
 
 class Writer:
@@ -63,8 +58,7 @@ class Writer:
         try:
             yield
         except DBAPIError as error:
-            said = sentence(error, self.path)
-            raise (Damaged(str(said)) if damaged(error) else said) from error
+            raise sentence(error, self.path) from error
 
     @contextmanager
     def _tx(self) -> Iterator[Connection]:
@@ -81,8 +75,8 @@ class Writer:
         except OSError as error:
             raise StoreError(f"{self.path.parent} cannot be written: {error.strerror or error}.") from error
         with self._tx() as tx:
-            result = tx.execute(insert(session).values(key=key, state="staged", token=token))
-            return int(result.inserted_primary_key[0])
+            added = insert(session).values(key=key, state="staged", token=token).returning(session.c.id)
+            return int(tx.execute(added).scalar_one())
 
     def put(self, taken: Taken, number: int) -> None:
         """Write rows of a staged session."""
@@ -134,17 +128,15 @@ class Writer:
     def leftovers(self) -> list[int]:
         """Sessions that were replaced, or whose importer is dead."""
         with self._tx() as tx:
-            found = tx.execute(select(session.c.id, session.c.state, session.c.token).where(session.c.state != "ready")).all()
+            wanted = select(session.c.id, session.c.state, session.c.token).where(session.c.state != "ready")
+            found = tx.execute(wanted).all()
         return [number for number, state, token in found if state == "old" or self._dead(token)]
 
-    def sweep(self, numbers: Sequence[int], patience: float = float("inf")) -> int:
-        """Delete such sessions in small steps for at most so many seconds; returns how many are gone."""
-        started = time.perf_counter()
-        for done, number in enumerate(numbers):
+    def sweep(self, numbers: Sequence[int]) -> None:
+        """Delete such sessions, in small steps so that other writers get their turn."""
+        for number in numbers:
             low, end = reads.key_of(number, 0), reads.key_of(number + 1, 0)
             while True:
-                if time.perf_counter() - started > patience:
-                    return done
                 with self._tx() as tx:
                     last = tx.exec_driver_sql("SELECT max(seq) FROM item WHERE seq < ?", (end,)).scalar()
                     if last is None or last < low:
@@ -152,7 +144,6 @@ class Writer:
                         break
                     # From the end: what is left is still dense, so a step begun again finds its place.
                     tx.execute(delete(item).where(item.c.seq > max(low - 1, last - SWEEP), item.c.seq < end))
-        return len(numbers)
 
     def _dead(self, token: str | None) -> bool:
         if token is None:
@@ -184,19 +175,10 @@ def _rows(tx: Connection, number: int, taken: Taken) -> None:
 def _about(tx: Connection, rows: Rows, state: State, facts: Facts, agent: str, sources: Sequence[Source]) -> None:
     """Everything about a session besides its rows."""
     number = rows.session
-    dirty: list[dict[str, Any]] = []
-    for first, one in sorted(rows.strips.items()):
-        if one.dirty:
-            nested = array("i", [value for pair in sorted(one.nested.items()) for value in pair])
-            dirty.append(
-                {
-                    "session_id": number, "first": first, "weights": one.weights.tobytes(), "nested": nested.tobytes(),
-                    "ids": one.ids.tobytes(),
-                }
-            )  # fmt: skip
+    dirty = {first: one for first, one in rows.strips.items() if one.dirty}
     if dirty:
-        tx.execute(delete(strip).where(strip.c.session_id == number, strip.c.first.in_([one["first"] for one in dirty])))
-        tx.execute(insert(strip), dirty)
+        tx.execute(delete(strip).where(strip.c.session_id == number, strip.c.first.in_(dirty)))
+        tx.execute(insert(strip), [_strip(number, first, one) for first, one in dirty.items()])
     tx.execute(delete(source).where(source.c.session_id == number))
     tx.execute(
         insert(source),
@@ -210,11 +192,19 @@ def _about(tx: Connection, rows: Rows, state: State, facts: Facts, agent: str, s
         ],
     )  # fmt: skip
     values = {
-        "state": "ready", "token": None, "agent": agent, "agent_session": facts.id, "title": facts.title, "cwd": facts.cwd,
-        "branch": facts.branch, "llm": facts.llm or "", "started": facts.started, "updated": facts.updated,
-        "rows": rows.rows, "turn": state.turn, "fold_version": FOLD_VERSION, "facts": facts_.dump(facts),
-        "fold": fold_of(state),
+        "state": "ready", "token": None, "agent": agent, "agent_session": facts.id, "title": facts.title,
+        "cwd": facts.cwd, "branch": facts.branch, "llm": facts.llm or "", "started": facts.started,
+        "updated": facts.updated, "rows": rows.rows, "turn": state.turn, "fold_version": FOLD_VERSION,
+        "facts": facts_.dump(facts), "fold": fold_of(state),
     }  # fmt: skip
     changed = tx.execute(update(session).where(session.c.id == number, session.c.state != "old").values(values))
     if changed.rowcount != 1:
         raise Overtaken
+
+
+def _strip(number: int, first: int, one: Strip) -> dict[str, object]:
+    nested = array("i", [value for pair in sorted(one.nested.items()) for value in pair])
+    return {
+        "session_id": number, "first": first, "weights": one.weights.tobytes(), "nested": nested.tobytes(),
+        "ids": one.ids.tobytes(),
+    }  # fmt: skip

@@ -1,16 +1,15 @@
-"""Claude Code's session files, of every version seen from 1.0 to 2.1.329. Found by folder; nothing imports it by name."""
+"""Claude Code's session files, of every version seen: 1.0 to 2.1.329. Found by folder; nothing imports it by name."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
-from store.decode import clean
-from store.events import At, Compacted, Event, NoticeAdded, SessionNamed, Unreadable
+from store.decode import type_of, unreadable
+from store.events import At, Compacted, Event, NoticeAdded, SessionNamed, TurnEnded
 from store.formats.base import Format, Record
-from store.formats.claude_files import children, sessions
+from store.formats.claude_files import alive, beside, children, sessions
 from store.formats.claude_hidden import HIDDEN, is_hidden
 from store.formats.claude_notes import attachment, item_of, system
 from store.formats.claude_sniff import disk
@@ -19,7 +18,6 @@ from store.formats.claude_tools import KINDS
 from store.formats.claude_values import moment, one_line, string, table, texts
 
 CHAIN: Final = 4096  # records of subagents inside a main file whose agent is remembered
-EXCERPT: Final = 2000
 # How much a title is worth: what the person chose beats what was generated beats what was typed.
 TITLES: Final = {
     "custom-title": ("customTitle", 6),
@@ -28,6 +26,9 @@ TITLES: Final = {
     "last-prompt": ("lastPrompt", 3),
     "summary": ("summary", 2),
 }
+
+
+_STOPS: Final = frozenset({"end_turn", "stop_sequence", "refusal"})
 
 
 class Reader(Talk):
@@ -39,6 +40,7 @@ class Reader(Talk):
         self._calls: OrderedDict[str, str] = OrderedDict()  # prompt of a subagent → the call that gave it
 
     def events(self, record: Record) -> Sequence[Event]:
+        self.record = record
         data = record.data
         base = record.at
         if type(data) is not dict:
@@ -64,7 +66,10 @@ class Reader(Talk):
             index = data.get("apiBlockIndex")
             self.assistant(data, at, out, index if type(index) is int else None)
             if not at.agent and type(message) is dict:
-                self._remember_calls(message.get("content"))
+                content = message.get("content")
+                self._remember_calls(content)
+                if message.get("stop_reason") in _STOPS and type(content) is list and _has_text(content):
+                    out.append(TurnEnded(at))  # print mode writes no record of its own for it
         elif kind == "user":
             mode = data.get("permissionMode")
             if mode is not None and not at.agent:
@@ -78,6 +83,8 @@ class Reader(Talk):
 
     def _other(self, data: dict[str, Any], kind: Any, at: At, out: list[Event]) -> bool:
         """Everything besides the conversation. False when it is not understood here."""
+        if type(kind) is not str:
+            return False
         if kind == "attachment":
             body = table(data, "attachment")
             if body.get("type") == "queued_command":
@@ -106,11 +113,13 @@ class Reader(Talk):
             return True
         if kind == "pr-link":
             where = f"{string(data, 'prRepository')}#{data.get('prNumber')}"
-            out.append(NoticeAdded(at, item_of(data, at), "info", f"Pull request {where}", "info", string(data, "prUrl")))
+            url = string(data, "prUrl")
+            out.append(NoticeAdded(at, item_of(data, at), "info", f"Pull request {where}", "info", url))
             return True
         if kind == "frame-link":
             title = string(data, "title") or string(data, "path")
-            out.append(NoticeAdded(at, item_of(data, at), "info", f"Artifact: {title}", "info", string(data, "frameUrl")))
+            url = string(data, "frameUrl")
+            out.append(NoticeAdded(at, item_of(data, at), "info", f"Artifact: {title}", "info", url))
             return True
         if kind == "conversation_reset":
             out.append(NoticeAdded(at, item_of(data, at), "info", "Conversation cleared"))
@@ -129,7 +138,7 @@ class Reader(Talk):
                         self._calls.popitem(last=False)
 
     def _side(self, data: dict[str, Any]) -> tuple[str, str | None]:
-        """Which subagent a record belongs to, and the call that started it: as told, else along the chain of records."""
+        """Which subagent a record belongs to, and the call that started it: told, or along the chain."""
         before = self._chain.get(string(data, "parentUuid"))
         told = string(data, "agentId") or string(data, "sourceToolUseID")
         if before is not None and (not told or told == before[0]):
@@ -146,25 +155,8 @@ class Reader(Talk):
         return found
 
 
-def type_of(data: dict[str, Any]) -> str:
-    """The type of a record in words: 'system/api_error', 'attachment/date', 'user', …"""
-    kind = data.get("type")
-    name = clean(kind) if type(kind) is str else "no type" if kind is None else type(kind).__name__
-    inner = data.get("subtype")
-    if type(inner) is not str:
-        for key in ("attachment", "data", "event", "request"):
-            child = data.get(key)
-            if type(child) is dict:
-                inner = child.get("subtype") if key == "request" else child.get("type")
-                break
-    return f"{name}/{clean(inner)}" if type(inner) is str and inner else name
-
-
-def unreadable(record: Record, kind: str, reason: str, at: At | None = None) -> Unreadable:
-    """The row of a record that is not understood."""
-    at = at or record.at
-    text = record.raw[: 4 * EXCERPT].decode("utf-8", "replace")[:EXCERPT]
-    return Unreadable(at, f"@{at.file}:{at.offset}", kind[:100], reason, clean(text))
+def _has_text(content: list[Any]) -> bool:
+    return any(type(block) is dict and block.get("type") == "text" for block in content)
 
 
 FORMAT = Format(
@@ -175,6 +167,8 @@ FORMAT = Format(
     where=("$CLAUDE_CONFIG_DIR/projects", "~/.claude/projects"),
     sessions=sessions,
     children=children,
+    beside=beside,
+    alive=alive,
     kinds=KINDS,
     hidden=HIDDEN,
 )

@@ -1,4 +1,4 @@
-"""Where Claude keeps what: session files below a root, the subagents' files of a session, who is alive. For claude_*.py only."""
+"""Where Claude keeps what: session files, the subagents' files of a session, who is alive. For claude_*.py only."""
 
 from __future__ import annotations
 
@@ -71,6 +71,11 @@ def children(path: Path) -> Iterable[Child]:
             file = Path(entry.path)
             if session in _head(file):
                 yield _child(file)
+
+
+def beside(path: Path) -> Iterable[Path]:
+    """The folder below which the subagents' files of a session appear; it may not exist yet."""
+    return (path.with_suffix(""),)
 
 
 def _child(file: Path) -> Child:

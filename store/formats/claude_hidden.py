@@ -51,12 +51,14 @@ HIDDEN: Final[Mapping[str, str]] = {
     "system/control_request_progress": _WIRE, "system/background_tasks_changed": _TASKS,
     "system/task_progress": _TASKS, "system/task_updated": _TASKS, "system/task_started": _TASKS,
     "system/thinking_tokens": "an estimate; the usage follows", "system/hook_started": _PROGRESS,
-    "system/hook_progress": _PROGRESS, "system/status": "the state of the session, shown in its header",
+    "system/hook_progress": _PROGRESS, "system/ping": _WIRE,
+    "system/status": "the state of the session, shown in its header",
     # the stream's other types
     "tool_progress": _PROGRESS, "tool_use_summary": "a second telling of what the rows show", "keep_alive": _WIRE,
     "prompt_suggestion": "a proposal for the next prompt", "active_goal": _STATE, "auth_status": _STATE,
     "control_cancel_request": "the question it takes back is closed", "transcript_mirror": _WIRE,
-    "stream_event/ping": _WIRE, "stream_event/content_block_stop": _WIRE, "stream_event/message_stop": _WIRE,
+    "stream_event/ping": _WIRE, "stream_event/content_block_stop": _WIRE,
+    "stream_event/message_stop": _WIRE,
     "stream_event/message_delta": "its numbers are in the header",
     "recording": "the header that a recording tool wrote", "rate_limit_event": "a limit that is not reached",
 }  # fmt: skip

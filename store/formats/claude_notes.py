@@ -56,7 +56,8 @@ def system(data: dict[str, Any], at: At, out: list[Event]) -> bool:
         case "hook_response":
             _hook_response(data, item, at, out)
         case "permission_denied":
-            out.append(NoticeAdded(at, item, "info", text or f"{string(data, 'tool_name')} was denied", "warning"))
+            if not string(data, "tool_use_id"):  # else the call's own row says it
+                out.append(NoticeAdded(at, item, "info", text or f"{string(data, 'tool_name')} was denied", "warning"))
         case "session_title_changed":
             out.append(SessionNamed(at, title=one_line(string(data, "title"), 200), rank=6))
         case "task_notification":
@@ -141,9 +142,11 @@ def attachment(data: dict[str, Any], at: At, out: list[Event]) -> bool:
 
 
 def _stop_hooks(data: dict[str, Any], item: str, at: At, out: list[Event]) -> None:
-    errors = [error for error in data.get("hookErrors") or () if type(error) is str] if data.get("hookErrors") else []
+    told = data.get("hookErrors")
+    errors = [error for error in told if type(error) is str] if type(told) is list else []
     if errors:
-        out.append(NoticeAdded(at, item, "hook", f"Stop hook failed: {one_line(errors[0])}", "error", "\n".join(errors)))
+        said = "\n".join(errors)
+        out.append(NoticeAdded(at, item, "hook", f"Stop hook failed: {one_line(said)}", "error", said))
     elif data.get("preventedContinuation") is True:
         why = string(data, "stopReason")
         out.append(NoticeAdded(at, item, "hook", f"Stop hook ended the turn{f': {why}' if why else ''}", "warning"))
@@ -171,7 +174,8 @@ def _api_error(data: dict[str, Any]) -> str:
 def _api_retry(data: dict[str, Any]) -> str:
     status = count(data.get("error_status"))
     text = string(data, "error") or "unknown error"
-    return f"API error: {text}{f' ({status})' if status else ''}{_again(data, 'attempt', 'max_retries', 'retry_delay_ms')}"
+    again = _again(data, "attempt", "max_retries", "retry_delay_ms")
+    return f"API error: {text}{f' ({status})' if status else ''}{again}"
 
 
 def _again(data: dict[str, Any], attempt: str, most: str, delay: str) -> str:

@@ -35,7 +35,10 @@ def stream(head: bytes, path: Path | None) -> int:
 def _score(head: bytes) -> tuple[int, int]:
     """The votes of the first lines that are records, for (session file, stream)."""
     on_disk = on_stream = seen = 0
-    for line in head.split(b"\n", LINES)[:LINES]:
+    lines = head.split(b"\n", LINES)[:LINES]
+    if next((line.strip() for line in lines if line.strip()), b"") in (b"[", b"{"):
+        lines = [head]  # one value over many lines
+    for line in lines:
         start = line.lstrip(b" \t\0\xef\xbb\xbf")[:1]
         if start not in (b"{", b"["):
             continue
@@ -49,9 +52,6 @@ def _score(head: bytes) -> tuple[int, int]:
                 vote = _vote(record)
                 on_disk += vote > 0
                 on_stream += vote < 0
-    if not seen and head.lstrip()[:1] in (b"{", b"["):  # one value over many lines
-        record = _guess(head)
-        on_disk, on_stream, seen = (_vote(record) > 0) * 1, (_vote(record) < 0) * 1, 1
     if not seen:
         return 0, 0
     return 90 * on_disk // seen, 90 * on_stream // seen
@@ -70,7 +70,7 @@ def _vote(record: dict[str, Any]) -> int:
     if kind in _TALK:
         if type(message) is not dict:
             return 0
-        if "sessionId" in record or "parentUuid" in record or "timestamp" in record and "session_id" not in record:
+        if "sessionId" in record or "parentUuid" in record or ("timestamp" in record and "session_id" not in record):
             return 1
         return -1 if "parent_tool_use_id" in record or "session_id" in record or "content" in message else 0
     if kind in _STREAM:

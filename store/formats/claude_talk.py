@@ -1,10 +1,11 @@
-"""What is said between a person, Claude and its tools: user and assistant records of both ways in. For claude_*.py only."""
+"""What is said between a person, Claude and its tools: user and assistant records. For claude_*.py only."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from typing import Any, Final
 
+from store.decode import unreadable
 from store.events import (
     AdapterSeen,
     At,
@@ -18,9 +19,9 @@ from store.events import (
     ThoughtDone,
     ToolUpdated,
     TurnEnded,
-    Unreadable,
     Usage,
 )
+from store.formats.base import Record
 from store.formats.claude_notes import item_of
 from store.formats.claude_tools import result, started
 from store.formats.claude_values import count, one_line, string, table, tag, texts
@@ -39,6 +40,7 @@ class Talk:
     """What a reader of Claude's records remembers; none of it grows with the session."""
 
     def __init__(self) -> None:
+        self.record = Record(None, At())  # the one that is being read
         self.llm = ""
         self.mode = ""
         self.version = ""
@@ -46,6 +48,8 @@ class Talk:
         self.used: int | None = None
         self.prompted = False  # a first prompt was seen; it is the title until there is a better one
         self.boundary: Compacted | None = None
+        self.trouble = ""  # the last error that got a row of its own
+        self._command = False  # a command of the program runs; its output ends the turn
         self._blocks: OrderedDict[str, dict[int, int]] = OrderedDict()  # message id → block → its index
         self._queued: OrderedDict[str, bool] = OrderedDict()  # queued prompt → told by an attachment
 
@@ -91,7 +95,7 @@ class Talk:
         """The blocks of an answer. `index` is the first one's place in the message, when the wire says it."""
         message = data.get("message")
         if type(message) is not dict:
-            out.append(Unreadable(at, f"@{at.file}:{at.offset}", "assistant", "no message"))
+            out.append(unreadable(self.record, "assistant", "no message", at))
             return
         content = message.get("content")
         llm = string(message, "model")
@@ -99,6 +103,7 @@ class Talk:
         if data.get("isApiErrorMessage") is True or (llm == "<synthetic>" and type(error) is str):
             text = texts(content)[0] or (error if type(error) is str else "API error")
             out.append(NoticeAdded(at, item_of(data, at), "api_error", text, "error", string(data, "errorDetails")))
+            self.trouble = text
             if not at.agent:
                 out.append(TurnEnded(at, "error"))
             return
@@ -118,9 +123,9 @@ class Talk:
         name = string(message, "id") or item_of(data, at)
         for block in content if type(content) is list else [content]:
             if type(block) is str:
-                block = {"type": "text", "text": block}  # noqa: PLW2901
+                block = {"type": "text", "text": block}
             if type(block) is not dict:
-                out.append(Unreadable(at, f"@{at.file}:{at.offset}", "assistant", "no content"))
+                out.append(unreadable(self.record, "assistant", "no content", at))
                 continue
             place = index if index is not None else self._place(name, block)
             if index is not None:
@@ -128,7 +133,7 @@ class Talk:
             self._block(block, f"{name}:{place}", llm, at, out)
 
     def _block(self, block: dict[str, Any], item: str, llm: str, at: At, out: list[Event]) -> None:
-        kind = block.get("type")
+        kind = string(block, "type")
         if kind == "text":
             text = string(block, "text")
             if text:
@@ -140,15 +145,15 @@ class Talk:
             out += started(block, at)
         elif kind == "redacted_thinking":
             out.append(ThoughtDone(at, item, "", hidden=True))
-        elif type(kind) is str and kind.endswith("_tool_result"):
+        elif kind.endswith("tool_result"):
             out.append(result(block, block.get("content"), {}, at))
         elif kind in ("image", "document", "tool_reference"):
             out.append(MessageDone(at, item, f"[{kind.replace('_', ' ')}]", llm))
         elif kind == "fallback":
-            llms = [string(table(block, key), "model") for key in ("from", "to")]
-            out.append(NoticeAdded(at, item, "info", f"Another model answers: {' → '.join(llms)}".removesuffix(":  → ")))
+            llms = " → ".join(filter(None, (string(table(block, key), "model") for key in ("from", "to"))))
+            out.append(NoticeAdded(at, item, "info", f"Another model answers{f': {llms}' if llms else ''}"))
         else:
-            out.append(Unreadable(at, f"@{at.file}:{at.offset}", f"assistant/{kind}", "unknown content"))
+            out.append(unreadable(self.record, f"assistant/{kind}", "unknown content", at))
 
     def _place(self, name: str, block: dict[str, Any]) -> int:
         """The block's index in its message, counted: an answer comes in several records. The same block said again, as
@@ -170,7 +175,7 @@ class Talk:
         message = data.get("message")
         content = message.get("content") if type(message) is dict else None
         if content is None:
-            out.append(Unreadable(at, f"@{at.file}:{at.offset}", "user", "no content"))
+            out.append(unreadable(self.record, "user", "no content", at))
             return
         if data.get("isCompactSummary") is True:
             self._summary(texts(content)[0], data, at, out)
@@ -180,7 +185,7 @@ class Talk:
             self._said(texts(content)[0], 0, data, item, at, out)
             return
         if type(content) is not list:
-            out.append(Unreadable(at, f"@{at.file}:{at.offset}", "user", "no content"))
+            out.append(unreadable(self.record, "user", "no content", at))
             return
         results = [block for block in content if type(block) is dict and block.get("type") == "tool_result"]
         if results:
@@ -233,6 +238,8 @@ class Talk:
     def prompt(self, prompt: PromptText, out: list[Event]) -> None:
         """A prompt's row; the first one of a person names the session."""
         out.append(prompt)
+        if not prompt.at.agent and prompt.origin != "injected":
+            self._command = prompt.origin == "command"
         if not self.prompted and prompt.origin in _HUMAN and not prompt.at.agent and prompt.text:
             rank = 0 if prompt.origin == "command" else 1
             self.prompted = rank == 1
@@ -240,7 +247,7 @@ class Talk:
 
     def _origin(self, text: str, data: dict[str, Any], at: At, beside: bool) -> str:
         kind = string(table(data, "origin"), "kind")
-        if data.get("isMeta") is True or data.get("isVisibleInTranscriptOnly") is True or data.get("isSynthetic") is True:
+        if any(data.get(flag) is True for flag in ("isMeta", "isVisibleInTranscriptOnly", "isSynthetic")):
             return "injected"
         if text.startswith(_INJECTED):
             return "injected"
@@ -295,6 +302,9 @@ class Talk:
         if said or errors:
             level = "error" if errors and not said else "info"
             out.append(NoticeAdded(at, item, "info", "\n".join(part for part in (said, errors) if part), level))  # type: ignore[arg-type]
+        if self._command and not at.agent:
+            self._command = False
+            out.append(TurnEnded(at))
 
     def _summary(self, text: str, data: dict[str, Any], at: At, out: list[Event]) -> None:
         """The summary that a compaction leaves: the detail of its boundary's row."""

@@ -15,7 +15,8 @@ KINDS: Final[Mapping[str, str]] = {
     "Monitor": "tool.shell", "PowerShell": "tool.shell",
     "Edit": "tool.edit", "MultiEdit": "tool.edit", "Write": "tool.edit", "NotebookEdit": "tool.edit",
     "Read": "tool.read", "NotebookRead": "tool.read",
-    "Grep": "tool.search", "Glob": "tool.search", "LS": "tool.search", "ToolSearch": "tool.search", "LSP": "tool.search",
+    "Grep": "tool.search", "Glob": "tool.search", "LS": "tool.search", "ToolSearch": "tool.search",
+    "LSP": "tool.search",
     "WebFetch": "tool.web", "WebSearch": "tool.web", "web_search": "tool.web", "web_fetch": "tool.web",
     "Task": "tool.agent", "Agent": "tool.agent", "Workflow": "tool.agent", "SendMessage": "tool.agent",
     "TodoWrite": "tool.todo", "TodoRead": "tool.todo", "TaskCreate": "tool.todo", "TaskUpdate": "tool.todo",
@@ -32,6 +33,7 @@ _CANCELLED: Final = (
     "<tool_use_error>Sibling", "The user doesn't want to proceed", "The user doesn't want to take this action",
     "[Tool call interrupted",
 )  # fmt: skip
+_FAILED: Final = ("Error", "InputValidationError")
 _EXIT: Final = re.compile(r"(?:Error: )?Exit code (-?\d{1,9})\b")
 DIFF_LINES: Final = 20_000  # lines of a diff that are kept; a longer one is a generated file
 
@@ -55,7 +57,8 @@ def title_of(name: str, given: dict[str, Any]) -> str:
         who = string(given, "subagent_type")
         return one_line(f"{title} ({who})" if who and title else title or who)
     if name == "TodoWrite":
-        todos = [todo for todo in given.get("todos") or () if type(todo) is dict] if type(given.get("todos")) is list else []
+        said = given.get("todos")
+        todos = [todo for todo in said if type(todo) is dict] if type(said) is list else []
         done = sum(todo.get("status") == "completed" for todo in todos)
         now = next((string(todo, "activeForm") for todo in todos if todo.get("status") == "in_progress"), "")
         return one_line(f"{done} of {len(todos)} done{f': {now}' if now else ''}") if todos else ""
@@ -112,7 +115,7 @@ def result(block: dict[str, Any], details: Any, record: dict[str, Any], at: At) 
         or (failed and output.startswith(_CANCELLED))
     ):
         status = "cancelled"
-    elif denial is not None or (said.startswith(("Error", "InputValidationError")) and block.get("is_error") is not False):
+    elif denial is not None or (said.startswith(_FAILED) and block.get("is_error") is not False):
         status = "failed"
     exit_code = count(more.get("exitCode"))
     if output.startswith("<tool_use_error>"):

@@ -1,4 +1,4 @@
-"""Small helpers for values of Claude's records, any of which may be missing or of the wrong type. For claude_*.py only."""
+"""Values of Claude's records, any of which may be missing or of the wrong type. For claude_*.py only."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ SOON: Final = 1 << 20  # bytes that are written without waiting for that
 AGAIN: Final = 2.0  # seconds until a write that failed is tried again
 MOST: Final = 64 << 20  # bytes kept in memory while the disk takes none
 META: Final = ".meta.json"
+FOLDER: Final = "journals"
 
 
 class Meta(Struct, frozen=True, omit_defaults=True):
@@ -42,11 +43,16 @@ class Meta(Struct, frozen=True, omit_defaults=True):
 
 def folder(data_dir: Path) -> Path:
     """Where journals lie below our data folder."""
-    return data_dir / "journals"
+    return data_dir / FOLDER
 
 
 def meta_path(journal: Path) -> Path:
     return journal.with_suffix(META)
+
+
+def key(journal: Path) -> str:
+    """A journal's key in the list of sessions."""
+    return f"journal:{journal.stem}"
 
 
 def read_meta(journal: Path) -> Meta | None:
@@ -100,7 +106,7 @@ class Journal:
     @property
     def key(self) -> str:
         """The session's key in the list of sessions."""
-        return f"journal:{self.path.stem}"
+        return key(self.path)
 
     @property
     def lost(self) -> int:

@@ -23,6 +23,7 @@ from store.sources.file import refusal
 
 LONGEST_GAP: Final = 2.0  # seconds; nobody wants to watch somebody's lunch break
 PIECE: Final = 64 << 10
+_DUE: Final = 1e-6  # seconds: shorter than any wait
 _TIME: Final = re.compile(rb'"timestamp"\s*:\s*"(\d{4}-\d\d-\d\dT[^"]{8,24})"')
 
 Clock = Callable[[], float]
@@ -207,7 +208,7 @@ class Replay:
 
     def _due(self, at: float) -> bool:
         with self._lock:
-            return not self._paused and not self._stop and (self._speed <= 0 or at <= self._position())
+            return not self._paused and not self._stop and (self._speed <= 0 or at <= self._position() + _DUE)
 
     def _until(self, at: float) -> bool:
         """Wait for this moment of the recording; False: stopped."""
@@ -218,7 +219,7 @@ class Replay:
                     self._from = max(self._from, at)  # so that a later speed goes on from here
                     return not self._stop
                 left = None if self._paused else (at - self._position()) / self._speed
-            if left is not None and left <= 0:
+            if left is not None and left <= _DUE:
                 return not self._stop
             if not self._stop:
                 self._wait(self._news, left)

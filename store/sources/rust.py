@@ -14,17 +14,8 @@ from store.sources.notify import Change
 
 _QUICK_MS: Final = 5
 _SLOW_MS: Final = 25
+_TURN_MS: Final = 100  # until somebody who adds a folder or wakes us is heard
 _QUICK_FOR: Final = 5.0  # seconds after the last change in which the next one is expected soon
-
-
-class _Bell:
-    """The stop event that watchfiles looks at in every step."""
-
-    def __init__(self) -> None:
-        self.rung = False
-
-    def is_set(self) -> bool:
-        return self.rung
 
 
 class Rust:
@@ -33,17 +24,18 @@ class Rust:
     def __init__(self) -> None:
         self._folders: set[str] = set()
         self._lock = threading.Lock()
-        self._bell = _Bell()
+        self._woken = threading.Event()
         self._inner: RustNotify | None = None
         self._stale = False
         self._last = 0.0
 
     def add(self, folder: str) -> None:
+        if not Path(folder).is_dir():
+            raise FileNotFoundError(folder)
         with self._lock:
             if folder not in self._folders:
                 self._folders.add(folder)
                 self._stale = True
-                self._bell.rung = True
 
     def remove(self, folder: str) -> None:
         with self._lock:
@@ -52,23 +44,26 @@ class Rust:
                 self._stale = True
 
     def wait(self, timeout: float | None) -> list[Change]:
-        lost = self._renew()
-        if lost:
-            return lost
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if lost := self._renew():
+                return lost
+            if found := self._turn():
+                self._last = time.monotonic()
+                return found
+            if self._woken.is_set() or (until is not None and time.monotonic() >= until):
+                self._woken.clear()
+                return []
+
+    def _turn(self) -> list[Change]:
+        """One short wait. Its stop event would throw away what happened, so we look for news ourselves in between."""
         if self._inner is None:
-            # Nothing to watch: sleep in steps, `add` and `wake` ring.
-            until = None if timeout is None else time.monotonic() + timeout
-            while not self._bell.rung and (until is None or time.monotonic() < until):
-                time.sleep(_SLOW_MS / 1000)
-            self._bell.rung = False
+            self._woken.wait(_TURN_MS / 1000)
             return []
-        quick = time.monotonic() - self._last < _QUICK_FOR
-        step = _QUICK_MS if quick else _SLOW_MS
-        found = self._inner.watch(step, step, 0 if timeout is None else max(1, int(timeout * 1000)), self._bell)
-        self._bell.rung = False
+        step = _QUICK_MS if time.monotonic() - self._last < _QUICK_FOR else _SLOW_MS
+        found = self._inner.watch(step, step, _TURN_MS, None)
         if isinstance(found, str):
             return []
-        self._last = time.monotonic()
         return [Change(path, made=kind == Kind.added, gone=kind == Kind.deleted) for kind, path in found]
 
     def _renew(self) -> list[Change]:
@@ -92,7 +87,7 @@ class Rust:
         return [Change("", lost=True)]  # what happened between the two notifiers is not known
 
     def wake(self) -> None:
-        self._bell.rung = True
+        self._woken.set()
 
     def close(self) -> None:
         if self._inner is not None:

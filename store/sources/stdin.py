@@ -23,6 +23,11 @@ class Stdin:
         self._out = out
         self._ended = ended
         self._fd = fd
+        self._why = ""
+        try:
+            os.fstat(fd)  # before the pipe below is made: it would get the number of a closed descriptor
+        except OSError as error:
+            self._why = _sentence(error)
         self._stop = threading.Event()
         self._awake, self._bell = os.pipe()
         self._thread = threading.Thread(target=self._run, name="stdin", daemon=True)
@@ -43,9 +48,9 @@ class Stdin:
 
     def _run(self) -> None:
         try:
-            why = self._read()
+            why = self._why or self._read()
         except OSError as error:
-            why = f"Standard input cannot be read: {error.strerror or error}."
+            why = _sentence(error)
         finally:
             os.close(self._awake)
         if not self._stop.is_set():
@@ -72,3 +77,7 @@ class Stdin:
             if any(fd == self._awake for fd, _ in poll.poll()):
                 return False
         return not self._stop.is_set()
+
+
+def _sentence(error: OSError) -> str:
+    return f"Standard input cannot be read: {error.strerror or error}."

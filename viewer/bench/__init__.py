@@ -1,1 +1,44 @@
-"""What `playhead bench` and `make bench` run: one file per measure, the real code, figures with their spread and machine."""
+"""What `playhead bench` and `make bench` run: one file per measure, the real code, figures with their spread and machine.
+
+A bench is a module with `NAME`, `HELP`, `options(parser)` and `measure(arguments) -> list[Report]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+
+BENCHES: Final = ("stream", "open", "scroll", "tail", "start", "idle", "fold")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run benches and print their reports: a table each, or with --json one object per line."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    parser = argparse.ArgumentParser(prog="playhead bench", description="Measure Playhead on this machine.")
+    parser.add_argument("--json", action="store_true", help="one JSON object per report")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    commands.add_parser("all", help="all of them, with their defaults").add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS
+    )
+    modules = {name: importlib.import_module(f"viewer.bench.{name}") for name in BENCHES}
+    for name, module in modules.items():
+        one = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+        module.options(one)
+    chosen = parser.parse_args(arguments)
+    from viewer.bench.common import table
+
+    names = BENCHES if chosen.name == "all" else (chosen.name,)
+    for name in names:
+        given = chosen if chosen.name != "all" else parser.parse_args([name])
+        for report in modules[name].measure(given):
+            text = orjson.dumps(report).decode() if chosen.json else table(report) + "\n"
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+    return 0

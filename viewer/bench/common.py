@@ -83,7 +83,7 @@ def report(bench: str, params: Mapping[str, Any], figures: Mapping[str, Figure])
 
 
 def table(done: Report) -> str:
-    """The report for people."""
+    """The report as people read it."""
     lines = [
         f"bench {done.bench}  {' '.join(f'{key}={value}' for key, value in done.params.items())}",
         f"yardstick {done.yardstick_s:.3f} s per 10 M empty loops · {done.machine['cpu']} · {done.machine['system']}",

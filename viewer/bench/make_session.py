@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-START: Final = datetime(2026, 3, 2, 8, 30, tzinfo=timezone.utc)
+START: Final = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 CHUNK: Final = 4 << 20  # bytes per write
-_WORDS: Final = (
-    "parser token buffer offset frame window queue thread reader writer record branch commit index row column width "
-    "height glyph cache signal slot model view delta batch socket stream handle error retry limit budget scale "
-    "the a of to and in is it that when for with not this from then before after only each because which until "
-    "checks reads writes keeps moves splits joins folds paints waits returns raises passes holds drops counts"
-).split()
+_WORDS: Final = tuple(
+    word
+    for line in (
+        "parser token buffer offset frame window queue thread reader writer record branch commit index row column",
+        "width height glyph cache signal slot model view delta batch socket stream handle error retry limit",
+        "budget scale the a of to and in is it that when for with not this from then before after only each because",
+        "which until checks reads writes keeps moves splits joins folds paints waits returns raises passes holds drops",
+        "counts",
+    )
+    for word in line.split()
+)
 _CODE: Final = (
     "def {0}_{1}(self, {2}: int, {3}: str = '') -> bool:\n",
     "    if self.{0} is None or {1} > self.{2}:\n",
@@ -62,11 +67,14 @@ class Pools:
                 case 0:
                     parts.append(f"## {rng.choice(sentences)[:40]}\n\n")
                 case 1:
-                    parts.append("".join(f"- **{rng.choice(_WORDS)}**: {rng.choice(sentences)}\n" for _ in range(4)) + "\n")
+                    parts += [f"- **{rng.choice(_WORDS)}**: {rng.choice(sentences)}\n" for _ in range(4)]
+                    parts.append("\n")
                 case 2:
-                    parts.append(f"```python\n{rng.choice(_WORDS)} = {rng.choice(_WORDS)}({rng.randrange(999)})\n```\n\n")
+                    one, other = rng.choice(_WORDS), rng.choice(_WORDS)
+                    parts.append(f"```python\n{one} = {other}({rng.randrange(999)})\n```\n\n")
                 case _:
-                    parts.append(" ".join(rng.choice(sentences) for _ in range(3)) + f" See `{rng.choice(_PATHS)}`.\n\n")
+                    prose = " ".join(rng.choice(sentences) for _ in range(3))
+                    parts.append(f"{prose} See `{rng.choice(_PATHS)}`.\n\n")
         return "".join(parts)
 
 
@@ -137,28 +145,34 @@ class Maker:
     def _tool(self) -> tuple[str, dict[str, Any], str, Any, bool]:
         """Name, input, result text, result object, is error."""
         rng, pools = self._rng, self._pools
+        given: dict[str, Any]
+        result: Any
         path = f"/home/dev/made-up/{rng.choice(_PATHS)}"
         match rng.randrange(8):
             case 0 | 1 | 2:
                 failed = rng.random() < 0.08
                 out = self._cut(pools.code, 40, 1_600)
-                given = {"command": f"make {rng.choice(_WORDS)} && pytest -k {rng.choice(_WORDS)}", "description": "Run it"}
+                given = {"command": f"make {rng.choice(_WORDS)} && pytest -k {rng.choice(_WORDS)}", "description": "Go"}
                 result = f"Error: Exit code 1\n{out}" if failed else {"stdout": out, "stderr": "", "interrupted": False}
                 return "Bash", given, f"Exit code 1\n{out}" if failed else out, result, failed
             case 3 | 4:
                 text = self._cut(pools.code, 400, 5_200)
                 lines = text.split("\n")
                 shown = "\n".join(f"{number:6}\t{line}" for number, line in enumerate(lines, 1))
-                file = {"filePath": path, "content": text, "numLines": len(lines), "startLine": 1, "totalLines": len(lines)}
+                count = len(lines)
+                file = {"filePath": path, "content": text, "numLines": count, "startLine": 1, "totalLines": count}
                 return "Read", {"file_path": path}, shown, {"type": "text", "file": file}, False
             case 5 | 6:
                 old, new = self._cut(pools.code, 60, 400), self._cut(pools.code, 60, 600)
                 minus = [f"-{line}" for line in old.split("\n")]
                 plus = [f"+{line}" for line in new.split("\n")]
-                hunk = {"oldStart": 40, "oldLines": len(minus), "newStart": 40, "newLines": len(plus), "lines": minus + plus}
+                hunk = {
+                    "oldStart": 40, "oldLines": len(minus), "newStart": 40, "newLines": len(plus),
+                    "lines": minus + plus,
+                }  # fmt: skip
                 result = {
-                    "filePath": path, "oldString": old, "newString": new, "originalFile": None, "structuredPatch": [hunk],
-                    "userModified": False, "replaceAll": False,
+                    "filePath": path, "oldString": old, "newString": new, "originalFile": None,
+                    "structuredPatch": [hunk], "userModified": False, "replaceAll": False,
                 }  # fmt: skip
                 given = {"file_path": path, "old_string": old, "new_string": new}
                 return "Edit", given, f"The file {path} has been updated.", result, False
@@ -173,30 +187,37 @@ class Maker:
         while True:
             yield self._prompt()
             for _ in range(rng.randrange(2, 9)):
-                message = f"msg_{rng.getrandbits(96):024x}"
-                index = 0
-                if rng.random() < 0.6:
-                    block = {"type": "thinking", "thinking": self._cut(self._pools.prose, 120, 1_600), "signature": "c2ln" * 40}
-                    yield self._answer(message, block, index, "tool_use")
-                    index += 1
-                if rng.random() < 0.4:
-                    yield self._answer(message, {"type": "text", "text": self._cut(self._pools.markdown, 60, 900)}, index, "tool_use")
-                    index += 1
-                if self._calls:
-                    call, name, given, text, error = self._calls.pop(0), "Agent", {"prompt": "look", "description": "Look"}, "done", False
-                    result: Any = {"status": "completed", "agentType": "general-purpose"}
-                else:
-                    call = f"toolu_{rng.getrandbits(96):024x}"
-                    name, given, text, result, error = self._tool()
-                block = {"type": "tool_use", "id": call, "name": name, "input": given}
-                yield self._answer(message, block, index, "tool_use")
-                yield self._result(call, text, result, error=error)
-            message = f"msg_{rng.getrandbits(96):024x}"
-            yield self._answer(message, {"type": "text", "text": self._cut(self._pools.markdown, 300, 4_000)}, 0, "end_turn")
+                yield from self._step(f"msg_{rng.getrandbits(96):024x}")
+            yield self._answer(f"msg_{rng.getrandbits(96):024x}", self._text(300, 4_000), 0, "end_turn")
             if not self._base["isSidechain"]:
                 record = self._envelope("system")
-                record |= {"subtype": "turn_duration", "durationMs": rng.randrange(4_000, 400_000), "messageCount": 12, "isMeta": False}
+                duration = rng.randrange(4_000, 400_000)
+                record |= {"subtype": "turn_duration", "durationMs": duration, "messageCount": 12, "isMeta": False}
                 yield record
+
+    def _text(self, low: int, high: int) -> dict[str, Any]:
+        return {"type": "text", "text": self._cut(self._pools.markdown, low, high)}
+
+    def _step(self, message: str) -> Iterator[dict[str, Any]]:
+        """One answer of the LLM, block by block, and the result of its tool call."""
+        rng = self._rng
+        index = 0
+        if rng.random() < 0.6:
+            text = self._cut(self._pools.prose, 120, 1_600)
+            yield self._answer(message, {"type": "thinking", "thinking": text, "signature": "c2ln" * 40}, 0, "tool_use")
+            index += 1
+        if rng.random() < 0.4:
+            yield self._answer(message, self._text(60, 900), index, "tool_use")
+            index += 1
+        call = self._calls.pop(0) if self._calls else ""
+        if call:
+            name, given, text, error = "Agent", {"prompt": "look", "description": "Look"}, "done", False
+            result: Any = {"status": "completed", "agentType": "general-purpose"}
+        else:
+            call = f"toolu_{rng.getrandbits(96):024x}"
+            name, given, text, result, error = self._tool()
+        yield self._answer(message, {"type": "tool_use", "id": call, "name": name, "input": given}, index, "tool_use")
+        yield self._result(call, text, result, error=error)
 
 
 def lines(seed: int = 0, session: str = "00000000-0000-4000-8000-000000000000", **more: Any) -> Iterator[bytes]:
@@ -207,7 +228,13 @@ def lines(seed: int = 0, session: str = "00000000-0000-4000-8000-000000000000", 
 
 
 def write_session(
-    path: Path, *, records: int | None = None, size: int | None = None, seed: int = 0, agents: int = 0, agent_records: int = 40
+    path: Path,
+    *,
+    records: int | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    agents: int = 0,
+    agent_records: int = 40,
 ) -> int:
     """Write a session of so many records or at least so many bytes, and its subagents' files; returns its records.
 

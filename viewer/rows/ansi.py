@@ -1,4 +1,4 @@
-"""Decodes terminal colours (SGR) into style runs and drops every other escape. Nothing is ever executed. For tool rows."""
+"""Decodes terminal colours (SGR) into style runs and drops every other escape; executes nothing. For tool rows."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _returns(text: str) -> str:
     lines = text.split("\n")
     for index, line in enumerate(lines):
         if "\r" in line:
-            # A shorter rewrite leaves the rest of the longer one standing in a terminal; here the last one written wins.
+            # In a terminal the rest of a longer line would be left standing; here the last one written wins.
             kept = [part for part in line.split("\r") if part]
             lines[index] = kept[-1] if kept else ""
     return "\n".join(lines)
@@ -169,7 +169,9 @@ def _colon(code: list[int]) -> int | tuple[int, int, int] | None:
     if code[1] == 5 and len(code) > 2:
         return _byte(code[2])
     if code[1] == 2 and len(code) >= 5:
-        red, green, blue = code[-3:] if len(code) < 7 else code[3:6]  # 38:2:r:g:b, 38:2:space:r:g:b, with or without tolerance
+        red, green, blue = (
+            code[-3:] if len(code) < 7 else code[3:6]
+        )  # 38:2:r:g:b, 38:2:space:r:g:b, with or without tolerance
         return _byte(red), _byte(green), _byte(blue)
     return None
 

@@ -47,6 +47,7 @@ class Laid(ABC):
 
     height: int  # px, at least 0
     segments: int  # text segments that can be selected, top to bottom
+    grown_from: int = 0  # after `grow`: the first y whose pixels may differ; above it nothing is painted
 
     @abstractmethod
     def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:
@@ -67,6 +68,10 @@ class Laid(ABC):
     def paragraph(self, pos: Pos) -> tuple[Pos, Pos]:
         """The paragraph around a place, for a triple click."""
         return pos, pos
+
+    def block(self, number: int) -> str:
+        """What the action copy:N copies."""
+        return ""
 
     def grow(self, item: Item) -> bool:
         """Take a newer version of the same item in place, at the cost of what is new. False: lay it out anew."""

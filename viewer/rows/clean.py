@@ -1,13 +1,13 @@
-"""Makes any text safe to lay out: control, bidi and invisible characters are shown, long runs can break. For row kinds."""
+"""Makes any text safe to lay out: what cannot be seen is shown, long runs can break. For row kinds."""
 
 from __future__ import annotations
 
 import re
 
-# What may not reach a text engine as it is. C0 and C1 controls; bidi controls, which reorder what was written; invisible
-# characters, with which text can be hidden; separators and non-characters that QTextDocument uses for itself; halves of
-# surrogate pairs, which QString refuses. The joiners U+200C and U+200D and the variation selectors stay: emoji and
-# Persian need them, and they hide nothing.
+# What may not reach a text engine as it is. C0 and C1 controls; bidi controls, which reorder what was written; other
+# invisible characters, with which text can be hidden; separators and non-characters that QTextDocument uses for
+# itself; halves of surrogate pairs, which QString refuses. The joiners U+200C and U+200D and the variation selectors
+# stay: emoji and Persian need them, and they hide nothing.
 _ODD = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\uffff\ud800-\udfff\ufdd0-\ufdef\U0001d173-\U0001d17a\U000e0000-\U000e007f"
@@ -32,8 +32,14 @@ _NAMES = {
     0xFEFF: "⟨BOM⟩",
     0xFFFC: "⟨OBJ⟩",
     0xFFFD: "\ufffd",
-    0x7F: "␡",
+    0x7F: "⟨DEL⟩",
 }
+# fmt: off
+_C0 = (
+    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR", "SO", "SI",
+    "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US",
+)
+# fmt: on
 _RUN = re.compile(r"\S{500}(?=\S)")
 BREAK = "\u200b"  # a place where a line may break and nothing is seen; only we put it there, so copying strips it
 
@@ -53,7 +59,7 @@ def _shown(match: re.Match[str]) -> str:
         if char in "\u2028\u2029\x85":
             shown.append("\n")
         elif code < 0x20:
-            shown.append(chr(0x2400 + code))
+            shown.append(f"⟨{_C0[code]}⟩")
         elif 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF) or 0xFDD0 <= code <= 0xFDEF:
             shown.append("\ufffd")
         else:

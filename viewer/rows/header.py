@@ -95,7 +95,7 @@ def header(
     x -= px(14) + px(6)
     roomy = sheet.right - sheet.left > px(360)
     wide = sheet.label(word, "meta", token if item.status != "ok" else "text.muted", x, y, height, RIGHT)
-    x -= max(wide, advance(look, "meta", "cancelled") if roomy else 0) + px(8)
+    x -= max(wide, advance(look, "meta", "cancelled") if roomy else 0) + px(12)
     spent = span_text(duration_of(item))
     if spent and roomy:
         wide = sheet.label(spent, "meta", "text.muted", x, y, height, RIGHT)

@@ -1,4 +1,4 @@
-"""Long plain text in bounded pieces: tool output, inputs, details. Pages are asked for, ANSI is decoded. For row kinds."""
+"""Long plain text in bounded pages: tool output, inputs, details; ANSI is decoded. For row kinds."""
 
 from __future__ import annotations
 
@@ -76,13 +76,33 @@ def ansi_span(look: Look, run: ansi.Run) -> Span:
     ink, paper = _colour(look, style.ink), _colour(look, style.paper)
     ground = look.colour("surface.window").rgba()
     if style.inverse:
-        ink, paper = (paper if paper is not None else ground), (ink if ink is not None else look.colour("code.text").rgba())
+        ink, paper = paper or ground, ink or look.colour("code.text").rgba()
     elif style.dim and ink is None:
         ink = look.colour("text.faint").rgba()
     if paper is not None:
-        ink = _readable(ink if ink is not None else look.colour("code.text").rgba(), paper)
+        ink = _readable(ink or look.colour("code.text").rgba(), paper)
     form = char_format(ink, paper, style.bold, style.italic, style.underline, style.strike)
     return Span(run.start, run.length, form)
+
+
+def _coloured(look: Look, text: str, runs: list[ansi.Run]) -> tuple[str, list[Span]]:
+    """The cleaned text and its colours. Cleaning may lengthen a run, so that the next one begins later."""
+    safe = clean(text)
+    if len(safe) == len(text):
+        return safe, [ansi_span(look, run) for run in runs]
+    pieces: list[str] = []
+    spans: list[Span] = []
+    at = length = 0
+    for run in runs:
+        for end, coloured in ((run.start, False), (run.start + run.length, True)):
+            piece = clean(text[at:end])
+            if coloured:
+                spans.append(ansi_span(look, ansi.Run(length, len(piece), run.style)))
+            pieces.append(piece)
+            length += len(piece)
+            at = end
+    pieces.append(clean(text[at:]))
+    return "".join(pieces), spans
 
 
 def _colour(look: Look, colour: int | tuple[int, int, int] | None) -> int | None:
@@ -111,7 +131,7 @@ def add_output(
     text: Text,
     pages: int,
     *,
-    token: str = "code.text",
+    ink: str = "code.text",
     edge: str = "line.guide",
     action: str = "more",
     first: tuple[int, int] = (FIRST_LINES, FIRST_CHARS),
@@ -128,10 +148,8 @@ def add_output(
         elif piece.endswith("\n"):
             piece = piece[:-1]
         shown, runs, style = ansi.decode(piece, style)
-        safe = clean(shown)
-        # Runs count characters of the decoded text: when cleaning changed its length the colours would be elsewhere.
-        spans = [ansi_span(look, run) for run in runs] if len(safe) == len(shown) else []
-        sheet.add(Lines(safe, look, "mono", token, x, sheet.y, sheet.right - x, spans=spans))
+        safe, spans = _coloured(look, shown, runs)
+        sheet.add(Lines(safe, look, "mono", ink, x, sheet.y, sheet.right - x, spans=spans))
     if found.left_chars > 0:
         if found.last:
             sheet.more(f"{left_text(found)} · in the inspector", "inspect", x, 0)

@@ -1,4 +1,4 @@
-"""Selectable text at a place in a row: one QTextLayout per part, one part per segment. Made by row kinds, held by sheets."""
+"""Selectable text at a place in a row, one segment per part. Made by row kinds, held by sheets."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QTextCharFormat, QTextLayout, QTextOption
+from typing_extensions import override
 
 from viewer.rows.clean import plain
 from viewer.theme.look import Look
 
+_LONG = re.compile(r"\S{500}")
 _WORD = re.compile(r"\w+|[^\w\s]+|\s+")
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 LEADING = {"ui": 20, "ui.bold": 20, "prose": 20, "mono": 18, "meta": 16, "meta.bold": 16, "title": 24}
 
 
 class Counters:
-    """What was laid out and parsed since the program began. Tests and benches read the differences; nothing else does."""
+    """What was laid out and parsed since the program began. Only tests and benches read it, as differences."""
 
     __slots__ = ("laid_chars", "laid_lines", "parsed_chars")
 
@@ -143,7 +145,7 @@ class Lines(Part):
         y: int,
         width: int,
         *,
-        wrap: QTextOption.WrapMode = QTextOption.WrapMode.WrapAnywhere,
+        wrap: QTextOption.WrapMode | None = None,
         spans: Sequence[Span] = (),
         whole: str = "",
     ) -> None:
@@ -155,6 +157,10 @@ class Lines(Part):
         self.step = look.px(LEADING[role])
         self._look = look
         self._role = role
+        if wrap is None:
+            # Between words is better to read, but quadratic in an unbroken run: there, anywhere.
+            mode = QTextOption.WrapMode
+            wrap = mode.WrapAnywhere if _LONG.search(text) else mode.WrapAtWordBoundaryOrAnywhere
         self._wrap = wrap
         self._wide = not text.isascii() and _ASTRAL.search(text) is not None
         self._layout: QTextLayout | None = None
@@ -196,6 +202,7 @@ class Lines(Part):
         before = len(self.text[:start].encode("utf-16-le")) // 2
         return before, len(self.text[start : start + length].encode("utf-16-le")) // 2
 
+    @override
     def paint(self, painter: QPainter, clip: QRectF, selected: tuple[int, int] | None) -> None:
         layout = self.lay()
         marked: list[QTextLayout.FormatRange] = []
@@ -206,6 +213,7 @@ class Lines(Part):
         painter.setPen(self._look.colour(self.colour))
         layout.draw(painter, QPointF(self.x, self.y), marked, clip)
 
+    @override
     def at(self, x: float, y: float) -> int:
         layout = self.lay()
         count = layout.lineCount()
@@ -216,12 +224,13 @@ class Lines(Part):
             return 0
         if number >= count:
             return self.end()
-        found = layout.lineAt(number).xToCursor(x - self.x)
-        return int(found[0] if isinstance(found, tuple) else found)
+        return layout.lineAt(number).xToCursor(x - self.x)
 
+    @override
     def end(self) -> int:
         return len(self.text) if not self._wide else len(self.text.encode("utf-16-le")) // 2
 
+    @override
     def cut(self, start: int, end: int) -> str:
         if self.whole and start <= 0 and end >= self.end():
             return self.whole
@@ -229,6 +238,7 @@ class Lines(Part):
             return plain(self.text[start:end])
         return plain(self.text.encode("utf-16-le")[2 * start : 2 * end].decode("utf-16-le", "replace"))
 
+    @override
     def around(self, char: int, whole: bool) -> tuple[int, int]:
         text = self.text
         if self._wide:  # rare: look at it in units, one character per unit
@@ -239,6 +249,7 @@ class Lines(Part):
         """The y, from the part's top, of the line that holds a code point."""
         return self.lay().lineForTextPosition(self._units(0, start)[1]).lineNumber() * self.step
 
+    @override
     def caret(self) -> tuple[int, int, int]:
         layout = self.lay()
         last = layout.lineCount() - 1

@@ -1,4 +1,4 @@
-"""A laid out row: selectable parts, painted marks and places that react. Every row kind fills one in; the view paints it."""
+"""A laid out row: selectable parts, painted marks, places that react. Every row kind fills one in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QPainter
+from typing_extensions import override
 
 from store.items import Item, text_of
 from viewer.rows.base import Fold, Hit, Laid, Pos
@@ -48,7 +49,7 @@ class Sheet(Laid):
         self.fold = fold
         px = look.px
         depth = min(max(fold.depth, 0), MAX_DEPTH)
-        self.edge = px(24) + px(20) * depth  # where icons and edges stand
+        self.edge = px(24) + px(28) * depth  # where icons and edges stand
         self.left = self.edge + px(24)  # where text stands
         self.right = max(width - px(24), self.left + px(48))
         self.width = width
@@ -95,6 +96,10 @@ class Sheet(Laid):
     def icon(self, name: str, token: str, x: int, y: int, size: int = 16) -> None:
         colour, side = self.look.colour(token), self.look.px(size)
         self.marks.append(Mark(y, side, lambda painter: icons.draw(painter, name, colour, x, y, side)))
+
+    def draw_icon(self, painter: QPainter, name: str, token: str, x: int, y: int, size: int) -> None:
+        """Draw an icon now, for sheets that paint more than marks."""
+        icons.draw(painter, name, self.look.colour(token), x, y, self.look.px(size))
 
     def label(
         self,
@@ -147,19 +152,17 @@ class Sheet(Laid):
         self.zones.append(Zone(x, y, width, height, action, tip, link))
 
     def done(self, bottom: int = 0) -> Sheet:
-        """The row is complete: `bottom` units of room below. Draws the guides of nested rows."""
-        look = self.look
-        self.height = self.y + look.px(bottom)
-        height = self.height
-        for level in range(self._depth):
-            x = look.px(24) + look.px(20) * level + look.px(8)
-            colour = look.colour("line.guide")
-            self.marks.insert(0, Mark(0, height, _guide(x, height, colour)))
+        """The row is complete: `bottom` units of room below."""
+        self.height = self.y + self.look.px(bottom)
         return self
 
     # ---- the contract ----------------------------------------------------------------------------------------------
 
+    @override
     def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:
+        look = self.look
+        for level in range(self._depth):  # the guides of nested rows
+            painter.fillRect(look.px(24 + 28 * level + 8), top, 1, bottom - top, look.colour("line.guide"))
         for mark in self.marks:
             if mark.y < bottom and mark.y + mark.height > top:
                 mark.draw(painter)
@@ -201,6 +204,7 @@ class Sheet(Laid):
                 return below
         return index
 
+    @override
     def hit(self, x: int, y: int) -> Hit:
         action = tip = link = ""
         for zone in reversed(self.zones):
@@ -214,6 +218,7 @@ class Sheet(Laid):
             link = part.link(x, y)
         return Hit(Pos(index, part.at(x, y)), link, action, tip or link)
 
+    @override
     def text(self, start: Pos | None, end: Pos | None) -> str:
         if start is None and end is None:
             return text_of(self.item)
@@ -224,9 +229,11 @@ class Sheet(Laid):
                 found.append(part.cut(*span))
         return "\n".join(found)
 
+    @override
     def word(self, pos: Pos) -> tuple[Pos, Pos]:
         return self._around(pos, whole=False)
 
+    @override
     def paragraph(self, pos: Pos) -> tuple[Pos, Pos]:
         return self._around(pos, whole=True)
 
@@ -235,13 +242,6 @@ class Sheet(Laid):
             return pos, pos
         first, last = self.parts[pos.segment].around(pos.char, whole)
         return Pos(pos.segment, first), Pos(pos.segment, last)
-
-
-def _guide(x: int, height: int, colour: QColor) -> Callable[[QPainter], None]:
-    def draw(painter: QPainter) -> None:
-        painter.fillRect(x, 0, 1, height, colour)
-
-    return draw
 
 
 def leading(look: Look, role: str) -> int:
@@ -273,7 +273,7 @@ def span_text(us: int | None) -> str:
     if seconds < 0.0995:
         return f"{round(us / 1000)} ms"
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s".replace(".0 s", " s")
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,13 +1,14 @@
-"""A tool call: one line until it is opened; a failure shows its first words. The renderer of 'tool' and its plain kinds."""
+"""A tool call: one line until it is opened; a failure shows its telling lines. The renderer of 'tool'."""
 
 from __future__ import annotations
 
 import re
 
 from store.events import Option
-from store.items import Item, Raw, Tool
+from store.items import Item, Tool
 from store.text import Text
 from viewer.rows.base import Fold, Laid, layer_for, row
+from viewer.rows.clean import one_line
 from viewer.rows.header import header
 from viewer.rows.output import add_input, add_output
 from viewer.rows.parts import advance
@@ -15,7 +16,9 @@ from viewer.rows.sheet import Sheet
 from viewer.theme.look import Look
 
 PREVIEW = (3, 600)  # lines and characters of a failure that show without being asked for
-_TELLING = re.compile(r"(?i)^(?:E  |.*\b(?:error|exception|fatal|panic(?:ked)?|failed|failure|denied|not found)\b)", re.MULTILINE)
+_TELLING = re.compile(
+    r"(?i)^(?:E  |.*\b(?:error|exception|fatal|panic(?:ked)?|failed|failure|denied|not found)\b)", re.MULTILINE
+)
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 MAX_OPTIONS = 12
 
@@ -73,7 +76,7 @@ def preview(sheet: Sheet, item: Tool) -> None:
     start = head.rfind("\n", 0, found.start() + 1) + 1 if found else 0
     some = head[start:]
     lines = [line for line in some.split("\n", 12)[:12] if line.strip()][: PREVIEW[0]]
-    add_output(sheet, Text("\n".join(lines)[: PREVIEW[1]]), 0, edge="row.failed_edge", token="text.main")
+    add_output(sheet, Text("\n".join(lines)[: PREVIEW[1]]), 0, edge="row.failed_edge", ink="text.main")
     if item.output.length <= 16_384:
         rest = len([line for line in head.split("\n") if line.strip()]) - len(lines)
         said = "1 more line" if rest == 1 else f"{rest} more lines"
@@ -107,8 +110,6 @@ def options(sheet: Sheet, item: Tool) -> None:
 
 
 def _option_label(option: Option) -> str:
-    from viewer.rows.clean import one_line
-
     return one_line(option.name or option.id, 48) or "Answer"
 
 
@@ -118,13 +119,10 @@ def finish(sheet: Sheet, item: Tool) -> Laid:
     if item.status == "waiting":
         height, px = sheet.y, look.px
         before = len(sheet.marks)
-        sheet.fill(sheet.edge - px(8), px(2), sheet.right - sheet.edge + px(16), height - px(4), "row.waiting_background", px(4))
-        sheet.fill(sheet.edge - px(8), px(2), px(2), height - px(4), "state.waiting")
+        x = sheet.edge - px(22)
+        sheet.fill(x, px(2), sheet.right - x + px(12), height - px(4), "row.waiting_background")
+        sheet.fill(x, px(2), px(2), height - px(4), "state.waiting")
         sheet.marks[:0] = sheet.marks[before:]
         del sheet.marks[before + 2 :]
         sheet.zones.insert(0, sheet.zones[0]._replace(action="", tip=""))
     return sheet.done()
-
-
-def is_raw(item: Item) -> bool:
-    return isinstance(item, Raw)

@@ -20,10 +20,9 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from store.delta import SessionsDelta
-from viewer import wording
+from viewer import marks, wording
 from viewer.sessions.model import SessionRole, SessionsModel
 from viewer.sessions.view import SessionList
-from viewer.theme import icons
 from viewer.theme.look import Look
 
 
@@ -45,6 +44,7 @@ class SessionsPane(QWidget):
         self.filter_box.setPlaceholderText("Filter sessions…")
         self.filter_box.setAccessibleName("Filter sessions")
         self.filter_box.setClearButtonEnabled(True)
+        self.filter_box.setAcceptDrops(False)  # what is dropped on the window is opened, not typed
         self.list = SessionList(self.sessions, look, self)
         self.nothing = QLabel(self)
         self.nothing.setWordWrap(True)
@@ -127,7 +127,8 @@ class SessionsPane(QWidget):
     def set_look(self, look: Look) -> None:
         self.look = look
         self.list.set_look(look)
-        self.menu_button.setIcon(icons.icon("panel-left", look))
+        self.menu_button.setIcon(marks.menu_icon(look))
+        self.menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; width: 0; }")
         self._top.setContentsMargins(look.px(8), look.px(8), look.px(12), look.px(4))
         self._top.setSpacing(look.px(4))
         self.footer.setFont(look.font("meta"))

@@ -32,7 +32,7 @@ def _tinted(name: str, rgba: int, size: int, ratio: float) -> QPixmap:
 
 
 def pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
-    """The icon as a pixmap of `size` device-independent pixels. An icon that is not shipped raises FileNotFoundError."""
+    """The icon as a pixmap of `size` device-independent pixels. One that is not shipped raises FileNotFoundError."""
     return _tinted(name, colour.rgba(), size, ratio)
 
 
@@ -41,10 +41,10 @@ def draw(painter: QPainter, name: str, colour: QColor, x: int, y: int, size: int
     painter.drawPixmap(x, y, _tinted(name, colour.rgba(), size, painter.device().devicePixelRatioF()))
 
 
-def icon(name: str, look: Look, token: str = "text.muted", size: int = 16) -> QIcon:
+def icon(name: str, look: Look, tint: str = "text.muted", size: int = 16) -> QIcon:
     """The icon for a button or action, with its disabled version."""
     made = QIcon()
     for ratio in (1.0, 2.0):
-        made.addPixmap(pixmap(name, look.colour(token), look.px(size), ratio))
+        made.addPixmap(pixmap(name, look.colour(tint), look.px(size), ratio))
         made.addPixmap(pixmap(name, look.colour("text.disabled"), look.px(size), ratio), QIcon.Mode.Disabled)
     return made

@@ -1,4 +1,4 @@
-"""How things look right now: colours, fonts and measures by meaning. Made by viewer.theme, read by everything that paints."""
+"""How things look right now: colours, fonts, measures by meaning. Made by viewer.theme, read by all that paints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics
 class Look:
     """One theme at one zoom. A new Look has a new `generation`, which is part of every layout cache's key."""
 
-    def __init__(self, generation: int, dark: bool, zoom: float, colours: dict[str, QColor], fonts: dict[str, QFont]) -> None:
+    def __init__(
+        self, generation: int, dark: bool, zoom: float, colours: dict[str, QColor], fonts: dict[str, QFont]
+    ) -> None:
         self.generation = generation
         self.dark = dark
         self.zoom = zoom

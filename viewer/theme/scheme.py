@@ -64,7 +64,7 @@ QAbstractItemView { border: 0; outline: 0; }
 
 
 def make_look(scheme: Scheme, zoom: float = 1.0) -> Look:
-    """A fresh Look: a new generation, so that every cached layout is made anew. Needs a QGuiApplication for its fonts."""
+    """A fresh Look: a new generation, so every cached layout is made anew. Needs a QGuiApplication for its fonts."""
     zoom = min(max(zoom, ZOOM_LOW), ZOOM_HIGH)
     return Look(next(_generations), scheme == "dark", zoom, tokens.colours(scheme), fonts.fonts(zoom))
 

@@ -1,4 +1,4 @@
-"""The token file: every colour by meaning, light and dark. Read by viewer.theme.scheme; panes ask their Look instead."""
+"""The token file: every colour by meaning, light and dark. Read by viewer.theme.scheme; panes ask their Look."""
 
 from __future__ import annotations
 

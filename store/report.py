@@ -1,0 +1,225 @@
+"""What the commands without a window tell: coverage, rows and sessions, as plain objects. Called by viewer.cli."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from store.decode import type_of
+from store.errors import StoreError, sentence
+from store.events import Event, Unreadable
+from store.fold import Cut, State, fold_run
+from store.formats import HEAD, formats, sniff
+from store.formats.base import Damage, Format, Record
+from store.items import Item, Tool, kind_of, text_of
+from store.pipe import Pipe
+from store.summary import summary
+from store.whole import CHUNK, events_of, open_file
+
+SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
+DAMAGE: Final = 10_000  # entries in the list of damage; all of it is counted
+
+
+class Coverage:
+    """Every byte of some files, accounted for: `add` them, then read `result`."""
+
+    def __init__(self) -> None:
+        self.files = self.bytes = self.records = self.understood = self.raw = self.damaged = 0
+        self.bytes_understood = self.bytes_raw = self.bytes_damaged = 0
+        self.by_type: dict[str, dict[str, int]] = {}
+        self.damage: list[dict[str, Any]] = []
+        self._path = Path()
+
+    def add(self, path: Path) -> None:
+        """Read one file to its end. Raises StoreError."""
+        with open_file(path) as file:
+            try:
+                data = file.read(HEAD) or b""
+                pipe = Pipe(sniff(data, path), watch=self._watch)
+                self._path = path
+                self.files += 1
+                while data:
+                    self.bytes += len(data)
+                    pipe.feed(data)
+                    data = file.read(CHUNK) or b""
+                pipe.close()
+            except OSError as error:
+                raise StoreError(sentence(error, path)) from error
+
+    def _watch(self, piece: Record | Damage, events: Sequence[Event]) -> None:
+        size = piece.at.length
+        if isinstance(piece, Damage):
+            self.damaged += 1
+            self.bytes_damaged += size
+            if len(self.damage) < DAMAGE:
+                entry = {"file": str(self._path), "offset": piece.at.offset, "length": size, "reason": piece.reason}
+                self.damage.append(entry)
+            return
+        self.records += 1
+        missed = next((event for event in events if type(event) is Unreadable), None)
+        known = type_of(piece.data)
+        name = known if missed is None or missed.type in ("", "record") else missed.type
+        counts = self.by_type.setdefault(name, {"understood": 0, "raw": 0})
+        if missed is None:
+            self.understood += 1
+            self.bytes_understood += size
+            counts["understood"] += 1
+        else:
+            self.raw += 1
+            self.bytes_raw += size
+            counts["raw"] += 1
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The figures; what no record and no damage holds is line ends and blank lines."""
+        held = self.bytes_understood + self.bytes_raw + self.bytes_damaged
+        return {
+            "files": self.files,
+            "bytes": self.bytes,
+            "records": self.records,
+            "understood": self.understood,
+            "raw": self.raw,
+            "damaged": self.damaged,
+            "bytes_understood": self.bytes_understood,
+            "bytes_raw": self.bytes_raw,
+            "bytes_damaged": self.bytes_damaged,
+            "bytes_blank": self.bytes - held,
+            "by_type": {name: self.by_type[name] for name in sorted(self.by_type)},
+            "damage": self.damage,
+        }
+
+
+def files_below(path: Path) -> Iterator[Path]:
+    """The file itself, or every file below a folder that could be a session: by its ending. Raises StoreError."""
+    if not path.is_dir():
+        yield path
+        return
+    troubles: list[OSError] = []
+    found = False
+    for folder, folders, names in os.walk(path, onerror=troubles.append):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(folder, name)
+            if name.endswith(SUFFIXES) and file.is_file():
+                found = True
+                yield file
+    if troubles:
+        raise StoreError(sentence(troubles[0], troubles[0].filename or path))
+    if not found:
+        raise StoreError(f"{path} has no session files in it (no {', '.join(SUFFIXES)}).")
+
+
+def rows_of(path: Path) -> tuple[list[Item], list[Path]]:
+    """The rows of a whole session, and the files that their bytes lie in. Raises StoreError."""
+    whole = events_of(path)
+    state = State()
+    rows: list[Item] = []
+    for batch in whole:
+        for change in fold_run(state, batch):
+            if isinstance(change, Cut):
+                del rows[change.row :]
+            elif change.row == len(rows):
+                rows.append(change.item)
+            else:
+                rows[change.row] = change.item
+    return rows, whole.files
+
+
+def show(path: Path) -> Iterator[dict[str, Any]]:
+    """One object per row of a session. Raises StoreError."""
+    rows, files = rows_of(path)
+    names = [str(file) for file in files]
+    for index, item in enumerate(rows):
+        tool = {"id": item.id, "name": item.name, "status": item.status} if isinstance(item, Tool) else None
+        yield {
+            "row": index,
+            "kind": kind_of(item),
+            "agent": item.agent or "main",
+            "turn": item.turn,
+            "ts": iso(item.ts),
+            "text": text_of(item),
+            "tool": tool,
+            "parent": item.parent,
+            "source": [{"file": names[span.file], "offset": span.offset, "length": span.length} for span in item.spans],
+        }
+
+
+def sessions(roots: Iterable[Path] | None = None) -> Iterator[dict[str, Any]]:
+    """One object per session below the roots, or below the places where agents keep them. Raises StoreError."""
+    for path, format_ in session_files(roots):
+        try:
+            row = summary(path, format_)
+            records = row.records if row.records is not None else _lines(path)
+        except StoreError:
+            continue  # deleted since the folder was read, or somebody else's
+        yield {
+            "id": row.session or path.stem,
+            "agent": row.agent,
+            "title": row.title,
+            "cwd": row.cwd,
+            "started": iso(row.started),
+            "updated": iso(row.updated),
+            "state": row.state,
+            "records": records,
+            "bytes": row.bytes,
+            "path": row.path,
+        }
+
+
+def session_files(roots: Iterable[Path] | None = None) -> Iterator[tuple[Path, Format | None]]:
+    """Session files with the format that knows the place. Raises StoreError for a root that cannot be read."""
+    seen: set[Path] = set()
+    known: list[tuple[Path, Format]] = []
+    for format_ in formats():
+        if format_.sessions is None:
+            continue
+        if roots is None:
+            known += [(place, format_) for place in places(format_)]
+        else:
+            known += [(root, format_) for root in roots]
+    for root, format_ in known:
+        if roots is not None:
+            try:
+                os.scandir(root).close()
+            except OSError as error:
+                file = isinstance(error, NotADirectoryError)
+                raise StoreError(f"{root} is a file, not a folder." if file else sentence(error, root)) from error
+        assert format_.sessions is not None  # noqa: S101 - for the type checker
+        for path in format_.sessions(root):
+            if path not in seen:
+                seen.add(path)
+                yield path, format_ if roots is None else None
+
+
+def places(format_: Format) -> list[Path]:
+    """The folders of a format that exist, with ~ and $VARIABLES filled in."""
+    found: list[Path] = []
+    for where in format_.where:
+        text = os.path.expandvars(where)
+        path = Path(text).expanduser()
+        if "$" not in text and path not in found and path.is_dir():
+            found.append(path)
+    return found
+
+
+def iso(ts: int | None) -> str | None:
+    """Microseconds as ISO-8601 UTC."""
+    if ts is None:
+        return None
+    try:
+        when = datetime.fromtimestamp(ts / 1_000_000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _lines(path: Path) -> int:
+    """Lines of a file."""
+    total = 0
+    with open_file(path) as file:
+        while data := file.read(CHUNK):
+            total += data.count(b"\n")
+    return total

@@ -1,0 +1,368 @@
+"""The search for sessions: what is there, newest first, and then what changes. For the store's face (`store.feeds`).
+
+A file is listed from its first content record on; before that it is a draft that nobody sees. A session that grows is
+told of at most twice a second, from its `stat` alone; its head and tail are read again now and then, for the title.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from store.delta import Row, SessionsDelta
+from store.errors import StoreError
+from store.sources.listing import all_named, named, registry, row_of, working
+from store.sources.scan import Found, is_session, look, roots, scan
+from store.sources.watch import Watcher
+
+__all__ = ["Cache", "Discovery", "Found", "roots", "scan"]
+
+log = logging.getLogger(__name__)
+
+PACE: Final = 0.5  # seconds between two words about one session
+READ_AGAIN: Final = 10.0  # seconds between two readings of a session that keeps growing
+CHECK: Final = 10.0  # seconds between two looks at whether a live session still lives
+BATCH: Final = 0.1  # seconds of a scan that are told in one piece
+QUICK: Final = 100  # sessions of a scan that are read without pause: more than a screen of them
+_ACTIVE: Final = ("live", "idle")
+
+
+class Cache(Protocol):
+    """What was learned last time: path → (size, mtime_ns, row). `store.catalog.Catalog` is one."""
+
+    def load(self) -> Mapping[str, tuple[int, int, Row]]: ...
+    def save(self, entries: Mapping[str, tuple[int, int, Row]]) -> None: ...
+    def forget(self, paths: Iterable[str]) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Session(Struct):
+    """What is known about one file."""
+
+    size: int
+    mtime_ns: int
+    row: Row | None = None  # None: a draft, or nothing that can be read
+    told: Row | None = None  # what the list was told last
+    seen: float = -1e9  # when it was last looked at
+    read: float = -1e9  # when its head and tail were last read
+    grown: bool = False  # since then
+
+
+class Discovery:
+    """One thread: reads the cache, serves `files`, scans, then follows. `listed` is called on that thread.
+
+    After `stop` nothing is told any more. The watcher is shared and goes on living.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[Path],
+        watcher: Watcher,
+        listed: Callable[[SessionsDelta], None],
+        *,
+        files: Iterable[Path] = (),
+        cache: Cache | None = None,
+        check: float = CHECK,
+    ) -> None:
+        given = [*places, *files]
+        self._roots = [path for path in given if not path.is_file()]
+        self._first = [os.fspath(path.absolute()) for path in given if path.is_file()]
+        self._registries = [place for root in self._roots if (place := registry(root)) is not None]
+        self._watcher = watcher
+        self._listed = listed
+        self._cache = cache
+        self._check = check
+        self._sessions: dict[str, _Session] = {}
+        self._stems: dict[str, str] = {}  # session id as in the file's name → path
+        self._due: dict[str, float] = {}  # path → when to look at it; active and changed ones only
+        self._put: dict[str, Row] = {}
+        self._gone: list[str] = []
+        self._learned: dict[str, tuple[int, int, Row]] = {}
+        # What the watcher's thread leaves for ours.
+        self._news = threading.Condition()
+        self._changed: set[str] = set()
+        self._deleted: set[str] = set()
+        self._entries: set[Path] = set()
+        self._rescan = False
+        self._stopping = False
+        self._callbacks: list[tuple[Path, Callable[[Path], None]]] = []
+        self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, also in the middle of a scan."""
+        with self._news:
+            self._stopping = True
+            self._news.notify_all()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    # ---- the watcher's thread
+
+    def _on_change(self, root: str, path: Path) -> None:
+        text = os.fspath(path)
+        with self._news:
+            if text == root:
+                self._rescan = True
+            elif is_session(text, root):
+                self._changed.add(text)
+            elif not os.path.lexists(text):
+                self._deleted.add(text)  # perhaps a folder of sessions
+            else:
+                return
+            self._news.notify_all()
+
+    def _on_file(self, path: Path) -> None:
+        with self._news:
+            self._changed.add(os.fspath(path))
+            self._news.notify_all()
+
+    def _on_registry(self, entry: Path) -> None:
+        with self._news:
+            self._entries.add(entry)
+            self._news.notify_all()
+
+    # ---- our thread
+
+    def _run(self) -> None:
+        try:
+            self._load()
+            for path in self._first:
+                self._follow(Path(path), self._on_file, tree=False)
+                self._visit(path)
+            self._tell()
+            for root in self._roots:
+                self._follow(root, partial(self._on_change, os.fspath(root)))
+            for place in self._registries:
+                self._follow(place, self._on_registry)
+            self._scan()
+            self._save()
+            while not self._over():
+                self._wait()
+                self._serve()
+        except Exception:
+            # Ours. The list stands still from here on; sessions that are open go on.
+            log.exception("the search for sessions ended")
+        finally:
+            for watched, callback in self._callbacks:
+                self._watcher.unwatch(watched, callback)
+            if self._cache is not None:
+                self._cache.close()
+
+    def _follow(self, path: Path, callback: Callable[[Path], None], tree: bool = True) -> None:
+        if self._over():
+            return
+        self._callbacks.append((path, callback))
+        if tree:
+            self._watcher.watch_tree(path, callback)
+        else:
+            self._watcher.watch(path, callback)
+
+    def _over(self) -> bool:
+        return self._stopping
+
+    def _wait(self) -> None:
+        with self._news:
+            if not (self._changed or self._deleted or self._entries or self._rescan or self._stopping):
+                due = min(self._due.values(), default=None)
+                self._news.wait(None if due is None else max(0.0, due - time.monotonic()))
+
+    def _serve(self) -> None:
+        """Everything that changed meanwhile, each session at its pace."""
+        with self._news:
+            changed, self._changed = self._changed, set()
+            deleted, self._deleted = self._deleted, set()
+            entries, self._entries = self._entries, set()
+            rescan, self._rescan = self._rescan, False
+        now = time.monotonic()
+        for path in changed:
+            before = self._sessions.get(path)
+            due = now if before is None else max(now, before.seen + PACE)
+            self._due[path] = min(due, self._due.get(path, due))
+        for folder in deleted:
+            below = folder + os.sep
+            for path in [path for path in self._sessions if path.startswith(below)]:
+                self._due[path] = now
+        for entry in entries:
+            named_path = self._stems.get(named(entry) or "", "")
+            if named_path:
+                self._due[named_path] = now
+        if entries:  # who is no longer named cannot be named here: look at all that were at work
+            for path, session in self._sessions.items():
+                if path in self._due and session.row is not None and session.row.state in _ACTIVE:
+                    self._due[path] = now
+        if rescan:
+            self._scan()
+        for path in [path for path, due in self._due.items() if due <= now]:
+            self._visit(path)
+        self._tell()
+
+    # ---- scan
+
+    def _load(self) -> None:
+        if self._cache is None:
+            return
+        for path, (size, mtime_ns, row) in self._cache.load().items():
+            self._sessions[path] = _Session(size, mtime_ns, row)
+            self._stems[_stem(path)] = path
+
+    def _scan(self) -> None:
+        known = {path: (session.size, session.mtime_ns) for path, session in self._sessions.items()}
+        found = list(scan(self._roots, known))
+        there = {one.path for one in found}
+        for path in known.keys() - there:
+            if look(path) is None or any(path.startswith(f"{root}{os.sep}") for root in self._roots):
+                self._forget(path)
+        busy = all_named(self._registries)
+        todo: list[Found] = []
+        for one in found:
+            session = self._sessions.get(one.path)
+            if one.new or session is None or session.row is None or _stem(one.path) in busy:
+                todo.append(one)
+            elif session.row.state in _ACTIVE and session.told is None:
+                todo.append(one)  # the cache's word on who lives is an old one
+            elif session.told is not session.row:
+                self._put[one.path] = session.told = session.row
+        self._tell(len(found) - len(todo))
+        told = time.monotonic()
+        for count, one in enumerate(todo, len(found) - len(todo) + 1):
+            if self._over():
+                return
+            began = time.monotonic()
+            self._visit(one.path)
+            if self._changed:
+                self._serve_changed()  # what is being written now comes before the archive
+            now = time.monotonic()
+            if now - told >= BATCH:
+                self._tell(count)
+                told = now
+            if count > QUICK:
+                # Half of the time is the window's: decoding holds the interpreter.
+                with self._news:
+                    self._news.wait(min(0.005, now - began))
+        self._tell(len(found), total=len(found))
+
+    def _serve_changed(self) -> None:
+        with self._news:
+            changed, self._changed = self._changed, set()
+        now = time.monotonic()
+        for path in changed:
+            session = self._sessions.get(path)
+            if session is None or session.seen + PACE <= now:
+                self._visit(path)
+            else:
+                self._due[path] = session.seen + PACE
+
+    # ---- one session
+
+    def _visit(self, path: str) -> None:
+        """Look at one file and note what is to be told of it."""
+        self._due.pop(path, None)
+        found = look(path)
+        if found is None:
+            self._forget(path)
+            return
+        now = time.monotonic()
+        session = self._sessions.get(path)
+        if session is None:
+            session = self._sessions[path] = _Session(found.size, found.mtime_ns)
+            self._stems[_stem(path)] = path
+        session.seen = now
+        grown = session.size < found.size
+        same = (session.size, session.mtime_ns) == (found.size, found.mtime_ns)
+        row = session.row
+        if row is None or not row.title or not (same or grown):
+            row = self._read(path, session)
+        elif same:
+            if session.grown or session.told is None:
+                row = self._read(path, session)
+            elif row.state in _ACTIVE or working(row) is not None:
+                row = self._alive(path, session, row)
+        elif now - session.read >= READ_AGAIN:
+            row = self._read(path, session)
+        else:
+            session.grown = True
+            row = msgspec.structs.replace(
+                row,
+                bytes=found.size,
+                updated=max(row.updated or 0, found.mtime_ns // 1000),
+                state=working(row) or "live",
+                records=None,
+            )
+        session.size, session.mtime_ns, session.row = found.size, found.mtime_ns, row
+        if row is None:
+            if session.told is not None:
+                self._gone.append(session.told.id)
+                session.told = None
+            return
+        if row != session.told:
+            self._put[path] = session.told = row
+            if self._cache is not None:
+                self._learned[path] = (found.size, found.mtime_ns, row)
+        if row.state in _ACTIVE:
+            self._due[path] = now + self._check
+
+    def _alive(self, path: str, session: _Session, row: Row) -> Row | None:
+        """Whether an active session that did not change still is one."""
+        state = working(row)
+        if state is None:
+            return self._read(path, session)  # how it ended stands in there
+        return row if state == row.state else msgspec.structs.replace(row, state=state)
+
+    def _read(self, path: str, session: _Session) -> Row | None:
+        session.read = time.monotonic()
+        session.grown = False
+        try:
+            row = row_of(Path(path))
+        except StoreError as error:
+            log.debug("not listed: %s", error)
+            return None
+        return None if row.state == "draft" else row
+
+    def _forget(self, path: str) -> None:
+        self._due.pop(path, None)
+        self._put.pop(path, None)
+        session = self._sessions.pop(path, None)
+        if session is None:
+            return
+        if self._stems.get(_stem(path)) == path:
+            del self._stems[_stem(path)]
+        if session.told is not None:
+            self._gone.append(session.told.id)
+        if self._cache is not None:
+            try:
+                self._cache.forget([path])
+            except StoreError as error:
+                log.info("the list is not remembered: %s", error)
+                self._cache = None
+
+    def _tell(self, scanned: int | None = None, total: int | None = None) -> None:
+        put, self._put = self._put, {}
+        back = {row.id for row in put.values()}
+        gone, self._gone = [id for id in self._gone if id not in back], []
+        if (put or gone or scanned is not None) and not self._over():
+            self._listed(SessionsDelta(tuple(put.values()), tuple(gone), scanned, total))
+
+    def _save(self) -> None:
+        learned, self._learned = self._learned, {}
+        if self._cache is not None and learned and not self._over():
+            try:
+                self._cache.save(learned)
+            except StoreError as error:
+                log.info("the list is not remembered: %s", error)
+                self._cache = None
+
+
+def _stem(path: str) -> str:
+    return path.rpartition(os.sep)[2].rpartition(".")[0]

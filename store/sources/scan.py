@@ -1,0 +1,115 @@
+"""Which files below some folders are sessions, newest first, without opening any. For `sources.discover`."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Final
+
+from msgspec import Struct
+
+# Folders in which agents keep what belongs to a session but is none, and folders of programmers that are just big.
+SKIPPED: Final = frozenset(
+    {"subagents", "tool-results", "workflows", "memory", ".git", "node_modules", "__pycache__", ".venv"}
+)
+_ENDS: Final = (".jsonl", ".ndjson")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jsonl", re.IGNORECASE)
+
+
+class Found(Struct, frozen=True, gc=False):
+    """A session file. `new`: it is not known, or not as it is now."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    new: bool = True
+
+
+def roots(extra: Iterable[Path] = ()) -> list[Path]:
+    """Where to look: the places that agents use, which need not exist yet, and what the user gave."""
+    found = [Path.home() / ".claude" / "projects"]
+    own = os.environ.get("CLAUDE_CONFIG_DIR", "")
+    if own:
+        found.insert(0, Path(own).expanduser() / "projects")
+    for path in extra:
+        inner = path / "projects"
+        # A whole ~/.claude: only its sessions are meant, not its todo lists and backups.
+        found.append(inner if path.name == ".claude" and inner.is_dir() else path)
+    unique: dict[str, Path] = {}
+    for path in found:
+        unique.setdefault(os.path.realpath(path), path.expanduser().absolute())
+    return list(unique.values())
+
+
+def is_session(path: str, root: str) -> bool:
+    """Whether the name says so. Among Claude's projects only UUIDs are sessions; elsewhere any JSON lines may be."""
+    *above, name = PurePath(path[len(root) :].lstrip(os.sep)).parts or ("",)
+    if not name.endswith(_ENDS) or name.endswith(".timed.jsonl") or name.startswith("agent-"):
+        return False
+    if not SKIPPED.isdisjoint(above):
+        return False
+    return root.rpartition(os.sep)[2] != "projects" or (len(above) == 1 and _UUID.fullmatch(name) is not None)
+
+
+def scan(places: Iterable[Path], known: Mapping[str, tuple[int, int]]) -> Iterator[Found]:
+    """Every session file, newest first. `known` is (size, mtime_ns) by path. One `stat` per file, none is opened."""
+    found: dict[str, Found] = {}
+    for place in places:
+        root = os.fspath(place)
+        for path, size, mtime_ns in _files(root):
+            if path not in found:
+                found[path] = Found(path, size, mtime_ns, known.get(path) != (size, mtime_ns))
+    yield from sorted(found.values(), key=lambda one: one.mtime_ns, reverse=True)
+
+
+def look(path: str, known: tuple[int, int] | None = None) -> Found | None:
+    """One file as `scan` would find it; None when it is gone or no regular file."""
+    try:
+        st = Path(path).stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(st.st_mode):
+        return None
+    return Found(path, st.st_size, st.st_mtime_ns, known != (st.st_size, st.st_mtime_ns))
+
+
+def _files(root: str) -> Iterator[tuple[str, int, int]]:
+    deepest = 1 if root.rpartition(os.sep)[2] == "projects" else 64
+    todo = [(root, 0)]
+    real: set[str] = set()
+    while todo:
+        here, depth = todo.pop()
+        try:
+            entries = os.scandir(here)
+        except OSError:
+            continue  # not there, not ours to read, or gone since: nothing to list
+        with entries:
+            for entry in entries:
+                if entry.name.endswith(_ENDS):
+                    try:
+                        if is_session(entry.path, root) and entry.is_file():
+                            st = entry.stat()
+                            yield entry.path, st.st_size, st.st_mtime_ns
+                    except OSError:
+                        continue  # deleted between the listing and the look
+                elif depth < deepest and entry.name not in SKIPPED and _is_folder(entry, real):
+                    todo.append((entry.path, depth + 1))
+
+
+def _is_folder(entry: os.DirEntry[str], real: set[str]) -> bool:
+    """A folder to go into; each target of a symbolic link once, so that circles end."""
+    try:
+        if not entry.is_dir():
+            return False
+    except OSError:
+        return False
+    if not entry.is_symlink():
+        return True
+    target = os.path.realpath(entry.path)
+    if target in real or entry.path.startswith(target + os.sep):
+        return False
+    real.add(target)
+    return True

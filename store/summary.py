@@ -1,0 +1,87 @@
+"""One session in the list, from its head and tail alone. For discovery and the commands; reads 128 KB at most."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from store.delta import Row
+from store.errors import StoreError, sentence
+from store.events import Event, NoticeAdded, SessionNamed
+from store.formats import HEAD, sniff
+from store.formats.base import Format
+from store.pipe import Pipe
+from store.whole import FRESH_S, open_file
+
+
+def summary(path: Path, format: Format | None = None, now: float | None = None) -> Row:
+    """The session's row. Raises StoreError.
+
+    Its state: 'live' while a living program says it works on it, 'idle' while one says it waits; without such a word
+    'live' if the file was written to within the last minute, 'failed' if its last record is an end with an error, else
+    'ended'. `records` is exact for a file that was read whole and None for a longer one.
+    """
+    with open_file(path) as file:
+        try:
+            stat = os.fstat(file.fileno())
+            head = file.read(HEAD) or b""
+            tail_at = max(len(head), stat.st_size - HEAD)
+            if tail_at < stat.st_size:
+                file.seek(tail_at)
+                tail = file.read(HEAD) or b""
+            else:
+                tail = b""
+        except OSError as error:
+            raise StoreError(sentence(error, path)) from error
+    format = format or sniff(head, path)
+    first = Pipe(format)
+    events = first.feed(head)
+    whole = tail_at == len(head)
+    records: int | None = None
+    if whole:
+        events += first.feed(tail) + first.finish()
+        records = first.records
+        late: list[Event] = []
+    else:
+        cut = tail.find(b"\n") + 1
+        last = Pipe(format, start=tail_at + cut)
+        late = last.feed(tail[cut:]) + last.finish()
+    title, rank = "", -1
+    session = cwd = ""
+    for event in (*events, *late):
+        if type(event) is SessionNamed and not event.at.agent:
+            if event.title and event.rank >= rank and not (event.rank == 1 and rank == 1):
+                title, rank = event.title, event.rank
+            session = event.id or session
+            cwd = cwd or event.cwd
+    started = next((event.at.ts for event in events if event.at.ts is not None), None)
+    updated = next((event.at.ts for event in reversed((*events, *late)) if event.at.ts is not None), None)
+    written = int(stat.st_mtime * 1_000_000)
+    last_events = late or events
+    return Row(
+        id=str(path),
+        agent=format.agent,
+        title=title,
+        cwd=cwd,
+        project=Path(cwd).name if cwd else path.parent.name,
+        started=started,
+        updated=updated if updated is not None else written,
+        state=_state(path, format, stat.st_mtime, last_events, time.time() if now is None else now),
+        bytes=stat.st_size,
+        path=str(path),
+        records=records,
+        session=session,
+    )
+
+
+def _state(path: Path, format: Format, mtime: float, events: list[Event], now: float) -> str:
+    told = format.alive(path) if format.alive is not None else None
+    if told is not None:
+        return "live" if told == "busy" else "idle"
+    if 0 <= now - mtime < FRESH_S:
+        return "live"
+    for event in reversed(events):
+        if type(event) is NoticeAdded:
+            return "failed" if event.kind == "result" and event.level == "error" else "ended"
+    return "ended"

@@ -1,0 +1,90 @@
+"""What tests of the import compare with: a fold in memory, and everything that a window must say about it."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from store.db import reads
+from store.events import Event
+from store.fold import Put, State, fold_run
+from store.intake import Outcome, take_in
+from store.items import Item
+from store.window import ListWindow, known
+
+SESSION = "11111111-2222-4333-8444-555555555555"
+REPO = Path(__file__).resolve().parents[1]
+
+
+class Folded:
+    """Rows in memory."""
+
+    def __init__(self, batches: Iterable[list[Event]] = ()) -> None:
+        self.state = State()
+        self.rows: list[Item] = []
+        self.add(batches)
+
+    def add(self, batches: Iterable[list[Event]]) -> None:
+        for events in batches:
+            for change in fold_run(self.state, events):
+                if isinstance(change, Put):
+                    self.rows[change.row : change.row + 1] = [change.item]
+                else:
+                    del self.rows[change.row :]
+
+
+def stored(db: Path, path: Path) -> list[Item]:
+    found = known(path, db)
+    assert found is not None
+    try:
+        return found.window.read(0, found.rows)
+    finally:
+        found.window.close()
+
+
+def check(db: Path, path: Path, wanted: list[Item]) -> None:
+    """Rows, figures and places are those of a fold in memory, and the file is sound."""
+    found = known(path, db)
+    assert found is not None
+    window, listed = found.window, ListWindow(wanted)
+    try:
+        assert window.length == len(wanted)
+        assert window.read(0, len(wanted)) == wanted
+        assert window.weights() == listed.weights()
+        assert window.nested() == listed.nested()
+        for row in range(0, len(wanted), 37):
+            assert window.find(wanted[row].id) == row
+    finally:
+        window.close()
+    connection = sqlite3.connect(db)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert connection.execute("SELECT count(*) FROM session WHERE state = 'ready'").fetchone() == (1,)
+    connection.close()
+
+
+def cuts(path: Path, count: int, seed: int = 1) -> list[int]:
+    """Ends of lines somewhere in the file."""
+    ends = [at + 1 for at, byte in enumerate(path.read_bytes()) if byte == 10]
+    return sorted(random.Random(seed).sample(ends[:-1], count))  # noqa: S311
+
+
+def take_in_anew(db: Path, session: Path) -> Outcome:
+    """The import of a session whose file was replaced by another one."""
+    session.write_bytes(session.read_bytes() + b"\n")
+    os.utime(session, ns=(1, 1))
+    copy = session.with_name("copy")
+    copy.write_bytes(session.read_bytes())
+    copy.replace(session)
+    return take_in(db, session)
+
+
+def count(db: Path, session: int) -> int:
+    """Rows that lie in the database, seen or not."""
+    connection = sqlite3.connect(db)
+    low, end = reads.key_of(session, 0), reads.key_of(session + 1, 0)
+    (found,) = connection.execute("SELECT count(*) FROM item WHERE seq >= ? AND seq < ?", (low, end)).fetchone()
+    connection.close()
+    return int(found)

@@ -1,0 +1,102 @@
+"""Every command of the window with its shortcut, once: menus, keys and the shortcut sheet are made from this table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QWidget
+
+
+class Command(NamedTuple):
+    """`slot` is the method of the window that does it. No menu: a key only."""
+
+    name: str
+    menu: str
+    text: str
+    keys: tuple[str, ...]
+    tip: str
+    slot: str
+    checkable: bool = False
+    line_before: bool = False
+
+
+COMMANDS: Final = (
+    Command("open", "Session", "Open file…", ("Ctrl+O",), "Open a session file", "on_open_file"),
+    Command("open_folder", "Session", "Add folder…", (), "Look for sessions in a further folder", "on_open_folder"),
+    Command("demo", "Session", "Play the demo", (), "Watch a recorded session at its own pace", "on_demo"),
+    Command("jump", "Session", "Go to session…", ("Ctrl+P", "Ctrl+F"), "Type a part of its name", "on_jump",
+            False, True),
+    Command("recent", "Session", "Last session", ("Ctrl+Tab",), "Back to the session before", "on_recent"),
+    Command("close", "Session", "Close session", ("Ctrl+W",), "Stop reading this session", "on_close_session"),
+    Command("stop", "Session", "Stop agent", (), "End the process of this session", "on_stop"),
+    Command("quit", "Session", "Quit", ("Ctrl+Q",), "Close the window", "on_quit", False, True),
+    Command("sessions", "View", "Sessions", ("Ctrl+B",), "Show or hide the list", "on_toggle_sessions", True),
+    Command("inspector", "View", "Raw record", ("Ctrl+I",), "The record behind a row", "on_toggle_inspector", True),
+    Command("follow", "View", "Follow new rows", (), "Stay at the newest row", "on_follow", True),
+    Command("zoom_in", "View", "Zoom in", ("Ctrl++", "Ctrl+="), "Larger text", "on_zoom_in", False, True),
+    Command("zoom_out", "View", "Zoom out", ("Ctrl+-",), "Smaller text", "on_zoom_out"),
+    Command("zoom_reset", "View", "Actual size", ("Ctrl+0",), "Text at its own size", "on_zoom_reset"),
+    Command("full", "View", "Full screen", ("F11",), "Nothing but this window", "on_full_screen", True),
+    Command("settings", "View", "Settings…", ("Ctrl+,",), "Change how Playhead behaves", "on_settings", False, True),
+    Command("shortcuts", "Help", "Keyboard shortcuts", ("F1", "?"), "All keys on one sheet", "on_shortcuts"),
+    Command("logs", "Help", "Show the log", (), "Open the folder with the log files", "on_logs"),
+)  # fmt: skip
+
+# Keys that a list takes itself while it has the focus; here only to be shown on the sheet.
+LIST_KEYS: Final = (
+    ("Transcript", (("J / K", "Next, previous row"), ("Home / End", "First row, newest row and follow"),
+                    ("F", "Follow"), ("Space", "A page down"), ("Enter / ← / →", "Fold or unfold the row"),
+                    ("Ctrl+C", "Copy what is selected"), ("Ctrl+A", "Select everything"), ("Esc", "Select nothing"))),
+    ("List of sessions", (("J / K", "Next, previous session"), ("Enter", "Open"), ("/", "Filter"),
+                          ("Esc", "Clear the filter, then back to the transcript"))),
+)  # fmt: skip
+
+
+class Actions:
+    """The QActions of one window, by name."""
+
+    def __init__(self, window: QWidget) -> None:
+        self._made: dict[str, QAction] = {}
+        for command in COMMANDS:
+            action = QAction(command.text, window)
+            action.setObjectName(f"action.{command.name}")
+            action.setShortcuts([QKeySequence(keys) for keys in command.keys])
+            action.setToolTip(command.tip)
+            action.setStatusTip(command.tip)
+            action.setCheckable(command.checkable)
+            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+            # A method's name that is no method is a typing error: it fails at the first start, not at the first click.
+            slot = getattr(window, command.slot)
+            (action.toggled if command.checkable else action.triggered).connect(slot)
+            window.addAction(action)
+            self._made[command.name] = action
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._made[name]
+
+    def menus(self, parent: QWidget) -> Iterator[QMenu]:
+        """One menu per heading of the table."""
+        for heading in dict.fromkeys(command.menu for command in COMMANDS):
+            menu = QMenu(heading, parent)
+            for command in COMMANDS:
+                if command.menu == heading:
+                    if command.line_before:
+                        menu.addSeparator()
+                    menu.addAction(self._made[command.name])
+            yield menu
+
+
+def sheet() -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Headings with (keys, what they do), for the shortcut sheet."""
+    found: list[tuple[str, tuple[tuple[str, str], ...]]] = []
+    for heading in dict.fromkeys(command.menu for command in COMMANDS):
+        lines = tuple(
+            ("  ".join(command.keys), command.text.rstrip("…"))
+            for command in COMMANDS
+            if command.menu == heading and command.keys
+        )
+        found.append((heading, lines))
+    return [*found, *LIST_KEYS]

@@ -1,0 +1,214 @@
+"""The one place where the window's objects are made and wired. `run` is called by cli; App by screenshot and tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from PySide6.QtCore import QCoreApplication, QObject, QSettings, QSocketNotifier, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from resources import path as resource
+from store import settings as st
+from store.delta import SessionsDelta
+from store.live import Live
+from store.paths import config_dir, data_dir, state_dir
+from store.settings import Settings
+from viewer import logs, theme
+from viewer.jobs import Jobs
+from viewer.options import Options
+from viewer.place import Places
+from viewer.window import MainWindow
+
+DESKTOP: Final = "io.github.playhead.Playhead"
+
+
+def has_display() -> bool:
+    """Whether a window can be shown. Qt aborts the process when it is asked for one in vain."""
+    if os.environ.get("QT_QPA_PLATFORM") or not sys.platform.startswith("linux"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def run(options: Options) -> int:
+    """Open the window, or write a picture of it; returns the exit code."""
+    shown = has_display()
+    if not shown or options.screenshot:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        from viewer import screenshot
+
+        return screenshot.take(options, shown=shown)
+    app = App(options)
+    app.start()
+    return app.execute()
+
+
+class App(QObject):
+    """All of it, wired: settings, look, store, window. One per process."""
+
+    broke = Signal(object)  # an exception nobody caught; any thread may emit it
+
+    def __init__(self, options: Options) -> None:
+        # A paint takes the GIL back a few times: with Python's 5 ms each it would miss its frame.
+        sys.setswitchinterval(0.0005)
+        existing = QCoreApplication.instance()
+        self.qt = existing if isinstance(existing, QApplication) else QApplication(["playhead"])
+        super().__init__()
+        self.options = options
+        self.qt.setApplicationName("Playhead")
+        self.qt.setDesktopFileName(DESKTOP)
+        self.qt.setWindowIcon(QIcon(str(resource("app/playhead.svg"))))
+        self._uninstall = logs.install(state_dir() / "logs", self.broke.emit)
+        self._ended = False
+        safe = options.safe
+        self.settings = Settings(config_dir() / ("settings.safe-mode.toml" if safe else "settings.toml"))
+        self.places = Places(None if safe else state_dir() / "places.json")
+        kept = None if safe else QSettings(str(state_dir() / "window.ini"), QSettings.Format.IniFormat)
+        self.kept: QSettings | None = kept
+        self.look = self._make_look()
+        theme.apply(self.qt, self.look)
+        self.jobs = Jobs(self)
+        self.live = Live(self)
+        self.window = MainWindow(self.live, self.settings, self.places, self.jobs, self.look, state_dir() / "logs")
+        self._undecided = False  # no session was asked for: the list says which one to show
+        self._signals: tuple[QSocketNotifier, socket.socket, socket.socket] | None = None
+        self.broke.connect(self.window.on_error)
+        self.settings.watch(self.on_setting)
+        self.qt.styleHints().colorSchemeChanged.connect(self.on_scheme)
+        self.window.closing.connect(self.shutdown)
+        self.live.sessions.connect(self.on_sessions)
+
+    # ---- start
+
+    def start(self, *, restore: bool = True) -> None:
+        """Show the window with what was asked for. The list of sessions is looked for afterwards."""
+        restored = restore and self.settings[st.RESTORE]
+        self.window.restore(self.kept if restored else None)
+        if tuple(self.options.size) != Options().size:
+            self.window.resize(*self.options.size)
+        self.window.show()
+        self.open_asked(restored=restored)
+        self.window.live.discover(self._roots())
+
+    def open_asked(self, *, restored: bool = True, speed: float = 1.0) -> None:
+        """What the command line asks for, else the last session, else what the list will say."""
+        asked, window = self.options, self.window
+        for path in asked.paths:
+            window.open_path(str(Path(path).absolute()), follow=asked.follow)
+        if asked.command:
+            window.start(lambda: self.live.run(asked.command, str(Path.cwd())))
+        if asked.stdin:
+            window.start(self.live.stdin)
+        if asked.demo:
+            window.start(lambda: self.live.demo(speed))
+        if window.desk.current is not None or asked.paths:
+            return
+        last = str(self.kept.value("window/session") or "") if self.kept is not None and restored else ""
+        if last and Path(last).is_file():
+            window.open_path(last, follow=asked.follow)
+        else:
+            self._undecided = True
+
+    def _roots(self) -> list[str]:
+        folders = [str(Path(path).absolute()) for path in self.options.paths if Path(path).is_dir()]
+        return [*self.settings[st.ROOTS], *folders]
+
+    def on_sessions(self, delta: SessionsDelta) -> None:
+        """Nothing was asked for: the newest session once they are all known, the demo when there is none."""
+        if not self._undecided or delta.total is None:
+            return
+        self._undecided = False
+        if self.window.desk.current is not None:
+            return
+        rows = list(self.window.sessions.sessions.sessions()) + list(delta.put)
+        if not rows:
+            self.window.start(self.live.demo)
+            return
+        newest = max(rows, key=lambda row: (row.updated or 0, row.id))
+        self.window.open_path(newest.path or newest.id)
+
+    # ---- looks
+
+    def _make_look(self) -> theme.Look:
+        wanted = self.options.theme or self.settings[st.THEME]
+        scheme: theme.Scheme = "dark" if wanted == "dark" else "light"
+        if wanted == "system":
+            scheme = theme.system_scheme(self.qt)
+        return theme.make_look(scheme, self.settings[st.ZOOM])
+
+    def on_setting(self, setting: st.AnySetting) -> None:
+        if setting.name in (st.THEME.name, st.ZOOM.name):
+            self.dress()
+
+    def on_scheme(self) -> None:
+        if not self.options.theme and self.settings[st.THEME] == "system":
+            self.dress()
+
+    def dress(self) -> None:
+        """Another theme or zoom, everywhere."""
+        self.look = self._make_look()
+        theme.apply(self.qt, self.look)
+        self.window.set_look(self.look)
+
+    # ---- end
+
+    def execute(self) -> int:
+        """Until the window is closed or a signal comes."""
+        restore_signals = self._listen()
+        try:
+            return self.qt.exec()
+        finally:
+            restore_signals()
+            self.shutdown()
+
+    def shutdown(self) -> None:
+        """Save, end what we started, stop. Once."""
+        if self._ended:
+            return
+        self._ended = True
+        self.window.remember(self.kept)
+        self.jobs.shutdown()
+        self.live.shutdown()
+        self._uninstall()
+        self.qt.quit()
+
+    def _listen(self) -> Callable[[], None]:
+        """SIGINT and SIGTERM end the program like its menu does, without asking. No timer polls for them."""
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        before_fd = signal.set_wakeup_fd(theirs.fileno())
+        before = {number: signal.signal(number, _noted) for number in (signal.SIGINT, signal.SIGTERM)}
+        notifier = QSocketNotifier(ours.fileno(), QSocketNotifier.Type.Read, self)
+        notifier.activated.connect(self.shutdown)
+
+        def restore() -> None:
+            notifier.setEnabled(False)
+            signal.set_wakeup_fd(before_fd)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            ours.close()
+            theirs.close()
+
+        return restore
+
+
+def _noted(number: int, frame: FrameType | None) -> None:
+    """The byte in the wake-up socket does the work, on the event loop."""
+
+
+def picture_folder() -> Path:
+    """Where a picture goes that nobody named a place for: here, or our data folder when this one cannot be written."""
+    here = Path.cwd()
+    if os.access(here, os.W_OK):
+        return here
+    folder = data_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,81 @@
+"""Seeded transcripts of any length in a database of their own, for benches: written once, read as the window does."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from store.db.rows import Rows
+from store.db.writer import Writer
+from store.events import Hunk
+from store.facts import Facts
+from store.fold import Put, State
+from store.items import Item, Message, Prompt, Thought, Tool
+from store.text import Text
+from store.window import DbWindow, source_of
+
+BATCH: Final = 10_000
+_SENTENCES: Final = (
+    "The loop stopped one attempt early because the limit was counted from zero. ",
+    "I will look at `store/retry.py` first, then at the test that fails one time in ten. ",
+    "**Two things** are left: the back-off table, and a note in the changelog. ",
+    "See [the issue](https://example.com/issues/12) for the whole story. ",
+)
+_BLOCKS: Final = (
+    "\n\n```python\ndef retry(limit: int) -> None:\n    for n in range(limit + 1):\n        attempt(n)\n```\n\n",
+    "\n\n| case | before | after |\n|---|---|---|\n| flaky | 1 in 10 | 0 in 500 |\n\n",
+    "\n\n- first the reader\n- then the writer\n- then the test\n\n",
+    "\n\n",
+)
+
+
+def item_at(row: int, rng: random.Random) -> Item:
+    """A believable row: of every ten, one prompt, three answers, a thought and five tool calls."""
+    ts = 1_770_000_000_000_000 + row * 3_000_000
+    turn = row // 10 + 1
+    kind = row % 10
+    if kind == 0:
+        return Prompt(id=f"u{row}", ts=ts, turn=turn, text=rng.choice(_SENTENCES) * rng.randint(1, 3))
+    if kind in (1, 5, 9):
+        text = "".join(rng.choice(_SENTENCES) * rng.randint(1, 4) + rng.choice(_BLOCKS) for _ in range(rng.randint(1, 4)))
+        return Message(id=f"m{row}", ts=ts, turn=turn, text=Text(text), llm="opus")
+    if kind == 2:
+        return Thought(id=f"t{row}", ts=ts, turn=turn, text=Text(rng.choice(_SENTENCES) * 3), ended=ts + 2_000_000)
+    if kind == 4:
+        lines = tuple(rng.choice(" +-") + f"    value = table[{n}]" for n in range(rng.randint(3, 30)))
+        hunks = (Hunk(10, 10, lines),)
+        return Tool(id=f"c{row}", ts=ts, turn=turn, name="Edit", kind="tool.edit", title="store/retry.py", status="ok",
+                    ended=ts + 40_000, hunks=hunks)  # fmt: skip
+    output = "\n".join(f"tests/test_{n}.py::test_case PASSED [{n:3}%]" for n in range(rng.randint(1, 40)))
+    return Tool(id=f"c{row}", ts=ts, turn=turn, name="Bash", kind="tool.shell", title=f"pytest tests -x -k case_{row}",
+                status="ok", ended=ts + 900_000, exit_code=0, output=Text(output))  # fmt: skip
+
+
+def seeded(rows: int, folder: Path | None = None) -> DbWindow | None:
+    """A window on so many rows; None for none. The database lies in a temporary folder of its own."""
+    if rows == 0:
+        return None
+    path = (folder or Path(tempfile.mkdtemp(prefix="playhead-bench-"))) / "bench.db"
+    rng = random.Random(rows)  # noqa: S311 - repeatable, not secret
+    templates = [item_at(row, rng) for row in range(200)]
+    writer = Writer(path)
+    number = writer.stage("bench")
+    state = State()
+    written = Rows(number, state)
+    for first in range(0, rows, BATCH):
+        end = min(rows, first + BATCH)
+        written.add(
+            Put(row, msgspec.structs.replace(templates[row % 200], id=f"r{row}", turn=row // 10 + 1))
+            for row in range(first, end)
+        )
+        if end < rows:
+            writer.put(written.take(), number)
+    state.rows = rows
+    state.turn = rows // 10 + 1
+    writer.publish("bench", written, written.take(), state, Facts(), "claude-code", [source_of(path, "", None, 0)])
+    writer.close()
+    return DbWindow(path, number, rows)

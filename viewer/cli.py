@@ -1,0 +1,284 @@
+"""The command line: what needs no window is done here without importing Qt, the rest is handed to viewer.app.
+
+The command `playhead` and `python -m viewer` call `main`. Trouble of the world is one line on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import orjson
+from typing_extensions import override
+
+from store.errors import StoreError
+from viewer.options import SIZE, Options
+
+TROUBLE: Final = 2
+COMMANDS: Final = ("run", "show", "coverage", "sessions", "bench")
+_USAGE: Final = """\
+playhead [PATH ...]                       open a window, with these sessions or folders
+       playhead -                                show what comes in on standard input
+       playhead run -- COMMAND ...               start a program and show its stream
+       playhead show PATH --json                 print the rows of a session
+       playhead coverage PATH ... [--json]       account for every byte of some files
+       playhead sessions [--json] [--root DIR]   list sessions
+       playhead bench NAME ... [--json]          measure"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        raise StoreError(f"{message}. See playhead --help.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        command = arguments[0] if arguments else ""
+        if command in COMMANDS:
+            return _COMMANDS[command](arguments[1:])
+        return _window(arguments)
+    except StoreError as error:
+        _say(str(error))
+        return TROUBLE
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain once more when it flushes at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+# ---- commands with a window
+
+
+def _window(arguments: list[str]) -> int:
+    parser = _Parser("playhead", usage=_USAGE, add_help=True, allow_abbrev=False)
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="session files or folders; - is standard input")
+    parser.add_argument("--version", action="version", version=f"playhead {_version()}")
+    parser.add_argument("--demo", action="store_true", help="play the built-in recording")
+    parser.add_argument("--screenshot", metavar="FILE", default="", help="write a picture of the window, and end")
+    _look(parser)
+    options = parser.parse_intermixed_args(arguments)
+    stdin = "-" in options.paths
+    paths = tuple(path for path in options.paths if path != "-")
+    if options.screenshot and not Path(options.screenshot).absolute().parent.is_dir():
+        raise StoreError(f"{Path(options.screenshot).parent} is no folder to write a picture into.")
+    for path in paths:
+        if not os.path.lexists(path):
+            raise StoreError(f"{path} does not exist.")
+    return _open(
+        Options(
+            paths=paths,
+            stdin=stdin,
+            demo=options.demo,
+            screenshot=options.screenshot,
+            size=options.size,
+            theme=options.theme,
+            follow=options.follow,
+            safe=options.safe_mode,
+        )
+    )
+
+
+def _run(arguments: list[str]) -> int:
+    own, command = _split(arguments)
+    parser = _Parser("playhead run", usage="playhead run [--theme light|dark] -- COMMAND ...", allow_abbrev=False)
+    _look(parser)
+    options = parser.parse_args(own)
+    if not command:
+        raise StoreError("There is no command to run. Write it behind --: playhead run -- COMMAND …")
+    return _open(
+        Options(
+            command=tuple(command),
+            size=options.size,
+            theme=options.theme,
+            follow=options.follow,
+            safe=options.safe_mode,
+        )
+    )
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Our own arguments, and the command: behind --, or from the first word that is not an option of ours."""
+    if "--" in arguments:
+        at = arguments.index("--")
+        return arguments[:at], arguments[at + 1 :]
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("-"):
+        at += 2 if arguments[at] in ("--size", "--theme") else 1
+    return arguments[:at], arguments[at:]
+
+
+def _look(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--size", type=_size, default=SIZE, metavar="WxH", help="size of the window")
+    parser.add_argument("--theme", choices=("light", "dark"), default="")
+    parser.add_argument("--follow", action="store_true", help="stay at the end of what is opened")
+    parser.add_argument("--safe-mode", action="store_true", help="default settings, nothing remembered")
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{2,5})[xX×](\d{2,5})", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text} is no size, write it like 1280x800")
+    return int(match[1]), int(match[2])
+
+
+def _open(options: Options) -> int:
+    app = importlib.import_module("viewer.app")  # Qt comes in here, and only here
+    code: int = app.run(options)
+    return code
+
+
+# ---- commands without a window
+
+
+def _show(arguments: list[str]) -> int:
+    from store import report
+
+    parser = _Parser("playhead show", allow_abbrev=False)
+    parser.add_argument("path", metavar="PATH")
+    parser.add_argument("--json", action="store_true", help="one JSON object per row")
+    options = parser.parse_args(arguments)
+    rows = report.show(Path(options.path))
+    if options.json:
+        _lines(rows)
+    else:
+        _print(_row_line(row) for row in rows)
+    return 0
+
+
+def _row_line(row: dict[str, Any]) -> str:
+    head = " ".join(row["text"][:400].split())[:120]
+    status = f" [{row['tool']['status']}]" if row["tool"] else ""
+    indent = "" if row["agent"] == "main" else "  "
+    return f"{row['row']:>6}  {indent}{row['kind']}{status}  {head}"
+
+
+def _coverage(arguments: list[str]) -> int:
+    from store import report
+
+    parser = _Parser("playhead coverage", allow_abbrev=False)
+    parser.add_argument("paths", metavar="PATH", nargs="+")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    coverage = report.Coverage()
+    code = 0
+    for name in options.paths:
+        try:
+            for file in report.files_below(Path(name)):
+                try:
+                    coverage.add(file)
+                except StoreError as error:
+                    _say(str(error))
+                    code = TROUBLE
+        except StoreError as error:
+            _say(str(error))
+            code = TROUBLE
+    result = coverage.result
+    if options.json:
+        _lines([result])
+    elif coverage.files:
+        _print(_coverage_lines(result))
+    return code
+
+
+def _coverage_lines(result: dict[str, Any]) -> Iterator[str]:
+    share = 100 * result["understood"] / result["records"] if result["records"] else 100.0
+    sizes = f"{result['files']:,} files, {result['bytes']:,} bytes, {result['records']:,} records"
+    yield f"{sizes}: {share:.2f} % understood"
+    for name in ("understood", "raw", "damaged", "blank"):
+        yield f"  {name:<10} {result['bytes_' + name]:>16,} bytes"
+    for name, counts in result["by_type"].items():
+        if counts["raw"]:
+            yield f"  raw: {counts['raw']:,} × {name}"
+    for entry in result["damage"][:20]:
+        yield f"  damage: {entry['reason']}, {entry['length']:,} bytes at {entry['offset']:,} of {entry['file']}"
+
+
+def _sessions(arguments: list[str]) -> int:
+    from store import report
+
+    parser = _Parser("playhead sessions", allow_abbrev=False)
+    parser.add_argument("--json", action="store_true", help="one JSON object per session")
+    parser.add_argument("--root", action="append", metavar="DIR", help="look here, not in the agents' own folders")
+    options = parser.parse_args(arguments)
+    roots = [Path(root) for root in options.root] if options.root else None
+    found = sorted(report.sessions(roots), key=lambda entry: entry["updated"] or "", reverse=True)
+    if options.json:
+        _lines(found)
+    else:
+        _print(
+            f"{entry['updated'] or '':<24}  {entry['state']:<5}  {entry['title'] or entry['id']}  {entry['cwd']}"
+            for entry in found
+        )
+    return 0
+
+
+def _bench(arguments: list[str]) -> int:
+    try:
+        bench = importlib.import_module("viewer.bench")
+    except ModuleNotFoundError as error:
+        raise StoreError(f"The benches need a package that is not here: {error.name}.") from error
+    code: int = bench.main(arguments)
+    return code
+
+
+_COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
+    "run": _run,
+    "show": _show,
+    "coverage": _coverage,
+    "sessions": _sessions,
+    "bench": _bench,
+}
+
+
+# ---- output
+
+
+def _lines(objects: Iterable[dict[str, Any]]) -> None:
+    """One JSON object per line, as UTF-8 whatever the terminal says."""
+    out = sys.stdout.buffer
+    for value in objects:
+        out.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+    out.flush()
+
+
+def _print(lines: Iterable[str]) -> None:
+    out = sys.stdout.buffer
+    for line in lines:
+        out.write(_safe(line).encode("utf-8", "replace") + b"\n")
+    out.flush()
+
+
+def _safe(text: str) -> str:
+    """Text from a session, without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"playhead: {_safe(' '.join(text.split()))}\n")
+
+
+def _version() -> str:
+    try:
+        return metadata.version("playhead")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""What the window shows when no session is open: what to do next, and the demo. For window."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from resources import path
+from viewer.theme.look import Look
+
+
+class HomePage(QWidget):
+    """See the module."""
+
+    demo_wanted = Signal()
+    file_wanted = Signal()
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.sign = QLabel(self)
+        self.sign.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.heading = QLabel(self)
+        self.heading.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.text = QLabel(self)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.text.setWordWrap(True)
+        self.demo_button = QPushButton("Play the demo", self)
+        self.demo_button.setDefault(True)
+        self.file_button = QPushButton("Open file…", self)
+        self.hint = QLabel("some-agent | playhead -", self)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._buttons = QHBoxLayout()
+        self._buttons.addStretch()
+        self._buttons.addWidget(self.demo_button)
+        self._buttons.addWidget(self.file_button)
+        self._buttons.addStretch()
+        self._column = QVBoxLayout(self)
+        self._column.addStretch(2)
+        for widget in (self.sign, self.heading, self.text):
+            self._column.addWidget(widget)
+        self._column.addLayout(self._buttons)
+        self._column.addWidget(self.hint)
+        self._column.addStretch(3)
+        self.demo_button.clicked.connect(self.demo_wanted)
+        self.file_button.clicked.connect(self.file_wanted)
+        self.setAutoFillBackground(True)
+        self.set_sessions(0)
+        self.set_look(look)
+
+    def set_sessions(self, count: int) -> None:
+        """How many sessions there are to choose from."""
+        if count:
+            self.heading.setText("Choose a session")
+            self.text.setText("Pick one on the left, or drop a session file on this window.")
+        else:
+            self.heading.setText("No sessions found yet")
+            self.text.setText(
+                "Start a coding agent such as Claude Code and its session appears here by itself. "
+                "You can also open a session file, or drop one on this window."
+            )
+
+    def set_look(self, look: Look) -> None:
+        palette = self.palette()
+        palette.setColor(self.backgroundRole(), look.colour("surface.window"))
+        self.setPalette(palette)
+        self._column.setSpacing(look.px(12))
+        margin = look.px(32)
+        self._column.setContentsMargins(margin, margin, margin, margin)
+        self._buttons.setSpacing(look.px(8))
+        self.sign.setPixmap(QIcon(str(path("app/playhead.svg"))).pixmap(look.px(64), look.px(64)))
+        self.heading.setFont(look.font("title"))
+        self.text.setFont(look.font("prose"))
+        self.text.setMinimumHeight(look.metrics("prose").lineSpacing() * 2)
+        self.hint.setFont(look.font("mono"))
+        muted = f"color: {look.colour('text.muted').name()}"
+        self.text.setStyleSheet(muted)
+        self.hint.setStyleSheet(muted)

@@ -1,0 +1,19 @@
+"""What the command line asks of the window. Made by cli.py, read by app.py; knows no Qt."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+SIZE = (1280, 800)
+
+
+class Options(Struct, frozen=True):
+    paths: tuple[str, ...] = ()  # files and folders to open
+    stdin: bool = False  # show what comes in on standard input
+    demo: bool = False
+    command: tuple[str, ...] = ()  # a program to run, whose output is shown
+    screenshot: str = ""  # write a picture of the window here, and end
+    size: tuple[int, int] = SIZE
+    theme: str = ""  # light, dark; '' is the user's setting
+    follow: bool = False  # stay at the end of what is opened
+    safe: bool = False  # start with default settings and nothing remembered

@@ -1,0 +1,260 @@
+"""Markdown that may still grow: closed pieces stay as they are, only the open tail is made again. For message rows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter
+from typing_extensions import override
+
+from store.items import Item
+from store.text import Text
+from viewer.rows.base import Fold, Pos
+from viewer.rows.clean import clean
+from viewer.rows.parts import Lines, Part, Span, char_format
+from viewer.rows.pieces import Piece, Splitter, fence_at, fits, references
+from viewer.rows.prose import Prose, gap
+from viewer.rows.sheet import Sheet, size_text
+from viewer.rows.syntax import lex
+from viewer.theme.look import Look
+
+FIRST, PAGE = 32_000, 64_000  # characters of a long message that are laid out at first, and with every further page
+MAX_PAGES = 8
+EAGER = 2_000  # an open piece longer than this is not parsed again with every flush
+TOKENS = {kind: f"syntax.{kind}" for kind in ("keyword", "string", "number", "comment", "name", "type", "tag")} | {
+    "add": "diff.add_text",
+    "cut": "diff.cut_text",
+    "hunk": "diff.hunk",
+}
+
+
+class _Panel(NamedTuple):
+    """The ground of a fenced block."""
+
+    top: int
+    bottom: int
+    number: int
+
+
+class StreamDoc(Sheet):
+    """A sheet of Markdown. `start_text` lays out what is there, `grow` takes what is new at the cost of what is new."""
+
+    def __init__(self, item: Item, width: int, look: Look, fold: Fold, colour: str = "text.main") -> None:
+        super().__init__(item, width, look, fold)
+        self.colour = colour
+        self.open = False
+        self._text = Text()
+        self._start = 0  # where in the text the splitter began
+        self._splitter = Splitter()
+        self._panels: list[_Panel] = []
+        self._last = ""  # the kind of the last closed block
+        self._state = ""  # of the code lexer, between two pieces of one block
+        self._references = ""
+        self._closed: tuple[int, int, int, int, str, str] | None = None  # what there was before the tail
+        self._pad = 0
+        self._tail_zones = 0
+        self._kind_below = ""
+        self._partial_tail: Prose | None = None
+        self._unparsed = 0
+        self.cut_off = False
+
+    # ---- laying out ------------------------------------------------------------------------------------------------
+
+    def start_text(self, text: Text, is_open: bool, pad: int) -> None:
+        """Lay out a text: all of it, or the page of a long one that is wanted. An open one shows its end."""
+        self._text, self.open, self._pad = text, is_open, pad
+        budget = FIRST + PAGE * min(max(self.fold.pages, 0), MAX_PAGES)
+        left = text.length - budget
+        if left <= 0:
+            shown = str(text) if not is_open else text.since(0)
+        elif is_open:
+            shown = self._from_end(text, left)
+        else:
+            shown = text.head(budget)
+            shown = shown[: shown.rfind("\n", budget // 2) + 1] or shown
+            left = text.length - len(shown)
+        if not is_open:
+            self._references = references(shown)
+        for piece in self._splitter.feed(shown):
+            self._close(piece)
+        if is_open:
+            self._lay_tail()
+        else:
+            for piece in self._splitter.finish():
+                self._close(piece)
+            if left > 0:
+                self.cut_off = True
+                self._more(left)
+        self._finish()
+
+    def _from_end(self, text: Text, left: int) -> str:
+        whole = str(text)
+        start = whole.find("\n\n", left, left + 8_000)
+        # A border between blocks if one is near, else at least a whole line.
+        start = start + 2 if start >= 0 else whole.find("\n", left, left + 8_000) + 1 or left
+        fence, language = fence_at(whole, start)
+        self._splitter = Splitter(fence, language)
+        self._start = start
+        self._more(start)
+        self.y += self.look.px(8)
+        return whole[start:]
+
+    def _more(self, left: int) -> None:
+        said = f"{size_text(left)} before this" if self.open else f"{size_text(left)} more"
+        if self.fold.pages >= MAX_PAGES:
+            self.more(f"{said} · in the inspector", "inspect", self.left)
+        else:
+            self.more(said, "more", self.left)
+
+    def _finish(self) -> None:
+        self.done(0)
+        self.height = self.y + self._pad
+
+    def _close(self, piece: Piece) -> None:
+        """A piece that will not change any more."""
+        self._place(piece, final=True)
+        self._last = self._kind_below
+
+    def _place(self, piece: Piece, final: bool) -> Part:
+        look = self.look
+        if piece.kind == "code":
+            return self._place_code(piece, final)
+        source = piece.source
+        if self._references and "[" in source:
+            source = f"{source}\n\n{self._references}"
+        if not fits(source):
+            # Quadratic in the engine, or unreadable: as it was written.
+            self.y += gap(look, self._last, "code")
+            part: Part = Lines(
+                clean(piece.source), look, "mono", "code.text", self.left, self.y, self.right - self.left
+            )
+            self._kind_below = "para"
+            return self.add(part)
+        prose = Prose(source, look, self.colour, self.left, self.y, self.right - self.left)
+        between = gap(look, self._last, prose.first)
+        prose.y += between
+        self._kind_below = prose.last
+        return self.add(prose)
+
+    def _place_code(self, piece: Piece, final: bool) -> Part:
+        look = self.look
+        px = look.px
+        if piece.first:
+            self.y += gap(look, self._last, "fence")
+            self._state = ""
+        top = self.y
+        self.y += px(10) if piece.first else 0
+        code = clean(piece.source)
+        tokens, state = lex(code, piece.language, self._state)
+        spans = [
+            Span(token.start, token.length, char_format(look.colour(TOKENS[token.kind]).rgba())) for token in tokens
+        ]  # fmt: skip
+        x = self.left + px(12)
+        part = self.add(Lines(code, look, "mono", "code.text", x, self.y, self.right - x - px(32), spans=spans))
+        if final:
+            self._state = state
+        if piece.last or not final:
+            self.y += px(10)
+        if piece.first:
+            self._panels.append(_Panel(top, self.y, piece.number))
+            side = px(28)
+            self.zone(self.right - side, top, side, px(36), f"copy:{piece.number}", "Copy this block")
+        else:
+            self._panels[-1] = self._panels[-1]._replace(bottom=self.y)
+        self._kind_below = "fence"
+        return part
+
+    # ---- the open tail ---------------------------------------------------------------------------------------------
+
+    def _lay_tail(self) -> None:
+        panel = self._panels[-1].bottom if self._panels else 0
+        self._closed = (len(self.parts), self.y, len(self._panels), panel, self._last, self._state)
+        zones = len(self.zones)
+        self._tail_zones = zones
+        piece = self._splitter.tail()
+        self._partial_tail = None
+        self._unparsed = 0
+        if piece is not None:
+            part = self._place(piece, final=False)
+            if isinstance(part, Prose):
+                self._partial_tail = part
+
+    def _drop_tail(self) -> None:
+        if self._closed is None:
+            return
+        parts, self.y, panels, bottom, self._last, self._state = self._closed
+        del self.parts[parts:]
+        del self._panels[panels:]
+        del self.zones[self._tail_zones :]
+        if self._panels:
+            self._panels[-1] = self._panels[-1]._replace(bottom=bottom)
+        self.segments = len(self.parts)
+        self._tops = None
+        self._closed = None
+
+    def take(self, item: Item, text: Text, is_open: bool) -> bool:
+        """A newer version of the text. False when it is not this text grown longer, or needs another look."""
+        old = self._text
+        if not self.open or self.cut_off or text.length < old.length:
+            return False
+        if not is_open and not str(text).startswith(str(old)):
+            return False
+        if is_open and old.length and text.since(old.length - min(64, old.length))[:64] != old.since(old.length - 64):
+            return False
+        new = text.since(old.length)
+        if not is_open and "]:" in str(text) and references(str(text)):
+            return False  # a link may be defined below the text that uses it
+        self.item, self._text, self.open = item, text, is_open
+        closed = self._splitter.feed(new)
+        tail = self._partial_tail
+        if is_open and not closed and tail is not None and self._splitter.tail_size > EAGER:
+            self._unparsed += len(new)
+            if self._unparsed * 8 < self._splitter.tail_size:
+                tail.append(new)
+                self.y = tail.y + tail.height
+                self._finish_growing()
+                return True
+        self._drop_tail()
+        for piece in closed:
+            self._close(piece)
+        if is_open:
+            self._lay_tail()
+        else:
+            for piece in self._splitter.finish():
+                self._close(piece)
+        self._finish_growing()
+        return True
+
+    def _finish_growing(self) -> None:
+        self.height = self.y + self._pad
+
+    # ---- the contract ----------------------------------------------------------------------------------------------
+
+    @override
+    def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:
+        look = self.look
+        px = look.px
+        for panel in self._panels:
+            if panel.top < bottom and panel.bottom > top:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(look.colour("code.background"))
+                box = QRectF(self.left, panel.top, self.right - self.left, panel.bottom - panel.top)
+                painter.drawRoundedRect(box, px(6), px(6))
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+                self.draw_icon(painter, "copy", "text.faint", self.right - px(24), panel.top + px(10), 14)
+        super().paint(painter, top, bottom, selected)
+        if self.open and self.parts:
+            x, y, height = self.parts[-1].caret()
+            painter.fillRect(x + px(2), y + px(3), px(7), height - px(5), look.colour("accent.main"))
+
+    @override
+    def block(self, number: int) -> str:
+        """The code of one fenced block, for 'copy:N'."""
+        splitter = Splitter()
+        text = str(self._text)[self._start :]
+        if self._start:
+            splitter = Splitter(*fence_at(str(self._text), self._start))
+        pieces = [*splitter.feed(text), *splitter.finish()]
+        return "\n".join(piece.source for piece in pieces if piece.number == number)

@@ -1,0 +1,30 @@
+"""An answer of the agent: Markdown, growing in place while it streams. The renderer of 'message'."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from store.items import Item, Message
+from viewer.rows.base import Fold, Laid, layer_for, row
+from viewer.rows.markdown import StreamDoc
+from viewer.theme.look import Look
+
+
+class MessageRow(StreamDoc):
+    """A message; `grow` takes the next version at the cost of what is new."""
+
+    @override
+    def grow(self, item: Item) -> bool:
+        return isinstance(item, Message) and item.id == self.item.id and self.take(item, item.text, item.open)
+
+
+@row("message")
+def message(item: Item, width: int, look: Look, fold: Fold) -> Laid:
+    if not isinstance(item, Message):
+        return layer_for("unknown")(item, width, look, fold)
+    sheet = MessageRow(item, width, look, fold)
+    sheet.y = look.px(8)
+    if not item.text and item.open:
+        sheet.y += look.px(20)  # room for the first line, so that it does not jump when it comes
+    sheet.start_text(item.text, item.open, look.px(8))
+    return sheet

@@ -1,0 +1,109 @@
+"""Pictures of the real window, without a display: `playhead --screenshot`, and every state for the docs with --all."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtWidgets import QWidget
+
+from viewer.app import App, picture_folder
+from viewer.options import Options
+
+PATIENCE: Final = 30.0  # seconds until the picture is taken of what is there
+QUIET: Final = 3  # looks in a row, 30 ms apart, that find nothing pending
+
+
+def take(options: Options, *, shown: bool = True) -> int:
+    """Render the window with what the options ask for, save it, say where. Returns the exit code."""
+    target = Path(options.screenshot) if options.screenshot else picture_folder() / "playhead.png"
+    if not shown and not options.screenshot:
+        print(f"No display: playing {_what(options)} offscreen, picture in {target}")  # noqa: T201  the one line asked for
+    if not (options.paths or options.command or options.stdin):
+        options = _with_demo(options)
+    app = App(options)
+    app.window.restore(None)
+    app.window.resize(*options.size)
+    app.window.show()
+    app.open_asked(restored=False, speed=0)
+    app.live.discover(app._roots())
+    streams = bool(options.command or options.stdin or options.demo)
+    try:
+        settled = wait_until_loaded(app, ended=streams)
+        if not save(app.window, target):
+            sys.stderr.write(f"playhead: {target} cannot be written\n")
+            return 2
+        if not settled:
+            sys.stderr.write(f"playhead: still reading after {PATIENCE:.0f} s; the picture shows what was there\n")
+        if shown or options.screenshot:
+            print(target)  # noqa: T201  where the picture is
+    finally:
+        app.window.close()
+        app.shutdown()
+    return 0
+
+
+def _what(options: Options) -> str:
+    if options.paths:
+        return options.paths[0]
+    return options.command[0] if options.command else "standard input" if options.stdin else "the demo"
+
+
+def _with_demo(options: Options) -> Options:
+    return Options(
+        demo=True, screenshot=options.screenshot, size=options.size, theme=options.theme, safe=options.safe
+    )
+
+
+def wait_until_loaded(app: App, *, ended: bool = False, patience: float = PATIENCE) -> bool:
+    """Run the event loop until the session in the timeline is read and painted. `ended`: until its stream is over."""
+    over: list[str] = []
+
+    def finished(key: str, outcome: object) -> None:
+        if hasattr(outcome, "how"):
+            over.append(key)
+
+    app.live.finished.connect(finished)
+    deadline = time.monotonic() + patience
+    quiet = 0
+    while time.monotonic() < deadline and quiet < QUIET:
+        turn(30)
+        current = app.window.desk.current
+        ready = current is None or (current.header is not None and current.header.state != "opening")
+        if ended and current is not None and current.key not in over:
+            ready = False
+        quiet = quiet + 1 if ready and not app.live.hub.pending and not app.live.armed else 0
+    app.live.finished.disconnect(finished)
+    return quiet >= QUIET
+
+
+def turn(milliseconds: int) -> None:
+    """Let the event loop run."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def save(widget: QWidget, target: Path) -> bool:
+    """Grab a widget as it is painted now."""
+    return widget.grab().save(str(target))
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m viewer.screenshot --all DIR`."""
+    if len(arguments) != 2 or arguments[0] != "--all":
+        sys.stderr.write("usage: python -m viewer.screenshot --all DIR\n")
+        return 2
+    import os
+
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from viewer.gallery import every_state
+
+    return every_state(Path(arguments[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

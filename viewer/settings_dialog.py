@@ -1,0 +1,210 @@
+"""The settings as a dialog, made from their declarations: one field per setting, written by Apply and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from store.settings import DECLARED, AnySetting, Settings
+from viewer.theme.look import Look
+
+GROUPS: Final = {"timeline": "Transcript", "look": "Look", "time": "Times", "sessions": "Sessions", "window": "Window"}
+UNBOUNDED: Final = 2**31 - 1
+
+
+class Field:
+    """The widget of one setting: how it is read, written and told about."""
+
+    def __init__(self, setting: AnySetting, look: Look, changed: Callable[[], None]) -> None:
+        self.setting = setting
+        self.widget: QWidget
+        self.read: Callable[[], object]
+        self.write: Callable[[Any], None]
+        if isinstance(setting.default, bool):
+            self._check(changed)
+        elif setting.choices:
+            self._choice(changed)
+        elif isinstance(setting.default, int):
+            self._whole(changed)
+        elif isinstance(setting.default, float):
+            self._number(changed)
+        elif isinstance(setting.default, tuple):
+            self._list(look, changed)
+        else:
+            self._line(changed)
+        self.widget.setAccessibleName(setting.title)
+        self.widget.setAccessibleDescription(setting.help)
+        self.widget.setToolTip(setting.help)
+        self.widget.setObjectName(f"setting.{setting.name}")
+        self.error = QLabel()
+        self.error.setWordWrap(True)
+        self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
+        self.error.hide()
+
+    def _check(self, changed: Callable[[], None]) -> None:
+        box = QCheckBox(self.setting.title)
+        box.toggled.connect(lambda _: changed())
+        self.widget, self.read, self.write = box, box.isChecked, box.setChecked
+
+    def _choice(self, changed: Callable[[], None]) -> None:
+        box = QComboBox()
+        box.addItems(self.setting.choices)
+        box.currentTextChanged.connect(lambda _: changed())
+        self.widget, self.read, self.write = box, box.currentText, box.setCurrentText
+
+    def _whole(self, changed: Callable[[], None]) -> None:
+        box = QSpinBox()
+        low, high = self.setting.low, self.setting.high
+        box.setRange(-UNBOUNDED if low is None else int(low), UNBOUNDED if high is None else int(high))
+        box.setGroupSeparatorShown(True)
+        box.valueChanged.connect(lambda _: changed())
+        self.widget, self.read, self.write = box, box.value, box.setValue
+
+    def _number(self, changed: Callable[[], None]) -> None:
+        box = QDoubleSpinBox()
+        low, high = self.setting.low, self.setting.high
+        box.setRange(-1e9 if low is None else low, 1e9 if high is None else high)
+        box.setDecimals(2)
+        box.setSingleStep(0.1)
+        box.valueChanged.connect(lambda _: changed())
+        self.widget, self.read, self.write = box, lambda: round(box.value(), 2), box.setValue
+
+    def _list(self, look: Look, changed: Callable[[], None]) -> None:
+        box = QPlainTextEdit()
+        box.setProperty("field", "true")
+        box.setTabChangesFocus(True)
+        box.setFixedHeight(look.metrics("ui").lineSpacing() * 3 + look.px(16))
+        box.textChanged.connect(changed)
+        self.widget = box
+        self.read = lambda: tuple(line.strip() for line in box.toPlainText().splitlines() if line.strip())
+        self.write = lambda value: box.setPlainText("\n".join(value))
+
+    def _line(self, changed: Callable[[], None]) -> None:
+        box = QLineEdit()
+        box.textChanged.connect(lambda _: changed())
+        self.widget, self.read, self.write = box, box.text, box.setText
+
+    def complain(self, sentence: str) -> None:
+        self.error.setText(sentence)
+        self.error.setVisible(bool(sentence))
+
+
+class SettingsDialog(QDialog):
+    """Apply checks all and writes once; Revert shows what is in force; closing throws away what was not applied."""
+
+    def __init__(self, settings: Settings, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self.setWindowTitle("Settings")
+        self.fields = {setting.name: Field(setting, look, self.on_edit) for setting in DECLARED}
+        column = QVBoxLayout(self)
+        column.setContentsMargins(look.px(24), look.px(16), look.px(24), look.px(16))
+        column.setSpacing(look.px(8))
+        for group, title in GROUPS.items():
+            heading = QLabel(title)
+            heading.setFont(look.font("ui.bold"))
+            heading.setContentsMargins(0, look.px(8), 0, 0)
+            column.addWidget(heading)
+            form = QFormLayout()
+            form.setHorizontalSpacing(look.px(16))
+            form.setVerticalSpacing(look.px(8))
+            form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+            for name, field in self.fields.items():
+                if name.startswith(f"{group}."):
+                    self._add(form, field, look)
+            column.addLayout(form)
+        self.error = QLabel()
+        self.error.setWordWrap(True)
+        self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
+        self.error.hide()
+        column.addWidget(self.error)
+        place = QLabel(f"Kept in {settings.path}")
+        place.setFont(look.font("meta"))
+        place.setStyleSheet(f"color: {look.colour('text.faint').name()}")
+        place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        column.addWidget(place)
+        column.addStretch()
+        self.revert_button = QPushButton("Revert")
+        self.apply_button = QPushButton("Apply")
+        self.apply_button.setDefault(True)
+        self.close_button = QPushButton("Close")
+        self.close_button.setAutoDefault(False)
+        self.revert_button.setAutoDefault(False)
+        box = QDialogButtonBox()
+        box.addButton(self.revert_button, QDialogButtonBox.ButtonRole.ResetRole)
+        box.addButton(self.close_button, QDialogButtonBox.ButtonRole.RejectRole)
+        box.addButton(self.apply_button, QDialogButtonBox.ButtonRole.ApplyRole)
+        column.addWidget(box)
+        self.revert_button.clicked.connect(self.revert)
+        self.apply_button.clicked.connect(self.apply)
+        self.close_button.clicked.connect(self.reject)
+        self.revert()
+
+    def _add(self, form: QFormLayout, field: Field, look: Look) -> None:
+        if isinstance(field.widget, QCheckBox):
+            form.addRow(field.widget)
+        else:
+            label = QLabel(field.setting.title)
+            label.setBuddy(field.widget)
+            form.addRow(label, field.widget)
+        if field.setting.help:
+            about = QLabel(field.setting.help)
+            about.setFont(look.font("meta"))
+            about.setStyleSheet(f"color: {look.colour('text.muted').name()}")
+            form.addRow("" if not isinstance(field.widget, QCheckBox) else about, about)
+        form.addRow(field.error)
+
+    def revert(self) -> None:
+        """Show what is in force."""
+        for field in self.fields.values():
+            field.write(self._settings[field.setting])
+            field.complain("")
+        self.error.hide()
+        self.on_edit()
+
+    def on_edit(self) -> None:
+        """Something was typed: nothing is written, only the buttons know."""
+        if not hasattr(self, "apply_button"):
+            return
+        edited = any(field.read() != self._settings[field.setting] for field in self.fields.values())
+        self.apply_button.setEnabled(edited)
+        self.revert_button.setEnabled(edited)
+
+    def apply(self) -> None:
+        """Check every field, then write once. What is wrong is said at its field."""
+        values: dict[str, object] = {}
+        wrong = False
+        for name, field in self.fields.items():
+            try:
+                values[name] = field.setting.check(field.read())
+                field.complain("")
+            except ValueError as error:
+                field.complain(str(error))
+                wrong = True
+        if wrong:
+            return
+        try:
+            self._settings.put(values)
+        except OSError as error:
+            self.error.setText(f"{self._settings.path} cannot be written: {error.strerror or error}.")
+            self.error.show()
+            return
+        self.error.hide()
+        self.on_edit()

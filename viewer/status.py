@@ -1,0 +1,115 @@
+"""The line at the bottom: what is live, how fast it comes, what waits, what was not understood. For window."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+
+from viewer import wording
+from viewer.theme.look import Look
+
+WINDOW: Final = 1.0  # seconds that the rate is measured over
+CROWDED: Final = 500  # events that wait; fewer are gone with the next tick or two
+
+
+class StatusLine(QStatusBar):
+    """See the module. The rate has one timer, armed by events and not armed again once nothing comes any more."""
+
+    def __init__(self, look: Look, parent: QWidget | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(parent)
+        self._clock = clock
+        self._live = 0
+        self._events: int | None = None
+        self._since = 0.0
+        self._rate = 0
+        self._waiting = 0
+        self.facts = QLabel(self)
+        self.facts.setAccessibleName("Activity")
+        self.waiting = QLabel(self)
+        self.waiting.setAccessibleName("Backlog")
+        self.hint = QLabel(self)
+        self.hint.setAccessibleName("Link under the pointer")
+        self.trouble = QLabel(self)
+        self.trouble.setAccessibleName("Records")
+        self.progress = QLabel(self)
+        self.progress.setAccessibleName("Reading")
+        self.setSizeGripEnabled(False)
+        for widget in (self.facts, self.waiting, self.progress, self.hint):
+            self.addWidget(widget)
+        self.addPermanentWidget(self.trouble)
+        self._tick = QTimer(self)
+        self._tick.setSingleShot(True)
+        self._tick.setInterval(int(WINDOW * 1000))
+        self._tick.timeout.connect(self.on_tick)
+        self.set_look(look)
+        self.set_waiting(0)
+        self._say()
+
+    @property
+    def ticking(self) -> bool:
+        return self._tick.isActive()
+
+    def set_live(self, count: int) -> None:
+        if count != self._live:
+            self._live = count
+            self._say()
+
+    def set_events(self, total: int) -> None:
+        """How many events there were since the start; called with every tick of the store."""
+        if self._events is None:
+            self._events, self._since = 0, self._clock()
+        if total != self._events and not self._tick.isActive():
+            self._since = self._clock()
+            self._tick.start()
+        self._newest = total
+
+    def set_waiting(self, count: int) -> None:
+        """Events that wait for a later tick. Said only when they are many."""
+        shown = count if count >= CROWDED else 0
+        if shown != self._waiting or not count:
+            self._waiting = shown
+            self.waiting.setText(f"{wording.many(shown, 'event')} waiting" if shown else "")
+            self.waiting.setVisible(bool(shown))
+
+    def set_raw(self, raw: int) -> None:
+        """Rows of the open session that were not understood; negative: none is open."""
+        self.trouble.setText(
+            "" if raw < 0 else f"{wording.many(raw, 'record')} not understood" if raw else "all records understood"
+        )
+
+    def set_progress(self, done: int, total: int) -> None:
+        """Bytes of the open session that are read in the background."""
+        ready = total <= 0 or done >= total
+        self.progress.setText("" if ready else f"reading {done * 100 // total} % of {wording.size(total)}")
+        self.progress.setVisible(not ready)
+
+    def set_hint(self, text: str) -> None:
+        room = max(100, self.width() // 2)
+        self.hint.setText(self.hint.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room))
+
+    def on_tick(self) -> None:
+        elapsed = max(0.001, self._clock() - self._since)
+        before = self._events or 0
+        self._rate = round((self._newest - before) / elapsed)
+        self._events, self._since = self._newest, self._clock()
+        if self._rate:
+            self._tick.start()  # once more, to see it end
+        self._say()
+
+    def set_look(self, look: Look) -> None:
+        self.setFont(look.font("meta"))
+        for label in (self.facts, self.waiting, self.hint, self.trouble, self.progress):
+            label.setFont(look.font("meta"))
+            token = "state.waiting" if label is self.waiting else "text.muted"
+            # Padding, not a margin: a style sheet overrules the label's own margins.
+            label.setStyleSheet(f"color: {look.colour(token).name()}; padding: {look.px(3)}px {look.px(12)}px;")
+
+    def _say(self) -> None:
+        parts = [f"{self._live} live"]
+        if self._rate:
+            parts.append(f"{self._rate:,} events/s")
+        self.facts.setText(" · ".join(parts))

@@ -1,0 +1,74 @@
+"""From old places of rows to new ones: which pixels can be moved, which must be painted. Called by the view only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QPainter, QRegion
+from PySide6.QtWidgets import QWidget
+
+from viewer.theme.look import Look
+from viewer.timeline.geometry import Placed
+from viewer.timeline.layouts import Counters
+
+
+def repair(
+    viewport: QWidget, old: Sequence[Placed], old_end: int, new: Sequence[Placed], new_end: int, counters: Counters
+) -> None:
+    """Move what only moved; ask for a paint of the rest."""
+    height, width = viewport.height(), viewport.width()
+    before = {placed.what.item: placed for placed in old}
+    way = _way(before, new)
+    ratio = viewport.devicePixelRatioF()
+    if way is None or abs(way) >= height or (way and ratio != int(ratio)):
+        viewport.update()
+        counters.full += 1
+        return
+    if way:
+        viewport.scroll(0, way)  # asks by itself for the strip that appears
+        counters.scrolled += 1
+    region = QRegion()
+    for placed in new:
+        known = before.get(placed.what.item)
+        if known is not None and known.top + way == placed.top and known.what.lead == placed.what.lead:
+            if known.what == placed.what:
+                continue
+            if known.what.laid is placed.what.laid:  # it grew: what was above its end is still right
+                start = placed.what.lead + max(0, placed.what.laid.grown_from)
+                region += QRect(0, placed.top + start, width, max(0, placed.what.height - start))
+                continue
+        region += QRect(0, placed.top, width, placed.what.height)
+    if new_end < height and (new_end != old_end + way):
+        region += QRect(0, new_end, width, height - new_end)
+    if not region.isEmpty():
+        viewport.update(region)
+
+
+def _way(before: dict[str, Placed], new: Sequence[Placed]) -> int | None:
+    """How far the rows moved that stay in sight; None if none does."""
+    grown: int | None = None
+    for placed in new:
+        known = before.get(placed.what.item)
+        if known is None:
+            continue
+        if known.what == placed.what:
+            return placed.top - known.top
+        if grown is None and known.what.laid is placed.what.laid:
+            grown = placed.top - known.top
+    return grown
+
+
+def paint_unread(painter: QPainter, rect: QRect, text: str, look: Look) -> None:
+    """The line above what came while the reader was away."""
+    ink = look.colour("row.new_line")
+    painter.setFont(look.font("meta.bold"))
+    painter.setPen(ink)
+    wide = look.metrics("meta.bold").horizontalAdvance(text) + look.px(24)
+    middle = rect.center().y()
+    left = (rect.width() - wide) // 2
+    margin = look.px(20)
+    if left > margin:
+        painter.fillRect(margin, middle, left - margin, 1, ink)
+        painter.fillRect(left + wide, middle, rect.width() - margin - left - wide, 1, ink)
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)

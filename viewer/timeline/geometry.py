@@ -1,0 +1,223 @@
+"""Where rows stand in the viewport: an anchor row and its offset, never a scroll value. Qt-free; held by the view.
+
+Rows above the anchor are only guessed, so nothing that happens to them can move what is read. While following, rows are
+placed from the end upwards instead, and the anchor is what comes out of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from store.events import ItemId
+from viewer.rows.base import Laid
+from viewer.timeline.heights import Heights
+
+FAR: Final = 4  # viewports; a longer way is jumped, by estimates
+
+
+class Measured(NamedTuple):
+    """A row laid out now. `lead` px above it belong to the view (the line above unread rows)."""
+
+    item: ItemId
+    rev: int
+    laid: Laid
+    height: int
+    lead: int
+
+
+class Placed(NamedTuple):
+    """A visible row."""
+
+    row: int
+    top: int
+    what: Measured
+
+    @property
+    def bottom(self) -> int:
+        return self.top + self.what.height
+
+
+class Geometry:
+    """See the module. `measure` lays a row out and puts its height into `heights`."""
+
+    def __init__(self, measure: Callable[[int], Measured]) -> None:
+        self.heights = Heights()
+        self.anchor = 0
+        self.offset = 0  # px of the anchor row that are above the viewport
+        self.stick = True  # follow the end
+        # A row was folded while the end was in sight: what is left stays where it is, although there is room below,
+        # until the reader scrolls or new rows fill it.
+        self.slack = False
+        self.foot = 0  # px of air below the last row
+        self.placed: Sequence[Placed] = ()
+        self.at_end = True  # the last row's end is in sight
+        self._measure = measure
+        self._clamp = False
+
+    # ---- asked
+
+    @property
+    def position(self) -> int:
+        """Px above the viewport, as far as known."""
+        return self.heights.prefix(min(self.anchor, len(self.heights))) + self.offset
+
+    def extent(self, height: int) -> int:
+        """The largest useful position."""
+        return max(0, self.heights.total + self.foot - height)
+
+    @property
+    def fits(self) -> bool:
+        """Whether everything is in sight, so that there is nothing to scroll."""
+        if not self.placed:
+            return True
+        first = self.placed[0]
+        return self.at_end and first.top >= 0 and self.heights.before(first.row) is None
+
+    # ---- placing
+
+    def place(self, height: int) -> None:
+        """Find the visible rows, measuring those that were not yet. O(visible rows)."""
+        if self.heights.total <= 0:
+            self.anchor = self.offset = 0
+            self.placed = ()
+            self.at_end = True
+            return
+        if self.stick and not self.slack:
+            self._upwards(height)
+            return
+        self._downwards(height)
+        spare = height - self.foot - self.placed[-1].bottom if self.placed else height
+        if not self.placed or (self._clamp and self.at_end and spare > 0) or (self.stick and spare < 0):
+            self.slack = False
+            self._upwards(height)
+        self._clamp = False
+
+    def _upwards(self, height: int) -> None:
+        y = height - self.foot
+        found: list[Placed] = []
+        row = self.heights.before(len(self.heights))
+        while row is not None and y > 0:
+            what = self._measure(row)
+            y -= what.height
+            found.append(Placed(row, y, what))
+            row = self.heights.before(row)
+        found.reverse()
+        if y > 0:  # too few to fill it: they start at the top
+            found = [Placed(row, top - y, what) for row, top, what in found]
+        self._settle(found)
+        self.at_end = True
+
+    def _downwards(self, height: int) -> None:
+        self._normalise()
+        y = -self.offset
+        found: list[Placed] = []
+        row: int | None = self.anchor
+        while row is not None and y < height:
+            what = self._measure(row)
+            found.append(Placed(row, y, what))
+            y += what.height
+            row = self.heights.after(row)
+        self.at_end = row is None and y + self.foot <= height
+        if row is None and y <= 0:
+            found = []  # the anchor shrank, and nothing is below it
+        self._settle(found)
+
+    def _settle(self, found: Sequence[Placed]) -> None:
+        self.placed = found
+        if found:
+            first = found[0]
+            self.anchor, self.offset = first.row, -first.top
+
+    def _normalise(self) -> None:
+        """Make the anchor the row that covers the upper edge. Rows are measured before the edge moves onto them."""
+        heights = self.heights
+        row = min(self.anchor, len(heights) - 1)
+        if heights[row] <= 0:
+            other = heights.after(row)
+            # Something is shown (place has looked), so if it is not below, it is above.
+            row = heights.find(heights.prefix(row) - 1) if other is None else other
+            self.offset = 0
+        while self.offset < 0:
+            above = heights.before(row)
+            if above is None:
+                self.offset = 0
+                break
+            self.offset += self._measure(above).height
+            row = above
+        tall = self._measure(row).height
+        while self.offset >= tall:
+            below = heights.after(row)
+            if below is None:
+                break
+            self.offset -= tall
+            row = below
+            tall = self._measure(row).height
+        self.anchor = row
+
+    # ---- moving
+
+    def scroll(self, by: int, height: int) -> None:
+        """Move the reader down by so many px. Up lets go of the end; reaching it takes hold of it."""
+        if self.heights.total <= 0 or (by < 0 and self.fits):
+            return
+        if abs(by) > FAR * height:
+            self.jump(self.position + by, height)
+            return
+        self.slack = False
+        if by < 0:
+            self.stick = False
+        self.offset += by
+        self._clamp = True
+        self.place(height)
+        if by > 0 and self.at_end:
+            self.stick = True
+
+    def jump(self, y: int, height: int) -> None:
+        """Go to a position, by what the heights are thought to be."""
+        if self.heights.total <= 0:
+            return
+        if y >= self.extent(height):
+            self.follow()
+            self.place(height)
+            return
+        row = self.heights.find(y)
+        thought = self.heights[row]
+        into = max(0, y) - self.heights.prefix(row)
+        tall = self._measure(row).height
+        self.pin(row, -(into * tall // thought))
+        self._clamp = True
+        self.place(height)
+        self.stick = self.at_end
+
+    def go(self, row: int, top: int, height: int) -> None:
+        """Let the reader see a row at a height of the viewport; on the last one, with its end in sight, follow."""
+        self.slack = False
+        self.pin(row, top)
+        self._clamp = True
+        self.place(height)
+        self.stick = self.at_end and bool(self.placed) and self.placed[-1].row == row
+
+    def clear(self) -> None:
+        """No rows, and the end followed."""
+        self.heights.cut(0)
+        self.anchor = self.offset = 0
+        self.placed = ()
+        self.follow()
+
+    def pin(self, row: int, top: int) -> None:
+        """Let a row stand at a height of the viewport; `place` does the rest. Lets go of the end."""
+        self.anchor, self.offset = row, -top
+        self.stick = False
+
+    def follow(self) -> None:
+        self.stick = True
+        self.slack = False
+
+    def clamp(self) -> None:
+        """Leave no room below the last row, next time."""
+        self._clamp = True
+
+    def shift(self, rows: int) -> None:
+        """Rows were inserted (or, negative, removed) before all others."""
+        self.anchor = max(0, self.anchor + rows)

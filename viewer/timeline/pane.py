@@ -1,0 +1,99 @@
+"""The middle of the window: the transcript, the pill above it, a sentence while it is empty. Made by viewer.window."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, Qt, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLabel, QWidget
+from typing_extensions import override
+
+from viewer.theme.look import Look
+from viewer.timeline.model import TimelineModel
+from viewer.timeline.pill import Pill
+from viewer.timeline.view import TimelineView
+
+WAITING = "Waiting for the first record…"
+
+
+class TimelinePane(QWidget):
+    """Gives its whole size to the view. The pill and the sentence lie above it, outside what the view scrolls."""
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.view = TimelineView(look, self)
+        self.empty = QLabel(WAITING, self)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setWordWrap(True)
+        self.empty.setTextFormat(Qt.TextFormat.PlainText)
+        self.empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.pill = Pill(look, self)
+        self._look = look
+        self._model: TimelineModel | None = None
+        self.setFocusProxy(self.view)
+        QWidget.setTabOrder(self.view, self.pill)
+        self.pill.clicked.connect(self.on_pill)
+        self.view.follow_changed.connect(self.on_follow)
+        self.view.behind_changed.connect(self.on_behind)
+        self.set_look(look)
+
+    def set_look(self, look: Look) -> None:
+        self._look = look
+        self.view.set_look(look)
+        self.pill.set_look(look)
+        self.empty.setFont(look.font("prose"))
+        self.empty.setStyleSheet(f"color: {look.colour('text.muted').name()}; background: transparent;")
+        self._arrange()
+
+    def set_model(self, model: TimelineModel | None) -> None:
+        """Show a session. The caller restores place and folds afterwards."""
+        if self._model is not None:
+            self._model.rowsInserted.disconnect(self.on_rows)
+            self._model.rowsRemoved.disconnect(self.on_rows)
+        self._model = model
+        self.view.setModel(model)
+        if model is not None:
+            model.rowsInserted.connect(self.on_rows)
+            model.rowsRemoved.connect(self.on_rows)
+        self._show_empty()
+
+    def set_empty(self, sentence: str) -> None:
+        """What to say while there is no row: what is waited for, or what to do."""
+        self.empty.setText(sentence or WAITING)
+
+    @Slot(QModelIndex, int, int)
+    def on_rows(self, parent: QModelIndex, first: int, last: int) -> None:
+        self._show_empty()
+
+    def _show_empty(self) -> None:
+        empty = self._model is None or self._model.length == 0
+        if empty == self.empty.isHidden():
+            self.empty.setVisible(empty)
+
+    @Slot()
+    def on_pill(self) -> None:
+        self.view.set_follow(True)
+        self.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot(bool)
+    def on_follow(self, follow: bool) -> None:
+        if follow and self.pill.hasFocus():
+            self.view.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.pill.setVisible(not follow)
+        self._arrange()
+
+    @Slot(int)
+    def on_behind(self, rows: int) -> None:
+        self.pill.on_behind(rows)
+        self._arrange()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.view.setGeometry(self.rect())
+        margin = self._look.px(24)
+        self.empty.setGeometry(self.rect().adjusted(margin, margin, -margin, -margin))
+        bar = self.view.verticalScrollBar().width() if self.view.verticalScrollBar().isVisible() else 0
+        size, gap = self.pill.size(), self._look.px(16)
+        self.pill.move(self.width() - size.width() - bar - gap, self.height() - size.height() - gap)

@@ -1,0 +1,38 @@
+"""The button that floats above the end of the transcript while it is not followed: 'N new ↓'. Made by the pane."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from viewer.theme.look import Look
+
+
+class Pill(QPushButton):
+    """Shown exactly while the view does not follow. A real button, so that Tab, Space and a screen reader reach it."""
+
+    def __init__(self, look: Look, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setToolTip("Go to the end and follow (End)")
+        self.set_look(look)
+        self.on_behind(0)
+        self.hide()
+
+    def set_look(self, look: Look) -> None:
+        self.setFont(look.font("ui.bold"))
+        back, ink, focus = (look.colour(name).name() for name in ("pill.background", "pill.text", "accent.focus"))
+        self.setStyleSheet(
+            f"QPushButton {{ background: {back}; color: {ink}; border: {look.px(2)}px solid {back};"
+            f" border-radius: {look.px(14)}px; padding: {look.px(3)}px {look.px(12)}px; }}"
+            f"QPushButton:focus {{ border-color: {focus}; }}"
+        )
+
+    @Slot(int)
+    def on_behind(self, rows: int) -> None:
+        """So many rows came since the reader let go of the end."""
+        self.setText(f"{rows:,} new ↓" if rows else "Latest ↓")
+        news = "1 new row. " if rows == 1 else f"{rows:,} new rows. " if rows else ""
+        self.setAccessibleName(f"{news}Go to the end and follow")
+        self.adjustSize()

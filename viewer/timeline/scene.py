@@ -1,0 +1,385 @@
+"""What the view shows and where: heights, folds, layouts and the anchor, told by the model, asked by the view.
+
+No widget in here: the view says how large it is and what it looks like, then paints what `geo.placed` says. Every
+change sets `dirty`; the view then places the rows anew, once.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias
+
+from store.events import ItemId
+from store.items import Item, size_of
+from viewer.rows.base import Fold, Laid
+from viewer.theme.look import Look
+from viewer.timeline.folds import Folds, State
+from viewer.timeline.geometry import Geometry, Measured, Placed
+from viewer.timeline.heights import BLOCK, Guess, guess, plain
+from viewer.timeline.layouts import Counters, Layouts
+from viewer.timeline.model import TimelineModel
+from viewer.timeline.selection import Selection
+
+MOST_LINES: Final = 24  # an estimate is never taller: rows fold, and a guess too small is found out by looking
+Place: TypeAlias = tuple[ItemId, int, bool]  # a row's item, how far its top is below the viewport's, follow
+Pins: TypeAlias = list[tuple[int, int]]  # (row, top), best first
+
+
+class Scene:
+    """See the module."""
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self.width = 0
+        self.height = 0
+        self.model: TimelineModel | None = None
+        self.counters = Counters()
+        self.folds = Folds()
+        self.selection = Selection()
+        self.geo = Geometry(self.measure)
+        self.layouts = Layouts(self.counters)
+        self.unread: int | None = None
+        self.unread_text = ""
+        self.behind = 0  # rows that came since the end was let go
+        self.dirty = False
+        self.wanted: Place | None = None  # to go to once its row is known
+
+    # ---- one row
+
+    def item(self, row: int) -> Item:
+        if self.model is None:
+            raise LookupError(row)
+        return self.model.item(row)
+
+    def laid(self, row: int) -> tuple[Item, Laid]:
+        item = self.item(row)
+        return item, self.layouts.get(item, self.width, self.folds.fold(row, item.id), self.look)
+
+    def measure(self, row: int) -> Measured:
+        item, laid = self.laid(row)
+        lead = self.look.px(28) if row == self.unread else 0
+        height = max(0, int(laid.height)) + lead
+        if self.geo.heights.set(row, height):
+            self.counters.rows_measured += 1
+        return Measured(item.id, item.rev, laid, height, lead)
+
+    def shown(self, row: int) -> bool:
+        return 0 <= row < len(self.geo.heights) and self.geo.heights[row] > 0
+
+    def placed(self, row: int) -> Placed | None:
+        """Where a visible row stands."""
+        return next((placed for placed in self.geo.placed if placed.row == row), None)
+
+    @property
+    def line(self) -> int:
+        """A line of prose, which is what estimates, a wheel and an arrow count in."""
+        return max(8, self.look.metrics("prose").height())
+
+    def place(self) -> None:
+        """Find the visible rows. O(visible rows)."""
+        self.dirty = False
+        self.geo.place(self.height)
+
+    # ---- estimates
+
+    def _estimates(self, first: int, end: int) -> Guess:
+        """Heights of rows nobody has seen, from how much text they have."""
+        model = self.model
+        if model is None:
+            return plain(())
+        per_line = max(20, min(90, self.width // max(1, self.line // 2)))
+        pad = self.look.px(20)
+        window = min(end, model.base)
+        made = plain(())
+        if first < window and model.window is not None:
+            weights = model.window.weights()
+            if first or window < len(weights):
+                weights = weights[first:window]
+            made = guess(weights, pad, self.line, per_line, MOST_LINES)
+        rest = range(max(first, window), end)
+        if rest:
+            lines = (1 + size_of(model.item(row)) // per_line for row in rest)
+            whole = len(made.heights) // BLOCK
+            made.heights.extend(pad + self.line * min(MOST_LINES, count) for count in lines)
+            made = Guess(made.heights, made.sums[:whole] + plain(made.heights[whole * BLOCK :]).sums)
+        return made
+
+    def _show(self, row: int, shown: bool) -> None:
+        """Let a row have a height or none."""
+        heights = self.geo.heights
+        if row < len(heights) and shown != (heights[row] > 0):
+            heights.suppose(row, self._estimates(row, row + 1).heights[0] if shown else 0)
+
+    # ---- told by the model
+
+    def load(self, model: TimelineModel | None) -> None:
+        """Another model, or the same one anew."""
+        self.model = model
+        self.folds.clear()
+        self.selection.clear()
+        self.layouts.clear()
+        self.unread = self.wanted = None
+        self.behind = 0
+        self.geo.clear()
+        if model is not None and model.length:
+            self._enter_front(model.length)
+        self.dirty = True
+
+    def inserted(self, first: int, end: int) -> None:
+        """Rows [first, end) are new: before all others, or behind them."""
+        had = len(self.geo.heights)
+        if had and first >= had:
+            self._enter_end(first, end)
+        else:
+            count = end - first
+            self._enter_front(count)
+            if had:
+                self.geo.shift(count)
+                self.selection.shift(count)
+                if self.unread is not None:
+                    self.unread += count
+        self.dirty = True
+        if self.wanted is not None:
+            self.try_place()
+
+    def _enter_front(self, count: int) -> None:
+        model = self.model
+        if model is None:
+            return
+        heights, folds = self.geo.heights, self.folds
+        had = len(heights)
+        nested = array("i") if model.window is None else model.window.nested()
+        if nested and nested[-2] >= model.base:  # not all of the window is shown
+            inside = (pair for pair in zip(nested[0::2], nested[1::2], strict=True) if pair[0] < model.base)
+            nested = array("i", (number for pair in inside for number in pair))
+        folds.reset(nested, self._tail_links(model), model.position_of)
+        for placed in self.geo.placed:  # what is being read does not vanish because its parent was found
+            self._open_parents(placed.row + count)
+        estimates = self._estimates(0, count)
+        everything, hidden = folds.all_hidden, folds.hidden
+        for row in folds.nested():
+            if row >= count:
+                break
+            if everything or hidden(row):
+                estimates.sums[row // BLOCK] -= estimates.heights[row]
+                estimates.heights[row] = 0
+        heights.insert_front(estimates)
+        if had:
+            for row in folds.nested():
+                if row >= count:
+                    self._show(row, not hidden(row))
+
+    @staticmethod
+    def _tail_links(model: TimelineModel) -> Iterator[tuple[int, ItemId, ItemId | None]]:
+        for row, item in enumerate(model.items(model.base, model.length), model.base):
+            yield row, item.id, item.parent
+
+    def _enter_end(self, first: int, end: int) -> None:
+        model = self.model
+        if model is None:
+            return
+        guessed = self._estimates(first, end).heights
+        late: list[int] = []
+        for row in range(first, end):
+            item = model.item(row)
+            late += self.folds.add(row, item.id, item.parent, model.position_of)
+            if item.parent is not None and self.folds.hidden(row):
+                guessed[row - first] = 0
+        self.geo.heights.append(guessed)
+        if late:  # their parent came after them: folded now, unless they are being read
+            for placed in self.geo.placed:
+                if placed.row in late:
+                    self._open_parents(placed.row)
+            for row in late:
+                self._show(row, not self.folds.hidden(row))
+        if not self.geo.stick:
+            self.behind += sum(1 for height in guessed if height)
+
+    def _open_parents(self, row: int) -> None:
+        parent = self.folds.parent(row)
+        while parent is not None:
+            if not self.folds.shows_children(parent):
+                for child in self.folds.show_children(parent, self.item(parent).id, True):
+                    self._show(child, True)
+            parent = self.folds.parent(parent)
+
+    def changed(self, first: int, last: int) -> None:
+        """Rows have newer versions; the model knows which between the two."""
+        model = self.model
+        if model is None:
+            return
+        heights = self.geo.heights
+        for row in model.changed_rows or range(first, last + 1):
+            if row >= len(heights):
+                break
+            if model.rebased:  # another reading of the same bytes: even the same revision may differ
+                self.layouts.drop(model.item(row).id)
+            heights.stale(row)
+            if heights[row] == 0 and not self.folds.hidden(row):
+                self._show(row, True)
+        self.dirty = True
+
+    def removed(self, first: int, end: int) -> None:
+        """Rows [first, end) are gone: the first ones, or all from there on."""
+        geo = self.geo
+        self.layouts.clear()  # ids may come back with other contents
+        if first == 0 and end < len(geo.heights):
+            geo.heights.drop_front(end)
+            self.folds.drop_front(end)
+            if geo.anchor < end:
+                geo.offset = 0
+            geo.shift(-end)
+            geo.placed = [placed._replace(row=placed.row - end) for placed in geo.placed if placed.row >= end]
+            self.selection.shift(-end)
+            if self.unread is not None:
+                self.unread = max(0, self.unread - end)
+        else:
+            geo.heights.cut(first)
+            self.folds.cut(first)
+            geo.placed = [placed for placed in geo.placed if placed.row < first]
+            self.selection.cut(first)
+            if self.unread is not None and self.unread >= first:
+                self.unread = None
+            if geo.anchor >= first:
+                geo.follow()  # nothing is left of what was read
+        geo.clamp()
+        self.dirty = True
+
+    # ---- what stands still
+
+    def pins(self) -> Pins:
+        """What should stand still: rows whose top is in sight, then the one that the upper edge cuts."""
+        return sorted(((placed.row, placed.top) for placed in self.geo.placed), key=lambda pin: pin[1] < 0)
+
+    def repin(self, pins: Pins) -> None:
+        """Let the first of these that is still shown stand where it stood. Following stays following."""
+        stick = self.geo.stick
+        if stick and not self.geo.slack:
+            return
+        for row, top in pins:
+            if self.shown(row):
+                self.geo.pin(row, top)
+                self.geo.stick = stick
+                return
+
+    def remeasure(self, pins: Pins) -> None:
+        """The width or the look changed: all heights are estimates again, and only visible rows are laid out."""
+        self.geo.heights.forget()
+        self.repin(pins)
+        self.dirty = True
+
+    # ---- folding
+
+    def is_open(self, row: int) -> bool:
+        """Whether a row is unfolded, by the reader's hand or by its kind."""
+        item, laid = self.laid(row)
+        fold = self.folds.fold(row, item.id)
+        if fold.open is not None:
+            return fold.open
+        # Only the kind knows its default: it is open if opening it changes nothing. Asked at a click, never in a paint.
+        opened = Fold(True, fold.pages, fold.children, fold.steps, fold.depth)
+        return Layouts(Counters()).get(item, self.width, opened, self.look).height == laid.height
+
+    def put_fold(self, row: int, open: bool, pages: int) -> None:
+        self._folding(row, lambda: self.folds.put(self.item(row).id, open, pages))
+
+    def show_children(self, row: int, show: bool) -> None:
+        """Show or hide a subagent's rows. O(those rows)."""
+
+        def change() -> None:
+            for child in self.folds.show_children(row, self.item(row).id, show):
+                self._show(child, show)
+
+        self._folding(row, change)
+
+    def _folding(self, row: int, change: Callable[[], None]) -> None:
+        """Change heights without moving what is read: the row itself if it is in sight, else what is.
+
+        The end is let go, or the fold would move everything; it is held again if it stayed in sight.
+        """
+        placed = self.placed(row)
+        pins = self.pins()
+        if placed is not None:
+            pins.insert(0, (row, placed.top))
+        geo = self.geo
+        following = geo.stick
+        change()
+        geo.heights.stale(row)
+        geo.stick = False
+        self.repin(pins)
+        geo.slack = True
+        self.place()
+        if following and geo.at_end:
+            geo.stick = True
+
+    def reveal(self, row: int) -> None:
+        """Open whatever hides a row."""
+        pins = self.pins()
+        self._open_parents(row)
+        self.repin(pins)
+        self.dirty = True
+
+    def restore_folds(self, state: Mapping[ItemId, tuple[bool | None, int, bool]]) -> None:
+        pins = self.pins()
+        if self.model is None:
+            self.folds.restore(state, lambda _: None)
+        else:
+            self.folds.restore(state, self.model.position_of)
+        for row in self.folds.nested():
+            self._show(row, not self.folds.hidden(row))
+        self.repin(pins)
+        self.dirty = True
+
+    def fold_state(self) -> State:
+        return self.folds.state()
+
+    # ---- unread and place
+
+    def mark_unread(self, row: int | None, count: int | None) -> None:
+        """A line above a row. Without a count, the shown rows from there on are counted."""
+        heights = self.geo.heights
+        pins = self.pins()
+        if row is not None:
+            if count is None:
+                count = sum(1 for at in range(row, len(heights)) if heights[at])
+            self.unread_text = f"{count:,} new since you looked"
+        for changed in (self.unread, row):
+            if changed is not None and changed < len(heights):
+                heights.stale(changed)
+        self.unread = row
+        self.repin(pins)
+        self.dirty = True
+
+    def where(self) -> Place:
+        """Where the reader is, in terms that survive a restart."""
+        if self.wanted is not None:
+            return self.wanted
+        if not self.geo.placed:
+            return ("", 0, self.geo.stick)
+        first = self.geo.placed[0]
+        return (first.what.item, first.top, self.geo.stick)
+
+    def try_place(self) -> None:
+        """Go to the wanted place, if its row is known by now."""
+        model, wanted = self.model, self.wanted
+        if model is None or wanted is None or not model.length:
+            return
+        item, top, follow = wanted
+        if follow or not item:
+            self.wanted = None
+            self.geo.follow()
+        else:
+            row = model.position_of(item)
+            if row is None:
+                return
+            self.wanted = None
+            while self.folds.hidden(row):  # what hides it stands for it
+                parent = self.folds.parent(row)
+                if parent is None:
+                    break
+                row, top = parent, 0
+            self.geo.slack = False
+            self.geo.pin(row, top)
+            self.geo.clamp()
+        self.dirty = True

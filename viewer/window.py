@@ -1,0 +1,501 @@
+"""The main window: docks, menus and who tells whom. It holds no data and decides nothing. Made by app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QModelIndex, QSettings, Qt, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import (
+    QDialog,
+    QDockWidget,
+    QFileDialog,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from typing_extensions import override
+
+from store import settings as st
+from store.delta import Header, SessionsDelta
+from store.errors import StoreError
+from store.settings import Settings
+from viewer import wording
+from viewer.actions import Actions
+from viewer.desk import Desk
+from viewer.header import HeaderBar
+from viewer.home import HomePage
+from viewer.inspector.pane import InspectorPane
+from viewer.jobs import Jobs
+from viewer.notice import NoticeBar, Remedy
+from viewer.place import Places
+from viewer.sessions.pane import SessionsPane
+from viewer.settings_dialog import SettingsDialog
+from viewer.shortcuts import ShortcutSheet
+from viewer.status import StatusLine
+from viewer.theme.look import Look
+from viewer.timeline.pane import TimelinePane
+
+if TYPE_CHECKING:
+    from store.live import Live
+
+STATE_VERSION: Final = 1
+ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
+
+
+class MainWindow(QMainWindow):
+    """See the module. Every command is a method of the name that `actions` gives it."""
+
+    closing = Signal()  # everything is saved; the program may end
+
+    def __init__(
+        self, live: Live, settings: Settings, places: Places, jobs: Jobs, look: Look, logs: Path | None = None
+    ) -> None:
+        super().__init__()
+        self.live, self.settings, self.places, self.jobs, self.look = live, settings, places, jobs, look
+        self._logs = logs
+        self._dropped: list[str] = []
+        self.setWindowTitle("Playhead")
+        self.setObjectName("main")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(False)
+
+        self.header = HeaderBar(look)
+        self.notice = NoticeBar(look)
+        self.pane = TimelinePane(look)
+        self.home = HomePage(look)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.home)
+        self.stack.addWidget(self.pane)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.hair = QWidget()
+        self.hair.setFixedHeight(1)
+        for widget in (self.header, self.hair, self.notice):
+            column.addWidget(widget)
+        column.addWidget(self.stack, 1)
+        self.setCentralWidget(middle)
+
+        self.sessions = SessionsPane(look)
+        self.inspector = InspectorPane(jobs, look)
+        self.sessions_dock = self._dock("Sessions", self.sessions, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.inspector_dock = self._dock("Raw record", self.inspector, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.inspector_dock.hide()
+        self.status = StatusLine(look)
+        self.setStatusBar(self.status)
+        self.actions_ = Actions(self)
+        self.desk = Desk(live, self.pane, places, self)
+        self.desk.follow_default = settings[st.FOLLOW]
+        self._menu()
+        self._wire()
+        self.set_look(look)
+        self.sessions.set_grouped(settings[st.GROUP])
+        self.on_setting(st.ABSOLUTE)
+        self.on_shown("")
+        for warning in settings.warnings:
+            self.notice.say("settings", warning)
+
+    # ---- made once
+
+    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(f"dock.{title}")
+        dock.setTitleBarWidget(QWidget(dock))  # the panes have their own first line
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
+        dock.setAllowedAreas(area)
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _menu(self) -> None:
+        menu = QMenu(self)
+        for part in self.actions_.menus(menu):
+            menu.addMenu(part)
+        self.sessions.menu_button.setMenu(menu)
+        self.header.sessions_button.setDefaultAction(self.actions_["sessions"])
+        self.header.inspector_button.setDefaultAction(self.actions_["inspector"])
+        for button, action in (
+            (self.header.sessions_button, "sessions"),
+            (self.header.inspector_button, "inspector"),
+        ):
+            button.setAccessibleName(self.actions_[action].text())
+            keys = self.actions_[action].shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+            self.actions_[action].setToolTip(f"{self.actions_[action].text()} ({keys})")
+
+    def _wire(self) -> None:
+        live, desk, view = self.live, self.desk, self.pane.view
+        live.sessions.connect(self.on_sessions)
+        live.ticked.connect(self.on_ticked)
+        live.finished.connect(self.on_finished)
+        live.progress.connect(self.on_progress)
+        desk.shown.connect(self.on_shown)
+        desk.headed.connect(self.on_headed)
+        desk.listed.connect(self.sessions.apply)
+        desk.unread.connect(self.sessions.sessions.set_unread)
+        self.sessions.opened.connect(self.open_listed)
+        self.sessions.left.connect(self.on_focus_timeline)
+        self.sessions.sessions.counted.connect(self.on_counted)
+        self.home.demo_wanted.connect(self.on_demo)
+        self.home.file_wanted.connect(self.on_open_file)
+        self.header.follow_wanted.connect(view.set_follow)
+        view.follow_changed.connect(self.on_followed)
+        view.raw_wanted.connect(self.on_raw_wanted)
+        view.hinted.connect(self.status.set_hint)
+        view.link_clicked.connect(self.on_link)
+        self.inspector.close_button.clicked.connect(self.inspector_dock.hide)
+        self.sessions_dock.visibilityChanged.connect(self.actions_["sessions"].setChecked)
+        self.inspector_dock.visibilityChanged.connect(self.actions_["inspector"].setChecked)
+        self.settings.watch(self.on_setting)
+        self.jobs.failed.connect(self.on_error)
+
+    # ---- sessions
+
+    def open_path(self, path: str, *, follow: bool = False) -> None:
+        """A file is opened, a folder is looked through."""
+        try:
+            if Path(path).is_dir():
+                self._dropped.append(path)
+                self.live.discover([*self.settings[st.ROOTS], *self._dropped])
+            else:
+                self.desk.open_file(path, follow=follow)
+                self.notice.take_back("open")
+        except StoreError as error:
+            self.notice.say("open", str(error))
+
+    def open_listed(self, id: str) -> None:
+        """A session of the list."""
+        row = self.sessions.sessions.session(id)
+        if self.desk.opened(id) is not None:
+            self.desk.show_session(id)
+        elif row is not None:
+            self.open_path(row.path or id)
+        self.on_focus_timeline()
+
+    def show_stream(self, key: str) -> None:
+        """A process, a pipe or a replay that was just started."""
+        self.desk.show_session(key)
+
+    def on_sessions(self, delta: SessionsDelta) -> None:
+        self.sessions.apply(delta)
+        self.desk.on_sessions(delta)
+
+    def on_counted(self) -> None:
+        self.home.set_sessions(self.sessions.sessions.total)
+        self.status.set_live(self.sessions.sessions.live)
+
+    def on_shown(self, key: str) -> None:
+        there = bool(key)
+        self.stack.setCurrentWidget(self.pane if there else self.home)
+        self.sessions.set_opened(key)
+        self.notice.take_back("session")
+        self.inspector.clear()
+        for name in ("close", "follow"):
+            self.actions_[name].setEnabled(there)
+        self.actions_["stop"].setEnabled(key in self.live.busy())
+        opened = self.desk.opened(key)
+        self.status.set_progress(0, 0)
+        self._raw_count()
+        self.header.show_header(None if opened is None else opened.header or Header(state="opening"), _name(key))
+        self.setWindowTitle(f"{_name(key)} — Playhead" if there else "Playhead")
+        if there and not self.sessions.isAncestorOf(self.focusWidget() or self):
+            self.on_focus_timeline()
+        if there:  # each model brings its own
+            self.pane.view.selectionModel().currentChanged.connect(self.on_row_chosen)
+        self.on_followed(self.pane.view.follow)
+
+    def on_headed(self, key: str, header: Header) -> None:
+        current = self.desk.current
+        if current is None or current.key != key:
+            return
+        self.header.show_header(header, _name(key))
+        self.setWindowTitle(f"{header.title or _name(key)} — Playhead")
+        self.pane.set_empty(header.trouble)
+        if header.trouble:
+            self.notice.say("session", header.trouble, Remedy("Open again", self.on_reopen))
+        else:
+            self.notice.take_back("session")
+
+    def on_reopen(self) -> None:
+        current = self.desk.current
+        if current is not None and current.file:
+            self.desk.close_session(current.key)
+            self.open_path(current.key)
+
+    def on_ticked(self, waiting: int) -> None:
+        self.status.set_waiting(waiting)
+        self.status.set_events(self.live.hub.folded)
+        self._raw_count()
+
+    def on_finished(self, key: str, outcome: object) -> None:
+        """A stream is over, or a turn is. A failure is said; all else is in the transcript."""
+        if self.desk.current is not None and self.desk.current.key == key:
+            self.actions_["stop"].setEnabled(key in self.live.busy())
+            if getattr(outcome, "ok", True) is False:
+                self.notice.say("session", f"Ended: {getattr(outcome, 'how', 'failed')}")
+
+    def on_progress(self, key: str, done: int, total: int) -> None:
+        if self.desk.current is not None and self.desk.current.key == key:
+            self.status.set_progress(done, total)
+
+    def _raw_count(self) -> None:
+        current = self.desk.current
+        # Rows in the database are not counted here: then nothing is claimed.
+        known = current is not None and (current.raw or not current.model.base) and current.model.length
+        self.status.set_raw(current.raw if current is not None and known else -1)
+
+    # ---- commands
+
+    def on_open_file(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(
+            self, "Open a session", "", "Sessions (*.jsonl *.ndjson *.json);;All files (*)"
+        )
+        for name in names:
+            self.open_path(name)
+
+    def on_open_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Look for sessions in")
+        if name:
+            self._save({st.ROOTS.name: (*self.settings[st.ROOTS], name)})
+
+    def on_demo(self) -> None:
+        self.start(self.live.demo)
+
+    def start(self, begin: Callable[[], str]) -> None:
+        """Show what a command of the store has started, or why it could not."""
+        try:
+            self.show_stream(begin())
+        except (StoreError, OSError) as error:
+            self.notice.say("open", str(error))
+
+    def on_jump(self) -> None:
+        self.sessions_dock.show()
+        self.sessions.ask_filter()
+
+    def on_recent(self) -> None:
+        key = self.desk.before()
+        if key:
+            self.desk.show_session(key)
+
+    def on_close_session(self) -> None:
+        current = self.desk.current
+        if current is None:
+            return
+        if current.key in self.live.busy() and not self._agreed(1, "close this session"):
+            return
+        key, after = current.key, self.desk.before()
+        self.desk.close_session(key)
+        if after:
+            self.desk.show_session(after)
+
+    def on_stop(self) -> None:
+        if self.desk.current is not None:
+            key = self.desk.current.key
+            self.jobs.run(lambda: self.live.stop(key), lambda _: None)
+
+    def on_quit(self) -> None:
+        self.close()
+
+    def on_toggle_sessions(self, on: bool) -> None:
+        self.sessions_dock.setVisible(on)
+
+    def on_toggle_inspector(self, on: bool) -> None:
+        self.inspector_dock.setVisible(on)
+        if on:
+            self._inspect(self.pane.view.currentIndex().row())
+
+    def on_follow(self, on: bool) -> None:
+        if on != self.pane.view.follow:
+            self.pane.view.set_follow(on)
+
+    def on_followed(self, on: bool) -> None:
+        self.header.set_following(on)
+        self.actions_["follow"].setChecked(on)
+
+    def on_raw_wanted(self, row: int) -> None:
+        self.inspector_dock.show()
+        self._inspect(row)
+
+    def on_row_chosen(self, index: QModelIndex) -> None:
+        if self.inspector_dock.isVisible():
+            self._inspect(index.row())
+
+    def _inspect(self, row: int) -> None:
+        current = self.desk.current
+        if current is None or not 0 <= row < current.model.length:
+            self.inspector.clear()
+            return
+        item = current.model.item(row)
+        self.inspector.load(self.live.raw(current.key, item), f"Row {row + 1:,}")
+
+    def on_link(self, target: str) -> None:
+        QDesktopServices.openUrl(QUrl(target))
+
+    def on_zoom_in(self) -> None:
+        self._zoom(next((zoom for zoom in ZOOMS if zoom > self.settings[st.ZOOM] + 0.01), ZOOMS[-1]))
+
+    def on_zoom_out(self) -> None:
+        self._zoom(next((zoom for zoom in reversed(ZOOMS) if zoom < self.settings[st.ZOOM] - 0.01), ZOOMS[0]))
+
+    def on_zoom_reset(self) -> None:
+        self._zoom(1.0)
+
+    def _zoom(self, zoom: float) -> None:
+        self._save({st.ZOOM.name: zoom})
+
+    def _save(self, values: dict[str, object]) -> None:
+        try:
+            self.settings.put(values)
+        except OSError as error:
+            self.notice.say("settings", f"{self.settings.path} cannot be written: {error.strerror or error}.")
+
+    def on_full_screen(self, on: bool) -> None:
+        if on:
+            self.showFullScreen()
+        else:
+            self.showNormal()
+
+    def on_settings(self) -> None:
+        dialog = SettingsDialog(self.settings, self.look, self)
+        self._open(dialog)
+
+    def on_shortcuts(self) -> None:
+        self._open(ShortcutSheet(self.look, self))
+
+    def _open(self, dialog: QDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def on_logs(self) -> None:
+        if self._logs is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._logs)))
+
+    def on_focus_timeline(self) -> None:
+        self.pane.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def on_setting(self, setting: st.AnySetting) -> None:
+        match setting.name:
+            case st.GROUP.name:
+                self.sessions.set_grouped(self.settings[st.GROUP])
+            case st.ABSOLUTE.name:
+                self.header.set_absolute(self.settings[st.ABSOLUTE])
+                self.sessions.set_absolute(self.settings[st.ABSOLUTE])
+            case st.ROOTS.name:
+                self.live.discover([*self.settings[st.ROOTS], *self._dropped])
+            case st.FOLLOW.name:
+                self.desk.follow_default = self.settings[st.FOLLOW]
+
+    def on_error(self, error: BaseException) -> None:
+        """Something of ours broke: it is in the log; the window goes on."""
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = Remedy("Show the log", self.on_logs) if self._logs is not None else None
+        self.notice.say("error", f"An error of Playhead itself: {first}", remedy)
+
+    # ---- looks
+
+    def set_look(self, look: Look) -> None:
+        """Another theme or zoom."""
+        self.look = look
+        for part in (self.header, self.notice, self.pane, self.home, self.sessions, self.inspector, self.status):
+            part.set_look(look)
+        for dock in (self.sessions_dock, self.inspector_dock):
+            dock.setMinimumWidth(look.px(240))
+        self.sessions_dock.setMaximumWidth(look.px(360))
+        palette = self.hair.palette()
+        palette.setColor(self.hair.backgroundRole(), look.colour("line.hair"))
+        self.hair.setPalette(palette)
+        self.hair.setAutoFillBackground(True)
+
+    # ---- remembered
+
+    def restore(self, kept: QSettings | None) -> None:
+        """Where the window was. One on a screen that is gone comes back to one that is there."""
+        self.resize(self.look.px(1280), self.look.px(860))
+        self.resizeDocks([self.sessions_dock, self.inspector_dock], [self.look.px(280), self.look.px(320)],
+                         Qt.Orientation.Horizontal)  # fmt: skip
+        if kept is None:
+            return
+        geometry, state = kept.value("window/geometry"), kept.value("window/state")
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        if isinstance(state, QByteArray):
+            self.restoreState(state, STATE_VERSION)
+        self.come_back()
+
+    def come_back(self) -> None:
+        """Onto a screen that is there, with enough of the first line to take hold of."""
+        frame = self.frameGeometry()
+        for screen in QGuiApplication.screens():
+            there = screen.availableGeometry().intersected(frame)
+            if there.width() >= 120 and there.height() >= 80 and frame.top() >= screen.availableGeometry().top() - 8:
+                return
+        area = QGuiApplication.primaryScreen().availableGeometry()
+        self.resize(self.size().boundedTo(area.size()))
+        self.move(area.center() - self.rect().center())
+
+    def remember(self, kept: QSettings | None) -> None:
+        self.desk.save()
+        if kept is not None:
+            kept.setValue("window/geometry", self.saveGeometry())
+            kept.setValue("window/state", self.saveState(STATE_VERSION))
+            current = self.desk.current
+            kept.setValue("window/session", current.key if current is not None and current.file else "")
+            kept.sync()
+
+    # ---- events
+
+    @override
+    def closeEvent(self, event: QCloseEvent) -> None:
+        running = len(self.live.busy())
+        if running and not self._agreed(running, "quit"):
+            event.ignore()
+            return
+        self.closing.emit()
+        event.accept()
+
+    def _agreed(self, running: int, to: str) -> bool:
+        """The one question that is a dialog: what is ended here cannot be brought back."""
+        box = QMessageBox(self)
+        box.setObjectName("end-agents")
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Playhead")
+        box.setText(f"End {wording.many(running, 'running agent')} and {to}?")
+        box.setInformativeText("What they are doing now stops in the middle.")
+        end = box.addButton("End and " + to.split()[0], QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(cancel)
+        box.setEscapeButton(cancel)
+        box.exec()
+        return box.clickedButton() is end
+
+    @override
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if local_paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    @override
+    def dropEvent(self, event: QDropEvent) -> None:
+        for path in local_paths(event.mimeData()):
+            self.open_path(path)
+        event.acceptProposedAction()
+
+    @override
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self.actions_["full"].setChecked(self.isFullScreen())
+
+
+def local_paths(data: QMimeData) -> Sequence[str]:
+    """Files and folders that are being dragged."""
+    return [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
+
+
+def _name(key: str) -> str:
+    return Path(key).name if key.startswith("/") else key
