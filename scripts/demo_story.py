@@ -86,10 +86,10 @@ RETRY_PY: Final = '''\
     28\t    raise AssertionError("unreachable")'''
 
 THOUGHT_CAUSE: Final = (
-    "The pause after attempt n is 0.1 * 3^(n-1) * u^n with u between 1.0 and 1.5. For n = 2 that is 0.3 to 0.675, "
-    "so the first two pauses are 0.4 to 0.825 together: under the budget of 1.0. And yet the deadline was reached. So time "
-    "passes that is in neither pause. Where does the test's clock get it from? And who else uses this function? I "
-    "should know all callers before I change anything."
+    "The pause after attempt n is 0.1 * 3^(n-1) * u^n with u between 1.0 and 1.5. For n = 2 that is 0.3 to 0.675, so "
+    "the first two pauses are 0.4 to 0.825 together: under the budget of 1.0. And yet the deadline was reached. So "
+    "time passes that is in neither pause. Where does the test's clock get it from? And who else uses this function? "
+    "I should know all callers before I change anything."
 )
 ASK_HELPER: Final = (
     "The pauses alone cannot use up the budget, so time must come from somewhere else. "

@@ -242,7 +242,7 @@ def make() -> list[str]:
     todo(to, first, 0, None)
     call = first.call("Bash", command=story.LOOP, description="Run the test in a loop until it fails")
     first.end()
-    to.work(call, "Bash", 6.2)
+    to.work(call, "Bash", 8.2)
     shell(to, call, story.LOOP_OUTPUT, failed=True)
 
     second = Message(to, 16_800)
@@ -278,7 +278,7 @@ def make() -> list[str]:
     todo(to, sixth, 3, 2)
     call = sixth.call("Bash", command=story.PROVE, description="200 repetitions, then the whole suite")
     sixth.end()
-    to.work(call, "Bash", 7.4)
+    to.work(call, "Bash", 11.4)
     shell(to, call, story.PROVE_OUTPUT)
 
     to.system("status", status="compacting")

@@ -48,7 +48,7 @@ def user(content: Any, uuid: str = "u1", seconds: float = 0, **more: Any) -> dic
 
 
 def assistant(
-    *blocks: dict[str, Any] | str, id: str = "msg_1", uuid: str = "a1", seconds: float = 1, **more: Any  # noqa: A002
+    *blocks: dict[str, Any] | str, id: str = "msg_1", uuid: str = "a1", seconds: float = 1, **more: Any
 ) -> dict[str, Any]:
     """A record of an answer, with one block or several."""
     content = [{"type": "text", "text": block} if isinstance(block, str) else block for block in blocks]
@@ -59,12 +59,12 @@ def assistant(
     return _envelope("assistant", uuid, seconds, {"message": message, **more})
 
 
-def call(name: str, id: str = "toolu_1", **given: Any) -> dict[str, Any]:  # noqa: A002
+def call(name: str, id: str = "toolu_1", **given: Any) -> dict[str, Any]:
     """The block of a tool call."""
     return {"type": "tool_use", "id": id, "name": name, "input": given}
 
 
-def answer(content: Any, id: str = "toolu_1", uuid: str = "r1", seconds: float = 2, **more: Any) -> dict[str, Any]:  # noqa: A002
+def answer(content: Any, id: str = "toolu_1", uuid: str = "r1", seconds: float = 2, **more: Any) -> dict[str, Any]:
     """The record of a tool's result; `error=True` says that it failed."""
     block = {"type": "tool_result", "tool_use_id": id, "content": content, "is_error": more.pop("error", False)}
     return user([block], uuid, seconds, **more)
@@ -85,7 +85,7 @@ def streamed(event: dict[str, Any], parent: str | None = None) -> dict[str, Any]
     return {"type": "stream_event", "event": event, "parent_tool_use_id": parent, "session_id": SESSION, "uuid": "w"}
 
 
-def begun(id: str = "msg_1", parent: str | None = None) -> dict[str, Any]:  # noqa: A002
+def begun(id: str = "msg_1", parent: str | None = None) -> dict[str, Any]:
     message = {"id": id, "role": "assistant", "model": "claude-opus-5", "content": [], "usage": {"input_tokens": 7}}
     return streamed({"type": "message_start", "message": message}, parent)
 
@@ -105,11 +105,15 @@ def piece(text: str, index: int = 0, kind: str = "text", parent: str | None = No
 
 def ended(delta: bool = True, parent: str | None = None) -> list[dict[str, Any]]:
     """The end of a streamed message; without the delta it broke off."""
-    end = [streamed({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}}, parent)] if delta else []
+    end = (
+        [streamed({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}}, parent)]
+        if delta
+        else []
+    )
     return [*end, streamed({"type": "message_stop"}, parent)]
 
 
-def said(*blocks: dict[str, Any] | str, id: str = "msg_1", parent: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: A002
+def said(*blocks: dict[str, Any] | str, id: str = "msg_1", parent: str | None = None, **more: Any) -> dict[str, Any]:
     """The complete record of an answer in a stream."""
     record = assistant(*blocks, id=id, **more)
     return {
@@ -190,5 +194,7 @@ def picture(path: Path) -> str:
         where = f"{item.agent} < {item.parent}" if item.agent else "main"
         text = json.dumps(text_of(item), ensure_ascii=False)
         text = text if len(text) <= 160 else f"{text[:160]}… {len(text)}"
-        out.append(f"{index} turn {item.turn} {kind_of(item)} [{where}] {' '.join(f'({word})' for word in more)} {text}")
+        out.append(
+            f"{index} turn {item.turn} {kind_of(item)} [{where}] {' '.join(f'({word})' for word in more)} {text}"
+        )
     return "\n".join(out) + "\n"

@@ -94,7 +94,6 @@ class Slate(Laid):
 
     def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:
         if "explode when painted" in self.shown:
-            painter.save()
             raise RuntimeError("as asked")
         for number, (start, line) in enumerate(self.lines):
             y = PAD // 2 + number * LINE
@@ -145,6 +144,8 @@ class Slate(Laid):
 
     def grow(self, item: Item) -> bool:
         if not isinstance(item, Message) or not isinstance(self.item, Message) or not self.item.open:
+            return False
+        if not str(item.text).startswith(str(self.item.text)):
             return False
         self.grown_from = PAD // 2 + LINE * (len(self.lines) - 1)
         self.item = item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,7 +24,7 @@ OPEN: Final = 8  # files that are kept open; the one not looked at for longest i
 class Opened:
     """One open session."""
 
-    __slots__ = ("file", "first_unread", "header", "key", "model", "place", "raw", "unread")
+    __slots__ = ("file", "first_unread", "header", "key", "model", "place", "raw", "since", "unread")
 
     def __init__(self, key: str, model: TimelineModel, place: Place, *, file: bool) -> None:
         self.key = key
@@ -31,6 +32,7 @@ class Opened:
         self.header: Header | None = None
         self.place = place
         self.file = file  # it can be closed and opened again at no loss
+        self.since = time.time_ns() // 1000
         self.unread = 0
         self.first_unread = ""  # the first item that came while nobody looked
         self.raw = 0  # rows that were not understood, as far as they are known
@@ -72,11 +74,11 @@ class Desk(QObject):
         if self.current is not None and self.current.key == key:
             return
         self._leave()
-        self._live.drain(key)  # nothing of it may be missing at this moment
         opened = self._open.get(key)
-        if opened is None:
+        if opened is None:  # before the drain: what it brings must find its model
             place = self._places[key] if key in self._places else Place(follow=self.follow_default)
             opened = self._open[key] = Opened(key, TimelineModel(self), place, file=file)
+        self._live.drain(key)  # nothing of it may be missing at this moment
         self._open.move_to_end(key)
         self.current = opened
         place = opened.place
@@ -171,7 +173,7 @@ class Desk(QObject):
         """A line in the list for what the search does not find: demos, pipes, processes, files from elsewhere."""
         if opened.key in self._found or opened.header is None:
             return
-        row = row_of(opened.key, opened.header, opened.file)
+        row = row_of(opened.key, opened.header, opened.file, opened.since)
         if self._shown_rows.get(opened.key) != row:
             self._shown_rows[opened.key] = row
             self.listed.emit(SessionsDelta((row,)))
@@ -190,8 +192,8 @@ class Desk(QObject):
         opened.model.deleteLater()
 
 
-def row_of(key: str, header: Header, file: bool) -> Row:
-    """The list's line for an open session."""
+def row_of(key: str, header: Header, file: bool, since: int) -> Row:
+    """The list's line for an open session. `since`: when it was opened, for streams that say no times."""
     state = header.state if header.state in ("idle", "ended", "failed") else "live"
     folder = header.cwd.rstrip("/").rpartition("/")[2]
     size = 0
@@ -202,7 +204,7 @@ def row_of(key: str, header: Header, file: bool) -> Row:
             state = "failed"
     return Row(
         key, agent=header.agent or header.adapter, title=header.title, cwd=header.cwd, project=folder,
-        started=header.started, updated=header.updated, state=state, bytes=size, path=key if file else "",
+        started=header.started, updated=header.updated or since, state=state, bytes=size, path=key if file else "",
         session=header.id,
     )  # fmt: skip
 

@@ -130,7 +130,10 @@ class Writer:
         with self._tx() as tx:
             wanted = select(session.c.id, session.c.state, session.c.token).where(session.c.state != "ready")
             found = tx.execute(wanted).all()
-        return [number for number, state, token in found if state == "old" or self._dead(token)]
+        left = [number for number, state, token in found if state == "old" or self._dead(token)]
+        for path in self.path.parent.glob(f"{self.path.name}.import-*"):  # killed before its session was in the table
+            self._dead(path.name.rpartition("-")[2])
+        return left
 
     def sweep(self, numbers: Sequence[int]) -> None:
         """Delete such sessions, in small steps so that other writers get their turn."""

@@ -68,7 +68,7 @@ class Reader(Talk):
             if not at.agent and type(message) is dict:
                 content = message.get("content")
                 self._remember_calls(content)
-                if message.get("stop_reason") in _STOPS and type(content) is list and _has_text(content):
+                if string(message, "stop_reason") in _STOPS and type(content) is list and _has_text(content):
                     out.append(TurnEnded(at))  # print mode writes no record of its own for it
         elif kind == "user":
             mode = data.get("permissionMode")

@@ -88,9 +88,7 @@ def _child(file: Path) -> Child:
     if not isinstance(meta, dict):
         return Child(file, agent)
     call, title = meta.get("toolUseId"), meta.get("description")
-    return Child(
-        file, agent, call if isinstance(call, str) and call else None, title if isinstance(title, str) else ""
-    )
+    return Child(file, agent, call if isinstance(call, str) and call else None, title if isinstance(title, str) else "")
 
 
 def _head(file: Path) -> bytes:

@@ -63,6 +63,8 @@ def _vote(record: dict[str, Any]) -> int:
     message = record.get("message")
     if "_recording" in record:
         return -1
+    if type(kind) is not str and kind is not None:
+        return 0
     if kind == "system":
         if "session_id" in record and "sessionId" not in record:
             return -1
@@ -79,7 +81,7 @@ def _vote(record: dict[str, Any]) -> int:
         return 1
     if kind is None and type(message) is dict:
         return 1 if "sessionId" in record and message.get("role") in _TALK else 0
-    return 1 if type(kind) is str and "sessionId" in record and "payload" not in record else 0
+    return 1 if kind is not None and "sessionId" in record and "payload" not in record else 0
 
 
 def _guess(line: bytes) -> dict[str, Any]:

@@ -199,8 +199,9 @@ class Discovery:
             if named_path:
                 self._due[named_path] = now
         if entries:  # who is no longer named cannot be named here: look at all that were at work
-            for path, session in self._sessions.items():
-                if path in self._due and session.row is not None and session.row.state in _ACTIVE:
+            for path in list(self._due):
+                session = self._sessions.get(path)
+                if session is not None and session.row is not None and session.row.state in _ACTIVE:
                     self._due[path] = now
         if rescan:
             self._scan()
@@ -297,7 +298,8 @@ class Discovery:
                 row,
                 bytes=found.size,
                 updated=max(row.updated or 0, found.mtime_ns // 1000),
-                state=working(row) or "live",
+                # Who is active stays so: the registry's own news and the next check say when that changes.
+                state=row.state if row.state in _ACTIVE else working(row) or "live",
                 records=None,
             )
         session.size, session.mtime_ns, session.row = found.size, found.mtime_ns, row

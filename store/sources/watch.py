@@ -21,6 +21,7 @@ from store.sources.notify import Change, Notifier, best
 log = logging.getLogger(__name__)
 
 POLL: Final = 3.0  # seconds between two looks at the watched files
+RARELY: Final = 10  # looks after which a tree without notifications is looked at as a whole
 PAUSE: Final = 0.004  # at most 250 rounds of callbacks per second, however fast a file grows
 MOST_FOLDERS: Final = 20_000  # of one tree; a home folder given by mistake must not eat the system's watches
 _SKIPPED: Final = frozenset({".git", "node_modules", "__pycache__", ".venv"})
@@ -41,11 +42,12 @@ class _File:
 
 
 class _Tree:
-    __slots__ = ("callbacks", "folders", "root")
+    __slots__ = ("callbacks", "folders", "root", "stamps")
 
     def __init__(self, root: str) -> None:
         self.root = root
         self.folders: set[str] = set()
+        self.stamps: dict[str, _Stamp] = {}  # of folders, while notifications do not cover them all
         self.callbacks: list[Callback] = []
 
 
@@ -58,6 +60,7 @@ class Watcher:
         self._files: dict[str, _File] = {}
         self._trees: dict[str, _Tree] = {}
         self._over = threading.Event()
+        self._looks = 0
         self._thread: threading.Thread | None = None
         self._notifier: Notifier | None = None
         try:
@@ -280,14 +283,29 @@ class Watcher:
             if self._folders.waiting:
                 self._born(calls)
             if self._folders.full:
+                self._looks += 1
                 for tree in self._trees.values():
-                    _note(calls, tree.callbacks, Path(tree.root))
+                    if self._altered(tree) or self._looks % RARELY == 0:
+                        _note(calls, tree.callbacks, Path(tree.root))
         for key, file in files:
             stamp = _stamp(key)
             if stamp != file.stamp:
                 file.stamp = stamp
                 _note(calls, file.callbacks, file.path)
         self._call(calls)
+
+    def _altered(self, tree: _Tree) -> bool:
+        """Whether files came or went in a tree: one stat per folder, none per file."""
+        stamps = {folder: _stamp(folder) for folder in tree.folders}
+        before, tree.stamps = tree.stamps, stamps
+        if stamps == before:
+            return False
+        for folder in [folder for folder, stamp in stamps.items() if stamp is None and folder != tree.root]:
+            tree.folders.discard(folder)
+            self._folders.drop(folder)
+        for _ in self._grow(tree, tree.root):
+            pass
+        return True
 
     def _call(self, calls: _Calls) -> None:
         for (callback, _), path in calls.items():

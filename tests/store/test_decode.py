@@ -96,7 +96,11 @@ def test_a_record_cut_off_at_the_end() -> None:
 
 
 def test_rubbish_between_records() -> None:
-    assert pieces(b'{"a":1}xx{"b":2}') == [({"a": 1}, 0, 7, "joined"), (None, 7, 2, "not JSON"), ({"b": 2}, 9, 7, "joined")]
+    assert pieces(b'{"a":1}xx{"b":2}') == [
+        ({"a": 1}, 0, 7, "joined"),
+        (None, 7, 2, "not JSON"),
+        ({"b": 2}, 9, 7, "joined"),
+    ]
 
 
 def test_leading_nul_bytes() -> None:
@@ -111,7 +115,9 @@ def test_comment_lines(line: bytes) -> None:
     assert pieces(line) == [(None, 0, len(line), "comment")]
 
 
-@pytest.mark.parametrize("line", [b"25 items found", b"plain text", b"[INFO] started", b"\xff\xfe\x00", b"true story", b'"a" b'])
+@pytest.mark.parametrize(
+    "line", [b"25 items found", b"plain text", b"[INFO] started", b"\xff\xfe\x00", b"true story", b'"a" b']
+)
 def test_text_is_no_record(line: bytes) -> None:
     assert pieces(line) == [(None, 0, len(line), "not JSON")]
 

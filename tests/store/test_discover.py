@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 
+from store.catalog import Catalog
 from store.delta import Row, SessionsDelta
 from store.sources import discover
 from store.sources.discover import Discovery, roots, scan
@@ -58,26 +59,6 @@ class Listed:
 
     def scanned(self) -> None:
         self.until(lambda: any(delta.total is not None for delta in self.deltas))
-
-
-class Kept:
-    """A cache in memory."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, tuple[int, int, Row]] = {}
-
-    def load(self) -> Mapping[str, tuple[int, int, Row]]:
-        return dict(self.entries)
-
-    def save(self, entries: Mapping[str, tuple[int, int, Row]]) -> None:
-        self.entries.update(entries)
-
-    def forget(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            self.entries.pop(path, None)
-
-    def close(self) -> None:
-        return
 
 
 @pytest.fixture
@@ -265,12 +246,11 @@ class TestDiscovery:
         self, projects: Path, listed: Listed, start: Callable[..., Discovery], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         paths = [session(projects, prompt(f"number {n}"), age=4000 + n) for n in range(5)]
-        cache = Kept()
-        first = start(projects, cache=cache)
+        first = start(projects, cache=Catalog())
         listed.scanned()
         first.stop()
         before = dict(listed.rows)
-        assert len(cache.entries) == 5
+        assert len(Catalog().load()) == 5
         with paths[3].open("ab") as file:
             file.write(prompt("more"))
         paths[4].unlink()
@@ -283,13 +263,14 @@ class TestDiscovery:
         monkeypatch.setattr(discover, "row_of", counted)
         listed.rows.clear()
         listed.deltas.clear()
-        start(projects, cache=cache)
+        second = start(projects, cache=Catalog())
         listed.scanned()
+        second.stop()
         assert read == [paths[3]]
         assert {str(path): before[str(path)] for path in paths[:3]}.items() <= listed.rows.items()
         assert listed.rows[str(paths[3])].bytes == paths[3].stat().st_size
         assert len(listed.rows) == 4
-        assert str(paths[4]) not in cache.entries
+        assert str(paths[4]) not in Catalog().load()
 
     def test_who_is_alive_says_the_registry(
         self, projects: Path, listed: Listed, start: Callable[..., Discovery]

@@ -32,7 +32,6 @@ from builders import (
 
 from store import events as ev
 from store.formats import formats, named, sniff
-from store.formats.base import Record
 from store.items import Message, Notice, Prompt, Raw, Thought, Tool
 from store.whole import format_of
 
@@ -128,7 +127,8 @@ def test_streams_of_parallel_subagents_do_not_mix() -> None:
         piece("b", parent="t2"), piece("A", parent="t1"), piece("B", parent="t2"),
         said("aA", id="m1", parent="t1"), said("bB", id="m2", parent="t2"),
     )  # fmt: skip
-    assert [(item.agent, item.parent, str(item.text)) for item in rows(data, "claude-stream") if isinstance(item, Message)] == [
+    assert [(item.agent, item.parent, str(item.text)) for item in rows(data, "claude-stream") if isinstance(item,
+    Message)] == [
         ("t1", "t1", "aA"), ("t2", "t2", "bB"),
     ]  # fmt: skip
 
@@ -146,13 +146,16 @@ def test_a_broken_message_leaves_when_it_is_said_again() -> None:
 
 def test_a_broken_message_with_rows_behind_it_stays() -> None:
     """Nothing of others may go with it."""
-    data = lines(begun("m1"), opened(), piece("Half a"), user("sub", "u9", parent_tool_use_id="t1"), *ended(delta=False))
+    data = lines(
+        begun("m1"), opened(), piece("Half a"), user("sub", "u9", parent_tool_use_id="t1"), *ended(delta=False)
+    )
     assert told(rows(data, "claude-stream")) == ["message: Half a", "prompt.agent: sub"]
 
 
 def test_an_interrupted_stream_keeps_what_was_said() -> None:
     data = lines(
-        begun(), opened(), piece("Half"), said("Half", aborted=True), user([{"type": "text", "text": "[Request interrupted by user]"}]),
+        begun(), opened(), piece("Half"), said("Half", aborted=True), user([{"type": "text",
+        "text": "[Request interrupted by user]"}]),
         *ended(), over("", subtype="error_during_execution", is_error=True, terminal_reason="aborted_streaming"),
     )  # fmt: skip
     assert [line.split(":")[0] for line in told(rows(data, "claude-stream"))] == [
@@ -301,21 +304,27 @@ def test_what_the_header_needs() -> None:
 def test_a_compaction_is_one_row_with_the_summary() -> None:
     """A5."""
     boundary = system("compact_boundary", compactMetadata={"trigger": "auto", "preTokens": 120000, "postTokens": 9000})
-    summary = user("This session is being continued from a previous conversation. All is well.", "u2", isCompactSummary=True)
+    summary = user(
+        "This session is being continued from a previous conversation. All is well.", "u2", isCompactSummary=True
+    )
     (item,) = rows(lines(boundary, summary))
     assert isinstance(item, Notice)
     assert item.text == "Conversation compacted: 120,000 → 9,000 tokens"
     assert item.detail.endswith("All is well.")
     assert len(item.spans) == 1  # both records, which are neighbours
     status = {"type": "system", "subtype": "status", "session_id": SESSION}
-    found = events(lines({**status, "status": "compacting"}, {**status, "status": None, "compact_result": "success"}), "claude-stream")
+    found = events(
+        lines({**status, "status": "compacting"}, {**status, "status": None, "compact_result": "success"}),
+        "claude-stream",
+    )
     assert [event.on for event in found if isinstance(event, ev.Compacting)] == [True, False]
 
 
 def test_questions_are_asked_and_taken_back() -> None:
     """B2."""
     ask = {"type": "control_request", "request_id": "r1", "request": {
-        "subtype": "can_use_tool", "tool_name": "Bash", "input": {"command": "rm x"}, "tool_use_id": "toolu_1"}}  # fmt: skip
+        "subtype": "can_use_tool", "tool_name": "Bash", "input": {"command": "rm x"},
+        "tool_use_id": "toolu_1"}}  # fmt: skip
     data = lines(said(call("Bash", command="rm x")), ask)
     (item,) = rows(data, "claude-stream")
     assert isinstance(item, Tool)
@@ -326,18 +335,28 @@ def test_questions_are_asked_and_taken_back() -> None:
     assert isinstance(item, Tool)
     assert (item.status, item.options) == ("running", ())
     reply = {"type": "control_response", "response": {"subtype": "error", "request_id": "r9", "error": "no"}}
-    assert [event.error for event in events(lines(init(), reply), "claude-stream") if isinstance(event, ev.Answered)] == ["no"]
+    assert [
+        event.error for event in events(lines(init(), reply), "claude-stream") if isinstance(event, ev.Answered)
+    ] == ["no"]
 
 
 def test_one_json_object_is_the_answer_and_the_end() -> None:
     """B: `--output-format json` prints the result alone; beside messages its text is not said twice."""
-    assert told(rows(lines(over("Hello.")), "claude-stream")) == ["message: Hello.", "notice.result: Finished: 1 turn, 1.5 s, $0.02"]
+    assert told(rows(lines(over("Hello.")), "claude-stream")) == [
+        "message: Hello.",
+        "notice.result: Finished: 1 turn, 1.5 s, $0.02",
+    ]
     assert len(rows(lines(said("Hello."), over("Hello.")), "claude-stream")) == 2
 
 
 def test_an_end_with_an_error() -> None:
     """B1, B3: errors have no result key."""
-    record = {"type": "result", "subtype": "error_during_execution", "is_error": True, "errors": ["No conversation found"]}
+    record = {
+        "type": "result",
+        "subtype": "error_during_execution",
+        "is_error": True,
+        "errors": ["No conversation found"],
+    }
     (item,) = rows(lines(record), "claude-stream")
     assert isinstance(item, Notice)
     assert (item.level, item.text) == ("error", "Ended with an error: No conversation found")
@@ -345,51 +364,14 @@ def test_an_end_with_an_error() -> None:
 
 def test_hidden_thinking() -> None:
     """A4."""
-    items = rows(lines(assistant({"type": "thinking", "thinking": "", "signature": "x"}, {"type": "redacted_thinking", "data": "y"})))
+    items = rows(
+        lines(
+            assistant(
+                {"type": "thinking", "thinking": "", "signature": "x"}, {"type": "redacted_thinking", "data": "y"}
+            )
+        )
+    )
     assert [item.hidden for item in items if isinstance(item, Thought)] == [True, True]
-
-
-@pytest.mark.parametrize("agent", ["claude-code", "claude-stream"])
-@pytest.mark.parametrize(
-    "record",
-    [
-        {}, {"type": None}, {"type": []}, {"type": "user"}, {"type": "user", "message": []}, {"type": "assistant"},
-        {"type": "user", "message": {"content": 7}}, {"type": "user", "message": {"content": [None, 7, {"type": "tool_result"}]}},
-        {"type": "assistant", "message": {"content": [[], None, {"type": {}}, {"type": "tool_use", "input": 7}]}},
-        {"type": "assistant", "message": {"content": [{"type": "text", "text": None}], "id": 7, "usage": {"input_tokens": "x"}}},
-        {"type": "assistant", "message": {"content": "text", "usage": []}}, {"type": "system"}, {"type": "system", "subtype": []},
-        {"type": "system", "subtype": "api_error", "error": {"error": {"error": {"error": {"error": 7}}}}},
-        {"type": "system", "subtype": "stop_hook_summary", "hookErrors": 7}, {"type": "attachment"},
-        {"type": "attachment", "attachment": {"type": "queued_command", "prompt": 7, "origin": []}},
-        {"type": "attachment", "attachment": {"type": "hook_additional_context", "content": {}}},
-        {"type": "user", "isSidechain": True, "parentUuid": 7, "uuid": [], "message": {"content": None}},
-        {"type": "stream_event"}, {"type": "stream_event", "event": {"type": "content_block_delta", "index": "x", "delta": 7}},
-        {"type": "stream_event", "event": {"type": "content_block_start", "index": None, "content_block": {"type": 7}}},
-        {"type": "stream_event", "event": {"type": "message_start", "message": None}}, {"type": "result", "errors": 7},
-        {"type": "result", "duration_ms": "x", "total_cost_usd": {}, "num_turns": None, "permission_denials": [7]},
-        {"type": "control_request"}, {"type": "control_request", "request_id": [], "request": 7}, {"type": "control_response"},
-        {"type": "rate_limit_event", "rate_limit_info": {"status": 7}}, {"type": "pr-link", "prNumber": {}},
-        {"type": "custom-title", "customTitle": 7}, {"type": "user", "timestamp": {}, "message": {"content": "x"}},
-        {"type": "user", "timestamp": "0001-01-01T00:00:00+14:00", "message": {"content": "x"}},
-        {"type": "user", "timestamp": 1e400, "message": {"content": "x"}},
-        {"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": 7, "content": {"a": 1}}]}, "toolUseResult": [7]},
-        {"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": "a"}]},
-         "toolUseResult": {"structuredPatch": [7, {"lines": 7}, {"lines": [7, "+x"], "oldStart": "x"}], "totalDurationMs": -1}},
-        {"type": "assistant", "message": {"content": [{"type": "tool_use", "id": "x", "name": "TodoWrite", "input": {"todos": [7]}}]}},
-        {"type": "assistant", "message": {"content": [{"type": "tool_use", "id": "x", "name": "AskUserQuestion", "input": {"questions": [[]]}}]}},
-        {"type": "assistant", "message": {"content": [{"type": "tool_use", "id": "x", "name": "MultiEdit", "input": {"edits": 7}}]}},
-        {"type": "assistant", "message": {"content": [{"type": "tool_use", "id": "x", "name": "Read", "input": {"offset": "x", "limit": 1e400}}]}},
-    ],
-    ids=lambda record: str(record)[:60],
-)  # fmt: skip
-def test_wrong_types_never_raise(agent: str, record: dict[str, object]) -> None:
-    """FORMATS 0.5: missing, null or wrongly typed fields; the record after it is read as ever."""
-    reader = named(agent).reader()
-    for _ in range(2):
-        found = reader.events(Record(record, ev.At(), b"{}"))
-        rows(found)
-    after = reader.events(Record(user("after", "u77"), ev.At(offset=99), b"{}"))
-    assert any(isinstance(event, ev.PromptText) and event.text == "after" for event in after)
 
 
 def test_no_row_of_an_unknown_type_is_empty() -> None:

@@ -48,7 +48,10 @@ def test_a_rest_waits_and_is_taken_at_the_end() -> None:
     assert lines.feed(b"y\n") == [(106, b"y")]
 
 
-@given(st.binary(max_size=200).map(lambda data: data.replace(b"q", b"\n").replace(b"z", b"\r\n")), st.lists(st.integers(0, 200)))
+@given(
+    st.binary(max_size=200).map(lambda data: data.replace(b"q", b"\n").replace(b"z", b"\r\n")),
+    st.lists(st.integers(0, 200)),
+)
 def test_any_cut_gives_the_same_lines(data: bytes, cuts: list[int]) -> None:
     whole = feed_all(data, [], 7)
     assert feed_all(data, cuts, 7) == whole

@@ -47,7 +47,9 @@ def test_any_split_gives_the_same_events_and_rows(path: Path, cuts: list[int], b
     last: dict[int, object] = {}
     for first in range(0, len(found), batch):
         for change in fold_run(state, found[first : first + batch]):
-            last = {row: item for row, item in last.items() if row < change.row} if not hasattr(change, "item") else last
+            last = (
+                {row: item for row, item in last.items() if row < change.row} if not hasattr(change, "item") else last
+            )
             if hasattr(change, "item"):
                 last[change.row] = change.item
     shown = rows(whole)
@@ -177,7 +179,8 @@ def _session(folder: Path) -> Path:
         lines(
             user("go"), assistant(call("Agent", "t1", description="one"), id="m1"), assistant("between", id="m2"),
             assistant(call("Agent", "t2", description="two"), id="m3"),
-            {**user([{"type": "tool_result", "tool_use_id": "t2", "content": "ok"}], "r2"), "toolUseResult": {"agentId": "bb"}},
+            {**user([{"type": "tool_result", "tool_use_id": "t2", "content": "ok"}], "r2"),
+            "toolUseResult": {"agentId": "bb"}},
             assistant("end", id="m4"),
         )
     )  # fmt: skip
@@ -299,5 +302,7 @@ def test_live_by_what_a_living_program_says(tmp_path: Path) -> None:
     for status, state in (("busy", "running"), ("waiting", "waiting"), ("idle", "idle"), ("new word", "idle")):
         mine.write_text(f'{{"sessionId":"{SESSION}","status":"{status}"}}')
         assert live_state(main, format_) == state
-    mine.write_text(f'{{"sessionId":"{SESSION}","status":"busy","procStart":"1"}}')  # the number was given to another one
+    mine.write_text(
+        f'{{"sessionId":"{SESSION}","status":"busy","procStart":"1"}}'
+    )  # the number was given to another one
     assert live_state(main, format_) == "ended"

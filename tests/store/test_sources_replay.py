@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import threading
 from pathlib import Path
@@ -183,6 +184,11 @@ class TestDemo:
         played = list(moments(DEMO))
         assert 60 <= played[-1].at <= 95
         assert max(b.at - a.at for a, b in itertools.pairwise(played)) <= 3.0
+
+    def test_it_is_what_its_script_makes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
+        lines = importlib.import_module("make_demo").make()
+        assert DEMO.read_text("utf-8").splitlines() == lines
 
     def test_content_shows_within_300_ms(self) -> None:
         first = next(m.at for m in moments(DEMO) if orjson.loads(m.data)["type"] in ("user", "assistant"))

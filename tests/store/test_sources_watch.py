@@ -25,7 +25,7 @@ def none() -> Notifier:
 
 
 class Heard:
-    """Collects the calls of a watcher."""
+    """Collects the calls of a watcher. Without notifications a call for the root stands for any call below it."""
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root  # of a tree: a call for it says "look at everything"
@@ -156,7 +156,6 @@ def test_a_callback_that_fails_does_not_blind_the_others(
     assert "a bug of ours" in caplog.text
 
 
-@pytest.mark.parametrize("watcher", ["best", "rust"], indirect=True)
 class TestTree:
     def test_files_anywhere_below(self, watcher: Watcher, heard: Heard, tmp_path: Path) -> None:
         deep = tmp_path / "projects" / "key" / "uuid" / "subagents"
@@ -174,7 +173,7 @@ class TestTree:
         root.mkdir()
         heard.root = root
         watcher.watch_tree(root, heard)
-        for number in range(20):
+        for number in range(8):
             path = root / f"new-{number}" / "deep" / "a.jsonl"
             path.parent.mkdir(parents=True)
             path.write_text("1\n")

@@ -1,4 +1,4 @@
-"""The settings dialog: every declared setting has a field, Apply writes once, nothing else writes. And the jobs pool."""
+"""The settings dialog: every declared setting has a field, Apply writes once, nothing else does. And the jobs pool."""
 
 from __future__ import annotations
 

@@ -200,7 +200,8 @@ class StreamDoc(Sheet):
             return False
         if not is_open and not str(text).startswith(str(old)):
             return False
-        if is_open and old.length and text.since(old.length - min(64, old.length))[:64] != old.since(old.length - 64):
+        seam = max(0, old.length - 64)
+        if is_open and text.since(seam)[: old.length - seam] != old.since(seam):
             return False
         new = text.since(old.length)
         if not is_open and "]:" in str(text) and references(str(text)):
@@ -245,8 +246,8 @@ class StreamDoc(Sheet):
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
                 self.draw_icon(painter, "copy", "text.faint", self.right - px(24), panel.top + px(10), 14)
         super().paint(painter, top, bottom, selected)
-        if self.open and self.parts:
-            x, y, height = self.parts[-1].caret()
+        if self.open:
+            x, y, height = self.parts[-1].caret() if self.parts else (self.left, self.y, px(20))
             painter.fillRect(x + px(2), y + px(3), px(7), height - px(5), look.colour("accent.main"))
 
     @override

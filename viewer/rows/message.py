@@ -24,7 +24,7 @@ def message(item: Item, width: int, look: Look, fold: Fold) -> Laid:
         return layer_for("unknown")(item, width, look, fold)
     sheet = MessageRow(item, width, look, fold)
     sheet.y = look.px(8)
-    if not item.text and item.open:
-        sheet.y += look.px(20)  # room for the first line, so that it does not jump when it comes
     sheet.start_text(item.text, item.open, look.px(8))
+    if not item.text:
+        sheet.height += look.px(20)  # room for the first line, so that nothing jumps when it comes
     return sheet

@@ -14,6 +14,7 @@ from viewer.theme.look import Look
 from viewer.theme.tokens import Scheme
 
 _generations = count(1)
+STYLE = "playheadStyle"
 ZOOM_LOW, ZOOM_HIGH = 0.5, 3.0
 
 # Only what a palette cannot say. Colours come from the tokens, measures from the 4 px rhythm.
@@ -116,8 +117,10 @@ def sheet(look: Look) -> str:
 
 def apply(app: QApplication, look: Look) -> None:
     """Dress the whole application. Cheap to call again when the scheme or the zoom changes."""
-    if app.style().objectName() != "fusion":
+    # Asked of a property: with a style sheet set, the application's style no longer tells its name.
+    if app.property(STYLE) is None:
         app.setStyle("Fusion")
+        app.setProperty(STYLE, "Fusion")
     app.setFont(look.font("ui"))
     app.setPalette(palette(look))
     app.setStyleSheet(sheet(look))

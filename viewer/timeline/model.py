@@ -117,22 +117,21 @@ class TimelineModel(QAbstractListModel):
 
     def apply(self, delta: Delta) -> None:
         """Take one tick's changes: at most one rowsInserted and one dataChanged (a rebase may insert at both ends)."""
-        changed, added = delta.changed, delta.added
+        changed = delta.changed
+        more: Sequence[Item] = ()
         touched: list[int] = []
         if delta.rebase is not None:
             touched, more = self._rebase(delta.rebase)
-            if delta.keep is None and not any(row >= self.length for row, _ in changed):
-                added = (*more, *added)  # one insert for both
-            else:
-                self._append(more)
-        elif added and delta.first != self.length:
-            raise ValueError(f"rows {delta.first} and up do not follow row {self.length - 1}")
+        if more and (delta.keep is not None or any(row >= self.length for row, _ in changed)):
+            self._append(more)  # else one insert is enough for these and the added ones
+            more = ()
         if delta.keep is not None:
             self._cut(delta.keep)
+        if delta.added and delta.first != self.length + len(more):
+            raise ValueError(f"rows {delta.first} and up do not follow row {self.length + len(more) - 1}")
         if changed or touched:
             self._change(changed, touched, rebased=delta.rebase is not None)
-        if added:
-            self._append(added)
+        self._append((*more, *delta.added))
         self.backlog = delta.backlog
         if delta.header is not None:
             self.header_changed.emit(delta.header)

@@ -227,10 +227,12 @@ class Scene:
         if first == 0 and end < len(geo.heights):
             geo.heights.drop_front(end)
             self.folds.drop_front(end)
-            if geo.anchor < end:
-                geo.offset = 0
-            geo.shift(-end)
             geo.placed = [placed._replace(row=placed.row - end) for placed in geo.placed if placed.row >= end]
+            if geo.anchor < end:  # the first row that is left takes over, where it stands
+                geo.offset = -geo.placed[0].top if geo.placed else 0
+                geo.anchor = geo.placed[0].row if geo.placed else 0
+            else:
+                geo.shift(-end)
             self.selection.shift(-end)
             if self.unread is not None:
                 self.unread = max(0, self.unread - end)

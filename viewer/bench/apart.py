@@ -1,0 +1,67 @@
+"""Starting `viewer.bench.child` and listening to it; session files for it that are made once per bench run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from viewer.bench.make_session import write_session
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """An environment in which Playhead sees nothing of this machine's sessions and settings."""
+    return {
+        **os.environ, "HOME": str(home), "PLAYHEAD_DATA_DIR": str(home / "playhead"), "CLAUDE_CONFIG_DIR": str(home / "claude"),
+        "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen"),
+    }  # fmt: skip
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A temporary folder for one bench."""
+    with tempfile.TemporaryDirectory(prefix="playhead-bench-") as name:
+        yield Path(name)
+
+
+def session(where: Path, *, records: int | None = None, size: int | None = None) -> Path:
+    """A made-up session file, its pages in the page cache."""
+    path = where / "projects" / "-bench" / "00000000-0000-4000-8000-000000000000.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_session(path, records=records, size=size, seed=1)
+    with path.open("rb") as file:
+        while file.read(1 << 24):
+            pass
+    return path
+
+
+class Child:
+    """One run of the app. `started` is when the process was asked for, on the clock that the child also uses."""
+
+    def __init__(self, home: Path, path: Path, seconds: float = 0.0, rows: int = 0) -> None:
+        self.started = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "viewer.bench.child", str(seconds), str(rows), str(path)],
+            env=clean_environment(home),
+            stdout=subprocess.PIPE,
+        )
+
+    def wait(self, what: str) -> Any:
+        """The value of the next message of this name."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            name, value = orjson.loads(line)
+            if name == what:
+                return value
+        raise RuntimeError(f"the app ended before it said {what}")
+
+    def end(self) -> None:
+        self._process.wait(60)

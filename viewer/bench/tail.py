@@ -1,0 +1,68 @@
+"""`bench tail`: a record is appended to a watched file; when is it on the screen, and what does that cost?"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from viewer.bench.apart import Child, folder, session
+from viewer.bench.common import Report, figure, percentile, report
+
+NAME: Final = "tail"
+HELP: Final = "record appended to a watched file → painted, and the CPU of the whole process"
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--records", type=int, action="append", help="records before (default 1000 100000)")
+    parser.add_argument("--appends", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=50.0, help="appends per second")
+
+
+def measure(arguments: argparse.Namespace) -> list[Report]:
+    return [_one(arguments, records) for records in arguments.records or (1000, 100_000)]
+
+
+def _line(number: int) -> bytes:
+    block = {"type": "text", "text": f"Step {number}: looked at `store/retry.py`, nothing to change there."}
+    record = {
+        "type": "assistant", "uuid": f"bench-{number}", "sessionId": "s", "timestamp": "2026-11-21T10:00:00.000Z",
+        "message": {"id": f"bench-{number}", "role": "assistant", "model": "opus", "content": [block], "usage": {}},
+    }  # fmt: skip
+    return orjson.dumps(record) + b"\n"
+
+
+def _one(arguments: argparse.Namespace, records: int) -> Report:
+    with folder() as home:
+        path = session(home, records=records)
+        child = Child(home, path, arguments.appends / arguments.rate + 10, arguments.appends)
+        child.wait("ready")
+        written = _append(path, arguments.appends, arguments.rate)
+        done = child.wait("done")
+        child.end()
+    # An item's id is its message's and the number of the block in it.
+    late = [(at - written[item.partition(":")[0]]) * 1e3 for item, at in done["painted"].items() if item.startswith("bench-")]
+    figures = {
+        "append_to_paint_p50_ms": figure([percentile(late, 0.5)]),
+        "append_to_paint_p95_ms": figure([percentile(late, 0.95)]),
+        "append_to_paint_ms": figure(late),
+        "cpu_s": figure([done["cpu"]]),
+        "cpu_s_per_1000": figure([done["cpu"] * 1000 / max(1, len(late))]),
+    }
+    params = {"records": records, "appends": arguments.appends, "rate": arguments.rate, "painted": len(late)}
+    return report(NAME, params, figures)
+
+
+def _append(path: Path, count: int, rate: float) -> dict[str, float]:
+    """Append at a steady rate; returns when each record was written."""
+    written: dict[str, float] = {}
+    began = time.monotonic() + 0.5
+    with path.open("ab", buffering=0) as file:
+        for number in range(count):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            written[f"bench-{number}"] = time.monotonic()
+            file.write(_line(number))
+    return written
