@@ -17,6 +17,7 @@ from store.formats.base import Damage, Record
 
 EXCERPT: Final = 2000  # characters of what was not understood, kept for its row
 TRIES: Final = 64  # places in a damaged line where a further record is looked for
+JOINED: Final = 10_000  # records that are taken apart on one line; more is no accident
 _SPACE: Final = " \t\r\n"
 _FAILURES: Final = (ValueError, RecursionError, OverflowError)  # JSONDecodeError is a ValueError
 
@@ -98,6 +99,10 @@ def _records(line: bytes, text: str, first: int, at: At) -> list[Record | Damage
         return _part(at, start, byte), line[start:byte]
 
     while position < length:
+        if len(found) >= JOINED:
+            part, raw = cut(length)
+            found.append(Damage(part, "too many records on one line", raw))
+            break
         try:
             value, end = _patient.raw_decode(text, position)
         except _FAILURES as error:

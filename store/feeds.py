@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import resources
+from store.catalog import Catalog
 from store.delta import Header, SessionsDelta
 from store.errors import StoreError
 from store.hub import Hub
@@ -140,7 +141,9 @@ class Feeds:
         """Look for sessions, newest first, and go on watching for them. Called again, with other roots."""
         if self._discovery is not None:
             self._discovery.stop()
-        self._discovery = Discovery(roots(map(Path, extra)), self.watcher, self._listed)
+        places = [*roots(map(Path, extra)), folder(data_dir())]
+        cache = Catalog() if self._database else None
+        self._discovery = Discovery(places, self.watcher, self._listed, cache=cache)
         self._discovery.start()
 
     # ---- all of them

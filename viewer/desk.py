@@ -195,6 +195,8 @@ class Desk(QObject):
 def row_of(key: str, header: Header, file: bool, since: int) -> Row:
     """The list's line for an open session. `since`: when it was opened, for streams that say no times."""
     state = header.state if header.state in ("idle", "ended", "failed") else "live"
+    if header.trouble and header.state == "opening":
+        state = "failed"
     folder = header.cwd.rstrip("/").rpartition("/")[2]
     size = 0
     if file:
@@ -202,8 +204,9 @@ def row_of(key: str, header: Header, file: bool, since: int) -> Row:
             size = Path(key).stat().st_size
         except OSError:
             state = "failed"
+    title = header.title or (Path(key).name if file else "")
     return Row(
-        key, agent=header.agent or header.adapter, title=header.title, cwd=header.cwd, project=folder,
+        key, agent=header.adapter or header.agent, title=title, cwd=header.cwd, project=folder,
         started=header.started, updated=header.updated or since, state=state, bytes=size, path=key if file else "",
         session=header.id,
     )  # fmt: skip

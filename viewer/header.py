@@ -120,8 +120,9 @@ class HeaderBar(QWidget):
         branch = f" ⎇ {head.branch}" if head.branch and head.branch != "HEAD" else ""
         self.project.say(f"{place}{branch}")
         self.project.setToolTip(head.cwd)
-        self.mark.set_state(head.state)
-        self.state.setText(wording.state(head.state) if there else "")
+        state = "failed" if head.trouble and head.state == "opening" else head.state
+        self.mark.set_state(state)
+        self.state.setText(wording.state(state) if there else "")
         tip = f"{wording.agent(head.agent)} {head.version}".strip()
         self.state.setToolTip(f"{tip}\n{head.id}".strip())
         self.llm.say(" · ".join(part for part in (head.llm, head.mode if head.mode != "default" else "") if part))

@@ -38,8 +38,13 @@ class HomePage(QWidget):
         self._buttons.addStretch()
         self._column = QVBoxLayout(self)
         self._column.addStretch(2)
-        for widget in (self.sign, self.heading, self.text):
-            self._column.addWidget(widget)
+        measure = QHBoxLayout()  # as wide as prose is read, narrower where there is no room
+        measure.addStretch(1)
+        measure.addWidget(self.text, 100)
+        measure.addStretch(1)
+        self._column.addWidget(self.sign)
+        self._column.addWidget(self.heading)
+        self._column.addLayout(measure)
         self._column.addLayout(self._buttons)
         self._column.addWidget(self.hint)
         self._column.addStretch(3)
@@ -72,6 +77,7 @@ class HomePage(QWidget):
         self.sign.setPixmap(QIcon(str(path("app/playhead.svg"))).pixmap(look.px(64), look.px(64)))
         self.heading.setFont(look.font("title"))
         self.text.setFont(look.font("prose"))
+        self.text.setMaximumWidth(look.px(480))  # about 70 characters: a line the eye can follow
         self.text.setMinimumHeight(look.metrics("prose").lineSpacing() * 2)
         self.hint.setFont(look.font("mono"))
         muted = f"color: {look.colour('text.muted').name()}"

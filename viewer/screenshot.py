@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QWidget
 
 from viewer.app import App, picture_folder
@@ -25,6 +26,7 @@ def take(options: Options, *, shown: bool = True) -> int:
     if not (options.paths or options.command or options.stdin):
         options = _with_demo(options)
     app = App(options)
+    QCursor.setPos(-100, -100)  # nothing is hovered in a picture
     app.window.restore(None)
     app.window.resize(*options.size)
     app.window.show()
@@ -72,7 +74,8 @@ def wait_until_loaded(app: App, *, ended: bool = False, patience: float = PATIEN
     while time.monotonic() < deadline and quiet < QUIET:
         turn(30)
         current = app.window.desk.current
-        ready = current is None or (current.header is not None and current.header.state != "opening")
+        head = current.header if current is not None else None
+        ready = current is None or (head is not None and (head.state != "opening" or bool(head.trouble)))
         if ended and current is not None and current.key not in over:
             ready = False
         quiet = quiet + 1 if ready and not app.live.hub.pending and not app.live.armed else 0

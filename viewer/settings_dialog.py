@@ -158,18 +158,26 @@ class SettingsDialog(QDialog):
         self.revert()
 
     def _add(self, form: QFormLayout, field: Field, look: Look) -> None:
-        if isinstance(field.widget, QCheckBox):
-            form.addRow(field.widget)
-        else:
-            label = QLabel(field.setting.title)
-            label.setBuddy(field.widget)
-            form.addRow(label, field.widget)
+        about = QLabel(field.setting.help)
+        about.setFont(look.font("meta"))
+        about.setStyleSheet(f"color: {look.colour('text.muted').name()}")
+        about.setVisible(bool(field.setting.help))
+        stack = QVBoxLayout()  # the field, what it is for, what is wrong with it
+        stack.setSpacing(look.px(4))
+        stack.addWidget(field.widget)
         if field.setting.help:
-            about = QLabel(field.setting.help)
-            about.setFont(look.font("meta"))
-            about.setStyleSheet(f"color: {look.colour('text.muted').name()}")
-            form.addRow("" if not isinstance(field.widget, QCheckBox) else about, about)
-        form.addRow(field.error)
+            stack.addWidget(about)
+        stack.addWidget(field.error)
+        if isinstance(field.widget, QCheckBox):
+            about.setContentsMargins(look.px(22), 0, 0, 0)
+            form.addRow(stack)
+            return
+        field.widget.setMinimumHeight(look.px(28))
+        label = QLabel(field.setting.title)
+        label.setBuddy(field.widget)
+        label.setFixedWidth(look.px(160))  # one edge for all groups
+        label.setMinimumHeight(look.px(28))
+        form.addRow(label, stack)
 
     def revert(self) -> None:
         """Show what is in force."""

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QModelIndex, QSettings, Qt, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence
+from PySide6.QtCore import QEvent, QMimeData, QModelIndex, QSettings, Qt, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QKeySequence
 from PySide6.QtWidgets import (
     QDialog,
     QDockWidget,
     QFileDialog,
     QMainWindow,
     QMenu,
-    QMessageBox,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -25,7 +24,7 @@ from store import settings as st
 from store.delta import Header, SessionsDelta
 from store.errors import StoreError
 from store.settings import Settings
-from viewer import wording
+from viewer import asking, geometry
 from viewer.actions import Actions
 from viewer.desk import Desk
 from viewer.header import HeaderBar
@@ -44,7 +43,6 @@ from viewer.timeline.pane import TimelinePane
 if TYPE_CHECKING:
     from store.live import Live
 
-STATE_VERSION: Final = 1
 ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
 
 
@@ -119,15 +117,13 @@ class MainWindow(QMainWindow):
         for part in self.actions_.menus(menu):
             menu.addMenu(part)
         self.sessions.menu_button.setMenu(menu)
-        self.header.sessions_button.setDefaultAction(self.actions_["sessions"])
-        self.header.inspector_button.setDefaultAction(self.actions_["inspector"])
-        for button, action in (
-            (self.header.sessions_button, "sessions"),
-            (self.header.inspector_button, "inspector"),
-        ):
-            button.setAccessibleName(self.actions_[action].text())
-            keys = self.actions_[action].shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            self.actions_[action].setToolTip(f"{self.actions_[action].text()} ({keys})")
+        for button, name in ((self.header.sessions_button, "sessions"), (self.header.inspector_button, "inspector")):
+            action = self.actions_[name]
+            # No default action: the button would take its text whenever the action changes.
+            button.clicked.connect(action.trigger)
+            button.setAccessibleName(action.text())
+            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+            button.setToolTip(f"{action.toolTip()} ({keys})")
 
     def _wire(self) -> None:
         live, desk, view = self.live, self.desk, self.pane.view
@@ -204,8 +200,8 @@ class MainWindow(QMainWindow):
         self._raw_count()
         self.header.show_header(None if opened is None else opened.header or Header(state="opening"), _name(key))
         self.setWindowTitle(f"{_name(key)} — Playhead" if there else "Playhead")
-        if there and not self.sessions.isAncestorOf(self.focusWidget() or self):
-            self.on_focus_timeline()
+        if not self.sessions.filter_box.hasFocus():
+            (self.pane if there else self.home.demo_button).setFocus(Qt.FocusReason.OtherFocusReason)
         if there:  # each model brings its own
             self.pane.view.selectionModel().currentChanged.connect(self.on_row_chosen)
         self.on_followed(self.pane.view.follow)
@@ -216,7 +212,7 @@ class MainWindow(QMainWindow):
             return
         self.header.show_header(header, _name(key))
         self.setWindowTitle(f"{header.title or _name(key)} — Playhead")
-        self.pane.set_empty(header.trouble)
+        self.pane.set_empty("Nothing could be read." if header.trouble else "")
         if header.trouble:
             self.notice.say("session", header.trouble, Remedy("Open again", self.on_reopen))
         else:
@@ -287,7 +283,7 @@ class MainWindow(QMainWindow):
         current = self.desk.current
         if current is None:
             return
-        if current.key in self.live.busy() and not self._agreed(1, "close this session"):
+        if current.key in self.live.busy() and not asking.may_end(self, 1, "close this session"):
             return
         key, after = current.key, self.desk.before()
         self.desk.close_session(key)
@@ -415,64 +411,30 @@ class MainWindow(QMainWindow):
     # ---- remembered
 
     def restore(self, kept: QSettings | None) -> None:
-        """Where the window was. One on a screen that is gone comes back to one that is there."""
+        """Where the window was, on a screen that is there."""
         self.resize(self.look.px(1280), self.look.px(860))
-        self.resizeDocks([self.sessions_dock, self.inspector_dock], [self.look.px(280), self.look.px(320)],
-                         Qt.Orientation.Horizontal)  # fmt: skip
-        if kept is None:
-            return
-        geometry, state = kept.value("window/geometry"), kept.value("window/state")
-        if isinstance(geometry, QByteArray):
-            self.restoreGeometry(geometry)
-        if isinstance(state, QByteArray):
-            self.restoreState(state, STATE_VERSION)
-        self.come_back()
-
-    def come_back(self) -> None:
-        """Onto a screen that is there, with enough of the first line to take hold of."""
-        frame = self.frameGeometry()
-        for screen in QGuiApplication.screens():
-            there = screen.availableGeometry().intersected(frame)
-            if there.width() >= 120 and there.height() >= 80 and frame.top() >= screen.availableGeometry().top() - 8:
-                return
-        area = QGuiApplication.primaryScreen().availableGeometry()
-        self.resize(self.size().boundedTo(area.size()))
-        self.move(area.center() - self.rect().center())
+        widths = [self.look.px(280), self.look.px(320)]
+        self.resizeDocks([self.sessions_dock, self.inspector_dock], widths, Qt.Orientation.Horizontal)
+        if kept is not None:
+            geometry.restore(self, kept)
 
     def remember(self, kept: QSettings | None) -> None:
+        """For the next start."""
         self.desk.save()
         if kept is not None:
-            kept.setValue("window/geometry", self.saveGeometry())
-            kept.setValue("window/state", self.saveState(STATE_VERSION))
             current = self.desk.current
-            kept.setValue("window/session", current.key if current is not None and current.file else "")
-            kept.sync()
+            geometry.remember(self, kept, current.key if current is not None and current.file else "")
 
     # ---- events
 
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
         running = len(self.live.busy())
-        if running and not self._agreed(running, "quit"):
+        if running and not asking.may_end(self, running, "quit"):
             event.ignore()
             return
         self.closing.emit()
         event.accept()
-
-    def _agreed(self, running: int, to: str) -> bool:
-        """The one question that is a dialog: what is ended here cannot be brought back."""
-        box = QMessageBox(self)
-        box.setObjectName("end-agents")
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Playhead")
-        box.setText(f"End {wording.many(running, 'running agent')} and {to}?")
-        box.setInformativeText("What they are doing now stops in the middle.")
-        end = box.addButton("End and " + to.split()[0], QMessageBox.ButtonRole.DestructiveRole)
-        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(cancel)
-        box.setEscapeButton(cancel)
-        box.exec()
-        return box.clickedButton() is end
 
     @override
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

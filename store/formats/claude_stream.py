@@ -266,9 +266,9 @@ class Reader(Talk):
                 rpc = _rpc(data.get("request_id"))
                 if rpc is not None:
                     out.append(Called(at, rpc, "control_cancel_request"))
-                    call = self._call.pop(rpc, None)
-                    if call is not None:
-                        out.append(ToolUpdated(at, call, "running"))
+                    asked = self._call.pop(rpc, None)
+                    if asked is not None:
+                        out.append(ToolUpdated(at, asked, "running"))
                 return rpc is not None
             case "conversation_reset":
                 self.place_is(at, out, string(data, "new_conversation_id"))

@@ -149,6 +149,13 @@ def test_many_broken_records_on_one_line_end_soon() -> None:
     assert sum(piece.at.length for piece in decode(line, At(length=len(line)))) == len(line)
 
 
+def test_a_line_of_very_many_records_is_bounded() -> None:
+    line = b'{"a":"' + b'{"b":1}' * 200_000
+    found = decode(line, At(length=len(line)))
+    assert len(found) == 10_001
+    assert sum(piece.at.length for piece in found) == len(line)
+
+
 def test_clean_and_excerpt() -> None:
     text = "plain"
     assert clean(text) is text

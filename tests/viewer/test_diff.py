@@ -73,7 +73,9 @@ def test_the_row_shows_a_glance_then_forty_lines_then_pages(look: Look) -> None:
 
 
 def test_what_is_asked_for_permission_is_shown_with_its_answers(look: Look) -> None:
-    item = edit((HUNK,), status="waiting", options=(Option("y", "Allow", "allow_once"), Option("n", "Reject", "reject_once")))
+    item = edit(
+        (HUNK,), status="waiting", options=(Option("y", "Allow", "allow_once"), Option("n", "Reject", "reject_once"))
+    )
     laid = lay_out(item, 900, look, Fold())
     assert "new words here" in laid.text(Pos(1, 0), None)
     actions = [laid.hit(x, laid.height - 24).action for x in range(0, 900, 8)]

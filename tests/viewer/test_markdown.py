@@ -13,10 +13,11 @@ from PySide6.QtWidgets import QApplication
 from store.items import Message, Thought
 from store.text import Text
 from viewer.rows.base import Fold, Laid, Pos, lay_out
+from viewer.rows.dress import measure
 from viewer.rows.markdown import StreamDoc
 from viewer.rows.parts import COUNT
 from viewer.rows.pieces import PROSE_MAX, Splitter, fits
-from viewer.rows.prose import KEPT, Prose, kept, measure
+from viewer.rows.prose import KEPT, Prose, kept
 from viewer.rows.syntax import lex
 from viewer.theme import make_look
 from viewer.theme.look import Look
@@ -101,8 +102,10 @@ def test_an_open_fence_grows_without_markdown(look: Look) -> None:
 
 
 SAMPLE = (
-    "# Title\n\nOne **para** with [a link](http://x.y/z).\n\n- one\n- two\n\n  more of two\n\n```py\na = 1\n\nb = 2\n```\n\n"
-    "| a | b |\n|---|---|\n| 1 | 2 |\n\n> quoted\n> text\n\n1. first\n2. second\n\n~~~\ntilde ``` inside\n~~~\n\nThe *end*.\n"
+    "# Title\n\nOne **para** with [a link](http://x.y/z).\n\n- one\n- two\n\n  more of two\n\n"
+    "```py\na = 1\n\nb = 2\n```\n\n"
+    "| a | b |\n|---|---|\n| 1 | 2 |\n\n> quoted\n> text\n\n1. first\n2. second\n\n"
+    "~~~\ntilde ``` inside\n~~~\n\nThe *end*.\n"
 )
 
 
@@ -131,9 +134,7 @@ def test_the_splitter_loses_no_word(source: str) -> None:
     for letter in "ab":
         # Only fences' own lines go; a word on one of them is its info string.
         lost = source.count(letter) - kept_words.count(letter)
-        info = sum(
-            line.count(letter) for line in source.split("\n") if line.lstrip(" ")[:3] in ("```", "~~~")
-        )
+        info = sum(line.count(letter) for line in source.split("\n") if line.lstrip(" ")[:3] in ("```", "~~~"))
         assert 0 <= lost <= info
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from timeline_kit import ListWindow, added, changed, message, rebase, tool, window_model, words
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy
+from timeline_kit import ListWindow, added, changed, message, rebase, tool, window_model, words
 
 from store.delta import Delta, Header
 from store.errors import StoreError

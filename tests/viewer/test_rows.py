@@ -12,7 +12,7 @@ from store.events import Option
 from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool, text_of
 from store.text import Text
 from viewer.rows import ansi, gallery
-from viewer.rows.base import Fold, Laid, Pos, layer_for, lay_out
+from viewer.rows.base import Fold, Laid, Pos, lay_out, layer_for
 from viewer.rows.clean import clean
 from viewer.rows.header import STATES, state_of
 from viewer.rows.output import paged, pretty
@@ -29,10 +29,30 @@ KINDS: tuple[Item, ...] = (
     Notice(id="n", text="x"),
     Raw(id="r", type="x", text="x"),
 )
-ALL_KINDS = (
-    "tool tool.shell tool.edit tool.read tool.search tool.web tool.agent tool.todo tool.mcp tool.mcp.github plan raw "
-    "message thought prompt prompt.command prompt.injected notice notice.hook notice.api_error unknown something.else"
-).split()
+ALL_KINDS = [
+    "tool",
+    "tool.shell",
+    "tool.edit",
+    "tool.read",
+    "tool.search",
+    "tool.web",
+    "tool.agent",
+    "tool.todo",
+    "tool.mcp",
+    "tool.mcp.github",
+    "plan",
+    "raw",
+    "message",
+    "thought",
+    "prompt",
+    "prompt.command",
+    "prompt.injected",
+    "notice",
+    "notice.hook",
+    "notice.api_error",
+    "unknown",
+    "something.else",
+]
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +149,19 @@ def test_a_tool_is_one_line_until_it_is_opened(look: Look) -> None:
     assert lay_out(item, 900, look, Fold(open=True, pages=1)).text(Pos(1, 0), None).count("x") == 240
 
 
+def test_a_path_keeps_its_file_name_and_copies_whole(look: Look) -> None:
+    path = "/home/someone/" + "folder/" * 40 + "the_file.py"
+    laid = lay_out(Tool(id="c", name="Read", kind="tool.read", title=path, status="ok"), 700, look, Fold())
+    cut = laid.text(Pos(0, 0), Pos(0, 400))
+    assert cut == path
+    first, last = laid.word(laid.hit(300, 14).pos or Pos(0, 0))
+    assert first <= last
+    part = laid.text(Pos(0, 1), None)
+    assert "…" in part
+    assert part.endswith("the_file.py")
+    assert laid.hit(300, 14).tip == path
+
+
 def test_a_failure_shows_its_telling_lines(look: Look) -> None:
     item = Tool(id="c", title="pytest", kind="tool.shell", output=Text(gallery.FAILURE), status="failed", exit_code=1)
     laid = lay_out(item, 900, look, Fold())
@@ -202,7 +235,7 @@ def test_todo_rows_take_the_list_whatever_it_is_called(look: Look) -> None:
 
 
 def test_pages_lose_no_character() -> None:
-    rng = random.Random(7)
+    rng = random.Random(7)  # noqa: S311  (texts, not secrets)
     for _ in range(50):
         source = "".join(rng.choice(["a", "\n", "word ", "é😀"]) * rng.randrange(1, 300) for _ in range(200))
         found = paged(Text(source), 99)

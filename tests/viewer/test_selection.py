@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import orjson
 import pytest
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
 from timeline_kit import (
     ListWindow,
     added,
@@ -20,9 +23,6 @@ from timeline_kit import (
     tool,
     window_model,
 )
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtTest import QTest
 
 from store.delta import Delta
 from store.items import Message, Notice, Plan, Prompt, Raw, Thought

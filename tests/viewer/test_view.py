@@ -33,10 +33,11 @@ from timeline_kit import (
 from store.delta import Delta
 from store.items import Item
 from viewer.theme import make_look
+from viewer.timeline.canvas import LONGEST
 from viewer.timeline.layouts import KEPT
 from viewer.timeline.model import TimelineModel
 from viewer.timeline.pane import WAITING, TimelinePane
-from viewer.timeline.view import LONGEST, TimelineView
+from viewer.timeline.view import TimelineView
 
 pytestmark = pytest.mark.usefixtures("slate")
 Key = Qt.Key

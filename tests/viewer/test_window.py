@@ -18,7 +18,7 @@ from store import settings as st
 from store.delta import Header, Row
 from store.live import Live
 from store.settings import Settings
-from viewer import theme
+from viewer import geometry, theme
 from viewer.actions import COMMANDS, LIST_KEYS, sheet
 from viewer.header import HeaderBar
 from viewer.jobs import Jobs
@@ -289,7 +289,7 @@ def test_geometry_docks_and_session_come_back(make: Make, tmp_path: Path, qtbot:
 
 def test_a_window_on_a_lost_screen_comes_back(window: MainWindow) -> None:
     window.move(9000, 9000)
-    window.come_back()
+    geometry.come_back(window)
     area = window.screen().availableGeometry()
     assert area.intersects(window.frameGeometry())
     assert area.contains(window.frameGeometry().center())

@@ -25,11 +25,16 @@ Raw: TypeAlias = list[tuple[str, int, bytes]]  # file, offset, bytes
 def pretty(data: bytes) -> str:
     """The record indented; as it is when it is no JSON. Never raises."""
     if len(data) <= 16 * SHOWN:  # what is shown is 64 KB: nobody needs 200 MB indented
-        try:
-            return orjson.dumps(orjson.loads(data), option=orjson.OPT_INDENT_2).decode("utf-8", "replace")
-        except (orjson.JSONDecodeError, TypeError, RecursionError):
-            return data.decode("utf-8", "replace")
+        # A row that was streamed stands on many records: its span reaches from the first to the last.
+        return "\n".join(map(_indented, data.split(b"\n")))
     return data[: 2 * SHOWN].decode("utf-8", "replace")
+
+
+def _indented(line: bytes) -> str:
+    try:
+        return orjson.dumps(orjson.loads(line), option=orjson.OPT_INDENT_2).decode("utf-8", "replace")
+    except (orjson.JSONDecodeError, TypeError, RecursionError):
+        return line.decode("utf-8", "replace")
 
 
 def shown(records: Raw) -> tuple[str, bool]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtGui import QTextOption
 
 from viewer.rows.clean import breakable, clean
+from viewer.rows.dress import measure
 from viewer.rows.parts import Lines
-from viewer.rows.prose import measure
 from viewer.rows.sheet import Sheet
 
 GLANCE, MOST = 12, 200

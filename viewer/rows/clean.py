@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 # What may not reach a text engine as it is. C0 and C1 controls; bidi controls, which reorder what was written; other
 # invisible characters, with which text can be hidden; separators and non-characters that QTextDocument uses for
@@ -14,25 +15,25 @@ _ODD = re.compile(
     "\U0001fffe\U0001ffff\U0010fffe\U0010ffff]+"
 )
 _NAMES = {
-    0xAD: "⟨SHY⟩",
-    0x61C: "⟨ALM⟩",
-    0x200B: "⟨ZWSP⟩",
-    0x200E: "⟨LRM⟩",
-    0x200F: "⟨RLM⟩",
-    0x202A: "⟨LRE⟩",
-    0x202B: "⟨RLE⟩",
-    0x202C: "⟨PDF⟩",
-    0x202D: "⟨LRO⟩",
-    0x202E: "⟨RLO⟩",
-    0x2060: "⟨WJ⟩",
-    0x2066: "⟨LRI⟩",
-    0x2067: "⟨RLI⟩",
-    0x2068: "⟨FSI⟩",
-    0x2069: "⟨PDI⟩",
-    0xFEFF: "⟨BOM⟩",
-    0xFFFC: "⟨OBJ⟩",
+    0xAD: "SHY",
+    0x61C: "ALM",
+    0x200B: "ZWSP",
+    0x200E: "LRM",
+    0x200F: "RLM",
+    0x202A: "LRE",
+    0x202B: "RLE",
+    0x202C: "PDF",
+    0x202D: "LRO",
+    0x202E: "RLO",
+    0x2060: "WJ",
+    0x2066: "LRI",
+    0x2067: "RLI",
+    0x2068: "FSI",
+    0x2069: "PDI",
+    0xFEFF: "BOM",
+    0xFFFC: "OBJ",
     0xFFFD: "\ufffd",
-    0x7F: "⟨DEL⟩",
+    0x7F: "DEL",
 }
 # fmt: off
 _C0 = (
@@ -48,22 +49,22 @@ def _shown(match: re.Match[str]) -> str:
     found = match.group()
     shown: list[str] = []
     hidden = ""
-    for char in found:
+    for char, run in groupby(found):
         code = ord(char)
+        count = sum(1 for _ in run)
         if 0xE0020 <= code <= 0xE007E:
-            hidden += chr(code - 0xE0000)  # a second alphabet that no font draws: say what it says
+            hidden += chr(code - 0xE0000) * count  # a second alphabet that no font draws: say what it says
             continue
         if hidden:
             shown.append(f"⟨hidden: {hidden}⟩")
             hidden = ""
         if char in "\u2028\u2029\x85":
-            shown.append("\n")
-        elif code < 0x20:
-            shown.append(f"⟨{_C0[code]}⟩")
-        elif 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF) or 0xFDD0 <= code <= 0xFDEF:
-            shown.append("\ufffd")
+            shown.append("\n" * count)
+        elif code == 0xFFFD or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF) or 0xFDD0 <= code <= 0xFDEF:
+            shown.append("\ufffd" * count)
         else:
-            shown.append(_NAMES.get(code) or f"⟨U+{code:04X}⟩")
+            name = _C0[code] if code < 0x20 else _NAMES.get(code) or f"U+{code:04X}"
+            shown.append(f"⟨{name}⟩" * count if count <= 4 else f"⟨{name} ×{count:,}⟩")
     if hidden:
         shown.append(f"⟨hidden: {hidden}⟩")
     return "".join(shown)

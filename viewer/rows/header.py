@@ -7,8 +7,8 @@ from PySide6.QtGui import QTextOption
 
 from store.items import Tool
 from viewer.rows.clean import one_line
-from viewer.rows.parts import Lines, advance, elide
-from viewer.rows.sheet import Sheet, moment, span_text
+from viewer.rows.parts import Lines, Span, advance, char_format, elide
+from viewer.rows.sheet import Sheet, leading, moment, span_text
 
 ICONS = {
     "tool.shell": "terminal",
@@ -116,14 +116,17 @@ def header(
         start += sheet.label(name, "ui", "text.muted", start, y, height) + px(8)
     full = item.title if title is None else title
     line = one_line(full)
-    shown = elide(look, role, line, x - start - px(8)) if line else ""
-    step = px(20) if role.startswith("ui") else px(18)
+    # A path is known by its end: it is cut in its middle, and its folders are quieter than its name.
+    path = item.kind.startswith(("tool.read", "tool.edit")) and "/" in line and " " not in line
+    shown = elide(look, role, line, x - start - px(8), middle=path) if line else ""
     if shown:
-        whole = full if len(full) < 4000 else ""
+        folders = shown.rfind("/") + 1 if path else 0
+        muted = [Span(0, folders, char_format(look.colour("text.muted").rgba()))] if folders else []
+        step = leading(look, role)
         sheet.add(
             Lines(
                 shown, look, role, "text.main", start, y + (height - step) // 2, x - start,
-                wrap=QTextOption.WrapMode.NoWrap, whole=whole,
+                wrap=QTextOption.WrapMode.NoWrap, spans=muted, whole=full if len(full) < 4000 else "",
             )
         )  # fmt: skip
     tip = one_line(full, 600) if shown != full else ""

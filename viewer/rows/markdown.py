@@ -12,14 +12,17 @@ from store.items import Item
 from store.text import Text
 from viewer.rows.base import Fold, Pos
 from viewer.rows.clean import clean
+from viewer.rows.dress import gap
 from viewer.rows.parts import Lines, Part, Span, char_format
 from viewer.rows.pieces import Piece, Splitter, fence_at, fits, references
-from viewer.rows.prose import Prose, gap
+from viewer.rows.prose import Prose
 from viewer.rows.sheet import Sheet, size_text
 from viewer.rows.syntax import lex
 from viewer.theme.look import Look
 
-FIRST, PAGE = 32_000, 64_000  # characters of a long message that are laid out at first, and with every further page
+# Characters and lines of a long message that are laid out at first, and with every further page.
+FIRST, PAGE = 32_000, 64_000
+FIRST_LINES, PAGE_LINES = 1_000, 1_500
 MAX_PAGES = 8
 EAGER = 2_000  # an open piece longer than this is not parsed again with every flush
 TOKENS = {kind: f"syntax.{kind}" for kind in ("keyword", "string", "number", "comment", "name", "type", "tag")} | {
@@ -64,16 +67,21 @@ class StreamDoc(Sheet):
     def start_text(self, text: Text, is_open: bool, pad: int) -> None:
         """Lay out a text: all of it, or the page of a long one that is wanted. An open one shows its end."""
         self._text, self.open, self._pad = text, is_open, pad
-        budget = FIRST + PAGE * min(max(self.fold.pages, 0), MAX_PAGES)
-        left = text.length - budget
-        if left <= 0:
-            shown = str(text) if not is_open else text.since(0)
-        elif is_open:
-            shown = self._from_end(text, left)
+        pages = min(max(self.fold.pages, 0), MAX_PAGES)
+        budget, lines = FIRST + PAGE * pages, FIRST_LINES + PAGE_LINES * pages
+        if is_open:
+            start = max(0, text.length - budget)
+            last = text.since(start).rsplit("\n", lines)
+            start += len(last[0]) + 1 if len(last) > lines else 0
+            shown = self._from_end(text, start) if start else str(text)
         else:
             shown = text.head(budget)
-            shown = shown[: shown.rfind("\n", budget // 2) + 1] or shown
-            left = text.length - len(shown)
+            if len(shown) < text.length:
+                shown = shown[: shown.rfind("\n", budget // 2) + 1] or shown
+            rest = shown.split("\n", lines)
+            if len(rest) > lines:
+                shown = shown[: len(shown) - len(rest[-1])]
+        left = text.length - len(shown)
         if not is_open:
             self._references = references(shown)
         for piece in self._splitter.feed(shown):

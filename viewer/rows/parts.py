@@ -180,7 +180,7 @@ class Lines(Part):
         layout.beginLayout()
         top = (self.step - metrics.height()) / 2
         ascent = metrics.ascent()
-        flat = self.text.isascii() and not self.spans
+        flat = self.text.isascii()
         count = 0
         while True:
             line = layout.createLine()
@@ -282,15 +282,19 @@ def advance(look: Look, role: str, text: str) -> int:
     return _advance(look, role, text) if len(text) <= 40 else look.metrics(role).horizontalAdvance(text)
 
 
-def elide(look: Look, role: str, text: str, width: int) -> str:
-    """The text cut with an ellipsis where it is wider than `width`."""
+def elide(look: Look, role: str, text: str, width: int, *, middle: bool = False) -> str:
+    """The text cut with an ellipsis where it is wider than `width`; `middle` keeps its end, such as a file's name."""
     metrics = look.metrics(role)
     if len(text) * metrics.averageCharWidth() * 2 < width:
         return text
     # Nothing wider than this can show, so nothing longer is measured.
-    some = text[: max(8, width // 2)]
-    if len(some) == len(text) and metrics.horizontalAdvance(text) <= width:
-        return text
-    if len(some) < len(text):
-        some += "…"
-    return metrics.elidedText(some, Qt.TextElideMode.ElideRight, max(width, 0))
+    most = max(8, width // 2)
+    if len(text) <= most:
+        if metrics.horizontalAdvance(text) <= width:
+            return text
+    elif middle:
+        text = f"{text[: most // 2]}…{text[-most // 2 :]}"
+    else:
+        text = f"{text[:most]}…"
+    mode = Qt.TextElideMode.ElideMiddle if middle else Qt.TextElideMode.ElideRight
+    return metrics.elidedText(text, mode, max(width, 0))

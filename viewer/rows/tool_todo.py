@@ -51,7 +51,7 @@ def tool_todo(item: Item, width: int, look: Look, fold: Fold) -> Laid:
         waiting_ground(sheet)
     if not steps:
         opened = fold.open is True
-        header(sheet, item, opened)
+        header(sheet, item, opened, role="ui")
         if opened:
             body(sheet, item, fold)
         elif item.status == "failed" and fold.open is None:

@@ -177,22 +177,22 @@ class Folds:
             if row is not None:
                 self._open.add(row)
 
-    def drop_front(self, count: int) -> None:
-        """The first rows are gone; what is left is numbered from 0. Used before a reset only, with a short tail."""
+    def drop_front(self, count: int) -> list[int]:
+        """The first rows are gone; what is left is numbered from 0. Returns rows that have no parent any more."""
         first = bisect_left(self._rows, count)
-        pairs = [
-            (row - count, owner - count)
-            for row, owner in zip(self._rows[first:], self._owners[first:], strict=True)
-            if owner >= count
-        ]
+        links = zip(self._rows[first:], self._owners[first:], strict=True)
+        moved = [(row - count, owner - count) for row, owner in links]
+        pairs = [(row, owner) for row, owner in moved if owner >= 0]
         self._rows, self._owners, self._children = array("i"), array("i"), {}
         self._open = {row - count for row in self._open if row >= count}
         self._waiting = {item: [row - count for row in rows if row >= count] for item, rows in self._waiting.items()}
         for row, owner in pairs:
             self._attach(row, owner)
+        return [row for row, owner in moved if owner < 0]
 
-    def cut(self, row: int) -> None:
-        """Rows from `row` on are gone."""
+    def cut(self, row: int) -> list[int]:
+        """Rows from `row` on are gone. Returns rows before it that have no parent any more."""
+        freed: list[int] = []
         first = bisect_left(self._rows, row)
         for owner in set(self._owners[first:]):
             known = self._children.get(owner)
@@ -205,10 +205,12 @@ class Folds:
                 at = bisect_left(self._rows, child)
                 if at < len(self._rows) and self._rows[at] == child:
                     del self._rows[at], self._owners[at]
+                    freed.append(child)
         self._open = {parent for parent in self._open if parent < row}
         if self._waiting:
             kept = {item: [known for known in rows if known < row] for item, rows in self._waiting.items()}
             self._waiting = {item: rows for item, rows in kept.items() if rows}
+        return freed
 
     # ---- kept across sessions and restarts
 

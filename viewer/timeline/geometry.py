@@ -78,6 +78,7 @@ class Geometry:
 
     def place(self, height: int) -> None:
         """Find the visible rows, measuring those that were not yet. O(visible rows)."""
+        clamp, self._clamp = self._clamp, False
         if self.heights.total <= 0:
             self.anchor = self.offset = 0
             self.placed = ()
@@ -88,10 +89,9 @@ class Geometry:
             return
         self._downwards(height)
         spare = height - self.foot - self.placed[-1].bottom if self.placed else height
-        if not self.placed or (self._clamp and self.at_end and spare > 0) or (self.stick and spare < 0):
+        if not self.placed or (clamp and self.at_end and spare > 0) or (self.stick and spare < 0):
             self.slack = False
             self._upwards(height)
-        self._clamp = False
 
     def _upwards(self, height: int) -> None:
         y = height - self.foot

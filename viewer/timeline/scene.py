@@ -7,6 +7,7 @@ change sets `dirty`; the view then places the rows anew, once.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
@@ -149,6 +150,7 @@ class Scene:
             return
         heights, folds = self.geo.heights, self.folds
         had = len(heights)
+        once = [row + count for row in folds.nested()]
         nested = array("i") if model.window is None else model.window.nested()
         if nested and nested[-2] >= model.base:  # not all of the window is shown
             inside = (pair for pair in zip(nested[0::2], nested[1::2], strict=True) if pair[0] < model.base)
@@ -166,9 +168,8 @@ class Scene:
                 estimates.heights[row] = 0
         heights.insert_front(estimates)
         if had:
-            for row in folds.nested():
-                if row >= count:
-                    self._show(row, not hidden(row))
+            for row in {*once, *folds.nested()[bisect_left(folds.nested(), count) :]}:
+                self._show(row, not hidden(row))
 
     @staticmethod
     def _tail_links(model: TimelineModel) -> Iterator[tuple[int, ItemId, ItemId | None]]:
@@ -226,7 +227,7 @@ class Scene:
         self.layouts.clear()  # ids may come back with other contents
         if first == 0 and end < len(geo.heights):
             geo.heights.drop_front(end)
-            self.folds.drop_front(end)
+            freed = self.folds.drop_front(end)
             geo.placed = [placed._replace(row=placed.row - end) for placed in geo.placed if placed.row >= end]
             if geo.anchor < end:  # the first row that is left takes over, where it stands
                 geo.offset = -geo.placed[0].top if geo.placed else 0
@@ -238,13 +239,15 @@ class Scene:
                 self.unread = max(0, self.unread - end)
         else:
             geo.heights.cut(first)
-            self.folds.cut(first)
+            freed = self.folds.cut(first)
             geo.placed = [placed for placed in geo.placed if placed.row < first]
             self.selection.cut(first)
             if self.unread is not None and self.unread >= first:
                 self.unread = None
             if geo.anchor >= first:
                 geo.follow()  # nothing is left of what was read
+        for row in freed:
+            self._show(row, not self.folds.hidden(row))
         geo.clamp()
         self.dirty = True
 
@@ -302,12 +305,14 @@ class Scene:
         """
         placed = self.placed(row)
         pins = self.pins()
-        if placed is not None:
-            pins.insert(0, (row, placed.top))
         geo = self.geo
         following = geo.stick
         change()
         geo.heights.stale(row)
+        if placed is not None:
+            # A tall row that is closed below its own beginning would be gone: then its beginning comes into sight.
+            gone = placed.top < 0 and placed.top + self.measure(row).height < self.line
+            pins.insert(0, (row, 0 if gone else placed.top))
         geo.stick = False
         self.repin(pins)
         geo.slack = True

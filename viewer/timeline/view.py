@@ -1,428 +1,50 @@
-"""The transcript on the screen: a QListView that owns its geometry, so that nothing costs the transcript's length.
+"""The transcript on the screen: what the reader can do with it. Made by the pane.
 
-Made by the pane. Stock behaviour is kept only where it is right for rows of unequal height: focus, the current row, and
-what a screen reader sees (a list with items), which Qt gives to subclasses of QListView alone.
+The canvas below it places and paints; this adds keys, mouse, selection and copy, folds, and the place to come back to.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
-from PySide6.QtCore import (
-    QItemSelection,
-    QItemSelectionModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QPoint,
-    QRect,
-    Qt,
-    Signal,
-    Slot,
-)
-from PySide6.QtGui import (
-    QContextMenuEvent,
-    QFocusEvent,
-    QGuiApplication,
-    QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QRegion,
-    QResizeEvent,
-    QWheelEvent,
-)
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QMenu, QWidget
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QWidget
 from typing_extensions import override
 
 from store.events import ItemId
-from store.items import Item, text_of
-from viewer.rows.base import Hit
+from store.items import text_of
 from viewer.theme.look import Look
-from viewer.timeline import copying, damage, keys
+from viewer.timeline import copying, keys
+from viewer.timeline.canvas import Canvas, Hint
 from viewer.timeline.folds import State
-from viewer.timeline.geometry import Placed
-from viewer.timeline.model import TimelineModel
 from viewer.timeline.mouse import Mouse
-from viewer.timeline.scene import Place, Scene
+from viewer.timeline.scene import Place
 
-log = logging.getLogger(__name__)
-Index: TypeAlias = QModelIndex | QPersistentModelIndex
-Hint = QAbstractItemView.ScrollHint
 ALL_PAGES: Final = 1_000_000
-LONGEST: Final = 1 << 30  # px; a scroll bar counts in 32 bits
 
 
-class TimelineView(QListView):
-    """See the module. The state is the scene's anchor; the scroll bar only shows it."""
+class TimelineView(Canvas):
+    """See the module."""
 
-    follow_changed = Signal(bool)
-    behind_changed = Signal(int)  # rows that came since the end was let go
     hinted = Signal(str)  # what the pointer is over, '' for nothing; also what an action could not do
     link_clicked = Signal(str)  # http, https or mailto
     acted = Signal(str, str)  # item id, action that the view does not do itself
     raw_wanted = Signal(int)  # row
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
-        # Stock constructors call our overrides: everything they touch exists before.
-        self.scene = Scene(look)
-        self.geo = self.scene.geo
-        self.folds = self.scene.folds
-        self.selection = self.scene.selection
-        self.counters = self.scene.counters
-        self._busy = False
-        self._syncing = False
-        self._scale = 1
-        self._bottom = 0
-        self._told = (True, 0)
-        super().__init__(parent)
+        super().__init__(look, parent)
         self.mouse = Mouse(self)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        # Always there: a bar that comes and goes changes the width, and with it every height.
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setAutoScroll(False)
         self.setMouseTracking(True)
-        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName("Transcript")
-        self.verticalScrollBar().sliderReleased.connect(self.on_thumb_released)
-        self.set_look(look)
-
-    # ---- what is shown
-
-    @property
-    def timeline(self) -> TimelineModel | None:
-        return self.scene.model
-
-    def item(self, row: int) -> Item:
-        return self.scene.item(row)
 
     @override
-    def setModel(self, model: object) -> None:
-        """A TimelineModel or None."""
-        if model is not None and not isinstance(model, TimelineModel):
-            raise TypeError(type(model).__name__)
-        old = self.scene.model
-        if old is not None:
-            old.rowsRemoved.disconnect(self.on_removed)
-            old.applied.disconnect(self.on_applied)
-        self.scene.model = model
-        super().setModel(model)
-        if model is not None:
-            model.rowsRemoved.connect(self.on_removed)
-            model.applied.connect(self.on_applied)
-        self.scene.load(model)
-        self.settle(all_new=True)
-
-    def set_look(self, look: Look) -> None:
-        """Another theme or zoom. What is read stays where it is."""
-        pins = self.scene.pins()
-        self.scene.look = look
-        self.geo.foot = look.px(16)
-        self.scene.layouts.clear()
-        self.scene.remeasure(pins)
-        self.settle(all_new=True)
-
-    @property
-    def line(self) -> int:
-        return self.scene.line
-
-    @property
-    def page(self) -> int:
-        """What PgDn moves: a viewport less two lines, so that the eye finds its place."""
-        return max(self.line, self.viewport().height() - 2 * self.line)
-
-    # ---- what the model says
-
-    @override
-    def rowsInserted(self, parent: Index, start: int, end: int) -> None:
-        self.scene.inserted(start, end + 1)
-
-    @override
-    def dataChanged(self, top: Index, bottom: Index, roles: object = None) -> None:
-        self.scene.changed(top.row(), bottom.row())
-
-    @Slot(QModelIndex, int, int)
-    def on_removed(self, parent: QModelIndex, first: int, last: int) -> None:
-        self.scene.removed(first, last + 1)
-
-    @Slot(object)
-    def on_applied(self, delta: object) -> None:
-        self.settle()
-
-    # ---- geometry to pixels
-
-    def settle(self, all_new: bool = False) -> None:
-        """Place the rows if something changed; move the pixels that stay, paint the others."""
-        if self.scene.dirty or all_new:
-            self._arrange(self.scene.place, all_new=all_new)
-
-    def _arrange(self, move: Callable[[], None], *, all_new: bool = False) -> None:
-        """Let rows be placed otherwise, and show it."""
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            before, below = self.geo.placed, self._bottom
-            move()
-            placed = self.geo.placed
-            self._bottom = placed[-1].bottom if placed else 0
-            if all_new:
-                self.viewport().update()
-                self.counters.full += 1
-            else:
-                damage.repair(self.viewport(), before, below, placed, self._bottom, self.counters)
-        finally:
-            self._busy = False
-        self._sync_bar()
-        self._tell()
-
     def _travel(self, move: Callable[[], None]) -> None:
-        """Let the reader go somewhere else."""
-        self.settle()
-        self.scene.wanted = None
-        self._arrange(move)
+        super()._travel(move)
         self.mouse.on_moved()
 
-    def scroll_by(self, px: int) -> None:
-        """Down by so many px, up if negative."""
-        self._travel(lambda: self.geo.scroll(px, self.scene.height))
-
-    def jump_to(self, position: int) -> None:
-        self._travel(lambda: self.geo.jump(position, self.scene.height))
-
-    def _tell(self) -> None:
-        scene = self.scene
-        if self.geo.stick:
-            scene.behind = 0
-        follow, behind = self._told
-        self._told = (self.geo.stick, scene.behind)
-        if behind != scene.behind:
-            self.behind_changed.emit(scene.behind)
-        if follow != self.geo.stick:
-            self.follow_changed.emit(self.geo.stick)
-
-    def _sync_bar(self) -> None:
-        bar = self.verticalScrollBar()
-        if bar.isSliderDown():
-            return  # the thumb stays under the finger
-        height = self.scene.height
-        extent = self.geo.extent(height)
-        self._scale = max(1, -(-extent // LONGEST))
-        self._syncing = True
-        try:
-            bar.setSingleStep(max(1, 3 * self.line // self._scale))
-            bar.setPageStep(max(1, height // self._scale))
-            bar.setRange(0, extent // self._scale)
-            at_end = self.geo.stick and not self.geo.slack
-            bar.setValue(bar.maximum() if at_end else self.geo.position // self._scale)
-        finally:
-            self._syncing = False
-
-    @Slot()
-    def on_thumb_released(self) -> None:
-        self._sync_bar()
-
-    @override
-    def scrollContentsBy(self, dx: int, dy: int) -> None:
-        if self._syncing or self._busy:
-            return
-        bar = self.verticalScrollBar()
-        target = bar.value() * self._scale
-        if bar.value() >= bar.maximum():
-            self.set_follow(True)
-        elif bar.isSliderDown() or self._scale > 1:
-            self.jump_to(target)
-        else:
-            self.scroll_by(target - self.geo.position)
-
-    @override
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            event.ignore()  # zoom is the window's
-            return
-        self.mouse.wheel(event)
-        event.accept()
-
-    @override
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        scene, size = self.scene, self.viewport().size()
-        pins = scene.pins()
-        scene.height = size.height()
-        if scene.width != size.width():
-            scene.width = size.width()
-            scene.remeasure(pins)
-        self.settle(all_new=True)
-
-    @override
-    def paintEvent(self, event: QPaintEvent) -> None:
-        if self.scene.dirty and not self._busy:
-            self.scene.place()
-            self.viewport().update()  # this event may cover too little
-        region = event.region()
-        with QPainter(self.viewport()) as painter:
-            painter.fillRect(event.rect(), self.scene.look.colour("surface.window"))
-            for placed in self.geo.placed:
-                area = region.intersected(self._rect(placed)).boundingRect()
-                if not area.isEmpty() and not self._paint_row(painter, placed, area):
-                    break
-
-    def _paint_row(self, painter: QPainter, placed: Placed, area: QRect) -> bool:
-        self.counters.rows_painted += 1
-        scene = self.scene
-        item, rev, laid, height, lead = placed.what
-        top = placed.top + lead
-        painter.save()
-        try:
-            if lead:
-                line = QRect(0, placed.top, scene.width, lead)
-                damage.paint_unread(painter, line, scene.unread_text, scene.look)
-            painter.translate(0, top)
-            laid.paint(painter, max(0, area.top() - top), area.bottom() + 1 - top, self.selection.within(placed.row))
-        except Exception:
-            # The painter's state is unknown now: stop here, and paint everything again with a placeholder.
-            if scene.layouts.give_up(item, rev):
-                log.exception("row %s cannot be painted", item)
-            painter.restore()
-            scene.dirty = True
-            self.viewport().update()
-            return False
-        painter.restore()
-        if placed.row == self.currentIndex().row():
-            token = "accent.focus" if self.hasFocus() else "line.strong"
-            painter.fillRect(0, top, max(2, scene.look.px(2)), height - lead, scene.look.colour(token))
-        return True
-
-    def _rect(self, placed: Placed) -> QRect:
-        return QRect(0, placed.top, self.scene.width, placed.what.height)
-
-    def update_rows(self, first: int, last: int) -> None:
-        """Paint some rows again, if they are in sight."""
-        region = QRegion()
-        for placed in self.geo.placed:
-            if first <= placed.row <= last:
-                region += self._rect(placed)
-        if not region.isEmpty():
-            self.viewport().update(region)
-
-    # ---- what Qt asks about geometry
-
-    @override
-    def doItemsLayout(self) -> None:
-        pass  # rows are laid out when they are seen
-
-    @override
-    def updateGeometries(self) -> None:
-        self._sync_bar()
-
-    @override
-    def verticalOffset(self) -> int:
-        return self.geo.position
-
-    @override
-    def horizontalOffset(self) -> int:
-        return 0
-
-    @override
-    def visualRect(self, index: Index) -> QRect:
-        row = index.row()
-        if not self.scene.shown(row):
-            return QRect()
-        self.settle()
-        placed = self.scene.placed(row)
-        if placed is not None:
-            return self._rect(placed)
-        top = self.geo.heights.prefix(row) - self.geo.position
-        return QRect(0, top, self.scene.width, self.geo.heights[row])
-
-    @override
-    def indexAt(self, p: QPoint) -> QModelIndex:
-        self.settle()
-        for placed in self.geo.placed:
-            if placed.top <= p.y() < placed.bottom and self.timeline is not None:
-                return self.timeline.index(placed.row)
-        return QModelIndex()
-
-    @override
-    def isIndexHidden(self, index: Index) -> bool:
-        return self.folds.hidden(index.row())
-
-    @override
-    def scrollTo(self, index: Index, hint: Hint = Hint.EnsureVisible) -> None:
-        if self.scene.shown(index.row()):
-            self.show_row(index.row(), hint)
-
-    def show_row(self, row: int, hint: Hint = Hint.EnsureVisible) -> None:
-        """Bring a row that is not folded away into sight, moving no more than needed."""
-        self.settle()
-        limit = self.scene.height - self.geo.foot
-        placed = self.scene.placed(row)
-        if placed is not None and hint == Hint.EnsureVisible and placed.top >= 0 and placed.bottom <= limit:
-            return
-        tall = self.scene.measure(row).height if placed is None else placed.what.height
-        above = placed.top < 0 if placed is not None else row < self.geo.anchor
-        top = 0
-        if hint == Hint.PositionAtCenter:
-            top = max(0, (limit - tall) // 2)
-        elif hint == Hint.PositionAtBottom or (hint == Hint.EnsureVisible and not above):
-            top = max(0, limit - tall)
-        self._travel(lambda: self.geo.go(row, top, self.scene.height))
-
-    @override
-    def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:
-        pass  # what is selected is text, not rows
-
-    @override
-    def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
-        return QRegion()
-
-    @override
-    def selectAll(self) -> None:
-        """Everything that is there now. Costs nothing until it is copied."""
-        if self.timeline is not None and self.timeline.length:
-            self.selection.rows(0, self.timeline.length - 1)
-            self.viewport().update()
-
-    @override
-    def clearSelection(self) -> None:
-        self.selection.clear()
-        self.viewport().update()
-
-    @override
-    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
-        row = keys.target(self, action)
-        return QModelIndex() if row is None or self.timeline is None else self.timeline.index(row)
-
-    @override
-    def keyboardSearch(self, search: str) -> None:
-        pass  # would ask every row for its text
-
     # ---- follow, place, folds, unread
-
-    @property
-    def follow(self) -> bool:
-        return self.geo.stick
-
-    @property
-    def behind(self) -> int:
-        """Rows that came since the end was let go."""
-        return self.scene.behind
-
-    def set_follow(self, follow: bool) -> None:
-        """Go to the end and stay there, or let go of it."""
-
-        def move() -> None:
-            if follow:
-                self.geo.follow()
-            else:
-                self.geo.stick = False
-            self.geo.place(self.scene.height)
-
-        self._travel(move)
 
     def place(self) -> Place:
         """Where the reader is: a row's item, how far its top is below the viewport's, whether the end is followed."""
@@ -492,18 +114,6 @@ class TimelineView(QListView):
         event.setAccepted(keys.press(self, event))
 
     @override
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        self._update_current()
-
-    @override
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        self._update_current()
-
-    def _update_current(self) -> None:
-        row = self.currentIndex().row()
-        self.update_rows(row, row)
-
-    @override
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.mouse.press(event)
 
@@ -518,22 +128,6 @@ class TimelineView(QListView):
     @override
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.mouse.double(event)
-
-    def hit(self, point: QPoint) -> tuple[int, Hit] | None:
-        """The row and what lies under a point; beyond the rows, the nearest one."""
-        rows = self.geo.placed
-        if not rows:
-            return None
-        placed = next((placed for placed in rows if point.y() < placed.bottom), rows[-1])
-        item, rev, laid, _height, lead = placed.what
-        try:
-            return placed.row, laid.hit(point.x(), point.y() - placed.top - lead)
-        except Exception:
-            if self.scene.layouts.give_up(item, rev):
-                log.exception("row %s cannot be asked what is where", item)
-            self.scene.dirty = True
-            self.viewport().update()
-            return None
 
     @override
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
@@ -559,7 +153,15 @@ class TimelineView(QListView):
             menu.addAction("Show raw record", lambda: self.raw_wanted.emit(row))
         return menu
 
-    # ---- copy
+    @override
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            event.ignore()  # zoom is the window's
+            return
+        self.mouse.wheel(event)
+        event.accept()
+
+    # ---- selection and copy
 
     def selected_text(self, limit: int = copying.LIMIT) -> str:
         """The selection as text, cut at a limit, which it says then."""
@@ -578,3 +180,24 @@ class TimelineView(QListView):
     def _to_clipboard(self, text: str) -> None:
         if text:
             QGuiApplication.clipboard().setText(text)
+
+    @override
+    def selectAll(self) -> None:
+        """Everything that is there now. Costs nothing until it is copied."""
+        if self.timeline is not None and self.timeline.length:
+            self.selection.rows(0, self.timeline.length - 1)
+            self.viewport().update()
+
+    @override
+    def clearSelection(self) -> None:
+        self.selection.clear()
+        self.viewport().update()
+
+    @override
+    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        row = keys.target(self, action)
+        return QModelIndex() if row is None or self.timeline is None else self.timeline.index(row)
+
+    @override
+    def keyboardSearch(self, search: str) -> None:
+        pass  # would ask every row for its text

@@ -1,0 +1,342 @@
+"""Makes a QTextDocument of Markdown and dresses it: spaces, fonts, tables, images as words. For viewer.rows.prose."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import (
+    QBrush,
+    QFont,
+    QImage,
+    QTextBlock,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+    QTextFrameFormat,
+    QTextList,
+    QTextOption,
+    QTextTable,
+)
+from typing_extensions import override
+
+from viewer.rows.clean import breakable, clean
+from viewer.rows.parts import COUNT, char_format
+from viewer.theme.look import Look
+
+_Feature = QTextDocument.MarkdownFeature
+# GitHub's tables and task lists; HTML stays text, or '<system-reminder>' would vanish.
+MARKDOWN = QTextDocument.MarkdownFeature(_Feature.MarkdownDialectGitHub.value | _Feature.MarkdownNoHTML.value)
+HEADINGS = {1: 20, 2: 17, 3: 15}
+_Property = QTextFormat.Property
+_KEEP = QTextCursor.MoveMode.KeepAnchor  # looked up once: an enum member costs as much as the call it is for
+_UNMARKED = QTextBlockFormat.MarkerType.NoMarker
+_NORMAL = QFont.Weight.Normal
+_FENCE = _Property.BlockCodeFence.value
+_QUOTE = _Property.BlockQuoteLevel.value
+_RULER = _Property.BlockTrailingHorizontalRulerWidth.value
+_ADJUST = _Property.FontSizeAdjustment.value
+_PIXELS = _Property.FontPixelSize.value
+_ALT = _Property.ImageAltText.value
+_RICH = re.compile(r"[`\[<_*~]|http|www\.|    |@")  # what may become another font, or a link
+_LINE_HEIGHT = QTextBlockFormat.LineHeightTypes.MinimumHeight.value
+_FIXED_HEIGHT = QTextBlockFormat.LineHeightTypes.FixedHeight.value
+
+
+class Document(QTextDocument):
+    """A document that has no resources: an image in a transcript must not make us read a file or ask the network."""
+
+    @override
+    def loadResource(self, kind: int, name: QUrl | str) -> Any:
+        return _nothing()
+
+
+@lru_cache(maxsize=1)
+def _nothing() -> QImage:
+    # A valid image: for None Qt would go on and read the file itself.
+    image = QImage(1, 1, QImage.Format.Format_ARGB32)
+    image.fill(Qt.GlobalColor.transparent)
+    return image
+
+
+@lru_cache(maxsize=1)
+def _option() -> QTextOption:
+    made = QTextOption()
+    made.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    return made
+
+
+class Block(NamedTuple):
+    """What a block is, for the space around it."""
+
+    kind: str  # para, heading, item, code, quote, rule, table, none
+    level: int = 0
+
+
+def gap(look: Look, before: str, after: str) -> int:
+    """The space between two blocks, in px."""
+    if not before or "none" in (before, after):
+        return 0
+    if after == "heading":
+        return look.px(12 if before == "heading" else 20)
+    if before == "heading":
+        return look.px(8)
+    if before == after == "item":
+        return look.px(4)
+    if before == after == "code":
+        return 0
+    if "rule" in (before, after):
+        return look.px(16)
+    return look.px(10)
+
+
+class Dresser:
+    """Dresses one document. Formats are set before anything is laid out, so that it is laid out once."""
+
+    def __init__(self, source: str, look: Look, colour: str, width: int) -> None:
+        self.source, self._look, self.colour, self.width = source, look, colour, width
+        self.first = self.last = "para"  # what the document begins and ends with
+        self.blocks: list[tuple[int, Block]] = []
+        self.document = self._make()
+
+    def _make(self) -> Document:
+        look = self._look
+        document = Document()
+        document.setUndoRedoEnabled(False)
+        document.setDocumentMargin(0)
+        document.setIndentWidth(look.px(20))
+        document.setDefaultFont(look.font("prose"))
+        document.setDefaultTextOption(_option())
+        source = breakable(clean(self.source))
+        # The GitHub dialect swallows what stands between two '---' at the start.
+        document.setMarkdown("\n" + source if source.startswith("---") else source, MARKDOWN)
+        COUNT.parsed_chars += len(source)
+        self.blocks = self._dress(document)
+        return document
+
+    def _dress(self, document: QTextDocument) -> list[tuple[int, Block]]:
+        """Give every block its space and every run its font. Formats are set before anything is laid out."""
+        look = self._look
+        px = look.px
+        cursor = QTextCursor(document)
+        cursor.beginEditBlock()
+        if "![" in self.source:
+            self._images(document)
+        tables = [frame for frame in document.rootFrame().childFrames() if isinstance(frame, QTextTable)]
+        spans = [(table.firstPosition(), table.lastPosition()) for table in tables]
+        found: list[tuple[int, Block]] = []
+        rich = _RICH.search(self.source) is not None
+        margin = max(0, self.width - measure(look))
+        code_height, prose_height = px(18), px(21)
+        before = ""
+        block = document.begin()
+        while block.isValid():
+            at = block.position()
+            if any(first <= at <= last for first, last in spans):
+                found.append((at, Block("cell")))
+                if rich:
+                    self._runs(cursor, block, code=False, strong=False)
+                block = block.next()
+                continue
+            form = block.blockFormat()
+            what = self._kind(block, form, spans)
+            if what.kind == "none":
+                form.setLineHeight(1, _FIXED_HEIGHT)
+                _font_pixels(cursor, block, 1)
+            else:
+                lists = _list_of(block)
+                if lists is not None and lists.format().indent() > 8:
+                    shape = lists.format()
+                    shape.setIndent(8)  # an item at depth 50 would have no room left
+                    lists.setFormat(shape)
+                if form.indent() > 8:
+                    form.setIndent(8)
+                code = what.kind == "code"
+                form.setLineHeight(code_height if code else prose_height, _LINE_HEIGHT)
+                if margin and not code:
+                    form.setRightMargin(margin)
+                if code:
+                    form.setLeftMargin(px(12))
+                    form.setNonBreakableLines(False)
+                elif what.kind == "quote":
+                    form.setLeftMargin(px(16) * min(what.level, 6))
+                    form.setRightMargin(margin)
+                if lists is not None and form.marker() != _UNMARKED:
+                    # Our own box, in the colours of the theme: the item leaves its list, so that no bullet is drawn.
+                    done = form.marker() == QTextBlockFormat.MarkerType.Checked
+                    indent = min(lists.format().indent(), 8)
+                    lists.remove(block)
+                    form.setIndent(indent)
+                    form.setObjectIndex(-1)
+                    what = Block("item", 2 if done else 1)
+                if form.marker() != _UNMARKED:
+                    form.setMarker(_UNMARKED)  # Qt lets a task's box leak into what follows
+                form.setTopMargin(gap(look, before, "table" if before == "table" else what.kind))
+                if what.kind == "rule":
+                    form.clearProperty(_RULER)
+                    form.setLineHeight(px(1), _FIXED_HEIGHT)
+                    _font_pixels(cursor, block, 1)
+                if what.kind == "heading":
+                    self._heading(cursor, block, what.level)
+                    form.setLineHeight(px(HEADINGS.get(what.level, 14) * 1.35), _LINE_HEIGHT)
+                if rich or code:
+                    self._runs(cursor, block, code=code, strong=what.kind != "heading")
+            cursor.setPosition(at)
+            cursor.setBlockFormat(form)
+            if what.kind != "none":
+                before = what.kind
+            elif any(first == at + 1 for first, _ in spans):
+                before = "table"
+            found.append((at, what))
+            block = block.next()
+        kinds = [what.kind for _, what in found if what.kind not in ("none",)]
+        self.first = "table" if kinds and kinds[0] == "cell" else (kinds[0] if kinds else "para")
+        self.last = "table" if kinds and kinds[-1] == "cell" else (kinds[-1] if kinds else "para")
+        for table in tables:
+            self._table(table, first=self.first == "table" and table is tables[0])
+        cursor.endEditBlock()
+        return found
+
+    def _kind(self, block: QTextBlock, form: QTextBlockFormat, spans: list[tuple[int, int]]) -> Block:
+        if block.length() == 1:
+            if form.hasProperty(_RULER):
+                return Block("rule")
+            end = block.position() + 1
+            if any(first == end or last == block.position() - 1 for first, last in spans):
+                return Block("none")  # Qt's own paragraphs around a table
+        level = form.headingLevel()
+        if level:
+            return Block("heading", level)
+        if form.hasProperty(_FENCE):
+            return Block("code")
+        if _list_of(block) is not None:
+            return Block("item")
+        quote = form.intProperty(_QUOTE)
+        if quote:
+            return Block("quote", quote)
+        if block.length() > 1 and "    " in self.source and block.begin().fragment().charFormat().fontFixedPitch():
+            parts = block.textFormats()
+            if len(parts) == 1 and parts[0].format.fontFixedPitch() and f"`{block.text()}`" not in self.source:
+                return Block("code")  # indented by four spaces
+        return Block("para")
+
+    def _heading(self, cursor: QTextCursor, block: QTextBlock, level: int) -> None:
+        look = self._look
+        ink = look.colour("text.strong" if self.colour == "text.main" else self.colour)
+        at = block.position()
+        for run in block.textFormats():
+            form = QTextCharFormat(run.format)
+            form.clearProperty(_ADJUST)  # it would win over the size
+            form.setProperty(_PIXELS, look.px(HEADINGS.get(level, 14)))
+            form.setFontWeight(QFont.Weight.DemiBold)
+            form.setForeground(ink)
+            cursor.setPosition(at + run.start)
+            cursor.setPosition(at + run.start + run.length, _KEEP)
+            cursor.setCharFormat(form)
+
+    def _runs(self, cursor: QTextCursor, block: QTextBlock, code: bool, strong: bool) -> None:
+        at = block.position()
+        for run in block.textFormats():
+            form = run.format
+            if form.propertyCount() == 0:
+                continue
+            if form.fontFixedPitch():
+                cursor.setPosition(at + run.start)
+                cursor.setPosition(at + run.start + run.length, _KEEP)
+                cursor.mergeCharFormat(_mono(self._look, code, form.isAnchor()))
+            elif form.isAnchor():
+                cursor.setPosition(at + run.start)
+                cursor.setPosition(at + run.start + run.length, _KEEP)
+                cursor.mergeCharFormat(char_format(self._look.colour("text.link").rgba(), underline=True))
+            elif strong and form.fontWeight() > _NORMAL:
+                cursor.setPosition(at + run.start)
+                cursor.setPosition(at + run.start + run.length, _KEEP)
+                cursor.mergeCharFormat(_strong())
+
+    def _images(self, document: QTextDocument) -> None:
+        """Say in words what images stood here, and where they pointed."""
+        found: list[tuple[int, int, str, str, str]] = []
+        block = document.begin()
+        while block.isValid():
+            for run in block.textFormats():
+                if run.format.isImageFormat():
+                    form = run.format.toImageFormat()
+                    start = block.position() + run.start
+                    said, target, around = form.stringProperty(_ALT), form.name(), form.anchorHref()
+                    if found and found[-1][1] == start and found[-1][3:] == (target, around):
+                        # Emphasis in its words makes one image several.
+                        start, said = found[-1][0], found.pop()[2] + said
+                    found.append((start, block.position() + run.start + run.length, said, target, around))
+            block = block.next()
+        for start, end, said, target, around in reversed(found):
+            link = QTextCharFormat()
+            link.setAnchor(True)
+            link.setAnchorHref(around or target)
+            shown = target if len(target) <= 60 else target[:57] + "…"
+            cursor = QTextCursor(document)
+            cursor.setPosition(start)
+            cursor.setPosition(end, _KEEP)
+            words = clean(said[:200]) or "image"
+            cursor.insertText(f"[image: {words}]" + (f" ({clean(shown)})" if shown else ""), link)
+
+    def _table(self, table: QTextTable, first: bool) -> None:
+        look = self._look
+        form = table.format()
+        form.setBorder(1)
+        form.setBorderCollapse(True)
+        form.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+        form.setBorderBrush(QBrush(look.colour("line.hair")))
+        form.setCellPadding(look.px(6))
+        form.setCellSpacing(0)
+        form.setTopMargin(0 if first else look.px(8))
+        form.setBottomMargin(0)
+        table.setFormat(form)
+        ground = look.colour("surface.raised")
+        for column in range(min(table.columns(), 100)):
+            cell = table.cellAt(0, column)
+            shape = cell.format()
+            shape.setBackground(ground)
+            cell.setFormat(shape)
+
+
+def _font_pixels(cursor: QTextCursor, block: QTextBlock, size: int) -> None:
+    """The height of a block that holds nothing."""
+    form = QTextCharFormat()
+    form.setProperty(_PIXELS, size)
+    cursor.setPosition(block.position())
+    cursor.mergeBlockCharFormat(form)
+
+
+def _list_of(block: QTextBlock) -> QTextList | None:
+    """The list a block is an item of. Qt's type hints say there always is one."""
+    return block.textList()
+
+
+@lru_cache(maxsize=8)
+def measure(look: Look) -> int:
+    """The width of about 90 characters of prose: longer lines are hard to find the beginning of."""
+    sample = "the quick brown fox jumps over the lazy dog and then it runs on to the other side. "
+    return round(look.metrics("prose").horizontalAdvance(sample) * 90 / len(sample))
+
+
+@lru_cache(maxsize=1)
+def _strong() -> QTextCharFormat:
+    form = QTextCharFormat()
+    form.setFontWeight(QFont.Weight.DemiBold)
+    return form
+
+
+@lru_cache(maxsize=16)
+def _mono(look: Look, code: bool, anchor: bool) -> QTextCharFormat:
+    form = QTextCharFormat()
+    font = look.font("mono")
+    form.setFontFamilies([font.family()])
+    form.setProperty(_PIXELS, font.pixelSize())
+    form.setForeground(look.colour("text.link" if anchor else "code.text"))
+    if not code:
+        form.setBackground(look.colour("code.inline"))
+    return form
