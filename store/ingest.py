@@ -10,14 +10,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from store.delta import Rebase
-from store.errors import StoreError
+from store.errors import StoreError, sentence
 from store.events import Event, ToolStarted, ToolUpdated
 from store.facts import Facts
 from store.fold import Put, State, fold_run
+from store.formats import HEAD
 from store.formats.base import Format
 from store.hub import Hub
 from store.importer import Import
@@ -27,7 +29,7 @@ from store.resume import Rest, pipe_at
 from store.session import Loaded, Session
 from store.sources.file import Tail
 from store.sources.watch import Watcher
-from store.whole import Whole, format_of, live_state
+from store.whole import Whole, format_of, live_state, open_file
 from store.window import Known, ListWindow, known
 
 log = logging.getLogger(__name__)
@@ -119,6 +121,8 @@ class FileIngest:
     def _work(self) -> None:
         try:
             self._begin()
+            # At once: from now on the tails know what the files looked like, and see whether they are others.
+            self._look()
             while True:
                 self._bell.wait()
                 self._bell.clear()
@@ -143,8 +147,11 @@ class FileIngest:
     def _begin(self) -> None:
         """Show the past: from the database, as a whole, or its end first."""
         try:
-            self._format = format_of(self.path)
             size = self.path.stat().st_size
+            self._format = format_of(self.path) if _told(self.path) else None
+            if self._format is None:  # nothing yet that says whose file this is
+                self._say(trouble="", state="idle")
+                return
             before = known(self.path) if self._database else None
             if before is not None and self._stand_on(before, AHEAD):
                 pass
@@ -156,10 +163,10 @@ class FileIngest:
             self._say(trouble="", agent=self._format.agent, state=live_state(self.path, self._format))
         except StoreError as error:
             self._format = None
-            self._say(trouble=str(error))
+            self._say(trouble=str(error), state="failed")
         except OSError as error:
             self._format = None
-            self._say(trouble=f"{self.path} cannot be read: {error.strerror or error}.")
+            self._say(trouble=sentence(error, self.path), state="failed")
 
     def _load(self, rows: Rows, window: Known | ListWindow | None, partial: bool, facts: Facts | None = None) -> None:
         told = list(facts.events()) if facts is not None else []
@@ -188,7 +195,14 @@ class FileIngest:
         """Go on with these files from where these pipes are."""
         self.files = files
         self._pipes = pipes
-        self._tails = [Tail(path, pipe.fed) for path, pipe in zip(files, pipes, strict=True)]
+        known = {tail.path: tail for tail in self._tails}
+        self._tails = [
+            known[path] if path in known and known[path].offset == pipe.fed else Tail(path, pipe.fed)
+            for path, pipe in zip(files, pipes, strict=True)
+        ]
+        for tail in self._tails:
+            with suppress(StoreError):
+                tail.read(0)  # what the file looks like now, so that another one under its name is noticed
         for path in files[1:]:
             self._watch_child(path)
         assert self._format is not None  # noqa: S101 - for the type checker
@@ -260,7 +274,7 @@ class FileIngest:
 
     def _look(self) -> None:
         """Read what is new in every file of the session."""
-        again = True
+        again = self._format is not None
         while again and not self._over.is_set():
             again = False
             for index, tail in enumerate(self._tails):
@@ -295,6 +309,7 @@ class FileIngest:
             self._import = None
         self._imported.clear()
         self._format = None
+        self._tails = []
         self._begin()
         self._say(trouble=why)
 
@@ -320,6 +335,13 @@ def _speaks_of_child(event: Event) -> bool:
     if kind is ToolStarted:
         return event.kind == "tool.agent"  # type: ignore[attr-defined, no-any-return]
     return kind is ToolUpdated and bool(event.child_agent)  # type: ignore[attr-defined]
+
+
+def _told(path: Path) -> bool:
+    """Whether there is a whole line to sniff at, or as much of one as is ever looked at. Raises StoreError."""
+    with open_file(path) as file:
+        head = file.read(HEAD) or b""
+    return b"\n" in head or len(head) >= HEAD or head.rstrip().endswith(b"}")
 
 
 def _size(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Helpers of the timeline's tests: a window over a list, a renderer whose heights can be told by hand, real mouse events."""
+"""Helpers of the timeline's tests: a window over a list, a renderer of heights told by hand, real mouse events."""
 
 from __future__ import annotations
 
@@ -108,13 +108,15 @@ class Slate(Laid):
             for column, char in enumerate(line):
                 if not char.isspace():
                     # A pattern of its own per character: no font, so that pictures can be compared.
-                    painter.fillRect(column * CHAR + 1, y + 2 + ord(char) % 5, 5, 3 + ord(char) % 7, Qt.GlobalColor.black)
+                    painter.fillRect(
+                        column * CHAR + 1, y + 2 + ord(char) % 5, 5, 3 + ord(char) % 7, Qt.GlobalColor.black
+                    )
 
     def hit(self, x: int, y: int) -> Hit:
         number = min(max((y - PAD // 2) // LINE, 0), len(self.lines) - 1)
         start, line = self.lines[number]
         pos = Pos(0, start + min(max(round(x / CHAR), 0), len(line)))
-        word = next((word for word in line.split() if ":" in word and "/" in word or word.startswith("mailto:")), "")
+        word = next((word for word in line.split() if (":" in word and "/" in word) or word.startswith("mailto:")), "")
         at = line.find(word) if word else -1
         link = word if word and at * CHAR <= x < (at + len(word)) * CHAR else ""
         action = ""

@@ -188,6 +188,8 @@ class HeaderBar(QWidget):
         self.follow.setIcon(icons.icon("arrow-down", self.look, token))
         self.sessions_button.setIcon(icons.icon("panel-left", self.look))
         self.inspector_button.setIcon(icons.icon("panel-right", self.look))
+        for button in (self.follow, self.sessions_button, self.inspector_button):
+            button.setIconSize(QSize(self.look.px(16), self.look.px(16)))
 
     def _fit(self) -> None:
         """What matters least goes first when there is little room."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from viewer.theme import icons
@@ -84,3 +84,4 @@ class NoticeBar(QWidget):
         ratio = self.devicePixelRatioF()
         self.sign.setPixmap(icons.pixmap("circle-alert", look.colour("state.failed"), size, ratio))
         self.close_button.setIcon(icons.icon("x", look))
+        self.close_button.setIconSize(QSize(size, size))

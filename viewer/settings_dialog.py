@@ -53,6 +53,10 @@ class Field:
         self.widget.setAccessibleDescription(setting.help)
         self.widget.setToolTip(setting.help)
         self.widget.setObjectName(f"setting.{setting.name}")
+        # Fusion draws outlines in a darker shade of the window's colour: on a dark window nobody would see them.
+        palette = self.widget.palette()
+        palette.setColor(palette.ColorRole.Window, look.colour("line.strong").lighter(140))
+        self.widget.setPalette(palette)
         self.error = QLabel()
         self.error.setWordWrap(True)
         self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
@@ -172,11 +176,12 @@ class SettingsDialog(QDialog):
             about.setContentsMargins(look.px(22), 0, 0, 0)
             form.addRow(stack)
             return
-        field.widget.setMinimumHeight(look.px(28))
+        if not isinstance(field.widget, QPlainTextEdit):
+            field.widget.setMinimumHeight(look.px(28))
         label = QLabel(field.setting.title)
         label.setBuddy(field.widget)
         label.setFixedWidth(look.px(160))  # one edge for all groups
-        label.setMinimumHeight(look.px(28))
+        label.setFixedHeight(look.px(28))
         form.addRow(label, stack)
 
     def revert(self) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QModelIndex, QSettings, Qt, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QKeySequence
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
-    QDialog,
     QDockWidget,
-    QFileDialog,
-    QMainWindow,
     QMenu,
     QStackedWidget,
     QVBoxLayout,
@@ -26,6 +23,7 @@ from store.errors import StoreError
 from store.settings import Settings
 from viewer import asking, geometry
 from viewer.actions import Actions
+from viewer.commands import Commands
 from viewer.desk import Desk
 from viewer.header import HeaderBar
 from viewer.home import HomePage
@@ -34,8 +32,6 @@ from viewer.jobs import Jobs
 from viewer.notice import NoticeBar, Remedy
 from viewer.place import Places
 from viewer.sessions.pane import SessionsPane
-from viewer.settings_dialog import SettingsDialog
-from viewer.shortcuts import ShortcutSheet
 from viewer.status import StatusLine
 from viewer.theme.look import Look
 from viewer.timeline.pane import TimelinePane
@@ -43,11 +39,9 @@ from viewer.timeline.pane import TimelinePane
 if TYPE_CHECKING:
     from store.live import Live
 
-ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
 
-
-class MainWindow(QMainWindow):
-    """See the module. Every command is a method of the name that `actions` gives it."""
+class MainWindow(Commands):
+    """See the module. What the menus do is in the class it comes from."""
 
     closing = Signal()  # everything is saved; the program may end
 
@@ -56,7 +50,7 @@ class MainWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.live, self.settings, self.places, self.jobs, self.look = live, settings, places, jobs, look
-        self._logs = logs
+        self.logs = logs
         self._dropped: list[str] = []
         self.setWindowTitle("Playhead")
         self.setObjectName("main")
@@ -145,6 +139,7 @@ class MainWindow(QMainWindow):
         view.raw_wanted.connect(self.on_raw_wanted)
         view.hinted.connect(self.status.set_hint)
         view.link_clicked.connect(self.on_link)
+        view.acted.connect(self.on_acted)
         self.inspector.close_button.clicked.connect(self.inspector_dock.hide)
         self.sessions_dock.visibilityChanged.connect(self.actions_["sessions"].setChecked)
         self.inspector_dock.visibilityChanged.connect(self.actions_["inspector"].setChecked)
@@ -153,6 +148,7 @@ class MainWindow(QMainWindow):
 
     # ---- sessions
 
+    @override
     def open_path(self, path: str, *, follow: bool = False) -> None:
         """A file is opened, a folder is looked through."""
         try:
@@ -173,10 +169,6 @@ class MainWindow(QMainWindow):
         elif row is not None:
             self.open_path(row.path or id)
         self.on_focus_timeline()
-
-    def show_stream(self, key: str) -> None:
-        """A process, a pipe or a replay that was just started."""
-        self.desk.show_session(key)
 
     def on_sessions(self, delta: SessionsDelta) -> None:
         self.sessions.apply(delta)
@@ -246,83 +238,32 @@ class MainWindow(QMainWindow):
         known = current is not None and (current.raw or not current.model.base) and current.model.length
         self.status.set_raw(current.raw if current is not None and known else -1)
 
-    # ---- commands
-
-    def on_open_file(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(
-            self, "Open a session", "", "Sessions (*.jsonl *.ndjson *.json);;All files (*)"
-        )
-        for name in names:
-            self.open_path(name)
-
-    def on_open_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Look for sessions in")
-        if name:
-            self._save({st.ROOTS.name: (*self.settings[st.ROOTS], name)})
-
-    def on_demo(self) -> None:
-        self.start(self.live.demo)
-
-    def start(self, begin: Callable[[], str]) -> None:
-        """Show what a command of the store has started, or why it could not."""
-        try:
-            self.show_stream(begin())
-        except (StoreError, OSError) as error:
-            self.notice.say("open", str(error))
-
-    def on_jump(self) -> None:
-        self.sessions_dock.show()
-        self.sessions.ask_filter()
-
-    def on_recent(self) -> None:
-        key = self.desk.before()
-        if key:
-            self.desk.show_session(key)
-
-    def on_close_session(self) -> None:
-        current = self.desk.current
-        if current is None:
-            return
-        if current.key in self.live.busy() and not asking.may_end(self, 1, "close this session"):
-            return
-        key, after = current.key, self.desk.before()
-        self.desk.close_session(key)
-        if after:
-            self.desk.show_session(after)
-
-    def on_stop(self) -> None:
-        if self.desk.current is not None:
-            key = self.desk.current.key
-            self.jobs.run(lambda: self.live.stop(key), lambda _: None)
-
-    def on_quit(self) -> None:
-        self.close()
-
-    def on_toggle_sessions(self, on: bool) -> None:
-        self.sessions_dock.setVisible(on)
-
-    def on_toggle_inspector(self, on: bool) -> None:
-        self.inspector_dock.setVisible(on)
-        if on:
-            self._inspect(self.pane.view.currentIndex().row())
-
-    def on_follow(self, on: bool) -> None:
-        if on != self.pane.view.follow:
-            self.pane.view.set_follow(on)
-
     def on_followed(self, on: bool) -> None:
         self.header.set_following(on)
         self.actions_["follow"].setChecked(on)
 
     def on_raw_wanted(self, row: int) -> None:
         self.inspector_dock.show()
-        self._inspect(row)
+        self.inspect(row)
+
+    def on_acted(self, item: str, action: str) -> None:
+        """What a part of a row offers and the view leaves to us."""
+        kind, _, rest = action.partition(":")
+        model = self.pane.view.timeline
+        row = None if model is None else model.position_of(item)
+        if kind == "copy" and row is not None:
+            _, laid = self.pane.view.scene.laid(row)
+            QGuiApplication.clipboard().setText(laid.block(int(rest)))
+            self.status.set_hint("Copied.")
+        elif kind == "answer":
+            self.status.set_hint("This session is only watched here: answer where the agent was started.")
 
     def on_row_chosen(self, index: QModelIndex) -> None:
         if self.inspector_dock.isVisible():
-            self._inspect(index.row())
+            self.inspect(index.row())
 
-    def _inspect(self, row: int) -> None:
+    @override
+    def inspect(self, row: int) -> None:
         current = self.desk.current
         if current is None or not 0 <= row < current.model.length:
             self.inspector.clear()
@@ -332,45 +273,6 @@ class MainWindow(QMainWindow):
 
     def on_link(self, target: str) -> None:
         QDesktopServices.openUrl(QUrl(target))
-
-    def on_zoom_in(self) -> None:
-        self._zoom(next((zoom for zoom in ZOOMS if zoom > self.settings[st.ZOOM] + 0.01), ZOOMS[-1]))
-
-    def on_zoom_out(self) -> None:
-        self._zoom(next((zoom for zoom in reversed(ZOOMS) if zoom < self.settings[st.ZOOM] - 0.01), ZOOMS[0]))
-
-    def on_zoom_reset(self) -> None:
-        self._zoom(1.0)
-
-    def _zoom(self, zoom: float) -> None:
-        self._save({st.ZOOM.name: zoom})
-
-    def _save(self, values: dict[str, object]) -> None:
-        try:
-            self.settings.put(values)
-        except OSError as error:
-            self.notice.say("settings", f"{self.settings.path} cannot be written: {error.strerror or error}.")
-
-    def on_full_screen(self, on: bool) -> None:
-        if on:
-            self.showFullScreen()
-        else:
-            self.showNormal()
-
-    def on_settings(self) -> None:
-        dialog = SettingsDialog(self.settings, self.look, self)
-        self._open(dialog)
-
-    def on_shortcuts(self) -> None:
-        self._open(ShortcutSheet(self.look, self))
-
-    def _open(self, dialog: QDialog) -> None:
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
-
-    def on_logs(self) -> None:
-        if self._logs is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._logs)))
 
     def on_focus_timeline(self) -> None:
         self.pane.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -390,7 +292,7 @@ class MainWindow(QMainWindow):
     def on_error(self, error: BaseException) -> None:
         """Something of ours broke: it is in the log; the window goes on."""
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        remedy = Remedy("Show the log", self.on_logs) if self._logs is not None else None
+        remedy = Remedy("Show the log", self.on_logs) if self.logs is not None else None
         self.notice.say("error", f"An error of Playhead itself: {first}", remedy)
 
     # ---- looks

@@ -133,8 +133,8 @@ class Watcher:
         self._wake()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-        if thread is None and self._notifier is not None:
-            self._notifier.close()
+        if thread is None:
+            self._close()
 
     # ---- trees
 
@@ -172,8 +172,15 @@ class Watcher:
 
     def _wake(self) -> None:
         self._bell.set()
-        if self._notifier is not None and self._thread is not None:
-            self._notifier.wake()
+        with self._lock:  # a descriptor that was closed meanwhile may be somebody else's by now
+            if self._notifier is not None and self._thread is not None:
+                self._notifier.wake()
+
+    def _close(self) -> None:
+        with self._lock:
+            notifier, self._notifier = self._notifier, None
+            if notifier is not None:
+                notifier.close()
 
     def _run(self) -> None:
         due = time.monotonic() + self._poll
@@ -183,8 +190,9 @@ class Watcher:
                 idle = not self._files and not self._folders.waiting and not self._folders.full
             changes: list[Change] = []
             timeout = None if idle else max(0.0, due - time.monotonic())
-            if self._notifier is not None:
-                changes = self._notifier.wait(timeout)
+            notifier = self._notifier
+            if notifier is not None:
+                changes = notifier.wait(timeout)
             else:
                 self._bell.wait(timeout)
                 self._bell.clear()
@@ -197,8 +205,7 @@ class Watcher:
                 due = time.monotonic() + self._poll
             elif changes:
                 self._breathe()
-        if self._notifier is not None:
-            self._notifier.close()
+        self._close()
 
     def _breathe(self) -> None:
         """Let a burst pile up for a moment: the next round then tells of all of it at once."""

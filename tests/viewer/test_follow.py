@@ -191,7 +191,13 @@ def test_the_pill(qtbot, look) -> None:
 
 def test_j_and_k_walk_over_shown_rows(qtbot, look) -> None:
     model = TimelineModel()
-    rows = [message(0), tool(1), message(2, parent="t1"), message(3, parent="t1"), *(message(row) for row in range(4, 60))]
+    rows = [
+        message(0),
+        tool(1),
+        message(2, parent="t1"),
+        message(3, parent="t1"),
+        *(message(row) for row in range(4, 60)),
+    ]
     model.apply(added(model, *rows))
     view = make_view(qtbot, look, model)
     view.setFocus()

@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy
 from PySide6.QtWidgets import QApplication
@@ -242,6 +242,53 @@ def test_hostile_rows_are_painted(pane: SessionsPane) -> None:
     )
     pane.apply(SessionsDelta(tuple(rows)))
     assert not pane.grab().isNull()
+
+
+def test_no_cost_of_an_update_follows_the_length_of_the_list(qtbot: QtBot) -> None:
+    """A stock list view asks a Python model about every row after each move; ours about the ones on the screen."""
+    asked: dict[int, int] = {}
+    for length in (300, 6000):
+        pane = SessionsPane(make_look("light"))
+        qtbot.addWidget(pane)
+        pane.resize(280, 600)
+        pane.show()
+        pane.apply(SessionsDelta(tuple(row(f"s{n:04}", f"p{n % 7}", n) for n in range(length))))
+        pane.grab()
+        calls = [0]
+        whole = SessionsModel.rowCount
+
+        def counting(self: SessionsModel, *args: object, calls: list[int] = calls, whole: object = whole) -> int:
+            calls[0] += 1
+            return whole(self, *args)  # type: ignore[operator,no-any-return]
+
+        SessionsModel.rowCount = counting  # type: ignore[method-assign,assignment]
+        try:
+            pane.apply(SessionsDelta((row("s0200", "p4", -1),)))
+            QApplication.processEvents()
+            pane.grab()
+        finally:
+            SessionsModel.rowCount = whole  # type: ignore[method-assign]
+        asked[length] = calls[0]
+    assert asked[6000] <= asked[300] + 20
+
+
+def test_click_and_page_keys(qtbot: QtBot, pane: SessionsPane) -> None:
+    pane.apply(SessionsDelta(tuple(row(f"s{n:02}", "x" if n < 20 else "y", n) for n in range(40))))
+    with qtbot.waitSignal(pane.opened) as told:
+        where = pane.list.visualRect(pane.sessions.index_of("s03")).center()
+        qtbot.mouseClick(pane.list.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert told.args == ["s03"]
+    assert pane.list.current_id() == "s03"
+    with qtbot.assertNotEmitted(pane.opened):  # a heading
+        qtbot.mouseClick(pane.list.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(20, 5))
+    qtbot.keyClick(pane.list, Qt.Key.Key_End)
+    assert pane.list.current_id() == "s39"
+    assert pane.list.viewport().rect().contains(pane.list.visualRect(pane.list.currentIndex()))
+    qtbot.keyClick(pane.list, Qt.Key.Key_PageUp)
+    assert pane.list.current_id() < "s39"
+    qtbot.keyClick(pane.list, Qt.Key.Key_Home)
+    assert pane.list.current_id() == "s00"
+    assert pane.list.verticalScrollBar().value() == 0
 
 
 def test_heading_is_no_session() -> None:

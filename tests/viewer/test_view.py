@@ -52,7 +52,7 @@ def view(qtbot, look):
     return made
 
 
-# ---- rows above never move ----------------------------------------------------------------------------------------
+# ---- rows above never move -----------------------------------------------------------------------------------------
 
 
 def test_empty_views_are_safe(qtbot, look) -> None:
@@ -173,7 +173,7 @@ def test_orphans_at_the_cut_may_go_but_the_rest_stays(qtbot, look) -> None:
     same_pixels(view)
 
 
-# ---- folding --------------------------------------------------------------------------------------------------------
+# ---- folding -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -181,8 +181,7 @@ def nested(qtbot, look):
     """40 rows, a subagent (t40) with 30 rows and one of its own (t60, 5 rows), 40 rows."""
     items: list[Item] = [message(row) for row in range(40)]
     items.append(tool(40))
-    for row in range(41, 71):
-        items.append(tool(row, parent="t40") if row == 60 else message(row, parent="t40"))
+    items += [tool(row, parent="t40") if row == 60 else message(row, parent="t40") for row in range(41, 71)]
     items += [message(row, parent="t60") for row in range(71, 76)]
     items += [message(row) for row in range(76, 116)]
     model = TimelineModel()
@@ -359,7 +358,7 @@ def test_a_place_inside_a_folded_subagent_is_its_parent(nested) -> None:
     assert view.place()[0] == "t40", "the reader went on; the old wish is forgotten"
 
 
-# ---- cuts ------------------------------------------------------------------------------------------------------------
+# ---- cuts ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_rewind_below_the_reader_moves_nothing(view) -> None:
@@ -379,7 +378,7 @@ def test_a_rewind_of_what_is_read_shows_the_new_end(view) -> None:
     same_pixels(view)
 
 
-# ---- pixels and cost -------------------------------------------------------------------------------------------------
+# ---- pixels and cost -----------------------------------------------------------------------------------------------
 
 
 def test_any_changes_leave_the_right_pixels(qtbot, look) -> None:
@@ -565,7 +564,7 @@ def test_the_scroll_bar_says_where_the_reader_is(view) -> None:
     assert not view.follow
 
 
-# ---- bad rows ----------------------------------------------------------------------------------------------------------
+# ---- bad rows ------------------------------------------------------------------------------------------------------
 
 
 def test_a_row_that_fails_is_a_placeholder_and_is_logged_once(qtbot, look, caplog: pytest.LogCaptureFixture) -> None:
@@ -579,14 +578,21 @@ def test_a_row_that_fails_is_a_placeholder_and_is_logged_once(qtbot, look, caplo
     texts = [record.message for record in caplog.records]
     assert sorted(texts) == ["row m1 cannot be laid out", "row m3 cannot be painted"]
     assert all(record.exc_info for record in caplog.records)
-    assert [placed.what.item for placed in view.geo.placed if placed.what.height] == ["m0", "m1", "m2", "m3", "m4", "m6"]
+    assert [placed.what.item for placed in view.geo.placed if placed.what.height] == [
+        "m0",
+        "m1",
+        "m2",
+        "m3",
+        "m4",
+        "m6",
+    ]
     same_pixels(view)
     click(view, *spot(view, "m1", 0))
     view.selectAll()
     assert "explode when painted" in view.selected_text()
 
 
-# ---- unread line, current row, accessibility, pane -----------------------------------------------------------------------
+# ---- unread line, current row, accessibility, pane -----------------------------------------------------------------
 
 
 def test_the_unread_line(view) -> None:

@@ -10,14 +10,16 @@ from typing import cast
 import pytest
 from fake_live import FakeLive
 from PySide6.QtCore import QMimeData, QPoint, QSettings, Qt, QTimer, QUrl
-from PySide6.QtGui import QAction, QDropEvent, QKeySequence
+from PySide6.QtGui import QAction, QDropEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from store import settings as st
-from store.delta import Header, Row
+from store.delta import Delta, Header, Row
+from store.items import Message
 from store.live import Live
 from store.settings import Settings
+from store.text import Text
 from viewer import geometry, theme
 from viewer.actions import COMMANDS, LIST_KEYS, sheet
 from viewer.header import HeaderBar
@@ -390,6 +392,18 @@ def test_follow_button_action_and_view_agree(window: MainWindow, qtbot: QtBot) -
     qtbot.mouseClick(window.header.follow, Qt.MouseButton.LeftButton)
     assert window.pane.view.follow
     assert window.actions_["follow"].isChecked()
+
+
+def test_a_code_block_is_copied_by_its_button(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_path("/a")
+    message = Message(id="m", text=Text("Look:\n\n```py\nx = 1\ny = 2\n```\n\nand\n\n```\nz\n```\n"))
+    fake(window).changed.emit(Delta("/a", added=(message,)))
+    window.pane.view.acted.emit("m", "copy:0")
+    assert QGuiApplication.clipboard().text().strip() == "x = 1\ny = 2"
+    window.pane.view.acted.emit("m", "copy:1")
+    assert QGuiApplication.clipboard().text().strip() == "z"
+    window.pane.view.acted.emit("m", "answer:yes")
+    assert "only watched" in window.status.hint.text()
 
 
 def test_stop_ends_what_runs_off_the_gui_thread(window: MainWindow, qtbot: QtBot) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import orjson
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QGuiApplication, QTextOption
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
@@ -173,3 +173,4 @@ class InspectorPane(QWidget):
         self.text.document().setDocumentMargin(look.px(12))
         for button, name in ((self.copy_button, "copy"), (self.save_button, "file-text"), (self.close_button, "x")):
             button.setIcon(icons.icon(name, look))
+            button.setIconSize(QSize(look.px(16), look.px(16)))

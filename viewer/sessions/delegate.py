@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QPainter
@@ -13,6 +14,8 @@ from store.delta import Row
 from viewer import marks, wording
 from viewer.sessions.model import SessionRole, UnreadRole
 from viewer.theme.look import Look
+
+LONGEST: Final = 300  # characters that are measured: a title may be a whole prompt of a megabyte
 
 
 class SessionDelegate(QStyledItemDelegate):
@@ -49,7 +52,7 @@ class SessionDelegate(QStyledItemDelegate):
         box = rect.adjusted(look.px(12), 0, -look.px(12), -look.px(4))
         painter.setFont(look.font("meta.bold"))
         painter.setPen(look.colour("text.faint"))
-        shown = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, box.width())
+        shown = metrics.elidedText(text[:LONGEST], Qt.TextElideMode.ElideMiddle, box.width())
         painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, shown)
 
     def _session(self, painter: QPainter, rect: QRect, row: Row, unread: int, option: QStyleOptionViewItem) -> None:
@@ -59,7 +62,7 @@ class SessionDelegate(QStyledItemDelegate):
         if opened:
             painter.fillRect(rect, look.colour("surface.selected"))
             painter.fillRect(rect.x(), rect.y(), look.px(2), rect.height(), look.colour("accent.main"))
-        elif state & (QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_Selected):
+        elif state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(rect, look.colour("surface.hover"))
         if state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(look.colour("accent.focus"))
@@ -78,7 +81,7 @@ class SessionDelegate(QStyledItemDelegate):
             marks.paint_badge(painter, right, middle + 1, unread, look)
         font = "ui.bold" if unread else "ui"
         title = look.metrics(font).elidedText(
-            " ".join((row.title or "Untitled session").split()),
+            " ".join((row.title[:LONGEST] or "Untitled session").split()),
             Qt.TextElideMode.ElideRight,
             first.width() - badge - (look.px(8) if badge else 0),
         )
@@ -94,5 +97,5 @@ class SessionDelegate(QStyledItemDelegate):
         painter.setPen(look.colour("text.muted"))
         painter.drawText(second, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, when)
         width = second.width() - low.horizontalAdvance(when) - look.px(8)
-        about = low.elidedText(" · ".join(part for part in parts if part), Qt.TextElideMode.ElideRight, width)
+        about = low.elidedText(" · ".join(part[:LONGEST] for part in parts if part), Qt.TextElideMode.ElideRight, width)
         painter.drawText(second, Qt.AlignmentFlag.AlignVCenter, about)

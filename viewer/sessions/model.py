@@ -101,7 +101,7 @@ class SessionsModel(QAbstractListModel):
         row = self._rows[entry]
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return row.title or "Untitled session"
+                return row.title[:500] or "Untitled session"
             case Qt.ItemDataRole.ToolTipRole:
                 return _tip(row)
             case Qt.ItemDataRole.AccessibleTextRole:
@@ -345,7 +345,8 @@ class SessionsModel(QAbstractListModel):
         unread = self._unread.get(row.id, 0)
         news = "" if not unread else ", unread" if unread < 0 else f", {unread} unread"
         when = wording.ago(row.updated, self._clock())[0]
-        parts = (row.title or "Untitled session", wording.state(row.state), row.project, wording.agent(row.agent), when)
+        title = row.title[:500] or "Untitled session"
+        parts = (title, wording.state(row.state), row.project, wording.agent(row.agent), when)
         return ", ".join(part for part in parts if part) + news
 
 
@@ -354,7 +355,7 @@ def _order(group: _Group) -> Key:
 
 
 def _tip(row: Row) -> str:
-    lines = [row.title, f"{wording.state(row.state)} · {wording.size(row.bytes)}", row.cwd or row.path]
+    lines = [row.title[:500], f"{wording.state(row.state)} · {wording.size(row.bytes)}", row.cwd or row.path]
     if row.updated is not None:
         lines.append(f"last record {wording.full(row.updated)}")
     return "\n".join(line for line in lines if line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -104,6 +104,8 @@ class SessionsPane(QWidget):
             self._scanned, self._scan_done = delta.scanned, False
         if delta.total is not None:
             self._scan_done = True
+        if not self.list.current_id():
+            self.set_opened(self.list.painter_delegate.opened)  # opened before it was listed
         self._count()
         self._plan()
 
@@ -128,6 +130,7 @@ class SessionsPane(QWidget):
         self.look = look
         self.list.set_look(look)
         self.menu_button.setIcon(marks.menu_icon(look))
+        self.menu_button.setIconSize(QSize(look.px(16), look.px(16)))
         self.menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; width: 0; }")
         self._top.setContentsMargins(look.px(8), look.px(8), look.px(12), look.px(4))
         self._top.setSpacing(look.px(4))
@@ -243,10 +246,7 @@ class SessionsPane(QWidget):
             return
         now = time.time_ns() // 1000
         soonest = wording.NEVER
-        first = self.list.indexAt(QPoint(8, 0)).row()
-        last = self.list.indexAt(QPoint(8, self.list.viewport().height() - 1)).row()
-        last = self.sessions.rowCount() - 1 if last < 0 else last
-        for number in range(max(0, first), last + 1):
+        for number in self.list.visible_rows():
             row = self.sessions.index(number).data(SessionRole)
             if row is not None:
                 soonest = min(soonest, wording.ago(row.updated, now, coarse=True)[1])

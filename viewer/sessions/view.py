@@ -1,10 +1,20 @@
-"""The list view of the sessions: stock geometry with equal heights, and the keys a list should have. For the pane."""
+"""The list view of the sessions: lines of one height that it places itself, and a list's keys. For the pane."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QRegion, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyleOptionViewItem, QWidget
 from typing_extensions import override
 
 from viewer.sessions.delegate import SessionDelegate
@@ -13,30 +23,39 @@ from viewer.theme.look import Look
 
 
 class SessionList(QListView):
-    """Enter or a click opens; j and k go down and up; / asks for the filter, Escape for the way out."""
+    """Enter or a click opens; j and k go down and up; / asks for the filter, Escape for the way out.
+
+    A stock list asks a Python model for every row whenever one moves: 10,000 calls per update of a live session. With
+    lines of one height there is nothing to ask. It stays a QListView for what a screen reader sees.
+    """
 
     opened = Signal(str)  # session id
     filter_wanted = Signal()
     left = Signal()
 
     def __init__(self, model: SessionsModel, look: Look, parent: QWidget | None = None) -> None:
+        self._high = 1  # stock constructors call our overrides
+        self._hover = -1
+        self._sessions: SessionsModel | None = None
         super().__init__(parent)
         self.painter_delegate = SessionDelegate(look, self)
         self.setItemDelegate(self.painter_delegate)
-        self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setMouseTracking(True)
         self.setAccessibleName("Sessions")
+        self._sessions = model
         self.setModel(model)
         self.clicked.connect(self.on_clicked)
+        self.set_look(look)
 
     def set_look(self, look: Look) -> None:
         self.painter_delegate.look = look
-        self.scheduleDelayedItemsLayout()
-        self.viewport().update()
+        self._high = self.painter_delegate.sizeHint(QStyleOptionViewItem(), QModelIndex()).height()
+        self.verticalScrollBar().setSingleStep(self._high)
+        self.doItemsLayout()
 
     def set_opened(self, id: str) -> None:
         self.painter_delegate.opened = id
@@ -51,17 +70,152 @@ class SessionList(QListView):
             self.setCurrentIndex(index)
 
     def first_session(self) -> QModelIndex:
-        model = self.model()
-        for number in range(min(2, model.rowCount())):  # a heading stands before the first one
-            index = model.index(number, 0)
-            if index.data(SessionRole) is not None:
-                return index
-        return QModelIndex()
+        return self.model().index(max(0, self._enabled(0, 1)), 0)
+
+    def visible_rows(self) -> range:
+        """The rows that are on the screen, wholly or in part."""
+        first = self.verticalOffset() // self._high
+        last = (self.verticalOffset() + self.viewport().height() - 1) // self._high
+        return range(first, min(last + 1, self._count()))
 
     def on_clicked(self, index: QModelIndex) -> None:
         row = index.data(SessionRole)
         if row is not None:
             self.opened.emit(row.id)
+
+    # ---- geometry
+
+    def _count(self) -> int:
+        return 0 if self._sessions is None else self._sessions.rowCount()
+
+    @override
+    def doItemsLayout(self) -> None:
+        self.updateGeometries()
+        self.viewport().update()
+
+    @override
+    def updateGeometries(self) -> None:
+        room = self.viewport().height()
+        bar = self.verticalScrollBar()
+        bar.setPageStep(room)
+        bar.setRange(0, max(0, self._count() * self._high - room))
+
+    @override
+    def verticalOffset(self) -> int:
+        return self.verticalScrollBar().value()
+
+    @override
+    def horizontalOffset(self) -> int:
+        return 0
+
+    @override
+    def visualRect(self, index: QModelIndex | QPersistentModelIndex) -> QRect:
+        if not index.isValid():
+            return QRect()
+        return QRect(0, index.row() * self._high - self.verticalOffset(), self.viewport().width(), self._high)
+
+    @override
+    def indexAt(self, p: QPoint) -> QModelIndex:
+        row = (p.y() + self.verticalOffset()) // self._high
+        return self.model().index(row, 0) if p.y() >= 0 and 0 <= row < self._count() else QModelIndex()
+
+    @override
+    def isIndexHidden(self, index: QModelIndex | QPersistentModelIndex) -> bool:
+        return False
+
+    @override
+    def scrollTo(
+        self,
+        index: QModelIndex | QPersistentModelIndex,
+        hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible,
+    ) -> None:
+        if not index.isValid():
+            return
+        bar, top, room = self.verticalScrollBar(), index.row() * self._high, self.viewport().height()
+        self.updateGeometries()
+        if top < bar.value():
+            bar.setValue(top if top > self._high else 0)  # the first heading belongs to the first session
+        elif top + self._high > bar.value() + room:
+            bar.setValue(top + self._high - room)
+
+    @override
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        self.viewport().update()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.updateGeometries()
+
+    @override
+    def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:
+        self.selectionModel().select(self.indexAt(rect.center()), command)
+
+    @override
+    def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
+        return QRegion(self.viewport().rect())
+
+    @override
+    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        move = QAbstractItemView.CursorAction
+        now, page = self.currentIndex().row(), max(1, self.viewport().height() // self._high - 1)
+        match action:
+            case move.MoveHome:
+                row = self._enabled(0, 1)
+            case move.MoveEnd:
+                row = self._enabled(self._count() - 1, -1)
+            case move.MovePageUp:
+                row = self._enabled(max(0, now - page), 1)
+            case move.MovePageDown:
+                row = self._enabled(min(self._count() - 1, now + page), -1)
+            case move.MoveUp | move.MovePrevious | move.MoveLeft:
+                row = self._enabled(now - 1, -1)
+            case _:
+                row = self._enabled(now + 1, 1)
+        return self.model().index(row, 0) if row >= 0 else self.currentIndex()
+
+    def _enabled(self, row: int, step: int) -> int:
+        """The next row from here on that is no heading; -1 when there is none."""
+        while 0 <= row < self._count():
+            if self.model().index(row, 0).data(SessionRole) is not None:
+                return row
+            row += step
+        return -1
+
+    # ---- pixels, mouse, keys
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        option = QStyleOptionViewItem()
+        self.initViewItemOption(option)
+        plain = option.state
+        focused = self.currentIndex().row() if self.hasFocus() else -1
+        with QPainter(self.viewport()) as painter:
+            for row in self.visible_rows():
+                index = self.model().index(row, 0)
+                option.rect = self.visualRect(index)
+                if not option.rect.intersects(event.rect()):
+                    continue
+                option.state = plain & ~(QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_HasFocus)
+                if row == self._hover:
+                    option.state |= QStyle.StateFlag.State_MouseOver
+                if row == focused:
+                    option.state |= QStyle.StateFlag.State_HasFocus
+                self.painter_delegate.paint(painter, option, index)
+
+    def _point_at(self, row: int) -> None:
+        if row != self._hover:
+            for changed in (self._hover, row):
+                self.viewport().update(self.visualRect(self.model().index(changed, 0)))
+            self._hover = row
+
+    @override
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._point_at(self.indexAt(event.position().toPoint()).row())
+
+    @override
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self._point_at(-1)
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:

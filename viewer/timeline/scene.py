@@ -80,7 +80,8 @@ class Scene:
     def place(self) -> None:
         """Find the visible rows. O(visible rows)."""
         self.dirty = False
-        self.geo.place(self.height)
+        if self.width > 0 and self.height > 0:  # not before the first show
+            self.geo.place(self.height)
 
     # ---- estimates
 
@@ -89,7 +90,7 @@ class Scene:
         model = self.model
         if model is None:
             return plain(())
-        per_line = max(20, min(90, self.width // max(1, self.line // 2)))
+        per_line = max(20, min(90, self.width // max(1, self.line // 2))) if self.width > 0 else 90
         pad = self.look.px(20)
         window = min(end, model.base)
         made = plain(())
@@ -362,10 +363,12 @@ class Scene:
         """Where the reader is, in terms that survive a restart."""
         if self.wanted is not None:
             return self.wanted
-        if not self.geo.placed:
-            return ("", 0, self.geo.stick)
-        first = self.geo.placed[0]
-        return (first.what.item, first.top, self.geo.stick)
+        geo = self.geo
+        if geo.placed:
+            return (geo.placed[0].what.item, geo.placed[0].top, geo.stick)
+        if self.shown(geo.anchor) and not geo.stick:  # not shown yet
+            return (self.item(geo.anchor).id, -geo.offset, False)
+        return ("", 0, geo.stick)
 
     def try_place(self) -> None:
         """Go to the wanted place, if its row is known by now."""

@@ -1,0 +1,299 @@
+"""An open session file: its past at once, its end first when it is big, every new byte, and what happens to the file.
+
+Real files, the real watcher, a real import in a child process; only the tick is made by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from builders import SESSION, answer, assistant, call, line, lines, user
+from imports import Folded
+from store import ingest
+from store.delta import Delta
+from store.hub import Hub
+from store.ingest import FileIngest
+from store.items import Item, Tool, text_of
+from store.session import Session
+from store.sources.watch import Watcher
+from store.whole import events_of
+from viewer.bench.make_session import write_session
+
+WAIT = 30.0
+
+
+class Screen:
+    """A hub that is ticked whenever there is news, and the rows that a model would show."""
+
+    def __init__(self, path: Path, *, database: bool = True) -> None:
+        self.key = str(path)
+        self.news = threading.Event()
+        self.hub = Hub(self.news.set)
+        self.session = self.hub.sessions[self.key] = Session(self.key)
+        self.watcher = Watcher()
+        self.progress: list[tuple[int, int]] = []
+        self.rows: list[Item] = []
+        self.rebases = 0
+        self.deltas: list[Delta] = []
+        self.ingest = FileIngest(
+            self.key, path, self.hub, self.watcher, lambda _, done, total: self.progress.append((done, total)),
+            database=database,
+        )  # fmt: skip
+        self.ingest.start()
+
+    def tick(self) -> None:
+        for delta in self.hub.flush():
+            self.deltas.append(delta)
+            if delta.rebase is not None:
+                self.rebases += 1
+                window = delta.rebase.window
+                self.rows = list(window.read(0, window.length)) if window is not None else []
+                for row, item in delta.rebase.overlay.items():
+                    self.rows[row] = item
+                self.rows += delta.rebase.tail
+            if delta.keep is not None:
+                del self.rows[delta.keep :]
+            for row, item in delta.changed:
+                self.rows[row] = item
+            assert delta.first == len(self.rows)
+            self.rows += delta.added
+
+    def until(self, done: Callable[[], bool]) -> None:
+        end = time.monotonic() + WAIT
+        while not done():
+            assert time.monotonic() < end, (len(self.rows), self.session.header)
+            self.news.wait(0.05)
+            self.news.clear()
+            self.tick()
+
+    def texts(self) -> list[str]:
+        return [text_of(item) for item in self.rows]
+
+    def close(self) -> None:
+        self.ingest.stop()
+        self.watcher.stop()
+
+
+@pytest.fixture
+def screens() -> Iterator[Callable[..., Screen]]:
+    made: list[Screen] = []
+
+    def make(path: Path, **how: bool) -> Screen:
+        made.append(Screen(path, **how))
+        return made[-1]
+
+    yield make
+    for screen in made:
+        screen.close()
+
+
+def plain(items: list[Item]) -> list[tuple[str, str]]:
+    return [(item.id, text_of(item)) for item in items]
+
+
+def whole(path: Path) -> list[Item]:
+    return Folded(events_of(path)).rows
+
+
+def test_small_session_and_what_is_appended(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(lines(user("hello"), assistant("hi")))
+    before = path.stat().st_mtime_ns
+    screen = screens(path)
+    screen.until(lambda: screen.texts() == ["hello", "hi"])
+    assert path.stat().st_mtime_ns == before, "reading never changes a file"
+    torn = line(assistant("three €", id="msg_3", uuid="a3"))
+    cut = torn.index("€".encode()) + 1  # in the middle of a character
+    with path.open("ab") as file:
+        file.write(torn[:cut])
+        file.flush()
+        screen.until(lambda: screen.ingest._tails[0].offset == path.stat().st_size)
+        assert len(screen.rows) == 2, "a torn line is held"
+        file.write(torn[cut:])
+    screen.until(lambda: screen.texts() == ["hello", "hi", "three €"])
+    assert screen.rebases == 1
+    assert plain(screen.rows) == plain(whole(path))
+
+
+def test_a_record_without_its_newline_counts(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(lines(user("hello"), assistant("hi"))[:-1])
+    screen = screens(path)
+    screen.until(lambda: screen.texts() == ["hello", "hi"])
+    with path.open("ab") as file:
+        file.write(b"\n" + line(user("more", uuid="u9"))[:-1])
+    screen.until(lambda: screen.texts() == ["hello", "hi", "more"])
+
+
+def test_big_session_end_first_then_the_whole(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    """004-37: its end is there from one megabyte, the rest comes from the database, what came meanwhile is kept."""
+    path = tmp_path / f"{SESSION}.jsonl"
+    write_session(path, size=4 << 20, seed=3, agents=2)
+    size = path.stat().st_size
+    screen = screens(path)
+    screen.until(lambda: bool(screen.rows))
+    first = list(screen.rows)
+    assert screen.deltas[0].rebase is not None
+    assert screen.deltas[0].rebase.window is None
+    assert min(span.offset for item in first for span in item.spans) >= size - ingest.SMALL
+    with path.open("ab") as file:
+        file.write(line(assistant("while the import runs", id="msg_x", uuid="ax")))
+    screen.until(lambda: screen.rebases == 2 and bool(screen.rows) and "while the import" in screen.texts()[-1])
+    assert screen.rows[0] == whole(path)[0]
+    assert plain(screen.rows) == plain(whole(path))
+    rebase = next(delta.rebase for delta in screen.deltas if delta.rebase is not None and delta.rebase.window)
+    assert rebase.window is not None
+    assert rebase.window.length > 1000
+    with path.open("ab") as file:
+        file.write(line(assistant("and after it", id="msg_y", uuid="ay")))
+    screen.until(lambda: screen.texts()[-1] == "and after it")
+    assert screen.progress[-1] == (1, 1)
+    assert plain(screen.rows) == plain(whole(path))
+
+
+def test_a_known_session_is_there_at_once(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    write_session(path, size=3 << 20, seed=4)
+    first = screens(path)
+    first.until(lambda: first.rebases == 2)
+    first.close()
+    with path.open("ab") as file:
+        file.write(line(user("next day", uuid="un")))
+    again = screens(path)
+    again.until(lambda: bool(again.rows))
+    assert again.rebases == 1
+    rebase = again.deltas[0].rebase
+    assert rebase is not None
+    assert rebase.window is not None
+    assert len(rebase.tail) == 1, "only the new bytes were folded"
+    assert again.session.header.title
+    assert plain(again.rows) == plain(whole(path))
+
+
+def test_a_late_result_reaches_a_row_in_the_window(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    write_session(path, size=2 << 20, seed=5)
+    with path.open("ab") as file:
+        file.write(line(assistant(call("Bash", id="toolu_late", command="sleep 9"), id="msg_l", uuid="al")))
+    screen = screens(path)
+    screen.until(lambda: screen.rebases == 2)
+    row = len(screen.rows) - 1
+    with path.open("ab") as file:
+        file.write(line(answer("done", id="toolu_late", uuid="rl")))
+    screen.until(lambda: isinstance(screen.rows[row], Tool) and screen.rows[row].status == "ok")
+    assert len(screen.rows) == row + 1
+
+
+@pytest.mark.parametrize("how", ["truncated", "replaced", "rewritten"])
+def test_another_file_under_the_same_name(tmp_path: Path, screens: Callable[..., Screen], how: str) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(lines(user("old one"), assistant("old two"), user("old three", uuid="u3")))
+    screen = screens(path)
+    screen.until(lambda: len(screen.rows) == 3)
+    new = lines(user("new", uuid="n1"))
+    if how == "truncated":
+        with path.open("r+b") as file:
+            file.truncate(0)
+            file.write(new)
+    elif how == "replaced":
+        other = tmp_path / "other"
+        other.write_bytes(new + lines(assistant("x" * 4000, id="m9", uuid="a9")))
+        os.replace(other, path)
+    else:
+        with path.open("r+b") as file:
+            file.write(new + lines(assistant("y" * 4000, id="m8", uuid="a8")))
+            file.truncate()
+    screen.until(lambda: screen.texts()[:1] == ["new"])
+    screen.until(lambda: "again" in screen.session.header.trouble)
+
+
+def test_deleted_while_open_keeps_what_was_read(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(lines(user("keep me")))
+    screen = screens(path)
+    screen.until(lambda: screen.texts() == ["keep me"])
+    path.unlink()
+    screen.until(lambda: "deleted" in screen.session.header.trouble)
+    assert screen.texts() == ["keep me"]
+
+
+@pytest.mark.parametrize("what", ["missing", "folder", "fifo"])
+def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path: Path, screens: Callable[..., Screen], what: str) -> None:
+    path = tmp_path / "thing.jsonl"
+    if what == "folder":
+        path.mkdir()
+    elif what == "fifo":
+        os.mkfifo(path)
+    screen = screens(path)
+    screen.until(lambda: bool(screen.session.header.trouble))
+    assert str(path) in screen.session.header.trouble
+
+
+def test_a_file_that_appears_later_is_read(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    screen = screens(path)
+    screen.until(lambda: "does not exist" in screen.session.header.trouble)
+    path.write_bytes(lines(user("here I am")))
+    screen.until(lambda: screen.texts() == ["here I am"])
+    assert screen.session.header.trouble == ""
+
+
+def test_a_subagents_file_that_appears_is_nested(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(lines(user("go"), assistant(call("Task", id="toolu_a", description="look", prompt="look"))))
+    screen = screens(path)
+    screen.until(lambda: len(screen.rows) == 2)
+    folder = tmp_path / SESSION / "subagents"
+    folder.mkdir(parents=True)
+    (folder / "agent-abcdef1.meta.json").write_bytes(line({"agentType": "explore", "toolUseId": "toolu_a"}))
+    child = folder / "agent-abcdef1.jsonl"
+    child.write_bytes(lines(user("look", uuid="c1", isSidechain=True, agentId="abcdef1")))
+    screen.until(lambda: len(screen.rows) == 3)
+    with child.open("ab") as file:
+        file.write(line(assistant("found it", id="msg_c", uuid="c2", isSidechain=True, agentId="abcdef1")))
+    screen.until(lambda: len(screen.rows) == 4)
+    assert [item.parent for item in screen.rows[2:]] == ["toolu_a", "toolu_a"]
+    assert screen.ingest.files[1] == child
+    assert screen.rows[3].spans[0].file == 1
+
+
+def test_without_a_database_a_big_session_is_kept_in_memory(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    write_session(path, size=2 << 20, seed=6)
+    screen = screens(path, database=False)
+    screen.until(lambda: screen.rebases == 2)
+    assert plain(screen.rows) == plain(whole(path))
+
+
+def test_a_database_that_cannot_be_made_is_no_loss(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    write_session(path, size=2 << 20, seed=7)
+    blocked = tmp_path / "blocked"
+    blocked.write_bytes(b"")  # a file where the data folder should be
+    os.environ["PLAYHEAD_DATA_DIR"] = str(blocked)
+    screen = screens(path)
+    screen.until(lambda: screen.rebases == 2)
+    assert plain(screen.rows) == plain(whole(path))
+    screen.until(lambda: "memory only" in screen.session.header.trouble)
+
+
+def test_quiet_file_costs_a_look_and_no_read(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    """Idle costs nothing: without news the worker does not look at all."""
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(lines(user("hello")))
+    screen = screens(path)
+    screen.until(lambda: screen.texts() == ["hello"])
+    screen.until(lambda: screen.ingest.reads > 0)
+    reads = screen.ingest.reads
+    other = tmp_path / "other.jsonl"
+    seen = threading.Event()
+    screen.watcher.watch(other, lambda _: seen.set())
+    other.write_bytes(b"{}\n")
+    assert seen.wait(WAIT)
+    assert screen.ingest.reads == reads, "somebody else's file is not our news"

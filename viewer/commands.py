@@ -1,0 +1,152 @@
+"""What the menus and keys of the window do: one method per line of the table in actions. Base of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QDialog, QDockWidget, QFileDialog, QMainWindow
+
+from store import settings as st
+from store.errors import StoreError
+from store.settings import Settings
+from viewer import asking
+from viewer.desk import Desk
+from viewer.jobs import Jobs
+from viewer.notice import NoticeBar
+from viewer.sessions.pane import SessionsPane
+from viewer.settings_dialog import SettingsDialog
+from viewer.shortcuts import ShortcutSheet
+from viewer.theme.look import Look
+from viewer.timeline.pane import TimelinePane
+
+if TYPE_CHECKING:
+    from store.live import Live
+
+ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
+
+
+class Commands(QMainWindow):
+    """Commands only: the parts are made, shown and told by the window."""
+
+    live: Live
+    settings: Settings
+    jobs: Jobs
+    look: Look
+    desk: Desk
+    notice: NoticeBar
+    pane: TimelinePane
+    sessions: SessionsPane
+    sessions_dock: QDockWidget
+    inspector_dock: QDockWidget
+    logs: Path | None
+
+    def open_path(self, path: str, *, follow: bool = False) -> None:
+        raise NotImplementedError
+
+    def inspect(self, row: int) -> None:
+        raise NotImplementedError
+
+    def on_open_file(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(
+            self, "Open a session", "", "Sessions (*.jsonl *.ndjson *.json);;All files (*)"
+        )
+        for name in names:
+            self.open_path(name)
+
+    def on_open_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Look for sessions in")
+        if name:
+            self._save({st.ROOTS.name: (*self.settings[st.ROOTS], name)})
+
+    def on_demo(self) -> None:
+        self.start(self.live.demo)
+
+    def start(self, begin: Callable[[], str]) -> None:
+        """Show what a command of the store has started, or why it could not."""
+        try:
+            self.desk.show_session(begin())
+        except (StoreError, OSError) as error:
+            self.notice.say("open", str(error))
+
+    def on_jump(self) -> None:
+        self.sessions_dock.show()
+        self.sessions.ask_filter()
+
+    def on_recent(self) -> None:
+        key = self.desk.before()
+        if key:
+            self.desk.show_session(key)
+
+    def on_close_session(self) -> None:
+        current = self.desk.current
+        if current is None:
+            return
+        if current.key in self.live.busy() and not asking.may_end(self, 1, "close this session"):
+            return
+        key, after = current.key, self.desk.before()
+        self.desk.close_session(key)
+        if after:
+            self.desk.show_session(after)
+
+    def on_stop(self) -> None:
+        if self.desk.current is not None:
+            key = self.desk.current.key
+            self.jobs.run(lambda: self.live.stop(key), lambda _: None)
+
+    def on_quit(self) -> None:
+        self.close()
+
+    def on_toggle_sessions(self, on: bool) -> None:
+        self.sessions_dock.setVisible(on)
+
+    def on_toggle_inspector(self, on: bool) -> None:
+        self.inspector_dock.setVisible(on)
+        if on:
+            self.inspect(self.pane.view.currentIndex().row())
+
+    def on_follow(self, on: bool) -> None:
+        if on != self.pane.view.follow:
+            self.pane.view.set_follow(on)
+
+    def on_zoom_in(self) -> None:
+        self._zoom(next((zoom for zoom in ZOOMS if zoom > self.settings[st.ZOOM] + 0.01), ZOOMS[-1]))
+
+    def on_zoom_out(self) -> None:
+        self._zoom(next((zoom for zoom in reversed(ZOOMS) if zoom < self.settings[st.ZOOM] - 0.01), ZOOMS[0]))
+
+    def on_zoom_reset(self) -> None:
+        self._zoom(1.0)
+
+    def _zoom(self, zoom: float) -> None:
+        self._save({st.ZOOM.name: zoom})
+
+    def _save(self, values: dict[str, object]) -> None:
+        try:
+            self.settings.put(values)
+        except OSError as error:
+            self.notice.say("settings", f"{self.settings.path} cannot be written: {error.strerror or error}.")
+
+    def on_full_screen(self, on: bool) -> None:
+        if on:
+            self.showFullScreen()
+        else:
+            self.showNormal()
+
+    def on_settings(self) -> None:
+        dialog = SettingsDialog(self.settings, self.look, self)
+        self._open(dialog)
+
+    def on_shortcuts(self) -> None:
+        self._open(ShortcutSheet(self.look, self))
+
+    def _open(self, dialog: QDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def on_logs(self) -> None:
+        if self.logs is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.logs)))
