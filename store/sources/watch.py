@@ -79,6 +79,8 @@ class Watcher:
         """
         key = _key(path)
         with self._lock:
+            if self._over.is_set():
+                return
             file = self._files.get(key)
             if file is None:
                 file = self._files[key] = _File(Path(path), above(key))
@@ -92,6 +94,8 @@ class Watcher:
         """No more calls for this file or tree (with a callback: to that one). A call under way may still come."""
         key = _key(path)
         with self._lock:
+            if self._over.is_set():
+                return
             for watched in (self._files.get(key), self._trees.get(key)):
                 if watched is None:
                     continue
@@ -112,6 +116,8 @@ class Watcher:
         when too much happened to say what: then look at everything. The root need not exist yet."""
         key = _key(root)
         with self._lock:
+            if self._over.is_set():
+                return
             tree = self._trees.get(key)
             if tree is None:
                 tree = self._trees[key] = _Tree(key)
