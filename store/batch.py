@@ -1,4 +1,4 @@
-"""Changes of many events become one Delta: the newest version of each row wins. Used by Session; knows nothing of Qt."""
+"""Changes of many events become one Delta: the newest version of each row wins. Used by Session. No Qt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that a user can act on. Anything else that is raised is our own fault and goes to the log with its traceback."""
+"""Errors that a user can act on. Anything else is our own fault and goes to the log with its traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an agent did: one small immutable fact per class, the same for every agent. Formats make them, the fold eats them.
+"""What an agent did: one small immutable fact per class. Formats make them, the fold takes them.
 
 Times are integer microseconds UTC, or None when the record says nothing. Item ids are made by the format from the
 record's own ids, so that reading the same bytes twice names the same items.

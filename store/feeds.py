@@ -32,8 +32,8 @@ MOST_RAW: Final = 256 << 20  # bytes of source that the raw view of one row may 
 
 
 class Feeds:
-    """See the module. `told` hears the ends of streams, `progress` (session, done, total) of imports, `listed` the list;
-    all three are called on worker threads."""
+    """See the module. `told` hears the ends of streams, `progress` (session, done, total) of imports, `listed` the
+    list; all three are called on worker threads."""
 
     def __init__(
         self,
@@ -126,7 +126,11 @@ class Feeds:
         """Play a recording through the whole pipe, at its own pace or faster; 0 is at once."""
         source_path = Path(path)
         stream = self._stream(title or source_path.name, None, source_path)
-        replay = Replay(source_path, stream.take, lambda why: stream.end(why or "end of the recording", not why), speed=speed)
+
+        def ended(why: str) -> None:
+            stream.end(why or "end of the recording", not why)
+
+        replay = Replay(source_path, stream.take, ended, speed=speed)
         stream.stop_source = replay.stop
         replay.start()
         return stream.key
@@ -163,7 +167,7 @@ class Feeds:
         self.hub.forget(key)
 
     def stop(self, key: str) -> None:
-        """End what runs in a session, but keep showing it. Blocks until a process group is gone: not on the GUI thread."""
+        """End what runs in a session, but keep showing it. Blocks until a process group is gone: use a job."""
         stream = self._streams.get(key)
         if stream is not None:
             stream.stop_source()
@@ -194,7 +198,8 @@ class Feeds:
 
         def read() -> list[tuple[str, int, bytes]]:
             if kept is not None:
-                return [("recording", span.offset, kept[span.offset : span.offset + span.length]) for span in item.spans]
+                spans = [(span.offset, span.offset + span.length) for span in item.spans]
+                return [("recording", first, kept[first:end]) for first, end in spans]
             return read_spans(files, item.spans)
 
         return read

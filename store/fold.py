@@ -69,7 +69,8 @@ def _notice(state: State, event: ev.NoticeAdded) -> list[Change]:
         row, old = known
         if not isinstance(old, Notice) or replace(item, spans=old.spans, rev=old.rev, ts=old.ts, turn=old.turn) == old:
             return NONE
-        return put_again(state, row, replace(item, rev=old.rev + 1, ts=old.ts, turn=old.turn, spans=widen(old.spans, at)))
+        spans = widen(old.spans, at)
+        return put_again(state, row, replace(item, rev=old.rev + 1, ts=old.ts, turn=old.turn, spans=spans))
     return close(state, at.agent, at.ts) + put(state, item)
 
 

@@ -90,7 +90,7 @@ def prompt_sent(state: State, event: ev.PromptSent) -> list[Change]:
 
 
 def sending(state: State, item: ItemId, text: str, ts: int | None) -> list[Change]:
-    """Show a prompt that was sent from here before its echo is back; the echo replaces it in place, found by its text."""
+    """Show a prompt that was sent from here before its echo is back; the echo, found by its text, takes its place."""
     state.turn += 1
     state.unmatched[text] = item
     return put(state, Prompt(id=item, ts=ts, turn=state.turn, text=text, sending=True))

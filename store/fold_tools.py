@@ -60,8 +60,9 @@ def tool_updated(state: State, event: ev.ToolUpdated) -> list[Change]:
     if known is None:  # the call was never seen: show what there is, and say so
         changes = close(state, at.agent, at.ts)
         base = Tool(
-            id=event.item, ts=at.ts, turn=state.turn, agent=at.agent, parent=at.parent, orphan=True, title=event.title or ""
-        )
+            id=event.item, ts=at.ts, turn=state.turn, agent=at.agent, parent=at.parent, orphan=True,
+            title=event.title or "",
+        )  # fmt: skip
         changes = changes + put(state, base)
         row, old = state.rows - 1, base
     else:

@@ -1,7 +1,7 @@
 """One session in memory: its rows' fold, its prompt state, its queue, and what an event does besides showing a row.
 
-A run of plain notifications is one append and one pass for what its events mean besides rows. An event with a JSON-RPC id
-is handled alone, after the run before it. Both ways go through the same `EFFECTS`. No Qt, no IO.
+A run of plain notifications is one append and one pass for what its events mean besides rows. An event with a JSON-RPC
+id is handled alone, after the run before it. Both ways go through the same `EFFECTS`. No Qt, no IO.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def survives(agent: str, data: bytes, cuts: list[int]) -> None:
 @settings(max_examples=150)
 @given(st.integers(0, 1 << 32), st.lists(st.integers(0, 1 << 20), max_size=5))
 def test_mutations(seed: int, cuts: list[int]) -> None:
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     agent, data = rng.choice(DATA)
     survives(agent if rng.random() < 0.8 else "raw", mutate(data, rng), cuts)
 
@@ -94,7 +94,7 @@ def test_mutations(seed: int, cuts: list[int]) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 def test_ten_thousand_mutations() -> None:
-    rng = random.Random(20261121)  # noqa: S311
+    rng = random.Random(20261121)
     for _ in range(10_000):
         agent, data = rng.choice(DATA)
         survives(

@@ -77,7 +77,7 @@ def killed_at(statement: int, db: Path, path: Path, batch: int) -> int:
 
 
 def kill_points(count: int, seed: int) -> list[int]:
-    return sorted(random.Random(seed).sample(range(1, 66), count))  # noqa: S311
+    return sorted(random.Random(seed).sample(range(1, 66), count))
 
 
 def kill_and_go_on(tmp_path: Path, points: list[int], seed: int) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from builders import SESSION, answer, assistant, call, line, lines, user
 from imports import Folded
+
 from store import ingest
 from store.delta import Delta
 from store.hub import Hub
@@ -204,7 +204,7 @@ def test_another_file_under_the_same_name(tmp_path: Path, screens: Callable[...,
     elif how == "replaced":
         other = tmp_path / "other"
         other.write_bytes(new + lines(assistant("x" * 4000, id="m9", uuid="a9")))
-        os.replace(other, path)
+        other.replace(path)
     else:
         with path.open("r+b") as file:
             file.write(new + lines(assistant("y" * 4000, id="m8", uuid="a8")))

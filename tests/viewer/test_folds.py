@@ -28,7 +28,7 @@ def locate(name: str) -> int:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_any_nesting_agrees_with_the_definition(seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     truth, folds = Truth(), Folds()
     for _ in range(chance.randint(0, 80)):
         row = len(truth.parents)

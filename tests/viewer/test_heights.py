@@ -29,7 +29,7 @@ def find(truth: list[int], y: int) -> int:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_any_changes_agree_with_a_list(seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
 
     def some(most: int) -> list[int]:
         tall = chance.choice((0, 3, 900))  # also runs of folded rows

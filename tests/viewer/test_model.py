@@ -107,7 +107,7 @@ def test_004_37_rebase_inserts_the_past_once_and_moves_nothing_else(model: Timel
 
 @pytest.mark.parametrize("seed", range(40))
 def test_rebase_onto_anything_shows_the_whole(seed: int, model: TimelineModel) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     whole: list[Item] = [message(row, rev=chance.randint(0, 1)) for row in range(chance.randint(0, 300))]
     start = chance.randint(0, len(whole))
     old: list[Item] = [message(1000 + row) for row in range(chance.randint(0, 3))]

@@ -235,7 +235,7 @@ def test_todo_rows_take_the_list_whatever_it_is_called(look: Look) -> None:
 
 
 def test_pages_lose_no_character() -> None:
-    rng = random.Random(7)  # noqa: S311  (texts, not secrets)
+    rng = random.Random(7)
     for _ in range(50):
         source = "".join(rng.choice(["a", "\n", "word ", "é😀"]) * rng.randrange(1, 300) for _ in range(200))
         found = paged(Text(source), 99)

@@ -67,7 +67,7 @@ def test_newest_first_within_and_between_projects(model: SessionsModel) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_any_sequence_of_updates_ends_like_sorting_anew(model: SessionsModel, seed: int) -> None:
     """Under Qt's model tester, so every signal on the way is right as well."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     rows: dict[str, Row] = {}
     text = ""
     grouped = True

@@ -23,7 +23,7 @@ class Life:
     """A session and its reader. Each method is one thing that may happen."""
 
     def __init__(self, qtbot, look, seed: int) -> None:
-        self.chance = random.Random(seed)  # noqa: S311
+        self.chance = random.Random(seed)
         self.model = TimelineModel()
         self.tools: list[str] = []
         self.count = 0
@@ -148,7 +148,7 @@ def real_rows() -> None:
 def test_pixels_are_right_with_the_real_rows(qtbot, look) -> None:
     """Markdown that streams in, tools that open, text that is selected: moved pixels are painted pixels."""
     real_rows()
-    chance = random.Random(3)  # noqa: S311
+    chance = random.Random(3)
     text = (
         "# Title\n\nSome *words* with `code` and a [link](https://example.org).\n\n```python\nx = 1\n```\n\n- one\n\n"
     )

@@ -76,7 +76,7 @@ def test_empty_views_are_safe(qtbot, look) -> None:
 
 def test_scrolling_moves_by_the_wheel_and_nothing_else(view) -> None:
     """300 random steps over rows that were never measured."""
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)
     moved = 0
     for _ in range(300):
         before = tops(view)
@@ -383,7 +383,7 @@ def test_a_rewind_of_what_is_read_shows_the_new_end(view) -> None:
 
 def test_any_changes_leave_the_right_pixels(qtbot, look) -> None:
     """Pixels that were moved or kept are what painting everything anew gives."""
-    chance = random.Random(5)  # noqa: S311
+    chance = random.Random(5)
     model = TimelineModel()
     model.apply(added(model, *(message(row, open=True) for row in range(30))))
     view = make_view(qtbot, look, model)

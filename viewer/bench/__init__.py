@@ -1,6 +1,7 @@
-"""What `playhead bench` and `make bench` run: one file per measure, the real code, figures with their spread and machine.
+"""What `playhead bench` and `make bench` run: one file per measure, the real code, figures with spread and machine.
 
-A bench is a module with `NAME`, `HELP`, `options(parser)` and `measure(arguments) -> list[Report]`.
+A bench is a module with `NAME`, `HELP`, `options(parser)`, `measure(arguments) -> list[Report]`, and `ALL`: the command
+lines that `playhead bench all` measures it with.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     from viewer.bench.common import table
 
-    names = BENCHES if chosen.name == "all" else (chosen.name,)
-    for name in names:
-        given = chosen if chosen.name != "all" else parser.parse_args([name])
-        for report in modules[name].measure(given):
+    chosen_ones = [chosen]
+    if chosen.name == "all":
+        chosen_ones = [parser.parse_args([name, *line]) for name, module in modules.items() for line in module.ALL]
+    for one_of_them in chosen_ones:
+        for report in modules[one_of_them.name].measure(one_of_them):
             text = orjson.dumps(report).decode() if chosen.json else table(report) + "\n"
             sys.stdout.write(text + "\n")
             sys.stdout.flush()

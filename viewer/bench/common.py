@@ -63,7 +63,8 @@ def machine() -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     memory = Path("/proc/meminfo")
     if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        told = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        names = [line.split(":", 1)[1].strip() for line in told]
         cpu = f"{names[0]} × {len(names)}" if names else cpu
     total = ""
     if memory.exists():

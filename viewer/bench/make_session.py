@@ -82,8 +82,8 @@ class Maker:
     """One session's records in order. `agent` makes them those of a subagent's file."""
 
     def __init__(self, seed: int, session: str, agent: str = "", calls: tuple[str, ...] = ()) -> None:
-        self._rng = random.Random(seed)  # noqa: S311  made-up text, no secrets
-        self._pools = Pools(random.Random(7))  # noqa: S311
+        self._rng = random.Random(seed)
+        self._pools = Pools(random.Random(7))
         self._time = START + timedelta(days=seed % 28)
         self._last: str | None = None
         self._count = 0

@@ -65,7 +65,7 @@ class Rig:
     def step(self, events: Sequence[Event] = ()) -> tuple[float, float]:
         """One tick and its painting. Returns CPU seconds of the store's part and of the whole main thread."""
         if events:
-            self.hub.put(KEY, events)
+            self.hub.put(KEY, list(events))
         start = time.thread_time()
         deltas = self.hub.flush()
         stored = time.thread_time()
@@ -79,7 +79,7 @@ class Rig:
         store = 0.0
         start = time.thread_time()
         for events in runs:
-            self.hub.put(KEY, events)
+            self.hub.put(KEY, list(events))
             before = time.thread_time()
             deltas = self.hub.flush()
             store += time.thread_time() - before

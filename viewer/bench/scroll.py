@@ -32,7 +32,7 @@ def _one(arguments: argparse.Namespace, rows: int) -> Report:
     opened = time.perf_counter() - start
     view = rig.pane.view
     bar = view.verticalScrollBar()
-    rng = random.Random(1)  # noqa: S311 - repeatable, not secret
+    rng = random.Random(1)
     steps: list[float] = []
     jumps: list[float] = []
     wheel: list[float] = []

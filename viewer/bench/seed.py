@@ -41,7 +41,8 @@ def item_at(row: int, rng: random.Random) -> Item:
     if kind == 0:
         return Prompt(id=f"u{row}", ts=ts, turn=turn, text=rng.choice(_SENTENCES) * rng.randint(1, 3))
     if kind in (1, 5, 9):
-        text = "".join(rng.choice(_SENTENCES) * rng.randint(1, 4) + rng.choice(_BLOCKS) for _ in range(rng.randint(1, 4)))
+        parts = (rng.choice(_SENTENCES) * rng.randint(1, 4) + rng.choice(_BLOCKS) for _ in range(rng.randint(1, 4)))
+        text = "".join(parts)
         return Message(id=f"m{row}", ts=ts, turn=turn, text=Text(text), llm="opus")
     if kind == 2:
         return Thought(id=f"t{row}", ts=ts, turn=turn, text=Text(rng.choice(_SENTENCES) * 3), ended=ts + 2_000_000)
@@ -60,7 +61,7 @@ def seeded(rows: int, folder: Path | None = None) -> DbWindow | None:
     if rows == 0:
         return None
     path = (folder or Path(tempfile.mkdtemp(prefix="playhead-bench-"))) / "bench.db"
-    rng = random.Random(rows)  # noqa: S311 - repeatable, not secret
+    rng = random.Random(rows)
     templates = [item_at(row, rng) for row in range(200)]
     writer = Writer(path)
     number = writer.stage("bench")

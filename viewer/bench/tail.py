@@ -44,7 +44,8 @@ def _one(arguments: argparse.Namespace, records: int) -> Report:
         done = child.wait("done")
         child.end()
     # An item's id is its message's and the number of the block in it.
-    late = [(at - written[item.partition(":")[0]]) * 1e3 for item, at in done["painted"].items() if item.startswith("bench-")]
+    ours = [(item.partition(":")[0], at) for item, at in done["painted"].items()]
+    late = [(at - written[message]) * 1e3 for message, at in ours if message in written]
     figures = {
         "append_to_paint_p50_ms": figure([percentile(late, 0.5)]),
         "append_to_paint_p95_ms": figure([percentile(late, 0.95)]),

@@ -51,7 +51,7 @@ class Laid(ABC):
 
     @abstractmethod
     def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:
-        """Paint what lies between top and bottom. `selected`: (start, end); None inside means 'from/to the row's end'."""
+        """Paint what lies between top and bottom. `selected`: (start, end); None in it is the row's own end."""
 
     @abstractmethod
     def hit(self, x: int, y: int) -> Hit:
@@ -59,7 +59,7 @@ class Laid(ABC):
 
     @abstractmethod
     def text(self, start: Pos | None, end: Pos | None) -> str:
-        """The characters between two places, as copied. (None, None) gives the original, such as the Markdown source."""
+        """The characters between two places, as copied. (None, None): the original, such as the Markdown source."""
 
     def word(self, pos: Pos) -> tuple[Pos, Pos]:
         """The word around a place, for a double click."""
