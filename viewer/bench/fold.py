@@ -14,6 +14,7 @@ from viewer.bench.common import Report, figure, report
 
 NAME: Final = "fold"
 HELP: Final = "disk → lines → records → events → rows, on one core"
+ALL: Final = ((),)
 
 
 def options(parser: argparse.ArgumentParser) -> None:

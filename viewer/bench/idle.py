@@ -10,6 +10,7 @@ from viewer.bench.common import Report, figure, report
 
 NAME: Final = "idle"
 HELP: Final = "CPU with one quiet session open"
+ALL: Final = ((),)
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from viewer.bench.common import Report, figure, report, rss_mb
 
 NAME: Final = "open"
 HELP: Final = "a big session: first paint of its end, the whole of it scrollable, and again when it is known"
+ALL: Final = ((),)
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -11,15 +11,16 @@ from viewer.bench.common import Report, figure, percentile, report
 
 NAME: Final = "scroll"
 HELP: Final = "scroll 1,000 px over unseen rows, jump anywhere; rows that moved though they should not have"
+ALL: Final = (("--rows", "10000"), ("--rows", "1000000"))
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rows", type=int, action="append", help="rows (default 10000 1000000)")
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--steps", type=int, default=200)
 
 
 def measure(arguments: argparse.Namespace) -> list[Report]:
-    return [_one(arguments, rows) for rows in arguments.rows or (10_000, 1_000_000)]
+    return [_one(arguments, arguments.rows)]
 
 
 def _one(arguments: argparse.Namespace, rows: int) -> Report:

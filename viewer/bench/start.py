@@ -11,6 +11,7 @@ from viewer.bench.common import Report, figure, report
 
 NAME: Final = "start"
 HELP: Final = "process start to the first paint: a session that was never seen, and one that is known"
+ALL: Final = ((),)
 
 
 def options(parser: argparse.ArgumentParser) -> None:

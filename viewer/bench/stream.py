@@ -12,11 +12,12 @@ from viewer.bench.common import Report, figure, percentile, report, rss_mb
 
 NAME: Final = "stream"
 HELP: Final = "what one streamed second costs: store write, main thread, frames, signals"
+ALL: Final = (("--rows", "10000"), ("--rows", "100000"), ("--rows", "1000000"), ("--rows", "10000", "--message-kb", "1000"))
 CHUNK: Final = "and then it goes on with "  # 25 characters, as a fast model's chunks
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rows", type=int, action="append", help="rows before the stream (default 10000 100000 1000000)")
+    parser.add_argument("--rows", type=int, default=10_000, help="rows before the stream")
     parser.add_argument("--flushes", type=int, default=60, help="ticks per streamed second")
     parser.add_argument("--chunks", type=int, default=15, help="chunks per tick")
     parser.add_argument("--mode", choices=("coalesced", "per-event"), default="coalesced")
@@ -25,8 +26,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> list[Report]:
-    """One report per length."""
-    return [_one(arguments, rows) for rows in arguments.rows or (10_000, 100_000, 1_000_000)]
+    """One report."""
+    return [_one(arguments, arguments.rows)]
 
 
 def _wire(number: int, name: str, index: int) -> bytes:

@@ -14,16 +14,17 @@ from viewer.bench.common import Report, figure, percentile, report
 
 NAME: Final = "tail"
 HELP: Final = "record appended to a watched file → painted, and the CPU of the whole process"
+ALL: Final = (("--records", "1000"), ("--records", "100000"))
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--records", type=int, action="append", help="records before (default 1000 100000)")
+    parser.add_argument("--records", type=int, default=1000, help="records before")
     parser.add_argument("--appends", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=50.0, help="appends per second")
 
 
 def measure(arguments: argparse.Namespace) -> list[Report]:
-    return [_one(arguments, records) for records in arguments.records or (1000, 100_000)]
+    return [_one(arguments, arguments.records)]
 
 
 def _line(number: int) -> bytes:
