@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-import orjson
+import msgspec
 
 BENCHES: Final = ("stream", "open", "scroll", "tail", "start", "idle", "fold")
 
@@ -40,8 +40,8 @@ def main(arguments: Sequence[str]) -> int:
         # A process each: memory and warm caches of one bench must not be in the figures of the next.
         flag = ["--json"] if chosen.json else []
         lines = [[name, *line, *flag] for name, module in modules.items() for line in module.ALL]
-        return max(subprocess.call([sys.executable, "-m", "viewer.cli", "bench", *line]) for line in lines)
+        return max(subprocess.call([sys.executable, "-m", "viewer", "bench", *line]) for line in lines)
     for report in modules[chosen.name].measure(chosen):
-        sys.stdout.write((orjson.dumps(report).decode() if chosen.json else table(report) + "\n") + "\n")
+        sys.stdout.write((msgspec.json.encode(report).decode() if chosen.json else table(report) + "\n") + "\n")
         sys.stdout.flush()
     return 0
