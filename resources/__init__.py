@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
+from typing import Final
+
+_HERE: Final = Path(__file__).parent
 
 
 def path(name: str) -> Path:
     """Where 'icons/bot.svg' or 'fonts/Inter-Regular.otf' lies; raises FileNotFoundError for what is not shipped."""
     # A wheel is unpacked when it is installed, so a resource is always a real file: Qt can be given its path.
-    found = Path(str(files(__name__))).joinpath(*name.split("/"))
+    found = _HERE.joinpath(*name.split("/"))
     if not found.exists():
         raise FileNotFoundError(f"playhead is installed without its resource {name!r}: install it again")
     return found

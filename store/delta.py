@@ -29,7 +29,7 @@ class Header(Struct, frozen=True, gc=False):
     state: str = "idle"  # running, waiting, compacting, idle, ended, failed
     pending: bool = False  # a prompt is being worked on
     started: int | None = None  # microseconds UTC
-    updated: int | None = None
+    updated: int | None = None  # of the newest record, in whole seconds
     queued: tuple[str, ...] = ()
     trouble: str = ""  # one sentence for the user: the file was deleted, cannot be read, …
 

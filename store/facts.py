@@ -17,6 +17,20 @@ from store.events import At, Event
 _PROMPTS: Final = ("human", "command", "queued")
 
 
+PROMPT_RANK: Final = 1  # a title that is the first prompt of a person
+
+
+def renames(event: ev.SessionNamed, rank: int) -> bool:
+    """Whether an event gives the session another title, when the one it has is of this rank (-1: it has none).
+
+    The one rule for the list, the header and the database: a higher rank wins, then the later title. Only a prompt
+    never takes the place of a prompt: what reads a file from its end takes a late one for the first.
+    """
+    if not event.title or event.rank < rank:
+        return False
+    return not event.rank == rank == PROMPT_RANK
+
+
 class Facts(Struct, array_like=True):
     """Changed in place by `add`. '' and None are unknown."""
 
@@ -68,9 +82,9 @@ class Facts(Struct, array_like=True):
                 self.compacting = on
             case ev.Compacted():
                 self.compacting = False
-            case ev.SessionNamed(title=title, rank=rank):
-                if title and rank >= self.rank:
-                    self.title, self.rank = title, rank
+            case ev.SessionNamed():
+                if renames(event, self.rank):
+                    self.title, self.rank = event.title, event.rank
                 self.id = event.id or self.id
                 self.cwd = event.cwd or self.cwd
                 self.branch = event.branch or self.branch

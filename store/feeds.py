@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import itertools
-import shlex
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import resources
-from store.catalog import Catalog
 from store.delta import Header, SessionsDelta
 from store.errors import StoreError
 from store.hub import Hub
@@ -20,13 +18,13 @@ from store.ingest import FileIngest
 from store.items import Item, Span
 from store.paths import data_dir
 from store.session import Session
-from store.sources.discover import Discovery, roots
-from store.sources.journal import Journal, folder
-from store.sources.process import Closed, Exited, Fact, Process, wording
-from store.sources.replay import Replay
-from store.sources.stdin import Stdin
 from store.sources.watch import Watcher
-from store.streams import Ended, Stream
+
+# What only streams and the list need is imported where it is used: a session file is on the screen before that.
+if TYPE_CHECKING:
+    from store.sources.discover import Discovery
+    from store.sources.journal import Journal
+    from store.streams import Ended, Stream
 
 MOST_RAW: Final = 256 << 20  # bytes of source that the raw view of one row may read
 
@@ -52,6 +50,7 @@ class Feeds:
         self._database = database
         self._files: dict[str, FileIngest] = {}
         self._streams: dict[str, Stream] = {}
+        self._ending: list[threading.Thread] = []  # streams that were closed: their processes get time to end
         self._discovery: Discovery | None = None
         self._numbers = itertools.count(1)
 
@@ -71,6 +70,8 @@ class Feeds:
     # ---- streams
 
     def _stream(self, name: str, journal: Journal | None, hint: Path | None = None) -> Stream:
+        from store.streams import Stream
+
         key = journal.key if journal is not None else f"{name}:{next(self._numbers)}"
         header = Header(state="running", title=name, started=None)
         self.hub.sessions[key] = Session(key, header)
@@ -79,6 +80,8 @@ class Feeds:
         return stream
 
     def _journal(self, name: str, argv: Sequence[str] = (), cwd: Path | None = None) -> Journal | None:
+        from store.sources.journal import Journal, folder
+
         try:
             return Journal(folder(data_dir()), name, argv, cwd, self._trouble)
         except StoreError as error:
@@ -92,6 +95,8 @@ class Feeds:
 
     def stdin(self, fd: int = 0) -> str:
         """Follow our own standard input."""
+        from store.sources.stdin import Stdin
+
         stream = self._stream("standard input", self._journal("stdin"))
         source = Stdin(stream.take, lambda why: stream.end(why or "end of input", not why), fd)
         stream.stop_source = source.stop
@@ -100,30 +105,30 @@ class Feeds:
 
     def run(self, argv: Sequence[str], cwd: str = "") -> str:
         """Start a command in a process group of its own and follow its output. Raises StoreError if it cannot start."""
+        import shlex
+
+        from store.streams import Run
+
         where = Path(cwd) if cwd else Path.cwd()
         name = Path(argv[0]).name if argv else "run"
         journal = self._journal(name, argv, where)
         stream = self._stream(shlex.join(argv), journal)
         stream.say(cwd=str(where))
 
-        def fact(fact: Fact) -> None:
-            if isinstance(fact, Closed):
-                return
-            ok = fact == Exited(0)
-            last = process.stderr().decode("utf-8", "replace").strip().splitlines()[-1:] if not ok else []
-            stream.end(": ".join([wording(fact), *last]), ok)
-
+        life = Run(stream)
         try:
-            process = Process(argv, where, None, out=stream.take, fact=fact)
+            life.start(argv, where)
         except StoreError as error:
             stream.end(str(error), ok=False)
             raise
-        stream.stop_source = lambda: _end(process)
-        stream.ask_source = process.interrupt
+        stream.stop_source = life.stop
+        stream.ask_source = life.interrupt
         return stream.key
 
     def replay(self, path: str | Path, speed: float = 1.0, title: str = "") -> str:
         """Play a recording through the whole pipe, at its own pace or faster; 0 is at once."""
+        from store.sources.replay import Replay
+
         source_path = Path(path)
         stream = self._stream(title or source_path.name, None, source_path)
 
@@ -137,12 +142,18 @@ class Feeds:
 
     def demo(self, speed: float = 1.0) -> str:
         """The recording that comes with Playhead."""
+        import resources
+
         return self.replay(resources.path("demo/demo.timed.jsonl"), speed, "Demo: fix the flaky retry test")
 
     # ---- the list of sessions
 
     def discover(self, extra: Sequence[str] = ()) -> None:
         """Look for sessions, newest first, and go on watching for them. Called again, with other roots."""
+        from store.catalog import Catalog
+        from store.sources.discover import Discovery, roots
+        from store.sources.journal import folder
+
         if self._discovery is not None:
             self._discovery.stop()
         places = [*roots(map(Path, extra)), folder(data_dir())]
@@ -163,7 +174,10 @@ class Feeds:
             ingest.stop()
         stream = self._streams.pop(key, None)
         if stream is not None:
-            stream.stop()
+            # Whoever ignores the question is given time before the kill: nobody waits for that at a window.
+            ending = threading.Thread(target=stream.stop, name=f"ending {key}", daemon=True)
+            ending.start()
+            self._ending = [thread for thread in self._ending if thread.is_alive()] + [ending]
         self.hub.forget(key)
 
     def stop(self, key: str) -> None:
@@ -178,6 +192,8 @@ class Feeds:
             self._discovery.stop()
         for key in [*self._files, *self._streams]:
             self.close(key)
+        for ending in self._ending:
+            ending.join()
         self.watcher.stop()
 
     def files(self, key: str) -> list[Path]:
@@ -203,10 +219,6 @@ class Feeds:
             return read_spans(files, item.spans)
 
         return read
-
-
-def _end(process: Process) -> None:
-    process.terminate()
 
 
 def read_spans(files: Sequence[Path], spans: Sequence[Span]) -> list[tuple[str, int, bytes]]:

@@ -39,6 +39,7 @@ class Hub:
         self._inbox: dict[str, deque[News]] = {}
         self._armed = False
         self.backlog = 0  # events that wait
+        self.loaded = False  # a past waits: there is nothing to collect, and somebody looks at an empty window
         self.room = Event_()  # cleared while too many wait; sources that can hold back look at it
         self.room.set()
 
@@ -53,6 +54,8 @@ class Hub:
                 self.backlog += len(news)
                 if self.backlog > CROWD:
                     self.room.clear()
+            elif type(news) is Loaded:
+                self.loaded = True
             wake = not self._armed
             self._armed = True
         if wake:
@@ -71,6 +74,7 @@ class Hub:
         with self._lock:
             if only is None:
                 work, self._inbox = self._inbox, {}
+                self.loaded = False
             else:
                 mine = self._inbox.pop(only, None)
                 work = {} if mine is None else {only: mine}

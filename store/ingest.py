@@ -9,32 +9,38 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from store.delta import Rebase
 from store.errors import StoreError, sentence
 from store.events import Event, ToolStarted, ToolUpdated
 from store.facts import Facts
-from store.fold import Put, State, fold_run
+from store.fold import Change, Cut, Put, State, fold_run
 from store.formats import HEAD
 from store.formats.base import Format
 from store.hub import Hub
-from store.importer import Import
 from store.items import Item
 from store.pipe import Pipe
 from store.resume import Rest, pipe_at
-from store.session import Loaded, Session
+from store.session import Gained, Loaded, Session
 from store.sources.file import Tail
 from store.sources.watch import Watcher
 from store.whole import Whole, format_of, live_state, open_file
-from store.window import Known, ListWindow, known
+from store.window import DbWindow, Known, ListWindow, known
+
+if TYPE_CHECKING:
+    from store.importer import Import
 
 log = logging.getLogger(__name__)
 
 SMALL: Final = 1 << 20  # bytes of a session that are read as a whole before the first paint
+FIRST: Final = 128 << 10  # bytes of a bigger session's end that are; then SMALL of them, while a child reads it all
+SCREEN: Final = 40  # rows that the first bytes must bring
+LATER: Final = 0.3  # seconds until more of the end is read: the first paint needs the interpreter for itself
 AHEAD: Final = 4 << 20  # new bytes behind what the database knows that are folded here; more goes to the child
 QUIET_REST: Final = 1 << 20  # an unfinished line up to this size is tried as a record when the file is quiet
 
@@ -69,6 +75,12 @@ class Rows:
                 self.overlay = {row: item for row, item in self.overlay.items() if row < change.row}
                 self.base = change.row
 
+    def changes(self, rows: int) -> list[Change]:
+        """The same as changes, for a screen that shows the window's rows already."""
+        cut: list[Change] = [Cut(self.base)] if self.base < rows else []
+        newer = [Put(row, item) for row, item in sorted(self.overlay.items(), key=lambda entry: entry[0])]
+        return [*cut, *newer, *(Put(row, item) for row, item in enumerate(self.tail, self.base))]
+
 
 class FileIngest:
     """See the module. `key` is the session's key in the hub; `files[i]` is the file that spans and events call i."""
@@ -90,8 +102,10 @@ class FileIngest:
         self._children: set[Path] = set()
         self._beside: list[Path] = []
         self._import: Import | None = None
+        self._more: tuple[float, int, int] | None = None  # read more of the end: when, from where, if so many files
         self._imported = threading.Event()
         self._failed = ""
+        self._troubled = False  # it could not be read, and the window says so
         self._bell = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"ingest {path.name}", daemon=True)
@@ -124,10 +138,12 @@ class FileIngest:
             # At once: from now on the tails know what the files looked like, and see whether they are others.
             self._look()
             while True:
-                self._bell.wait()
+                self._bell.wait(None if self._more is None else max(0.0, self._more[0] - time.monotonic()))
                 self._bell.clear()
                 if self._over.is_set():
                     return
+                if self._more is not None and time.monotonic() >= self._more[0]:
+                    self._read_more()
                 if self._imported.is_set():
                     self._imported.clear()
                     self._stand_on_import()
@@ -152,20 +168,26 @@ class FileIngest:
             if self._format is None:  # nothing yet that says whose file this is
                 self._say(trouble="", state="idle")
                 return
+            if self._troubled:  # before its rows are there; else there is nothing to say that the first tick would wait for
+                self._troubled = False
+                self._say(trouble="")
             before = known(self.path) if self._database else None
             if before is not None and self._stand_on(before, AHEAD):
                 pass
             elif size <= SMALL:
                 self._read_whole(0)
             else:
-                self._read_whole(size - SMALL)
+                if self._read_whole(size - FIRST, SCREEN):
+                    self._more = (time.monotonic() + LATER, size - SMALL, len(self.files))
+                else:
+                    self._read_whole(size - SMALL)
                 self._begin_import(self._pipes[0].offset)
             self._say(trouble="", agent=self._format.agent, state=live_state(self.path, self._format))
         except StoreError as error:
-            self._format = None
+            self._format, self._troubled = None, True
             self._say(trouble=str(error), state="failed")
         except OSError as error:
-            self._format = None
+            self._format, self._troubled = None, True
             self._say(trouble=sentence(error, self.path), state="failed")
 
     def _load(self, rows: Rows, window: Known | ListWindow | None, partial: bool, facts: Facts | None = None) -> None:
@@ -180,16 +202,26 @@ class FileIngest:
         )
         self._hub.put(self.key, loaded)
 
-    def _read_whole(self, start: int) -> None:
-        """Read the session from `start` of its main file on, here and now."""
+    def _read_more(self) -> None:
+        """More of the end of a session that a child is still reading. Not if files joined: they would be lost again."""
+        assert self._more is not None  # noqa: S101 - for the type checker
+        (_, start, files), self._more = self._more, None
+        if self._import is not None and len(self.files) == files:
+            self._read_whole(start)
+
+    def _read_whole(self, start: int, least: int = 0) -> bool:
+        """Read the session from `start` of its main file on, here and now. False: it was less than so many rows."""
         whole = Whole(self.path, self._format, start=start)
         rows = Rows(State(), 0)
         for events in whole:
             rows.add(events)
             if self._over.is_set():
-                return
+                return True
+        if len(rows.tail) < least:
+            return False
         self._adopt(whole.files, whole.pipes)
         self._load(rows, None, partial=start > 0)
+        return True
 
     def _adopt(self, files: list[Path], pipes: list[Pipe]) -> None:
         """Go on with these files from where these pipes are."""
@@ -219,18 +251,33 @@ class FileIngest:
     # ---- what the database knows
 
     def _stand_on(self, before: Known, most: int) -> bool:
-        """Show the session as the database has it, with what its files gained since. False: that is too much for here."""
+        """Show the session as the database has it, with what its files gained since. False: that is too much for here.
+
+        Unless something else is shown already, its rows are on the screen before anything is read of the fold or files.
+        """
         sources = before.sources
         gained = sum(_size(source.path) - source.offset for source in sources)
         if gained > most:
             return False
         assert self._format is not None  # noqa: S101 - for the type checker
-        rows = Rows(before.state(), before.rows)
+        at_once = self._import is None
+        window = before.window
+        if at_once:
+            shown = Rebase(window, {}, ())
+            self._hub.put(self.key, Loaded(State(before.rows, before.turn), shown, before.rows, before.facts.events()))
+            window = DbWindow(window.path, before.session, before.rows)  # a connection of our own: the screen reads now
+        rows = Rows(before.state(window), before.rows)
+        if at_once:
+            window.close()
         rest = Rest(self.path, before, self._format)
         for events in rest:
             rows.add(events)
         self._adopt(rest.files, rest.pipes)
-        self._load(rows, before, partial=False, facts=before.facts)
+        if at_once:
+            gained = Gained(rows.state, rows.changes(before.rows), rows.facts.events())
+            self._hub.put(self.key, lambda session: session.gain(gained))
+        else:
+            self._load(rows, before, partial=False, facts=before.facts)
         if sources and not sources[0].touched and not sources[0].missing:
             # Now that the past is shown: the reader sees the last records again, for what the wire leaves out of the next.
             self._pipes[0] = pipe_at(self._format, 0, sources[0])
@@ -244,6 +291,8 @@ class FileIngest:
             self._bell.set()
             return
         self._failed = ""
+        from store.importer import Import  # a known session needs no child
+
         self._import = Import(self.path, self._on_progress, self._on_imported, upto=upto)
         self._import.start()
 
@@ -258,11 +307,13 @@ class FileIngest:
 
     def _stand_on_import(self) -> None:
         """The child is done: fold what came meanwhile behind it, and stand on the whole."""
-        self._import = None
+        self._more = None
         if self._progress is not None:
             self._progress(self.key, 1, 1)
         before = None if self._failed else known(self.path)
-        if before is not None and self._stand_on(before, 1 << 62):
+        done = before is not None and self._stand_on(before, 1 << 62)
+        self._import = None
+        if done:
             return
         # No database to be had: the session is kept in memory, which costs memory but hides nothing.
         log.warning("no import of %s: %s", self.path, self._failed or "the file changed meanwhile")
@@ -307,6 +358,7 @@ class FileIngest:
         if self._import is not None:
             self._import.cancel()
             self._import = None
+        self._more = None
         self._imported.clear()
         self._format = None
         self._tails = []

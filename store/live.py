@@ -22,7 +22,8 @@ TICK_MS: Final = 16
 class Ticker(QObject):
     """Arms one single-shot precise timer with the first news after a quiet time; later news never extends it.
 
-    Nothing pending: no timer, no wake-up. While there is a backlog the timer is armed again after each tick.
+    Nothing pending: no timer, no wake-up. While there is a backlog the timer is armed again after each tick. The past
+    of a session that is opened is told at once: it is whole, so waiting would collect nothing.
     """
 
     changed = Signal(object)  # store.delta.Delta
@@ -51,7 +52,11 @@ class Ticker(QObject):
 
     @Slot()
     def on_woken(self) -> None:
-        if not self._timer.isActive() and self.hub.pending:
+        if self._timer.isActive() or not self.hub.pending:
+            return
+        if self.hub.loaded:
+            self.on_tick()
+        else:
             self._timer.start()
 
     @Slot()

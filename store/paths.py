@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import Final
 
-import platformdirs
-
 APP: Final = "playhead"
 VARIABLE: Final = "PLAYHEAD_DATA_DIR"
 
@@ -18,21 +16,28 @@ def _own(kind: str) -> Path | None:
     return Path(chosen).expanduser().absolute() / kind if chosen else None
 
 
+def _system(kind: str) -> Path:
+    import platformdirs  # here, because a start from a folder of the user's own choice does without it
+
+    dirs = platformdirs.PlatformDirs(APP, appauthor=False)
+    return Path(getattr(dirs, f"user_{kind}_dir"))
+
+
 def data_dir() -> Path:
     """What must not be lost: journals, the database."""
-    return _own("data") or Path(platformdirs.user_data_dir(APP, appauthor=False))
+    return _own("data") or _system("data")
 
 
 def state_dir() -> Path:
     """What would be missed: window, places, logs."""
-    return _own("state") or Path(platformdirs.user_state_dir(APP, appauthor=False))
+    return _own("state") or _system("state")
 
 
 def config_dir() -> Path:
     """What the user chose: settings."""
-    return _own("config") or Path(platformdirs.user_config_dir(APP, appauthor=False))
+    return _own("config") or _system("config")
 
 
 def cache_dir() -> Path:
     """What can be made again."""
-    return _own("cache") or Path(platformdirs.user_cache_dir(APP, appauthor=False))
+    return _own("cache") or _system("cache")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +12,12 @@ from store.decode import type_of
 from store.errors import StoreError, sentence
 from store.events import Event, Unreadable
 from store.fold import Cut, State, fold_run
-from store.formats import HEAD, formats, sniff
-from store.formats.base import Damage, Format, Record
+from store.formats import HEAD, sniff
+from store.formats.base import Damage, Record
 from store.items import Item, Tool, kind_of, text_of
+from store.paths import data_dir
 from store.pipe import Pipe
+from store.sources import journal, scan
 from store.summary import summary
 from store.whole import CHUNK, events_of, open_file
 
@@ -147,19 +149,25 @@ def show(path: Path) -> Iterator[dict[str, Any]]:
         }
 
 
-def sessions(roots: Iterable[Path] | None = None) -> Iterator[dict[str, Any]]:
-    """One object per session below the roots, or below the places where agents keep them. Raises StoreError."""
-    for path, format_ in session_files(roots):
+def sessions(
+    roots: Iterable[Path] | None = None, refused: Callable[[str], None] = lambda _: None
+) -> Iterator[dict[str, Any]]:
+    """One object per session below the roots, or where the window would look. Raises StoreError for a root that cannot
+    be read; `refused` is told of each session that cannot be."""
+    for path in session_files(roots):
         try:
-            row = summary(path, format_)
+            row = summary(path)
             records = row.records if row.records is not None else _lines(path)
-        except StoreError:
-            continue  # deleted since the folder was read, or somebody else's
+        except StoreError as error:
+            if path.exists():  # else: deleted since the folder was read, which is nobody's trouble
+                refused(str(error))
+            continue
+        meta = journal.read_meta(path) if path.parent.name == journal.FOLDER else None
         yield {
             "id": row.session or path.stem,
             "agent": row.agent,
-            "title": row.title,
-            "cwd": row.cwd,
+            "title": row.title or ("" if meta is None else " ".join(meta.argv) or meta.name),
+            "cwd": row.cwd or ("" if meta is None else meta.cwd),
             "started": iso(row.started),
             "updated": iso(row.updated),
             "state": row.state,
@@ -169,40 +177,25 @@ def sessions(roots: Iterable[Path] | None = None) -> Iterator[dict[str, Any]]:
         }
 
 
-def session_files(roots: Iterable[Path] | None = None) -> Iterator[tuple[Path, Format | None]]:
-    """Session files with the format that knows the place. Raises StoreError for a root that cannot be read."""
-    seen: set[Path] = set()
-    known: list[tuple[Path, Format]] = []
-    for format_ in formats():
-        if format_.sessions is None:
-            continue
-        if roots is None:
-            known += [(place, format_) for place in places(format_)]
-        else:
-            known += [(root, format_) for root in roots]
-    for root, format_ in known:
-        if roots is not None:
+def session_files(roots: Iterable[Path] | None = None) -> Iterator[Path]:
+    """Session files, as the window's list finds them: the agents' places and our journals, or the roots alone.
+
+    Raises StoreError for a root that cannot be read.
+    """
+    if roots is None:
+        places = scan.roots([journal.folder(data_dir())])
+    else:
+        places = []
+        for root in roots:
             try:
                 os.scandir(root).close()
             except OSError as error:
                 file = isinstance(error, NotADirectoryError)
                 raise StoreError(f"{root} is a file, not a folder." if file else sentence(error, root)) from error
-        assert format_.sessions is not None  # noqa: S101 - for the type checker
-        for path in format_.sessions(root):
-            if path not in seen:
-                seen.add(path)
-                yield path, format_ if roots is None else None
-
-
-def places(format_: Format) -> list[Path]:
-    """The folders of a format that exist, with ~ and $VARIABLES filled in."""
-    found: list[Path] = []
-    for where in format_.where:
-        text = os.path.expandvars(where)
-        path = Path(text).expanduser()
-        if "$" not in text and path not in found and path.is_dir():
-            found.append(path)
-    return found
+            inner = root / "projects"
+            places.append(inner if inner.is_dir() else root)  # a whole ~/.claude, whatever its name
+    for found in scan.scan(places, {}):
+        yield Path(found.path)
 
 
 def iso(ts: int | None) -> str | None:

@@ -16,8 +16,10 @@ from store import events as ev
 from store.batch import Batch
 from store.delta import Delta, Header, Rebase
 from store.events import Event
-from store.fold import State, fold, fold_run, sending
+from store.facts import renames
+from store.fold import Change, State, fold, fold_run, sending
 
+SECOND: Final = 1_000_000  # microseconds
 SLICE: Final = 256  # events folded between two looks at the clock
 _WITH_ID: Final = frozenset(ev.WITH_ID)
 
@@ -65,6 +67,14 @@ class Loaded(Struct, frozen=True):
     rows: int  # of the fold: window and tail together
     events: Sequence[Event] = ()  # the ones with effects (title, model, usage, …), for the header
     partial: bool = False  # only the end was read so far
+
+
+class Gained(Struct, frozen=True):
+    """What a session gained behind a past that is shown already; folded elsewhere, like the past."""
+
+    state: State
+    changes: Sequence[Change]
+    events: Sequence[Event] = ()  # as in Loaded
 
 
 class Trace(Protocol):
@@ -184,6 +194,10 @@ class Session:
             self.trace("effects", run)
         if self.asked:
             self._settle(run)
+        # Whole seconds: a header that is new with every tick would be read and painted with every tick.
+        newest = max([event.at.ts or 0 for event in run], default=0)
+        if newest >= (self.header.updated or 0) + SECOND:
+            self._say(updated=newest - newest % SECOND)
         if _MEANING.isdisjoint(kinds):
             if self.tally is not None:
                 self.tally.output += len(run)
@@ -241,8 +255,17 @@ class Session:
         self.state = loaded.state
         self.batch.rebase(loaded.rebase, loaded.rows)
         self._rank = -1
+        self._recall(loaded.events)
+
+    def gain(self, gained: Gained) -> None:
+        """Go on from where what was read elsewhere ends."""
+        self.state = gained.state
+        self.batch.add(gained.changes)
+        self._recall(gained.events)
+
+    def _recall(self, events: Sequence[Event]) -> None:
         facts = list(self.facts)
-        self._after(loaded.events, set(map(type, loaded.events)))
+        self._after(events, set(map(type, events)))
         self.facts = facts  # history is not news
 
     def take(self, backlog: int = 0) -> Delta | None:
@@ -359,7 +382,7 @@ class Session:
         if event.at.agent:
             return
         changes: dict[str, object] = {}
-        if event.title and event.rank >= self._rank:
+        if renames(event, self._rank):
             self._rank = event.rank
             changes["title"] = event.title
         for name in ("id", "cwd", "branch"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from store.hub import Hub
 from store.pipe import Pipe
 from store.session import Session
 from store.sources.journal import Journal
+from store.sources.process import Closed, Exited, Fact, Killed, Process, wording
 
 log = logging.getLogger(__name__)
 
@@ -125,3 +126,58 @@ class Stream:
     def _close_journal(self, how: str) -> None:
         if self.journal is not None:
             self.journal.end(how)
+
+
+class Run:
+    """The life of a started process as its stream's: over when the process has ended and nobody writes any more.
+
+    What it started may outlive it and go on writing into the same pipe: that is shown too, and the session stays one
+    that is asked for before it is ended.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._closed = False
+        self._ended: Exited | Killed | None = None
+        self._over = False
+        self._process: Process | None = None
+
+    def start(self, argv: Sequence[str], cwd: Path) -> None:
+        """Raises StoreError when there is nothing to start."""
+        with self._lock:  # a command that is over at once tells its end when this is done
+            self._process = Process(argv, cwd, None, out=self._stream.take, fact=self.fact)
+
+    def interrupt(self) -> None:
+        if self._process is not None:
+            self._process.interrupt()
+
+    def fact(self, fact: Fact) -> None:
+        """The process's callback, on its threads."""
+        with self._lock:
+            if isinstance(fact, Closed):
+                self._closed = True
+            else:
+                self._ended = fact
+            over = self._closed and self._ended is not None
+        if over:
+            self._end()
+        elif not isinstance(fact, Closed):
+            self._stream.say(trouble=f"The command {wording(fact)}; what it started is still running.")
+
+    def stop(self) -> None:
+        """End the whole group, and the stream with it. Blocks until both are done."""
+        if self._process is not None:
+            self._process.terminate()
+        if self._ended is not None:  # what made itself a group of its own is out of our reach: nobody waits for it
+            self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._over or self._ended is None:
+                return
+            self._over = True
+        ended, process = self._ended, self._process
+        ok = ended == Exited(0)
+        said = [] if ok or process is None else process.stderr().decode("utf-8", "replace").strip().splitlines()[-1:]
+        self._stream.end(": ".join([wording(ended), *said]), ok)

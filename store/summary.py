@@ -9,6 +9,7 @@ from pathlib import Path
 from store.delta import Row
 from store.errors import StoreError, sentence
 from store.events import Event, NoticeAdded, SessionNamed
+from store.facts import renames
 from store.formats import HEAD, sniff
 from store.formats.base import Format
 from store.pipe import Pipe
@@ -51,7 +52,7 @@ def summary(path: Path, format: Format | None = None, now: float | None = None) 
     session = cwd = ""
     for event in (*events, *late):
         if type(event) is SessionNamed and not event.at.agent:
-            if event.title and event.rank >= rank and not (event.rank == 1 and rank == 1):
+            if renames(event, rank):
                 title, rank = event.title, event.rank
             session = event.id or session
             cwd = cwd or event.cwd

@@ -10,7 +10,6 @@ import sqlite3
 import zlib
 from array import array
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -166,8 +165,9 @@ class Known(Struct, frozen=True):
         """No file was touched: there is nothing new to fold (new subagent files aside)."""
         return not any(source.touched for source in self.sources)
 
-    def state(self) -> State:
+    def state(self, window: DbWindow | None = None) -> State:
         """Where the fold stands; the rows that may still change are read from the window (it is their one place)."""
+        window = window or self.window
         _, rows, turn, recent, last, unmatched = msgspec.msgpack.decode(self.fold)
         state = State(rows, turn)
         state.last, state.unmatched = last, unmatched
@@ -177,7 +177,7 @@ class Known(Struct, frozen=True):
             while stop < len(recent) and recent[stop] == recent[stop - 1] + 1:
                 stop += 1
             first = recent[position]
-            for row, item in enumerate(self.window.read(first, stop - position), first):
+            for row, item in enumerate(window.read(first, stop - position), first):
                 state.recent[item.id] = (row, item)
             position = stop
         return state
@@ -265,6 +265,8 @@ def look(source: Source) -> Source | None:
 
 def prints(file: BinaryIO, offset: int) -> tuple[bytes, bytes]:
     """Hashes of a file's first bytes and of those before the offset."""
+    from hashlib import blake2b  # here, because it loads OpenSSL, and a session that did not change needs none of it
+
     fd = file.fileno()
     size = min(CHECKED, offset)
     found: list[bytes] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from PySide6.QtCore import QCoreApplication, QObject, QSettings, QSocketNotifier, Signal
+from PySide6.QtCore import QCoreApplication, QObject, QSettings, QSocketNotifier, QTimer, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -21,13 +21,14 @@ from store.delta import SessionsDelta
 from store.live import Live
 from store.paths import config_dir, data_dir, state_dir
 from store.settings import Settings
-from viewer import logs, theme
+from viewer import garbage, logs, theme
 from viewer.jobs import Jobs
 from viewer.options import Options
 from viewer.place import Places
 from viewer.window import MainWindow
 
 DESKTOP: Final = "io.github.playhead.Playhead"
+AFTER: Final = 60  # ms until what the first paint can do without: it needs the interpreter for itself
 
 
 def has_display() -> bool:
@@ -64,7 +65,7 @@ class App(QObject):
         self.options = options
         self.qt.setApplicationName("Playhead")
         self.qt.setDesktopFileName(DESKTOP)
-        self.qt.setWindowIcon(QIcon(str(resource("app/playhead.svg"))))
+        self._untame = garbage.tame()
         self._uninstall = logs.install(state_dir() / "logs", self.broke.emit)
         self._ended = False
         safe = options.safe
@@ -72,10 +73,11 @@ class App(QObject):
         self.places = Places(None if safe else state_dir() / "places.json")
         kept = None if safe else QSettings(str(state_dir() / "window.ini"), QSettings.Format.IniFormat)
         self.kept: QSettings | None = kept
+        self.live = Live(self)
+        self._read_ahead()
         self.look = self._make_look()
         theme.apply(self.qt, self.look)
         self.jobs = Jobs(self)
-        self.live = Live(self)
         self.window = MainWindow(self.live, self.settings, self.places, self.jobs, self.look, state_dir() / "logs")
         self._undecided = False  # no session was asked for: the list says which one to show
         self._signals: tuple[QSocketNotifier, socket.socket, socket.socket] | None = None
@@ -93,9 +95,22 @@ class App(QObject):
         self.window.restore(self.kept if restored else None)
         if tuple(self.options.size) != Options().size:
             self.window.resize(*self.options.size)
+        self.open_asked(restored=restored)  # first: what was read ahead is in the first paint
         self.window.show()
-        self.open_asked(restored=restored)
-        self.window.live.discover(self._roots())
+        QTimer.singleShot(0 if self._undecided else AFTER, self, self.on_shown)
+
+    def on_shown(self) -> None:
+        """What a window that was just shown can do without."""
+        if self._ended:
+            return
+        self.live.discover(self._roots())
+        self.qt.setWindowIcon(QIcon(str(resource("app/playhead.svg"))))
+
+    def _read_ahead(self) -> None:
+        """Let the session that will be shown be read while the window is made; `open_asked` then finds it open."""
+        paths = self.options.paths
+        if paths and Path(paths[-1]).is_file():
+            self.live.open(str(Path(paths[-1]).absolute()))
 
     def open_asked(self, *, restored: bool = True, speed: float = 1.0) -> None:
         """What the command line asks for, else the last session, else what the list will say."""
@@ -141,10 +156,10 @@ class App(QObject):
         scheme: theme.Scheme = "dark" if wanted == "dark" else "light"
         if wanted == "system":
             scheme = theme.system_scheme(self.qt)
-        return theme.make_look(scheme, self.settings[st.ZOOM])
+        return theme.make_look(scheme, self.settings[st.ZOOM], self.settings[st.ROW_LINES])
 
     def on_setting(self, setting: st.AnySetting) -> None:
-        if setting.name in (st.THEME.name, st.ZOOM.name):
+        if setting.name in (st.THEME.name, st.ZOOM.name, st.ROW_LINES.name):
             self.dress()
 
     def on_scheme(self) -> None:
@@ -177,6 +192,7 @@ class App(QObject):
         self.jobs.shutdown()
         self.live.shutdown()
         self._uninstall()
+        self._untame()
         self.qt.quit()
 
     def _listen(self) -> Callable[[], None]:

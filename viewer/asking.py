@@ -8,6 +8,13 @@ from viewer import wording
 
 
 def may_end(parent: QWidget, running: int, to: str) -> bool:
+    """Ask, and say whether it was agreed to."""
+    box = question(parent, running, to)
+    box.exec()
+    return box.buttonRole(box.clickedButton()) == QMessageBox.ButtonRole.DestructiveRole
+
+
+def question(parent: QWidget, running: int, to: str) -> QMessageBox:
     """'End 2 running agents and quit?' Cancel is what Enter and Escape do."""
     box = QMessageBox(parent)
     box.setObjectName("end-agents")
@@ -15,9 +22,8 @@ def may_end(parent: QWidget, running: int, to: str) -> bool:
     box.setWindowTitle("Playhead")
     box.setText(f"End {wording.many(running, 'running agent')} and {to}?")
     box.setInformativeText("What they are doing now stops in the middle.")
-    end = box.addButton("End and " + to.split()[0], QMessageBox.ButtonRole.DestructiveRole)
+    box.addButton("End and " + to.split()[0], QMessageBox.ButtonRole.DestructiveRole)
     cancel = box.addButton(QMessageBox.StandardButton.Cancel)
     box.setDefaultButton(cancel)
     box.setEscapeButton(cancel)
-    box.exec()
-    return box.clickedButton() is end
+    return box

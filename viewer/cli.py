@@ -12,7 +12,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -62,13 +61,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for: that is slow, and every start of the window comes by here."""
+
+    @override
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        _print([f"playhead {_version()}"])
+        parser.exit()
+
+
 # ---- commands with a window
 
 
 def _window(arguments: list[str]) -> int:
     parser = _Parser("playhead", usage=_USAGE, add_help=True, allow_abbrev=False)
     parser.add_argument("paths", nargs="*", metavar="PATH", help="session files or folders; - is standard input")
-    parser.add_argument("--version", action="version", version=f"playhead {_version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and end")
     parser.add_argument("--demo", action="store_true", help="play the built-in recording")
     parser.add_argument("--screenshot", metavar="FILE", default="", help="write a picture of the window, and end")
     _look(parser)
@@ -217,7 +225,8 @@ def _sessions(arguments: list[str]) -> int:
     parser.add_argument("--root", action="append", metavar="DIR", help="look here, not in the agents' own folders")
     options = parser.parse_args(arguments)
     roots = [Path(root) for root in options.root] if options.root else None
-    found = sorted(report.sessions(roots), key=lambda entry: entry["updated"] or "", reverse=True)
+    refused: list[str] = []
+    found = sorted(report.sessions(roots, refused.append), key=lambda entry: entry["updated"] or "", reverse=True)
     if options.json:
         _lines(found)
     else:
@@ -225,7 +234,9 @@ def _sessions(arguments: list[str]) -> int:
             f"{entry['updated'] or '':<24}  {entry['state']:<5}  {entry['title'] or entry['id']}  {entry['cwd']}"
             for entry in found
         )
-    return 0
+    if refused:
+        _say(refused[0] if len(refused) == 1 else f"{refused[0]} {len(refused) - 1:,} more cannot be read.")
+    return TROUBLE if refused else 0
 
 
 def _bench(arguments: list[str]) -> int:
@@ -274,6 +285,8 @@ def _say(text: str) -> None:
 
 
 def _version() -> str:
+    from importlib import metadata
+
     try:
         return metadata.version("playhead")
     except metadata.PackageNotFoundError:

@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QDialog, QDockWidget, QFileDialog, QMainWindow
+from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from store import settings as st
 from store.errors import StoreError
 from store.settings import Settings
-from viewer import asking
 from viewer.desk import Desk
 from viewer.jobs import Jobs
 from viewer.notice import NoticeBar
 from viewer.sessions.pane import SessionsPane
-from viewer.settings_dialog import SettingsDialog
-from viewer.shortcuts import ShortcutSheet
 from viewer.theme.look import Look
 from viewer.timeline.pane import TimelinePane
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QDialog
+
     from store.live import Live
 
 ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
@@ -50,7 +49,11 @@ class Commands(QMainWindow):
     def inspect(self, row: int) -> None:
         raise NotImplementedError
 
+    # Dialogs are imported by the command that opens them: most starts of the program see none.
+
     def on_open_file(self) -> None:
+        from PySide6.QtWidgets import QFileDialog
+
         names, _ = QFileDialog.getOpenFileNames(
             self, "Open a session", "", "Sessions (*.jsonl *.ndjson *.json);;All files (*)"
         )
@@ -58,6 +61,8 @@ class Commands(QMainWindow):
             self.open_path(name)
 
     def on_open_folder(self) -> None:
+        from PySide6.QtWidgets import QFileDialog
+
         name = QFileDialog.getExistingDirectory(self, "Look for sessions in")
         if name:
             self._save({st.ROOTS.name: (*self.settings[st.ROOTS], name)})
@@ -85,8 +90,11 @@ class Commands(QMainWindow):
         current = self.desk.current
         if current is None:
             return
-        if current.key in self.live.busy() and not asking.may_end(self, 1, "close this session"):
-            return
+        if current.key in self.live.busy():
+            from viewer import asking
+
+            if not asking.may_end(self, 1, "close this session"):
+                return
         key, after = current.key, self.desk.before()
         self.desk.close_session(key)
         if after:
@@ -137,10 +145,14 @@ class Commands(QMainWindow):
             self.showNormal()
 
     def on_settings(self) -> None:
+        from viewer.settings_dialog import SettingsDialog
+
         dialog = SettingsDialog(self.settings, self.look, self)
         self._open(dialog)
 
     def on_shortcuts(self) -> None:
+        from viewer.shortcuts import ShortcutSheet
+
         self._open(ShortcutSheet(self.look, self))
 
     def _open(self, dialog: QDialog) -> None:

@@ -7,10 +7,12 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from store.delta import Delta, Header, Row, SessionsDelta
 from store.items import Raw
+from viewer import wording
+from viewer import garbage
 from viewer.place import Place, Places
 from viewer.timeline.model import TimelineModel
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from store.live import Live
     from viewer.timeline.pane import TimelinePane
 
+# Headers know whole seconds, and a file is written a little after the moment its record tells.
+SLACK: Final = 2 * wording.SECOND
 OPEN: Final = 8  # files that are kept open; the one not looked at for longest is closed
 
 
@@ -150,7 +154,7 @@ class Desk(QObject):
             if row.id in self._open or row.id not in self._places:
                 continue
             seen = self._places[row.id].seen
-            if seen is not None and row.updated is not None and row.updated > seen:
+            if seen is not None and row.updated is not None and row.updated > seen + SLACK:
                 self.unread.emit(row.id, self._places.marks.get(row.id, 0) or -1)
 
     # ---- how
@@ -186,10 +190,12 @@ class Desk(QObject):
     def _forget(self, opened: Opened) -> None:
         del self._open[opened.key]
         self._live.close(opened.key)
-        if self._shown_rows.get(opened.key) is not None and not opened.file:
+        kept = opened.file and Path(opened.key).exists()
+        if self._shown_rows.get(opened.key) is not None and not kept:
             del self._shown_rows[opened.key]  # a stream that is closed is gone; a file can be opened again
             self.listed.emit(SessionsDelta(gone=(opened.key,)))
         opened.model.deleteLater()
+        QTimer.singleShot(0, garbage.collect)  # after the model is gone
 
 
 def row_of(key: str, header: Header, file: bool, since: int) -> Row:

@@ -5,112 +5,52 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from PySide6.QtGui import QCursor
+from PySide6.QtWidgets import QDialog, QMessageBox, QWidget
 
 from store import settings as st
+from store.items import Tool
+from viewer import asking
 from viewer.app import App
+from viewer.gallery_sessions import MADE, write_sessions
 from viewer.options import Options
 from viewer.screenshot import save, turn, wait_until_loaded
 from viewer.settings_dialog import SettingsDialog
 from viewer.shortcuts import ShortcutSheet
 
-# (project, title, minutes ago)
-MADE: Final = (
-    ("atlas-api", "Bump orjson and drop the old fallback", 4),
-    ("atlas-api", "Why does the nightly import run twice?", 190),
-    ("atlas-api", "Write the changelog for 2.4", 60 * 26),
-    ("beacon-web", "Migrate settings to TOML", 12),
-    ("beacon-web", "The login page flickers on first paint in Safari, find out what repaints", 60 * 30),
-    ("dotfiles", "tmux: keep the working directory in new panes", 60 * 24 * 9),
-)
 SIZES: Final = {"narrow": (900, 640), "main": (1440, 900), "wide": (1600, 1000)}
+LIVE_SPEED: Final = 12.0  # times the recording's own pace: it is caught in the middle
 
 
-class Writer:
-    """Writes one Claude Code session file, record by record."""
-
-    def __init__(self, root: Path, number: int, project: str, age_min: int) -> None:
-        self.id = f"00000000-0000-4000-8000-{number:012}"
-        self.cwd = f"/home/dev/{project}"
-        folder = root / "projects" / self.cwd.replace("/", "-")
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{self.id}.jsonl"
-        self.now = time.time() - 60 * age_min
-        self._count = 0
-        self._lines: list[bytes] = []
-
-    def add(self, kind: str, message: dict[str, Any], **more: Any) -> None:
-        self._count += 1
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(self.now - 60 + self._count))
-        record = {
-            "parentUuid": None, "isSidechain": False, "userType": "external", "cwd": self.cwd, "sessionId": self.id,
-            "version": "2.1.300", "gitBranch": "main", "type": kind, "timestamp": stamp,
-            "uuid": f"{self._count:08}-{self.id[9:]}", "message": message,
-        }  # fmt: skip
-        self._lines.append(orjson.dumps(record | more))
-
-    def user(self, content: Any) -> None:
-        self.add("user", {"role": "user", "content": content})
-
-    def agent(self, *blocks: dict[str, Any], **more: Any) -> None:
-        for block in blocks:
-            message = {"id": f"msg_{self._count}", "type": "message", "role": "assistant", "model": "claude-opus-5-5"}
-            usage = {"input_tokens": 4, "cache_read_input_tokens": 80_000 + 900 * self._count, "output_tokens": 240}
-            self.add("assistant", message | {"content": [block], "usage": usage}, **more)
-
-    def close(self) -> Path:
-        self.path.write_bytes(b"\n".join(self._lines) + b"\n")
-        os.utime(self.path, (self.now, self.now))
-        return self.path
-
-
-def text(words: str) -> dict[str, Any]:
-    return {"type": "text", "text": words}
-
-
-def write_sessions(root: Path) -> Path:
-    """A machine with some work on it. Returns the session that goes wrong."""
-    for number, (project, title, age) in enumerate(MADE, 1):
-        session = Writer(root, number, project, age)
-        session.user(title)
-        for step in range(3):
-            session.agent(text(f"Looked at part {step + 1}. Nothing unusual so far."))
-        session.close()
-    broken = Writer(root, 90, "beacon-web", 2)
-    broken.user("Run the settings migration against the staging dump and tell me what it would change.")
-    for attempt in range(3):
-        call = f"toolu_{attempt}"
-        command = "python -m beacon.migrate --dry-run staging.sqlite"
-        broken.agent({"type": "tool_use", "id": call, "name": "Bash", "input": {"command": command}})
-        output = "Traceback (most recent call last):\n  …\nsqlite3.OperationalError: database is locked\nExit code 1"
-        result = {"type": "tool_result", "tool_use_id": call, "is_error": True, "content": output}
-        broken.add("user", {"role": "user", "content": [result]}, toolUseResult=f"Error: {output}")
-        broken.agent(text("The database is locked. I will try once more after closing the preview server."))
-    broken.agent(text("API Error: 529 Overloaded"), isApiErrorMessage=True)
-    return broken.close()
-
-
-def states(app: App, broken: Path) -> Iterator[str]:
+def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     """Bring the window into one state after the other."""
     window = app.window
+    view = window.pane.view
     window.resize(*SIZES["main"])
     turn(60)
     yield "empty"
     app.live.discover([])
-    window.start(lambda: app.live.demo(0))
-    wait_until_loaded(app, ended=True)
+    live = app.live.demo(LIVE_SPEED)
+    window.start(lambda: live)
     wait_for_list(app)
+    wait_for_rows(app, 17)
     for name, size in SIZES.items():
         window.resize(*size)
         yield name
     window.resize(*SIZES["main"])
-    view = window.pane.view
+    box = asking.question(window, 1, "close this session")
+    box.show()
+    turn(30)
+    yield "question"
+    box.close()
+    window.desk.close_session(live)
+    window.start(lambda: app.live.demo(0))
+    wait_until_loaded(app, ended=True)
+    yield "ended"
     view.verticalScrollBar().setValue(view.verticalScrollBar().maximum() // 2)
     yield "reading-back"
     view.set_current(view.indexAt(view.viewport().rect().center()).row())
@@ -118,13 +58,38 @@ def states(app: App, broken: Path) -> Iterator[str]:
     turn(200)
     yield "inspector"
     window.actions_["inspector"].setChecked(False)
+    window.status.set_waiting(48_211)
+    yield "backlog"
+    window.status.set_waiting(0)
+    window.drop_sign.offer(2)
+    yield "drop"
+    window.drop_sign.hide()
+    yield from _sessions(app, broken, everything)
+    app.settings.put({st.ZOOM.name: 1.5})
+    yield "zoomed"
+    app.settings.put({st.ZOOM.name: 1.0})
+
+
+def _sessions(app: App, broken: Path, everything: Path) -> Iterator[str]:
+    window = app.window
+    view = window.pane.view
     window.open_path(str(broken))
     wait_until_loaded(app)
     yield "failing"
-    window.open_path(str(broken.with_name("gone.jsonl")))
+    window.open_path(str(everything))
+    wait_until_loaded(app)
+    yield "strange"
+    model = view.timeline
+    assert model is not None  # noqa: S101  just opened
+    tools = [item for item in map(model.item, range(model.length)) if isinstance(item, Tool)]
+    view.restore_folds({tool.id: (tool.name in ("Bash", "Grep"), 0, tool.kind == "tool.agent") for tool in tools})
+    view.verticalScrollBar().setValue(0)
+    yield "subagent"
+    gone = str(broken.with_name("gone.jsonl"))
+    window.open_path(gone)
     wait_until_loaded(app)
     yield "trouble"
-    window.desk.close_session(str(broken.with_name("gone.jsonl")))
+    window.desk.close_session(gone)
     window.sessions.filter_box.setText("nothing like this")
     yield "filtered"
     window.sessions.filter_box.clear()
@@ -133,54 +98,57 @@ def states(app: App, broken: Path) -> Iterator[str]:
 def wait_for_list(app: App) -> None:
     """The search for sessions runs beside everything else."""
     for _ in range(200):
-        if app.window.sessions.sessions.total >= len(MADE) + 2:
+        if app.window.sessions.sessions.total >= len(MADE) + 3:
             return
         turn(20)
 
 
-def every_state(folder: Path) -> int:
-    """Write STATE-THEME.png for all of them."""
+def wait_for_rows(app: App, rows: int) -> None:
+    """Until so much of a session that plays is there."""
+    for _ in range(1000):
+        current = app.window.desk.current
+        if current is not None and current.model.length >= rows:
+            return
+        turn(20)
+
+
+def every_state(folder: Path, only: Container[str] = ()) -> int:
+    """Write STATE-THEME.png for all of them, or for those that are named."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="playhead-pictures-") as scratch:
         home = Path(scratch)
         # Nothing of the user's own sessions or settings may get into a picture.
-        os.environ["CLAUDE_CONFIG_DIR"] = str(home / "claude")
+        os.environ["CLAUDE_CONFIG_DIR"] = str(home / ".claude")
         os.environ["PLAYHEAD_DATA_DIR"] = str(home / "playhead")
         os.environ["HOME"] = str(home)
-        broken = write_sessions(home / "claude")
+        broken, everything = write_sessions(home / ".claude")
         for scheme in ("light", "dark"):
             app = App(Options(theme=scheme))
             QCursor.setPos(-100, -100)  # nothing is hovered in a picture
             app.window.restore(None)
             app.window.show()
-            wrong = [name for name in states(app, broken) if not _shoot(app, folder / f"{name}-{scheme}.png")]
-            for name, dialog in (
+
+            def shoot(widget: QWidget, name: str, scheme: str = scheme) -> None:
+                turn(60)
+                if (not only or name in only) and not save(widget, folder / f"{name}-{scheme}.png"):
+                    wrong.append(name)
+
+            for name in states(app, broken, everything):
+                box = app.window.findChild(QMessageBox) if name == "question" else None
+                shoot(box or app.window, name)
+            dialogs: tuple[tuple[str, QDialog], ...] = (
                 ("settings", SettingsDialog(app.settings, app.look, app.window)),
                 ("shortcuts", ShortcutSheet(app.look, app.window)),
-            ):
+            )
+            for name, dialog in dialogs:
                 dialog.show()
-                turn(30)
-                if not save(dialog, folder / f"{name}-{scheme}.png"):
-                    wrong.append(name)
+                shoot(dialog, name)
                 dialog.close()
-            zoomed(app, folder / f"zoomed-{scheme}.png")
             app.window.close()
             app.shutdown()
             app.window.deleteLater()
-            if wrong:
-                sys.stderr.write(f"not written: {', '.join(wrong)}\n")
-                return 2
-    return 0
-
-
-def zoomed(app: App, target: Path) -> None:
-    app.settings.put({st.ZOOM.name: 1.5})
-    turn(60)
-    save(app.window, target)
-    app.settings.put({st.ZOOM.name: 1.0})
-
-
-def _shoot(app: App, target: Path) -> bool:
-    turn(60)
-    return save(app.window, target)
+    if wrong:
+        sys.stderr.write(f"not written: {', '.join(wrong)}\n")
+    return 2 if wrong else 0

@@ -138,10 +138,11 @@ class HeaderBar(QWidget):
             self.context.setText(wording.tokens(head.used))
             self.context.setToolTip(f"Context: {head.used:,} tokens; its size is not known")
         self.gauge.setToolTip(self.context.toolTip())
-        for widget in (self.mark, self.state, self.fresh, self.follow):
+        for widget in (self.state, self.follow):
             widget.setVisible(there)
-        self._fit()
+        self.mark.setVisible(there and state != "ended")  # nothing to look at: the word is enough
         self._freshen()
+        self._fit()
 
     def set_following(self, on: bool) -> None:
         if self.follow.isChecked() != on:
@@ -195,6 +196,7 @@ class HeaderBar(QWidget):
         """What matters least goes first when there is little room."""
         width = self.width() / self.look.zoom
         known = self._header.used is not None
+        self.fresh.setVisible(width >= TIGHT and bool(self.fresh.text()))  # an empty label leaves a hole
         self.llm.setVisible(width >= NARROW and bool(self.llm.text()))
         self.gauge.setVisible(width >= TIGHT and known and bool(self._header.size))
         self.context.setVisible(width >= TIGHT and known)
@@ -206,6 +208,8 @@ class HeaderBar(QWidget):
         """Say how fresh it is; wake up again when that will be wrong. Hidden or unknown: nothing ticks."""
         text, seconds = wording.ago(self._header.updated, self._clock(), self._absolute)
         if text != self.fresh.text():
+            if bool(text) != bool(self.fresh.text()):
+                self.fresh.setVisible(bool(text) and self.width() / self.look.zoom >= TIGHT)
             self.fresh.setText(text)
             self.fresh.setToolTip(f"Last record {wording.full(self._header.updated)}" if text else "")
         if self.isVisible() and seconds < wording.NEVER:

@@ -28,6 +28,8 @@ class HomePage(QWidget):
         self.demo_button = QPushButton("Play the demo", self)
         self.demo_button.setDefault(True)
         self.file_button = QPushButton("Open file…", self)
+        self.hint_label = QLabel("or watch what another program prints", self)
+        self.hint_label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.hint = QLabel("some-agent | playhead -", self)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -46,6 +48,7 @@ class HomePage(QWidget):
         self._column.addWidget(self.heading)
         self._column.addLayout(measure)
         self._column.addLayout(self._buttons)
+        self._column.addWidget(self.hint_label)
         self._column.addWidget(self.hint)
         self._column.addStretch(3)
         self.demo_button.clicked.connect(self.demo_wanted)
@@ -80,6 +83,9 @@ class HomePage(QWidget):
         self.text.setMaximumWidth(look.px(480))  # about 70 characters: a line the eye can follow
         self.text.setMinimumHeight(look.metrics("prose").lineSpacing() * 2)
         self.hint.setFont(look.font("mono"))
+        self.hint_label.setFont(look.font("meta"))
+        self.hint_label.setContentsMargins(0, look.px(12), 0, 0)
         muted = f"color: {look.colour('text.muted').name()}"
         self.text.setStyleSheet(muted)
         self.hint.setStyleSheet(muted)
+        self.hint_label.setStyleSheet(muted)

@@ -109,7 +109,7 @@ class StatusLine(QStatusBar):
             label.setStyleSheet(f"color: {look.colour(token).name()}; padding: {look.px(3)}px {look.px(12)}px;")
 
     def _say(self) -> None:
-        parts = [f"{self._live} live"]
-        if self._rate:
+        parts = [f"{self._live} live"] if self._live else []
+        if self._rate and self._live:  # reading the past of a session is no news
             parts.append(f"{self._rate:,} events/s")
         self.facts.setText(" · ".join(parts))

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QModelIndex, QSettings, Qt, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+)
 from PySide6.QtWidgets import (
     QDockWidget,
     QMenu,
@@ -21,10 +29,11 @@ from store import settings as st
 from store.delta import Header, SessionsDelta
 from store.errors import StoreError
 from store.settings import Settings
-from viewer import asking, geometry
+from viewer import geometry
 from viewer.actions import Actions
 from viewer.commands import Commands
 from viewer.desk import Desk
+from viewer.drop import DropSign
 from viewer.header import HeaderBar
 from viewer.home import HomePage
 from viewer.inspector.pane import InspectorPane
@@ -82,6 +91,7 @@ class MainWindow(Commands):
         self.inspector_dock.hide()
         self.status = StatusLine(look)
         self.setStatusBar(self.status)
+        self.drop_sign = DropSign(look, self)
         self.actions_ = Actions(self)
         self.desk = Desk(live, self.pane, places, self)
         self.desk.follow_default = settings[st.FOLLOW]
@@ -302,6 +312,7 @@ class MainWindow(Commands):
         self.look = look
         for part in (self.header, self.notice, self.pane, self.home, self.sessions, self.inspector, self.status):
             part.set_look(look)
+        self.drop_sign.set_look(look)
         for dock in (self.sessions_dock, self.inspector_dock):
             dock.setMinimumWidth(look.px(240))
         self.sessions_dock.setMaximumWidth(look.px(360))
@@ -332,19 +343,28 @@ class MainWindow(Commands):
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
         running = len(self.live.busy())
-        if running and not asking.may_end(self, running, "quit"):
-            event.ignore()
-            return
+        if running:
+            from viewer import asking
+
+            if not asking.may_end(self, running, "quit"):
+                event.ignore()
+                return
         self.closing.emit()
         event.accept()
 
     @override
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if local_paths(event.mimeData()):
+        if paths := local_paths(event.mimeData()):
+            self.drop_sign.offer(len(paths))
             event.acceptProposedAction()
 
     @override
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.drop_sign.hide()
+
+    @override
     def dropEvent(self, event: QDropEvent) -> None:
+        self.drop_sign.hide()
         for path in local_paths(event.mimeData()):
             self.open_path(path)
         event.acceptProposedAction()

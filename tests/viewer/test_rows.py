@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QApplication
 
-from store.events import Option
+from store.events import Hunk, Option
 from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool, text_of
 from store.text import Text
 from viewer.rows import ansi, gallery
@@ -238,7 +238,7 @@ def test_pages_lose_no_character() -> None:
     rng = random.Random(7)
     for _ in range(50):
         source = "".join(rng.choice(["a", "\n", "word ", "é😀"]) * rng.randrange(1, 300) for _ in range(200))
-        found = paged(Text(source), 99)
+        found = paged(Text(source), 99, (40, 6_000))
         joined = "".join(found.pieces)
         assert source.startswith(joined)
         assert len(joined) + found.left_chars == len(source) or not source[len(joined) :].strip("\n")
@@ -302,3 +302,23 @@ def test_copied_text_counts_characters_outside_the_basic_plane(look: Look) -> No
 def test_the_gallery_writes_its_pictures(qapp: QApplication, tmp_path: object) -> None:
     assert gallery.main([str(tmp_path)]) == 0
     assert gallery.main([]) == 2
+
+
+def test_the_setting_says_how_many_lines_a_row_shows() -> None:
+    """timeline.row_lines: output, prompts and opened diffs show that many lines, and the rest waits behind 'more'."""
+    source = "".join(f"line {number}\n" for number in range(120))
+    hunk = Hunk(1, 1, tuple(f"+line {number}" for number in range(120)))
+    rows = (
+        (Tool(id="t", name="Bash", kind="tool.shell", status="ok", output=Text(source)), Fold(open=True)),
+        (Prompt(id="p", text=source), Fold()),
+        (Tool(id="e", name="Edit", kind="tool.edit", status="ok", hunks=(hunk,)), Fold(open=True)),
+    )
+    for item, fold in rows:
+        heights = []
+        for lines in (5, 40, 100):
+            laid = lay_out(item, 900, make_look("light", lines=lines), fold)
+            shown = laid.text(Pos(0, 0), None)
+            assert f"line {lines - 1}\n" in f"{shown}\n", item.id
+            assert f"line {lines}\n" not in f"{shown}\n", item.id
+            heights.append(laid.height)
+        assert heights == sorted(set(heights)), item.id

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from PySide6.QtGui import QPainter
 
@@ -42,12 +42,16 @@ class Fold(NamedTuple):
     depth: int = 0  # nesting, for indentation
 
 
+PAINTED: Final = 1 << 30  # below every row's end
+
+
 class Laid(ABC):
     """One item laid out at one width. Coordinates are the row's own: (0, 0) is its top left corner."""
 
     height: int  # px, at least 0
     segments: int  # text segments that can be selected, top to bottom
     grown_from: int = 0  # after `grow`: the first y whose pixels may differ; above it nothing is painted
+    unpainted: int = PAINTED  # the least of them since the view last asked for a paint; the view's own
 
     @abstractmethod
     def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from PySide6.QtGui import QPainter
-from rapidfuzz.distance import Indel
 
 from store.events import Hunk
 from viewer.rows.clean import clean
@@ -96,6 +95,9 @@ def _changed(old: str, new: str) -> tuple[tuple[tuple[int, int], ...], tuple[tup
     one, two = _WORDS.findall(old[:LINE_MAX]), _WORDS.findall(new[:LINE_MAX])
     if not one or not two or len(one) > WORDS_MAX or len(two) > WORDS_MAX:
         return (), ()
+    # Here: loading it costs a tenth of a start, and the first screen seldom has a changed line.
+    from rapidfuzz.distance import Indel
+
     if Indel.normalized_similarity(one, two) < 0.4:
         return (), ()  # another line altogether: all of it changed, so nothing stands out
     cut: list[tuple[int, int]] = []

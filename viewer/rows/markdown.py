@@ -16,6 +16,7 @@ from viewer.rows.dress import gap
 from viewer.rows.parts import Lines, Part, Span, char_format
 from viewer.rows.pieces import Piece, Splitter, fence_at, fits, references
 from viewer.rows.prose import Prose
+from viewer.rows.same import woven
 from viewer.rows.sheet import Sheet, size_text
 from viewer.rows.syntax import lex
 from viewer.theme.look import Look
@@ -214,16 +215,21 @@ class StreamDoc(Sheet):
         new = text.since(old.length)
         if not is_open and "]:" in str(text) and references(str(text)):
             return False  # a link may be defined below the text that uses it
+        caret = self._caret()[1] if self.open else self.y
         self.item, self._text, self.open = item, text, is_open
         closed = self._splitter.feed(new)
         tail = self._partial_tail
         if is_open and not closed and tail is not None and self._splitter.tail_size > EAGER:
             self._unparsed += len(new)
             if self._unparsed * 8 < self._splitter.tail_size:
+                self.grown_from = tail.y if woven(tail.source) or woven(tail.stale) or woven(new) else caret
                 tail.append(new)
                 self.y = tail.y + tail.height
                 self._finish_growing()
                 return True
+        count = self._closed[0] if self._closed is not None else len(self.parts)
+        self.grown_from = self._closed[1] if self._closed is not None else self.y
+        before = self.parts[count] if count < len(self.parts) else None
         self._drop_tail()
         for piece in closed:
             self._close(piece)
@@ -232,8 +238,17 @@ class StreamDoc(Sheet):
         else:
             for piece in self._splitter.finish():
                 self._close(piece)
+        after = self.parts[count] if count < len(self.parts) else None
+        if before is not None and after is not None:
+            self.grown_from = before.same_until(after)
+        # What is new stands where the caret was; below, it may have moved up.
+        self.grown_from = min(self.grown_from, caret, self._caret()[1])
         self._finish_growing()
         return True
+
+    def _caret(self) -> tuple[int, int, int]:
+        """Where the next character comes: x, y, height."""
+        return self.parts[-1].caret() if self.parts else (self.left, self.y, self.look.px(20))
 
     def _finish_growing(self) -> None:
         self.height = self.y + self._pad
@@ -255,7 +270,7 @@ class StreamDoc(Sheet):
                 self.draw_icon(painter, "copy", "text.faint", self.right - px(24), panel.top + px(10), 14)
         super().paint(painter, top, bottom, selected)
         if self.open:
-            x, y, height = self.parts[-1].caret() if self.parts else (self.left, self.y, px(20))
+            x, y, height = self._caret()
             painter.fillRect(x + px(2), y + px(3), px(7), height - px(5), look.colour("accent.main"))
 
     @override

@@ -17,6 +17,7 @@ from viewer.theme.look import Look
 
 DIVIDERS = frozenset({"compaction", "interruption", "branch", "limit"})  # they part before from after
 WORDS_MAX = 2_000
+HEADING_MAX = 60  # characters; longer words are a text, not a heading
 ICONS = {
     "api_error": "circle-alert",
     "hook": "link",
@@ -28,6 +29,7 @@ ICONS = {
     "branch": "git-branch",
 }
 LABELS = {"api_error": "API error", "hook": "Hook", "limit": "Limit"}
+SPEAKING = frozenset({"interruption", "result"})  # their text is a heading already
 
 
 @row("notice")
@@ -94,14 +96,13 @@ def _trouble(sheet: Sheet, item: Notice, fold: Fold) -> None:
     token = "state.failed" if failed else "state.waiting"
     top = px(8)
     sheet.y = top
-    label = LABELS.get(item.kind) or item.kind.replace("_", " ").capitalize()
+    label, words = _heading(item)
     sheet.icon("circle-x" if failed else "triangle-alert", token, sheet.left, sheet.y + px(2), 16)
-    sheet.label(f"{label}", "ui.bold", token, sheet.left + px(24), sheet.y, px(20))
+    sheet.label(label, "ui.bold", token, sheet.left + px(24), sheet.y, px(20))
     if item.detail:
         chevron(sheet, fold.open is True, sheet.y, px(20))
     _zone(sheet, item, px(28) + px(8))
     sheet.y += px(20)
-    words = clean(item.text[:WORDS_MAX]).strip()
     if words:
         x = sheet.left + px(24)
         more = "…" if len(item.text) > WORDS_MAX else ""
@@ -121,6 +122,19 @@ def _trouble(sheet: Sheet, item: Notice, fold: Fold) -> None:
         )
     sheet.fill(sheet.edge + px(7), top, px(2), sheet.y - top, "row.failed_edge" if failed else "row.warning_edge")
     sheet.y += px(8)
+
+
+def _heading(item: Notice) -> tuple[str, str]:
+    """The heading of a trouble and what else is to say: nothing twice."""
+    words = clean(item.text[:WORDS_MAX]).strip()
+    if item.kind in SPEAKING and words:
+        first, _, rest = words.partition("\n")
+        if len(first) <= HEADING_MAX:
+            return first, rest.strip()
+    label = LABELS.get(item.kind) or one_line(item.kind.replace("_", " "), 40).capitalize()
+    if words[: len(label)].casefold() == label.casefold():
+        words = words[len(label) :].lstrip(": ") or words
+    return label, words
 
 
 def _zone(sheet: Sheet, item: Notice, height: int) -> None:

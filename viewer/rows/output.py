@@ -14,11 +14,12 @@ from viewer.rows.parts import Lines, Span, char_format
 from viewer.rows.sheet import Sheet, size_text
 from viewer.theme.look import Look
 
-FIRST_LINES, FIRST_CHARS = 40, 6_000
+LINE_CHARS = 150  # characters that a line may have on average, before a row shows fewer lines than it is allowed
 PAGE_LINES, PAGE_CHARS = 200, 16_384
 MAX_PAGES = 12  # a row is never taller than this: the rest is read in the inspector
 COUNTABLE = 1 << 18  # characters up to which the lines that are left are counted exactly
 JSON_LIMIT = 1 << 16
+SHORT = 400  # characters of a last line that is shown with the page before it
 
 
 class Pages(NamedTuple):
@@ -30,7 +31,12 @@ class Pages(NamedTuple):
     last: bool  # no further page may be asked for
 
 
-def paged(text: Text, pages: int, first: tuple[int, int] = (FIRST_LINES, FIRST_CHARS)) -> Pages:
+def first_page(look: Look) -> tuple[int, int]:
+    """Lines and characters before a row folds: the user's own choice."""
+    return look.lines, look.lines * LINE_CHARS
+
+
+def paged(text: Text, pages: int, first: tuple[int, int]) -> Pages:
     """The first lines of a text and as many further pages as were asked for. Looks at no more than it shows."""
     pages = min(max(pages, 0), MAX_PAGES)
     head = text.head(first[1] + pages * PAGE_CHARS)
@@ -57,6 +63,9 @@ def paged(text: Text, pages: int, first: tuple[int, int] = (FIRST_LINES, FIRST_C
         rest = text.since(at)
         count = rest.count("\n") + (not rest.endswith("\n"))
         if not rest.strip("\n"):
+            left = count = 0
+        elif count == 1 and left <= SHORT and pages < MAX_PAGES:
+            pieces.append(rest)  # one line is not worth a click
             left = count = 0
     return Pages(pieces, left, count, pages >= MAX_PAGES)
 
@@ -134,11 +143,11 @@ def add_output(
     ink: str = "code.text",
     edge: str = "line.guide",
     action: str = "more",
-    first: tuple[int, int] = (FIRST_LINES, FIRST_CHARS),
+    first: tuple[int, int] | None = None,
 ) -> None:
     """A text with a quiet edge at its left, paged, its terminal colours decoded."""
     look = sheet.look
-    found = paged(text, pages, first)
+    found = paged(text, pages, first or first_page(look))
     x = sheet.left + look.px(12)
     top = sheet.y
     style = ansi.PLAIN
@@ -192,7 +201,7 @@ def add_input(sheet: Sheet, text: Text) -> None:
     """A tool's input, bounded to the first lines."""
     look = sheet.look
     shown, keys = pretty(text)
-    found = paged(Text(shown), 0)
+    found = paged(Text(shown), 0, first_page(look))
     piece = "".join(found.pieces).rstrip("\n")
     safe = clean(piece)
     muted = char_format(look.colour("text.muted").rgba())

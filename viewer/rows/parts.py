@@ -6,12 +6,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import zip_longest
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QTextCharFormat, QTextLayout, QTextOption
 from typing_extensions import override
 
 from viewer.rows.clean import plain
+from viewer.rows.same import common, woven
 from viewer.theme.look import Look
 
 _LONG = re.compile(r"\S{500}")
@@ -70,6 +72,10 @@ class Part(ABC):
     def caret(self) -> tuple[int, int, int]:
         """Where the next character would go: x, y, height."""
         return self.x, self.y, self.height
+
+    def same_until(self, new: Part) -> int:
+        """The first y of the row at which the part that takes this one's place may look different."""
+        return min(self.y, new.y)
 
 
 @lru_cache(maxsize=16)
@@ -211,6 +217,10 @@ class Lines(Part):
             form = char_format(look.colour("selection.text").rgba(), look.colour("selection.background").rgba())
             marked.append(format_range(selected[0], selected[1] - selected[0], form))
         painter.setPen(self._look.colour(self.colour))
+        if not self.text.isascii():
+            # Another font may stand out of its line: lines next to the clip are drawn too.
+            painter.setClipRect(clip, Qt.ClipOperation.IntersectClip)
+            clip = clip.adjusted(0, -self.step, 0, self.step)
         layout.draw(painter, QPointF(self.x, self.y), marked, clip)
 
     @override
@@ -244,6 +254,26 @@ class Lines(Part):
         if self._wide:  # rare: look at it in units, one character per unit
             text = "".join(c if ord(c) < 0x10000 else "xx" for c in text)
         return around(text, char, whole)
+
+    @override
+    def same_until(self, new: Part) -> int:
+        top = min(self.y, new.y)
+        if not isinstance(new, Lines) or (self.x, self.y, self.width, self._role) != (new.x, new.y, new.width, new._role):
+            return top
+        if self._wrap != new._wrap or woven(self.text) or woven(new.text):
+            return top
+        same = common(self.text, new.text)
+        for mine, other in zip_longest(self.spans, new.spans):
+            if mine is None or other is None or (mine.start, mine.length) != (other.start, other.length):
+                same = min(same, *(span.start for span in (mine, other) if span is not None))
+                break
+            if mine.form != other.form:
+                same = min(same, mine.start)
+                break
+        line = min(part.lay().lineForTextPosition(part._units(0, same)[1]).lineNumber() for part in (self, new))
+        if not (self.text.isascii() and new.text.isascii()):
+            line -= 1  # another font may stand out above its line
+        return top + max(0, line) * self.step
 
     def line_top(self, start: int) -> int:
         """The y, from the part's top, of the line that holds a code point."""

@@ -11,7 +11,7 @@ from viewer.rows.base import Fold, Laid, layer_for, row
 from viewer.rows.clean import breakable, clean, one_line
 from viewer.rows.dress import measure
 from viewer.rows.header import chevron
-from viewer.rows.output import Pages, left_text, paged
+from viewer.rows.output import Pages, first_page, left_text, paged
 from viewer.rows.parts import Lines, elide
 from viewer.rows.sheet import Sheet, clock, moment
 from viewer.theme.look import Look
@@ -65,11 +65,11 @@ def _strong(sheet: Sheet, item: Prompt, fold: Fold) -> Laid:
 
 def _text(sheet: Sheet, text: str, fold: Fold, token: str) -> None:
     look = sheet.look
-    found: Pages = paged(Text(text), fold.pages)
+    found: Pages = paged(Text(text), fold.pages, first_page(look))
     width = min(sheet.right - sheet.left, measure(look))
     for number, piece in enumerate(found.pieces):
         last = number == len(found.pieces) - 1
-        shown = piece.rstrip("\n") if last and not found.left_chars else piece.removesuffix("\n")
+        shown = piece.rstrip() if last and not found.left_chars else piece.removesuffix("\n")
         sheet.add(Lines(breakable(clean(shown)), look, "prose", token, sheet.left, sheet.y, width, wrap=WRAP))
     if found.left_chars:
         if found.last:

@@ -18,6 +18,7 @@ from typing_extensions import override
 from viewer.rows.clean import BREAK, breakable, clean, plain
 from viewer.rows.dress import Block, Document, Dresser, measure
 from viewer.rows.parts import COUNT, Part, around, char_format
+from viewer.rows.same import Blocks, documents
 from viewer.theme import icons
 from viewer.theme.look import Look
 
@@ -29,6 +30,7 @@ class Prose(Part):
 
     __slots__ = (
         "_bars",
+        "_blocks",
         "_document",
         "_look",
         "_panels",
@@ -47,6 +49,7 @@ class Prose(Part):
         self.x, self.y, self.width = x, y, max(width, 32)
         self._look = look
         self._document: Document | None = None
+        self._blocks: Blocks = ()
         self._bars: list[QRectF] = []
         self._panels: list[QRectF] = []
         self._rules: list[QRectF] = []
@@ -71,7 +74,7 @@ class Prose(Part):
             self._insert(document, self.stale)
         document.setTextWidth(self.width)
         self._measure(document, blocks)
-        self._document = document
+        self._document, self._blocks = document, blocks
         _kept[self] = None
         while len(_kept) > KEPT:
             _kept.popitem(last=False)[0].drop()
@@ -157,7 +160,8 @@ class Prose(Part):
             icons.draw(painter, name, look.colour(token), x, y + look.px(1), look.px(15))
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette = _palette(look, self.colour)
-        context.clip = inner
+        # Another font may stand out of its line: lines next to the clip are drawn too.
+        context.clip = inner if self.source.isascii() else inner.adjusted(0, -look.px(20), 0, look.px(20))
         if selected is not None and selected[0] < selected[1]:
             chosen = QAbstractTextDocumentLayout.Selection()
             cursor = QTextCursor(document)
@@ -172,6 +176,16 @@ class Prose(Part):
         painter.setClipRect(inner, Qt.ClipOperation.IntersectClip)
         document.documentLayout().draw(painter, context)
         painter.restore()
+
+    @override
+    def same_until(self, new: Part) -> int:
+        top = min(self.y, new.y)
+        if not isinstance(new, Prose) or (self.x, self.y, self.width) != (new.x, new.y, new.width):
+            return top
+        if self._document is None or new._document is None:
+            return top
+        until = top + documents(self._document, self._blocks, new._document, new._blocks)
+        return until if self.source.isascii() and new.source.isascii() else max(top, until - self._look.px(12))
 
     @override
     def at(self, x: float, y: float) -> int:

@@ -266,9 +266,9 @@ def _local(ts: int, form: str) -> str:
 
 
 def span_text(us: int | None) -> str:
-    """A duration as people say it: '0.9 s', '6 s', '1 m 12 s', '2 h 05 m'. Nothing for None or nonsense."""
-    if us is None or us < 0:
-        return ""
+    """A duration as people say it: '0.9 s', '6 s', '1 m 12 s', '2 h 05 m'. Nothing for none."""
+    if us is None or us < 500:
+        return ""  # '0 ms' says nothing
     seconds = us / 1_000_000
     if seconds < 0.0995:
         return f"{round(us / 1000)} ms"

@@ -76,12 +76,15 @@ def preview(sheet: Sheet, item: Tool) -> None:
     start = head.rfind("\n", 0, found.start() + 1) + 1 if found else 0
     some = head[start:]
     lines = [line for line in some.split("\n", 12)[:12] if line.strip()][: PREVIEW[0]]
-    add_output(sheet, Text("\n".join(lines)[: PREVIEW[1]]), 0, edge="row.failed_edge", ink="text.main")
     if item.output.length <= 16_384:
-        rest = len([line for line in head.split("\n") if line.strip()]) - len(lines)
+        every = [line for line in head.split("\n") if line.strip()]
+        if len(every) <= PREVIEW[0] + 1 and len(head) <= PREVIEW[1]:
+            lines = every  # one line is not worth a click
+        rest = len(every) - len(lines)
         said = "1 more line" if rest == 1 else f"{rest} more lines"
     else:
         rest, said = 1, "all of the output"
+    add_output(sheet, Text("\n".join(lines)[: PREVIEW[1]]), 0, edge="row.failed_edge", ink="text.main")
     if rest > 0:
         sheet.more(said, "fold", sheet.left + sheet.look.px(12), 0)
     sheet.y += sheet.look.px(4)

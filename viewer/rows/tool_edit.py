@@ -6,7 +6,7 @@ from store.items import Item, Tool
 from viewer.rows.base import Fold, Laid, layer_for, row
 from viewer.rows.diff import add_diff, counts, total
 from viewer.rows.header import header
-from viewer.rows.output import FIRST_LINES, MAX_PAGES, PAGE_LINES
+from viewer.rows.output import MAX_PAGES, PAGE_LINES
 from viewer.rows.sheet import Sheet
 from viewer.rows.tool import body, finish, options, preview, waiting_ground
 from viewer.theme.look import Look
@@ -40,7 +40,7 @@ def _diff(sheet: Sheet, item: Tool, fold: Fold) -> None:
     pages = min(max(fold.pages, 0), MAX_PAGES)
     # A call that waits for an answer must show what is asked: as much as an opened one.
     asked = fold.open is True or item.status == "waiting"
-    limit = FIRST_LINES + pages * PAGE_LINES if asked or pages else GLANCE
+    limit = look.lines + pages * PAGE_LINES if asked or pages else GLANCE
     if limit < whole <= limit + 2:
         limit = whole  # "1 more line" would take the room of the line
     left = add_diff(sheet, item.hunks, limit)

@@ -75,7 +75,8 @@ class SessionDelegate(QStyledItemDelegate):
         second = QRect(left, first.bottom() + 1 + look.px(2), right - left, low.height())
 
         middle = first.center().y()
-        marks.paint_state(painter, QPointF(rect.x() + look.px(18), middle + 1), row.state, look)
+        if row.state != "ended":  # most have ended: a sign for that on every line would be the loudest thing here
+            marks.paint_state(painter, QPointF(rect.x() + look.px(18), middle + 1), row.state, look)
         badge = marks.badge_width(unread, look)
         if badge:
             marks.paint_badge(painter, right, middle + 1, unread, look)
@@ -91,7 +92,7 @@ class SessionDelegate(QStyledItemDelegate):
 
         when, _ = wording.ago(row.updated, time.time_ns() // 1000, self.absolute, coarse=True)
         parts = [wording.agent(row.agent)] if self.grouped else [row.project, wording.agent(row.agent)]
-        if row.state in ("failed", "draft"):
+        if row.state != "ended":
             parts.insert(0, wording.state(row.state))
         painter.setFont(look.font("meta"))
         painter.setPen(look.colour("text.muted"))

@@ -227,8 +227,10 @@ class SessionsPane(QWidget):
             line = f"{model.shown():,} of {wording.many(model.total, 'session')}"
         else:
             line = f"{wording.many(model.total, 'session')} · {wording.size(model.bytes)}"
+        if not model.total:
+            line = ""  # the sentence above says so
         if self._scanned is not None and not self._scan_done:
-            line += f" · looking… {wording.many(self._scanned, 'file')}"
+            line += f"{' · ' if line else ''}looking… {wording.many(self._scanned, 'file')}"
         self.footer.setText(line)
         empty = model.shown() == 0
         self.stack.setCurrentIndex(1 if empty else 0)
@@ -237,7 +239,7 @@ class SessionsPane(QWidget):
             if text and model.total:
                 self.nothing.setText(f"Nothing matches “{text}”.")
             else:
-                self.nothing.setText("Looking for sessions…" if looking else "No sessions found yet.")
+                self.nothing.setText("Looking for sessions…" if looking else "Sessions appear here.")
             self.clear_button.setVisible(bool(text) and model.total > 0)
 
     def _plan(self) -> None:

@@ -9,11 +9,18 @@ class Look:
     """One theme at one zoom. A new Look has a new `generation`, which is part of every layout cache's key."""
 
     def __init__(
-        self, generation: int, dark: bool, zoom: float, colours: dict[str, QColor], fonts: dict[str, QFont]
+        self,
+        generation: int,
+        dark: bool,
+        zoom: float,
+        colours: dict[str, QColor],
+        fonts: dict[str, QFont],
+        lines: int,
     ) -> None:
         self.generation = generation
         self.dark = dark
         self.zoom = zoom
+        self.lines = lines  # of plain text and of diffs that a row shows before the rest waits behind 'more'
         self._colours = colours
         self._fonts = fonts
         self._metrics = {name: QFontMetrics(font) for name, font in fonts.items()}

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from store.settings import ROW_LINES
 from viewer.theme import fonts, tokens
 from viewer.theme.look import Look
 from viewer.theme.tokens import Scheme
@@ -25,6 +26,7 @@ QScrollBar:vertical { background: transparent; width: ${p12}px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: ${p12}px; margin: 0; }
 QScrollBar::handle { background: $line_scroll; border-radius: ${p3}px; }
 QScrollBar::handle:hover, QScrollBar::handle:pressed { background: $line_scroll_hover; }
+QScrollBar::handle:disabled { background: transparent; }
 QScrollBar::handle:vertical { min-height: ${p32}px; margin: ${p2}px ${p3}px; }
 QScrollBar::handle:horizontal { min-width: ${p32}px; margin: ${p3}px ${p2}px; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
@@ -34,6 +36,13 @@ QLineEdit, QPlainTextEdit[field="true"] {
   padding: ${p4}px ${p8}px; selection-background-color: $selection_background; selection-color: $selection_text;
 }
 QLineEdit:focus, QPlainTextEdit[field="true"]:focus { border-color: $accent_focus; }
+QDialog QLineEdit, QDialog QPlainTextEdit[field="true"] { background: $surface_window; border-color: $button_border; }
+QComboBox {
+  background: $button_background; color: $button_text; border: 1px solid $button_border; border-radius: ${p4}px;
+  padding: ${p4}px ${p8}px;
+}
+QComboBox:hover { background: $surface_hover; }
+QComboBox:focus { border-color: $accent_focus; }
 QPushButton, QToolButton {
   background: $button_background; color: $button_text; border: 1px solid $button_border; border-radius: ${p4}px;
   padding: ${p4}px ${p12}px;
@@ -64,10 +73,10 @@ QAbstractItemView { border: 0; outline: 0; }
 )
 
 
-def make_look(scheme: Scheme, zoom: float = 1.0) -> Look:
+def make_look(scheme: Scheme, zoom: float = 1.0, lines: int = ROW_LINES.default) -> Look:
     """A fresh Look: a new generation, so every cached layout is made anew. Needs a QGuiApplication for its fonts."""
     zoom = min(max(zoom, ZOOM_LOW), ZOOM_HIGH)
-    return Look(next(_generations), scheme == "dark", zoom, tokens.colours(scheme), fonts.fonts(zoom))
+    return Look(next(_generations), scheme == "dark", zoom, tokens.colours(scheme), fonts.fonts(zoom), lines)
 
 
 def system_scheme(app: QGuiApplication) -> Scheme:

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QWidget
 from typing_extensions import override
 
 from store.items import Item
-from viewer.rows.base import Hit
+from viewer.rows.base import PAINTED, Hit
 from viewer.theme.look import Look
 from viewer.timeline import damage
 from viewer.timeline.geometry import Placed
@@ -68,6 +68,8 @@ class Canvas(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setAutoScroll(False)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        # Nothing looks different under the pointer: without this, rows it passes would be painted whole.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_Hover, False)
         self.verticalScrollBar().sliderReleased.connect(self.on_thumb_released)
         self.set_look(look)
 
@@ -119,6 +121,11 @@ class Canvas(QListView):
     def line(self) -> int:
         return self.scene.line
 
+    def visible_rows(self) -> list[int]:
+        """The rows in sight, from the top."""
+        self.settle()
+        return [placed.row for placed in self.geo.placed]
+
     @property
     def page(self) -> int:
         """What PgDn moves: a viewport less two lines, so that the eye finds its place."""
@@ -164,6 +171,8 @@ class Canvas(QListView):
                 self.counters.full += 1
             else:
                 damage.repair(self.viewport(), before, below, placed, self._bottom, self.counters)
+            for row in placed:
+                row.what.laid.unpainted = PAINTED
         finally:
             self._busy = False
         self._sync_bar()
@@ -264,6 +273,7 @@ class Canvas(QListView):
 
     def _paint_row(self, painter: QPainter, placed: Placed, area: QRect) -> bool:
         self.counters.rows_painted += 1
+        self.counters.px_painted += area.height()
         scene = self.scene
         item, rev, laid, height, lead = placed.what
         top = placed.top + lead
@@ -313,6 +323,10 @@ class Canvas(QListView):
         self.update_rows(row, row)
 
     # ---- what Qt asks about geometry
+
+    @override
+    def verticalScrollbarValueChanged(self, value: int) -> None:
+        pass  # would look which row came under a resting pointer, and paint that one and the one before again
 
     @override
     def doItemsLayout(self) -> None:

@@ -35,7 +35,7 @@ def repair(
             if known.what == placed.what:
                 continue
             if known.what.laid is placed.what.laid:  # it grew: what was above its end is still right
-                start = placed.what.lead + max(0, placed.what.laid.grown_from)
+                start = min(placed.what.height, placed.what.lead + placed.what.laid.unpainted)
                 region += QRect(0, placed.top + start, width, max(0, placed.what.height - start))
                 continue
         region += QRect(0, placed.top, width, placed.what.height)

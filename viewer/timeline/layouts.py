@@ -21,11 +21,12 @@ KEPT: Final = 256
 class Counters:
     """What the view did since it was made. Tests and benches read the differences; nothing else does."""
 
-    __slots__ = ("full", "grown", "laid_out", "rows_measured", "rows_painted", "scrolled")
+    __slots__ = ("full", "grown", "laid_out", "px_painted", "rows_measured", "rows_painted", "scrolled")
 
     def __init__(self) -> None:
         self.rows_measured = 0  # rows whose height became known
         self.rows_painted = 0
+        self.px_painted = 0  # the height of what was painted of rows
         self.laid_out = 0
         self.grown = 0  # rows that took a newer version in place
         self.scrolled = 0  # times that pixels were moved instead of painted
@@ -70,7 +71,9 @@ class Layouts:
 
     def _grow(self, laid: Laid, item: Item) -> bool:
         try:
-            return laid.grow(item)
+            grown = laid.grow(item)
+            laid.unpainted = min(laid.unpainted, max(0, laid.grown_from))
+            return grown
         except Exception:
             log.exception("row %s cannot grow in place", item.id)
             return False

@@ -25,7 +25,7 @@ class Pill(QPushButton):
         back, ink, focus = (look.colour(name).name() for name in ("pill.background", "pill.text", "accent.focus"))
         self.setStyleSheet(
             f"QPushButton {{ background: {back}; color: {ink}; border: {look.px(2)}px solid {back};"
-            f" border-radius: {look.px(14)}px; padding: {look.px(3)}px {look.px(12)}px; }}"
+            f" border-radius: {look.px(12)}px; padding: {look.px(4)}px {look.px(12)}px; }}"
             f"QPushButton:focus {{ border-color: {focus}; }}"
         )
 
