@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -26,15 +26,22 @@ def fold(state: State, event: Event) -> list[Change]:
     return HANDLERS[type(event)](state, event)
 
 
-def fold_run(state: State, run: Iterable[Event]) -> list[Change]:
+def fold_run(state: State, run: Sequence[Event]) -> list[Change]:
     """The changes of several events. Neighbouring pieces of one text are joined first: one new version, not many."""
+    start: Any = run[0] if run else None
+    if type(start) is TextDelta:
+        # What nearly every run of a stream is: pieces of one text and nothing else.
+        item = start.item
+        parts = [event.text for event in run if type(event) is TextDelta and event.item == item]
+        if len(parts) == len(run):
+            return grow(state, start, "".join(parts), run[-1].at)
     changes: list[Change] = []
     handlers = HANDLERS
     first: Any = None  # of the pieces of one text that are being gathered
     last: Any = None
     kind_of_first: type[Event] | None = None
     item = ""
-    parts: list[str] = []
+    parts = []
     for event in run:
         kind: Any = type(event)
         if kind is TextDelta or kind is ThoughtDelta:

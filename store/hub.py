@@ -96,14 +96,14 @@ class Hub:
             left -= 1
             taken += self._flush_one(key, waiting, clock, share)
             done.append(key)
-        if done or only is None:
-            with self._lock:
+        with self._lock:
+            if rest or any(work.values()):
                 self._put_back(work, done, rest)
-                self.backlog -= taken
-                if self.backlog <= CROWD // 2:
-                    self.room.set()
-                if not self._inbox:
-                    self._armed = False
+            self.backlog -= taken
+            if self.backlog <= CROWD // 2 and not self.room.is_set():
+                self.room.set()
+            if not self._inbox:
+                self._armed = False
         deltas = []
         for key in done:
             session = self.sessions.get(key)
@@ -118,10 +118,10 @@ class Hub:
 
     def _put_back(self, work: dict[str, deque[News]], done: list[str], rest: dict[str, deque[News]]) -> None:
         """What is left goes before what came meanwhile; sessions that were not reached go before those that were."""
-        if left := {**rest, **{key: work[key] for key in done if work[key]}}:
-            for key, waiting in left.items():
-                waiting.extend(self._inbox.pop(key, ()))
-            self._inbox = {**left, **self._inbox}
+        left = {**rest, **{key: work[key] for key in done if work[key]}}
+        for key, waiting in left.items():
+            waiting.extend(self._inbox.pop(key, ()))
+        self._inbox = {**left, **self._inbox}
 
     def forget(self, key: str) -> None:
         """The session is closed: what still waits for it is nobody's."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -36,6 +37,7 @@ class Ticker(QObject):
         self.hub = Hub(self._wake)
         self.ticks = 0
         self.send: Callable[[str, str], bool] | None = None  # (session, text) → went out; set by who can send
+        self._untold: deque[Delta] = deque()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -75,8 +77,10 @@ class Ticker(QObject):
             self._timer.stop()
 
     def _tell(self, deltas: Sequence[Delta]) -> None:
-        for delta in deltas:
-            self.changed.emit(delta)
+        # Whoever is told may drain: what the outer round has not told yet comes first, then the newer.
+        self._untold.extend(deltas)
+        while self._untold:
+            self.changed.emit(self._untold.popleft())
         facts, self.hub.facts = self.hub.facts, []
         for fact in facts:
             if isinstance(fact, Drain):

@@ -25,6 +25,7 @@ from store.fold import FOLD_VERSION, State
 from store.items import Item, size_of
 
 CHECKED: Final = 4096  # bytes at the start and before the offset that tell whether a file is still the same
+STRIPS: Final = 2  # strips of hashes that a window keeps: half a megabyte
 _WEIGHT: Final = 65_535
 
 
@@ -68,6 +69,8 @@ class DbWindow:
         self.path = path
         self.session = session
         self._length = length
+        self._ids: dict[int, bytes] = {}  # some strips of hashes
+        self._version: list[tuple[Any, ...]] = []  # of the database, when they were read
         try:
             self._connection = connection or reads.connect(path)
         except sqlite3.Error as error:
@@ -111,9 +114,12 @@ class DbWindow:
 
     def find(self, item: ItemId) -> int | None:
         wanted = array("I", (zlib.crc32(item.encode("utf-8", "replace")),)).tobytes()
+        version = self._ask("PRAGMA data_version")
+        if version != self._version:
+            self._version, self._ids = version, {}
         # Newest first, because what is asked for is nearly always near the end.
-        sql = "SELECT first, ids FROM strip WHERE session_id = ? ORDER BY first DESC"
-        for first, data in self._ask(sql, self.session):
+        for (first,) in self._ask("SELECT first FROM strip WHERE session_id = ? ORDER BY first DESC", self.session):
+            data = self._ids_of(first)
             at = data.find(wanted)
             while at >= 0:
                 row = first + at // 4
@@ -121,6 +127,18 @@ class DbWindow:
                     return int(row)
                 at = data.find(wanted, at + 1)
         return None
+
+    def _ids_of(self, first: int) -> bytes:
+        """One strip of hashes. The last two stay in memory: whoever asks for one item nearly always asks for more."""
+        data = self._ids.get(first)
+        if data is None:
+            sql = "SELECT ids FROM strip WHERE session_id = ? AND first = ?"
+            found = self._ask(sql, self.session, first)
+            data = found[0][0] if found else b""
+            if len(self._ids) >= STRIPS:
+                del self._ids[next(iter(self._ids))]
+            self._ids[first] = data
+        return data
 
     def _strips(self, column: str) -> list[tuple[Any, ...]]:
         return self._ask(f"SELECT {column} FROM strip WHERE session_id = ? ORDER BY first", self.session)  # noqa: S608

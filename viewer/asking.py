@@ -18,10 +18,9 @@ def question(parent: QWidget, running: int, to: str) -> QMessageBox:
     """'End 2 running agents and quit?' Cancel is what Enter and Escape do."""
     box = QMessageBox(parent)
     box.setObjectName("end-agents")
-    box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("Playhead")
     box.setText(f"End {wording.many(running, 'running agent')} and {to}?")
-    box.setInformativeText("What they are doing now stops in the middle.")
+    box.setInformativeText(f"What {'it is' if running == 1 else 'they are'} doing now stops in the middle.")
     box.addButton("End and " + to.split()[0], QMessageBox.ButtonRole.DestructiveRole)
     cancel = box.addButton(QMessageBox.StandardButton.Cancel)
     box.setDefaultButton(cancel)

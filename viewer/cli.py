@@ -74,6 +74,11 @@ class _Version(argparse.Action):
 
 
 def _window(arguments: list[str]) -> int:
+    return _open(window_options(arguments))
+
+
+def window_options(arguments: list[str]) -> Options:
+    """What the command line wants to see. Raises StoreError."""
     parser = _Parser("playhead", usage=_USAGE, add_help=True, allow_abbrev=False)
     parser.add_argument("paths", nargs="*", metavar="PATH", help="session files or folders; - is standard input")
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and end")
@@ -88,17 +93,15 @@ def _window(arguments: list[str]) -> int:
     for path in paths:
         if not os.path.lexists(path):
             raise StoreError(f"{path} does not exist.")
-    return _open(
-        Options(
-            paths=paths,
-            stdin=stdin,
-            demo=options.demo,
-            screenshot=options.screenshot,
-            size=options.size,
-            theme=options.theme,
-            follow=options.follow,
-            safe=options.safe_mode,
-        )
+    return Options(
+        paths=paths,
+        stdin=stdin,
+        demo=options.demo,
+        screenshot=options.screenshot,
+        size=options.size,
+        theme=options.theme,
+        follow=options.follow,
+        safe=options.safe_mode,
     )
 
 

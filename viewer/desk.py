@@ -7,12 +7,12 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from store.delta import Delta, Header, Row, SessionsDelta
 from store.items import Raw
-from viewer import wording
-from viewer import garbage
+from viewer import garbage, wording
 from viewer.place import Place, Places
 from viewer.timeline.model import TimelineModel
 
@@ -40,6 +40,15 @@ class Opened:
         self.unread = 0
         self.first_unread = ""  # the first item that came while nobody looked
         self.raw = 0  # rows that were not understood, as far as they are known
+
+    def arrived(self, told: Header | None) -> Header | None:
+        """The header of a stream: what comes comes now, also if recorded yesterday or with no time at all."""
+        now = time.time_ns() // 1000
+        known = self.header.updated if self.header is not None else None
+        header = told or self.header
+        if header is None or (told is None and known is not None and now < known + wording.SECOND):
+            return None
+        return msgspec.structs.replace(header, updated=now)
 
 
 class Desk(QObject):
@@ -135,10 +144,13 @@ class Desk(QObject):
             return
         opened.model.apply(delta)
         opened.raw += _raw(delta)
-        if delta.header is not None:
-            opened.header = delta.header
+        header = delta.header
+        if not opened.file:
+            header = opened.arrived(header)
+        if header is not None:
+            opened.header = header
             self._list(opened)
-            self.headed.emit(opened.key, delta.header)
+            self.headed.emit(opened.key, header)
         if opened is not self.current and delta.added and delta.rebase is None:
             if not opened.first_unread:
                 opened.first_unread = delta.added[0].id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -112,7 +112,7 @@ def wait_for_rows(app: App, rows: int) -> None:
         turn(20)
 
 
-def every_state(folder: Path, only: Container[str] = ()) -> int:
+def every_state(folder: Path, only: frozenset[str] = frozenset()) -> int:
     """Write STATE-THEME.png for all of them, or for those that are named."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def every_state(folder: Path, only: Container[str] = ()) -> int:
         home = Path(scratch)
         # Nothing of the user's own sessions or settings may get into a picture.
         os.environ["CLAUDE_CONFIG_DIR"] = str(home / ".claude")
-        os.environ["PLAYHEAD_DATA_DIR"] = str(home / "playhead")
+        os.environ["PLAYHEAD_DATA_DIR"] = str(home / ".playhead")
         os.environ["HOME"] = str(home)
         broken, everything = write_sessions(home / ".claude")
         for scheme in ("light", "dark"):

@@ -1,4 +1,4 @@
-"""The made-up machine of the pictures: sessions of several projects, one that goes wrong, one that has everything in it."""
+"""The made-up machine of the pictures: sessions of several projects, one that goes wrong, one with everything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ MADE: Final = (
 STRANGE: Final = (
     "<b>not bold</b> <img src=\"file:///etc/passwd\"> <script>alert(1)</script> [a link](javascript:alert(1))\n\n"
     "עברית: הבדיקה נכשלת פעם אחת מתוך עשר, ו־`retry()` סופר לא נכון.\n\nالعربية: فشل الاختبار مرة من كل عشر مرات.\n\n"
-    "日本語：十回に一回テストが失敗します。中文：测试十次失败一次。 한국어: 열 번에 한 번 실패합니다. 👩🏽‍💻🚀✅ naïve ẞ\n\n"
+    "日本語：十回に一回テストが失敗します。中文：测试十次失败一次。 한국어: 실패합니다. "
+    "👩🏽‍💻🚀✅ naïve ẞ\n\n"
     "rlo\u202etxt.exe bell\x07 " + "averylongwordwithoutanybreak" * 12
 )
 

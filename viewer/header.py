@@ -95,8 +95,15 @@ class HeaderBar(QWidget):
         self._line.addWidget(self.title)
         self._line.addWidget(self.project)
         self._line.addStretch(1)
-        for widget in (self.mark, self.state, self.fresh, self.llm, self.gauge, self.context, self.follow):
-            self._line.addWidget(widget)
+        self._pairs = (QHBoxLayout(), QHBoxLayout())  # a sign and its word stand closer than two facts
+        for pair, widgets in zip(self._pairs, ((self.mark, self.state), (self.gauge, self.context)), strict=True):
+            for widget in widgets:
+                pair.addWidget(widget)
+        self._line.addLayout(self._pairs[0])
+        self._line.addWidget(self.fresh)
+        self._line.addWidget(self.llm)
+        self._line.addLayout(self._pairs[1])
+        self._line.addWidget(self.follow)
         self._line.addWidget(self.inspector_button)
 
         self._tick = QTimer(self)
@@ -155,8 +162,10 @@ class HeaderBar(QWidget):
 
     def set_look(self, look: Look) -> None:
         self.look = look
-        self._line.setContentsMargins(look.px(12), look.px(4), look.px(8), look.px(4))
-        self._line.setSpacing(look.px(8))
+        self._line.setContentsMargins(look.px(8), look.px(4), look.px(8), look.px(4))
+        self._line.setSpacing(look.px(12))
+        for pair in self._pairs:
+            pair.setSpacing(look.px(4))
         self.setFixedHeight(look.px(40))
         self.title.setFont(look.font("ui.bold"))
         for label, token in (

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from store.settings import DECLARED, AnySetting, Settings
+from viewer import wording
 from viewer.theme.look import Look
 
 GROUPS: Final = {"timeline": "Transcript", "look": "Look", "time": "Times", "sessions": "Sessions", "window": "Window"}
@@ -139,7 +140,7 @@ class SettingsDialog(QDialog):
         self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
         self.error.hide()
         column.addWidget(self.error)
-        place = QLabel(f"Kept in {settings.path}")
+        place = QLabel(f"Kept in {wording.home(settings.path)}")
         place.setFont(look.font("meta"))
         place.setStyleSheet(f"color: {look.colour('text.faint').name()}")
         place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -13,6 +13,7 @@ from viewer import wording
 from viewer.theme.look import Look
 
 WINDOW: Final = 1.0  # seconds that the rate is measured over
+EDGE: Final = 2  # px that QStatusBar keeps free at its side
 CROWDED: Final = 500  # events that wait; fewer are gone with the next tick or two
 
 
@@ -106,10 +107,13 @@ class StatusLine(QStatusBar):
             label.setFont(look.font("meta"))
             token = "state.waiting" if label is self.waiting else "text.muted"
             # Padding, not a margin: a style sheet overrules the label's own margins.
-            label.setStyleSheet(f"color: {look.colour(token).name()}; padding: {look.px(3)}px {look.px(12)}px;")
+            label.setIndent(0)  # a label with a style sheet is indented else
+            sides = look.px(12) - EDGE
+            label.setStyleSheet(f"color: {look.colour(token).name()}; padding: {look.px(3)}px {sides}px;")
 
     def _say(self) -> None:
         parts = [f"{self._live} live"] if self._live else []
         if self._rate and self._live:  # reading the past of a session is no news
             parts.append(f"{self._rate:,} events/s")
         self.facts.setText(" · ".join(parts))
+        self.facts.setVisible(bool(parts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 SECOND: Final = 1_000_000  # microseconds, as everywhere in the store
@@ -27,6 +28,14 @@ def state(name: str) -> str:
 def agent(name: str) -> str:
     """'claude-code' as people call it."""
     return " ".join(part.capitalize() for part in name.replace("_", "-").split("-"))
+
+
+def home(path: Path) -> str:
+    """A path as people write it: '~/…' below the home folder."""
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):  # elsewhere, or nobody's home
+        return str(path)
 
 
 def local(us: int) -> datetime:

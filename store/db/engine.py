@@ -32,7 +32,7 @@ _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 def open_engine(path: Path) -> Engine:
     """An engine on a database of this schema. Raises StoreError: newer version, read-only folder, disk full, locked."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # transcripts are nobody else's business
     except OSError as error:
         raise StoreError(f"The folder {path.parent} cannot be made: {error.strerror or error}.") from error
     if _wrong(path) is not None:

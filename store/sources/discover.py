@@ -33,6 +33,7 @@ READ_AGAIN: Final = 10.0  # seconds between two readings of a session that keeps
 CHECK: Final = 10.0  # seconds between two looks at whether a live session still lives
 BATCH: Final = 0.1  # seconds of a scan that are told in one piece
 QUICK: Final = 100  # sessions of a scan that are read without pause: more than a screen of them
+PATIENCE: Final = 0.5  # seconds; a list that is just being saved, or a network disk that hangs, is not waited for
 _ACTIVE: Final = ("live", "idle")
 
 
@@ -94,6 +95,7 @@ class Discovery:
         self._entries: set[Path] = set()
         self._rescan = False
         self._stopping = False
+        self._telling = threading.RLock()  # held while the list is told, so that after `stop` nothing is
         self._callbacks: list[tuple[Path, Callable[[Path], None]]] = []
         self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
 
@@ -101,12 +103,15 @@ class Discovery:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, also in the middle of a scan."""
-        with self._news:
+        """End, also in the middle of a scan. Waits a moment for the thread, and no longer: who quits must not wait."""
+        with self._telling:
             self._stopping = True
+        with self._news:
             self._news.notify_all()
+        for path, callback in list(self._callbacks):
+            self._watcher.unwatch(path, callback)  # a tree that is still being walked through is let go, too
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(PATIENCE)
 
     # ---- the watcher's thread
 
@@ -220,7 +225,9 @@ class Discovery:
 
     def _scan(self) -> None:
         known = {path: (session.size, session.mtime_ns) for path, session in self._sessions.items()}
-        found = list(scan(self._roots, known))
+        found = list(scan(self._roots, known, self._over))
+        if self._over():
+            return  # what was not found now was not looked for
         there = {one.path for one in found}
         for path in known.keys() - there:
             if look(path) is None or any(path.startswith(f"{root}{os.sep}") for root in self._roots):
@@ -353,8 +360,10 @@ class Discovery:
         put, self._put = self._put, {}
         back = {row.id for row in put.values()}
         gone, self._gone = [id for id in self._gone if id not in back], []
-        if (put or gone or scanned is not None) and not self._over():
-            self._listed(SessionsDelta(tuple(put.values()), tuple(gone), scanned, total))
+        if put or gone or scanned is not None:
+            with self._telling:
+                if not self._over():
+                    self._listed(SessionsDelta(tuple(put.values()), tuple(gone), scanned, total))
 
     def _save(self) -> None:
         learned, self._learned = self._learned, {}

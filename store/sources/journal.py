@@ -94,7 +94,8 @@ class Journal:
         self._lost = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         try:
-            where.mkdir(parents=True, exist_ok=True)
+            for place in (where.parent, where):  # what agents say is nobody else's business
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = os.open(self.path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o600)
         except OSError as error:
             raise StoreError(f"{where} takes no journal of this stream: {error.strerror or error}.") from error
@@ -212,6 +213,7 @@ class Journal:
         target = meta_path(self.path)
         part = target.with_name(target.name + ".part")
         try:
+            part.touch(mode=0o600)  # a command line may hold a key
             part.write_bytes(msgspec.json.encode(meta))
             part.replace(target)  # never half a sidecar
         except OSError:

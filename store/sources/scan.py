@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -54,12 +54,17 @@ def is_session(path: str, root: str) -> bool:
     return root.rpartition(os.sep)[2] != "projects" or (len(above) == 1 and _UUID.fullmatch(name) is not None)
 
 
-def scan(places: Iterable[Path], known: Mapping[str, tuple[int, int]]) -> Iterator[Found]:
-    """Every session file, newest first. `known` is (size, mtime_ns) by path. One `stat` per file, none is opened."""
+def scan(
+    places: Iterable[Path], known: Mapping[str, tuple[int, int]], over: Callable[[], bool] = lambda: False
+) -> Iterator[Found]:
+    """Every session file, newest first. `known` is (size, mtime_ns) by path. One `stat` per file, none is opened.
+
+    `over` is asked for every file and folder: when it says so, what was found so far is all there will be.
+    """
     found: dict[str, Found] = {}
     for place in places:
         root = os.fspath(place)
-        for path, size, mtime_ns in _files(root):
+        for path, size, mtime_ns in _files(root, over):
             if path not in found:
                 found[path] = Found(path, size, mtime_ns, known.get(path) != (size, mtime_ns))
     yield from sorted(found.values(), key=lambda one: one.mtime_ns, reverse=True)
@@ -76,7 +81,7 @@ def look(path: str, known: tuple[int, int] | None = None) -> Found | None:
     return Found(path, st.st_size, st.st_mtime_ns, known != (st.st_size, st.st_mtime_ns))
 
 
-def _files(root: str) -> Iterator[tuple[str, int, int]]:
+def _files(root: str, over: Callable[[], bool]) -> Iterator[tuple[str, int, int]]:
     deepest = 1 if root.rpartition(os.sep)[2] == "projects" else 64
     todo = [(root, 0)]
     real: set[str] = set()
@@ -88,6 +93,8 @@ def _files(root: str) -> Iterator[tuple[str, int, int]]:
             continue  # not there, not ours to read, or gone since: nothing to list
         with entries:
             for entry in entries:
+                if over():
+                    return
                 if entry.name.endswith(_ENDS):
                     try:
                         if is_session(entry.path, root) and entry.is_file():

@@ -151,6 +151,8 @@ class Watcher:
         while todo and len(tree.folders) < MOST_FOLDERS:
             here = todo.pop()
             with self._lock:
+                if self._over.is_set() or not tree.callbacks:
+                    return  # nobody listens any more: a big tree must not hold up whoever wants to quit
                 if here not in tree.folders:
                     tree.folders.add(here)
                     self._folders.want(here)

@@ -192,7 +192,8 @@ def test_the_current_session_stays_current_through_filter_and_bulk(pane: Session
 
 
 def test_footer_and_empty_states(pane: SessionsPane) -> None:
-    assert pane.nothing.text() == "No sessions found yet."
+    assert pane.nothing.text() == "Sessions appear here."
+    assert pane.footer.text() == ""  # nothing is said twice
     pane.apply(SessionsDelta(scanned=12))
     assert pane.nothing.text() == "Looking for sessions…"
     assert "12 files" in pane.footer.text()

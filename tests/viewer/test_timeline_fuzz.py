@@ -9,11 +9,13 @@ from itertools import pairwise
 
 import pytest
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from timeline_kit import ListWindow, added, changed, make_view, message, rebase, same_pixels, tool, tops, wheel
 
 import viewer.rows
 from store.delta import Delta
 from store.items import Item
+from viewer.rows.parts import COUNT
 from viewer.theme import make_look
 from viewer.timeline.model import TimelineModel
 from viewer.timeline.view import TimelineView
@@ -172,3 +174,68 @@ def test_pixels_are_right_with_the_real_rows(qtbot, look) -> None:
     view.selectAll()
     same_pixels(view)
     assert view.counters.grown > 40
+
+
+PIECES = (
+    "Some words that go on ", "and **bold** ", "half a `code", "` span ", "*open ", "emphasis* ", "[a link](", "https://e.org) ",
+    "\n", "\n\n", "\n\n# A heading\n\n", "\n- item", "\n  1. deeper ", "\n- [ ] task ", "\n- [x] done ", "\n> quoted ", "\n---\n",
+    "\n```python\n", "x = 1  # one\n", '"""a text\n', "\n```\n", "\n| a | b |\n", "|---|---|\n", "| 1 | 2 |\n", "\n    indented\n",
+    "\n===\n", "word" * 30, "日本語 ", "naïve café ", "e\u0301\u0302\u0303 ", "שלום ", "مرحبا ", "👩‍👩‍👧 ", "🙂", "http://a.b/c ", "<b>",
+    "A longer sentence, as agents write them all day, which wraps at this width. ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_streaming_row_paints_only_what_changed_and_all_of_it(qtbot, look, seed: int) -> None:
+    """`grown_from` is exact: whatever Markdown comes next, what it leaves unpainted is what a full paint shows."""
+    real_rows()
+    chance = random.Random(seed)  # noqa: S311
+    model = TimelineModel()
+    model.apply(added(model, *(message(row, "Before it.") for row in range(8))))
+    view = make_view(qtbot, look, model, 420, 360)
+    body, rev, painted = "", 0, 0
+    model.apply(added(model, message(8, "", open=True)))
+    for _ in range(90):
+        if len(body) > 3000:  # it ends, and the next one begins
+            rev += 1
+            model.apply(changed((model.length - 1, message(model.length - 1, body, rev=rev))))
+            same_pixels(view)
+            body, rev = "", 0
+            model.apply(added(model, message(model.length, "", open=True)))
+        for _ in range(chance.randint(1, 2)):  # two versions between two paints
+            body += "".join(chance.choices(PIECES, k=chance.randint(1, 3)))
+            rev += 1
+            model.apply(changed((model.length - 1, message(model.length - 1, body, rev=rev, open=True))))
+        if chance.random() < 0.1:
+            wheel(view, pixels=chance.randint(-150, 150))
+        if chance.random() < 0.1:
+            view.set_follow(True)
+        before = view.counters.px_painted
+        same_pixels(view)
+        painted += view.counters.px_painted - before
+    assert view.counters.grown > 60
+
+
+def test_a_flush_paints_the_same_height_in_a_short_and_a_long_message(qtbot, look) -> None:
+    """P-04: what is painted per flush does not depend on what the message holds already."""
+    real_rows()
+    sentence = "A sentence of an answer, as agents write them, with `code` in it and an end. "
+    painted: list[int] = []
+    for kilobytes in (10, 1000):
+        body = (sentence * 12 + "\n\n") * (kilobytes * 1024 // (len(sentence) * 12))
+        body += "```\nboth go on from here\n```\n\n"  # with nothing open
+        model = TimelineModel()
+        model.apply(added(model, message(0, body, open=True)))
+        view = make_view(qtbot, look, model, 700, 500)
+        same_pixels(view)
+        parsed = COUNT.parsed_chars
+        before = view.counters.px_painted
+        for rev in range(1, 31):
+            body += sentence * 4
+            model.apply(changed((0, message(0, body, rev=rev, open=True))))
+            QApplication.processEvents()
+        painted.append(view.counters.px_painted - before)
+        assert view.counters.grown == 30
+        assert COUNT.parsed_chars - parsed < 30 * 8_000
+    assert painted[0] == painted[1]
+    assert painted[0] < 30 * 250

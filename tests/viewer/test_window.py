@@ -174,7 +174,7 @@ def test_unread_marks_survive_a_restart(make: Make) -> None:
     live.tell("/a", added=3, first=5)
     first.remember(None)
     second, live = make()
-    live.list((Row("/a", path="/a", updated=NOW + 1), Row("/b", path="/b", updated=NOW), Row("/c", updated=NOW)))
+    live.list((Row("/a", path="/a", updated=NOW + 3_000_000), Row("/b", updated=NOW + 900_000), Row("/c", updated=NOW)))
     assert second.sessions.sessions._unread == {"/a": 3}
 
 

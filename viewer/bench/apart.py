@@ -18,9 +18,13 @@ from viewer.bench.make_session import write_session
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """An environment in which Playhead sees nothing of this machine's sessions and settings."""
+    """An environment in which Playhead sees nothing of this machine's sessions and settings.
+
+    Its modules are compiled once, by the first run, as in every installation, also where this shell forbids that.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {
-        **os.environ, "HOME": str(home), "PLAYHEAD_DATA_DIR": str(home / "playhead"), "CLAUDE_CONFIG_DIR": str(home / "claude"),
+        **kept, "PYTHONPYCACHEPREFIX": str(home / "bytecode"), "HOME": str(home), "PLAYHEAD_DATA_DIR": str(home / "playhead"), "CLAUDE_CONFIG_DIR": str(home / "claude"),
         "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen"),
     }  # fmt: skip
 
@@ -64,4 +68,12 @@ class Child:
         raise RuntimeError(f"the app ended before it said {what}")
 
     def end(self) -> None:
-        self._process.wait(60)
+        """Wait until it has ended by itself; end it when it does not."""
+        try:
+            self._process.wait(60)
+        finally:
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
+            if self._process.stdout is not None:
+                self._process.stdout.close()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 
 import orjson
 from PySide6.QtCore import QEvent, QObject, QTimer
 from typing_extensions import override
 
 from viewer.app import App
-from viewer.options import Options
+from viewer.cli import window_options
 
 
 class Watch(QObject):
@@ -65,7 +64,8 @@ class Watch(QObject):
         current = self.app.window.desk.current
         ingests = self.app.live.feeds._files.values()
         busy = any(ingest._import is not None for ingest in ingests)
-        if not self.told or busy or current is None or self.app.live.hub.pending:
+        begun = current is not None and current.header is not None and current.header.state != "opening"
+        if not self.told or busy or not begun or self.app.live.hub.pending:
             QTimer.singleShot(20, self.look)
             return
         assert self.view.timeline is not None
@@ -91,7 +91,7 @@ def say(what: str, value: object) -> None:
 
 
 def main(seconds: str, rows: str, path: str) -> int:
-    app = App(Options(paths=(str(Path(path)),), size=(1200, 900), theme="dark"))
+    app = App(window_options(["--size", "1200x900", "--theme", "dark", path]))
     watch = Watch(app, float(seconds), int(rows))
     QTimer.singleShot(0, watch.look)
     app.start(restore=False)

@@ -303,6 +303,14 @@ class Dresser:
             cell.setFormat(shape)
 
 
+def keep_shapes(document: QTextDocument) -> None:
+    """Let paragraphs keep what the font engine found out: else every paint of one line asks again for all of them."""
+    block = document.begin()
+    while block.isValid():
+        block.layout().setCacheEnabled(True)
+        block = block.next()
+
+
 def _font_pixels(cursor: QTextCursor, block: QTextBlock, size: int) -> None:
     """The height of a block that holds nothing."""
     form = QTextCharFormat()

@@ -224,6 +224,7 @@ class StreamDoc(Sheet):
             if self._unparsed * 8 < self._splitter.tail_size:
                 self.grown_from = tail.y if woven(tail.source) or woven(tail.stale) or woven(new) else caret
                 tail.append(new)
+                self.grown_from -= tail.reach()
                 self.y = tail.y + tail.height
                 self._finish_growing()
                 return True
@@ -243,6 +244,7 @@ class StreamDoc(Sheet):
             self.grown_from = before.same_until(after)
         # What is new stands where the caret was; below, it may have moved up.
         self.grown_from = min(self.grown_from, caret, self._caret()[1])
+        self.grown_from -= max((part.reach() for part in (before, after) if part is not None), default=self.look.px(20))
         self._finish_growing()
         return True
 

@@ -73,6 +73,10 @@ class Part(ABC):
         """Where the next character would go: x, y, height."""
         return self.x, self.y, self.height
 
+    def reach(self) -> int:
+        """How many px its signs may stand out of their lines, and of the part."""
+        return 0
+
     def same_until(self, new: Part) -> int:
         """The first y of the row at which the part that takes this one's place may look different."""
         return min(self.y, new.y)
@@ -217,11 +221,8 @@ class Lines(Part):
             form = char_format(look.colour("selection.text").rgba(), look.colour("selection.background").rgba())
             marked.append(format_range(selected[0], selected[1] - selected[0], form))
         painter.setPen(self._look.colour(self.colour))
-        if not self.text.isascii():
-            # Another font may stand out of its line: lines next to the clip are drawn too.
-            painter.setClipRect(clip, Qt.ClipOperation.IntersectClip)
-            clip = clip.adjusted(0, -self.step, 0, self.step)
-        layout.draw(painter, QPointF(self.x, self.y), marked, clip)
+        reach = self.reach()  # lines next to the clip are drawn too; what lies outside of it is not touched
+        layout.draw(painter, QPointF(self.x, self.y), marked, clip.adjusted(0, -reach, 0, reach))
 
     @override
     def at(self, x: float, y: float) -> int:
@@ -256,6 +257,10 @@ class Lines(Part):
         return around(text, char, whole)
 
     @override
+    def reach(self) -> int:
+        return reach(self._look, self.text)
+
+    @override
     def same_until(self, new: Part) -> int:
         top = min(self.y, new.y)
         if not isinstance(new, Lines) or (self.x, self.y, self.width, self._role) != (new.x, new.y, new.width, new._role):
@@ -271,8 +276,6 @@ class Lines(Part):
                 same = min(same, mine.start)
                 break
         line = min(part.lay().lineForTextPosition(part._units(0, same)[1]).lineNumber() for part in (self, new))
-        if not (self.text.isascii() and new.text.isascii()):
-            line -= 1  # another font may stand out above its line
         return top + max(0, line) * self.step
 
     def line_top(self, start: int) -> int:
@@ -286,6 +289,11 @@ class Lines(Part):
         if last < 0:
             return self.x, self.y, self.step
         return int(self.x + layout.lineAt(last).naturalTextWidth()), self.y + last * self.step, self.step
+
+
+def reach(look: Look, text: str) -> int:
+    """How far signs of a text may stand out of their lines: ours by a pixel or two, other fonts' by a line."""
+    return look.px(3) if text.isascii() else look.px(20)
 
 
 def around(text: str, char: int, whole: bool) -> tuple[int, int]:

@@ -16,8 +16,8 @@ from PySide6.QtGui import (
 from typing_extensions import override
 
 from viewer.rows.clean import BREAK, breakable, clean, plain
-from viewer.rows.dress import Block, Document, Dresser, measure
-from viewer.rows.parts import COUNT, Part, around, char_format
+from viewer.rows.dress import Block, Document, Dresser, keep_shapes, measure
+from viewer.rows.parts import COUNT, Part, around, char_format, reach
 from viewer.rows.same import Blocks, documents
 from viewer.theme import icons
 from viewer.theme.look import Look
@@ -72,6 +72,7 @@ class Prose(Part):
         self.first, self.last = dresser.first, dresser.last
         if self.stale:
             self._insert(document, self.stale)
+        keep_shapes(document)
         document.setTextWidth(self.width)
         self._measure(document, blocks)
         self._document, self._blocks = document, blocks
@@ -160,8 +161,8 @@ class Prose(Part):
             icons.draw(painter, name, look.colour(token), x, y + look.px(1), look.px(15))
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette = _palette(look, self.colour)
-        # Another font may stand out of its line: lines next to the clip are drawn too.
-        context.clip = inner if self.source.isascii() else inner.adjusted(0, -look.px(20), 0, look.px(20))
+        reach = self.reach()  # lines next to the clip are drawn too
+        context.clip = inner.adjusted(0, -reach, 0, reach)
         if selected is not None and selected[0] < selected[1]:
             chosen = QAbstractTextDocumentLayout.Selection()
             cursor = QTextCursor(document)
@@ -184,8 +185,11 @@ class Prose(Part):
             return top
         if self._document is None or new._document is None:
             return top
-        until = top + documents(self._document, self._blocks, new._document, new._blocks)
-        return until if self.source.isascii() and new.source.isascii() else max(top, until - self._look.px(12))
+        return top + documents(self._document, self._blocks, new._document, new._blocks)
+
+    @override
+    def reach(self) -> int:
+        return reach(self._look, self.source + self.stale)
 
     @override
     def at(self, x: float, y: float) -> int:

@@ -167,12 +167,14 @@ class Sheet(Laid):
             if mark.y < bottom and mark.y + mark.height > top:
                 mark.draw(painter)
         clip = QRectF(0, top, self.width, bottom - top)
-        number = max(0, bisect_right(self._top_list(), top) - 1)
+        most = look.px(20)  # as far as signs stand out of their part
+        number = max(0, bisect_right(self._top_list(), top - most) - 1)
         for index in range(number, len(self.parts)):
             part = self.parts[index]
-            if part.y >= bottom:
+            if part.y >= bottom + most:
                 break
-            if part.y + part.height > top:
+            reach = part.reach()
+            if part.y + part.height + reach > top and part.y - reach < bottom:
                 part.paint(painter, clip, self._range(index, part, selected))
 
     def _range(self, index: int, part: Part, selected: tuple[Pos | None, Pos | None] | None) -> tuple[int, int] | None:

@@ -226,7 +226,7 @@ class SessionsPane(QWidget):
         if text:
             line = f"{model.shown():,} of {wording.many(model.total, 'session')}"
         else:
-            line = f"{wording.many(model.total, 'session')} · {wording.size(model.bytes)}"
+            line = wording.many(model.total, "session") + (f" · {wording.size(model.bytes)}" if model.bytes else "")
         if not model.total:
             line = ""  # the sentence above says so
         if self._scanned is not None and not self._scan_done:

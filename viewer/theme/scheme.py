@@ -37,12 +37,6 @@ QLineEdit, QPlainTextEdit[field="true"] {
 }
 QLineEdit:focus, QPlainTextEdit[field="true"]:focus { border-color: $accent_focus; }
 QDialog QLineEdit, QDialog QPlainTextEdit[field="true"] { background: $surface_window; border-color: $button_border; }
-QComboBox {
-  background: $button_background; color: $button_text; border: 1px solid $button_border; border-radius: ${p4}px;
-  padding: ${p4}px ${p8}px;
-}
-QComboBox:hover { background: $surface_hover; }
-QComboBox:focus { border-color: $accent_focus; }
 QPushButton, QToolButton {
   background: $button_background; color: $button_text; border: 1px solid $button_border; border-radius: ${p4}px;
   padding: ${p4}px ${p12}px;
@@ -53,7 +47,10 @@ QPushButton:pressed, QToolButton:pressed, QToolButton:checked { background: $sur
 QPushButton:focus, QToolButton:focus { border-color: $accent_focus; }
 QPushButton:disabled, QToolButton:disabled { color: $text_disabled; }
 QPushButton:default { background: $accent_fill; color: $accent_text; border-color: $accent_fill; }
-QPushButton:default:hover { background: $accent_fill_hover; }
+QPushButton:default:disabled {
+  background: $button_background; color: $text_disabled; border-color: $button_border;
+}
+QPushButton:default:hover:enabled { background: $accent_fill_hover; }
 QMenu { background: $surface_panel; border: 1px solid $line_strong; padding: ${p4}px; }
 QMenu::item { padding: ${p4}px ${p24}px ${p4}px ${p12}px; border-radius: ${p4}px; }
 QMenu::item:selected { background: $surface_selected; color: $text_strong; }

@@ -265,11 +265,13 @@ class Canvas(QListView):
             self.viewport().update()  # this event may cover too little
         region = event.region()
         with QPainter(self.viewport()) as painter:
-            painter.fillRect(event.rect(), self.scene.look.colour("surface.window"))
+            for area in region:
+                painter.fillRect(area, self.scene.look.colour("surface.window"))
             for placed in self.geo.placed:
-                area = region.intersected(self._rect(placed)).boundingRect()
-                if not area.isEmpty() and not self._paint_row(painter, placed, area):
-                    break
+                # Piece by piece: what lies between the two ends of a tall row costs nothing.
+                for area in region.intersected(self._rect(placed)):
+                    if not self._paint_row(painter, placed, area):
+                        return
 
     def _paint_row(self, painter: QPainter, placed: Placed, area: QRect) -> bool:
         self.counters.rows_painted += 1
@@ -278,6 +280,7 @@ class Canvas(QListView):
         item, rev, laid, height, lead = placed.what
         top = placed.top + lead
         painter.save()
+        painter.setClipRect(area)
         try:
             if lead:
                 line = QRect(0, placed.top, scene.width, lead)
@@ -295,7 +298,8 @@ class Canvas(QListView):
         painter.restore()
         if placed.row == self.currentIndex().row():
             token = "accent.focus" if self.hasFocus() else "line.strong"
-            painter.fillRect(0, top, max(2, scene.look.px(2)), height - lead, scene.look.colour(token))
+            edge = QRect(0, top, max(2, scene.look.px(2)), height - lead)
+            painter.fillRect(edge, scene.look.colour(token))
         return True
 
     def _rect(self, placed: Placed) -> QRect:

@@ -25,10 +25,14 @@ def repair(
         viewport.update()
         counters.full += 1
         return
-    if way:
-        viewport.scroll(0, way)  # asks by itself for the strip that appears
-        counters.scrolled += 1
     region = QRegion()
+    if way:
+        viewport.scroll(0, way, viewport.rect())  # asks by itself for the strip that appears
+        counters.scrolled += 1
+        for child in viewport.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            if child.isVisible():  # the pill stays, and its picture was moved with the rows
+                region += child.geometry()
+                region += child.geometry().translated(0, way)
     for placed in new:
         known = before.get(placed.what.item)
         if known is not None and known.top + way == placed.top and known.what.lead == placed.what.lead:

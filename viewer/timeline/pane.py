@@ -16,7 +16,10 @@ WAITING = "Waiting for the first record…"
 
 
 class TimelinePane(QWidget):
-    """Gives its whole size to the view. The pill and the sentence lie above it, outside what the view scrolls."""
+    """Gives its whole size to the view, with a sentence above it while it is empty.
+
+    The pill is the viewport's child: a widget that lay above the view would make Qt paint all of it at every step.
+    """
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,7 +29,7 @@ class TimelinePane(QWidget):
         self.empty.setWordWrap(True)
         self.empty.setTextFormat(Qt.TextFormat.PlainText)
         self.empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.pill = Pill(look, self)
+        self.pill = Pill(look, self.view.viewport())
         self._look = look
         self._model: TimelineModel | None = None
         self.setFocusProxy(self.view)
@@ -100,6 +103,5 @@ class TimelinePane(QWidget):
         self.view.setGeometry(self.rect())
         margin = self._look.px(24)
         self.empty.setGeometry(self.rect().adjusted(margin, margin, -margin, -margin))
-        bar = self.view.verticalScrollBar().width() if self.view.verticalScrollBar().isVisible() else 0
-        size, gap = self.pill.size(), self._look.px(16)
-        self.pill.move(self.width() - size.width() - bar - gap, self.height() - size.height() - gap)
+        room, size, gap = self.view.viewport().size(), self.pill.size(), self._look.px(16)
+        self.pill.move(room.width() - size.width() - gap, room.height() - size.height() - gap)

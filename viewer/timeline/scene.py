@@ -22,6 +22,7 @@ from viewer.timeline.layouts import Counters, Layouts
 from viewer.timeline.model import TimelineModel
 from viewer.timeline.selection import Selection
 
+FEW: Final = 64  # rows
 MOST_LINES: Final = 24  # an estimate is never taller: rows fold, and a guess too small is found out by looking
 Place: TypeAlias = tuple[ItemId, int, bool]  # a row's item, how far its top is below the viewport's, follow
 Pins: TypeAlias = list[tuple[int, int]]  # (row, top), best first
@@ -92,7 +93,8 @@ class Scene:
             return plain(())
         per_line = max(20, min(90, self.width // max(1, self.line // 2))) if self.width > 0 else 90
         pad = self.look.px(20)
-        window = min(end, model.base)
+        # The window tells the weights of all of its rows at once: for a few of them reading the rows costs less.
+        window = min(end, model.base) if end - first > FEW else first
         made = plain(())
         if first < window and model.window is not None:
             weights = model.window.weights()
