@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import checklist  # noqa: E402  lies beside this file
+
 import store.formats as formats  # noqa: E402
 import viewer.rows as rows  # noqa: E402
 from store import settings  # noqa: E402
@@ -66,6 +68,8 @@ def pages() -> dict[str, str]:
         "formats.md": f"# Agent formats\n\n{MADE}{format_table()}",
         "row-kinds.md": f"# Row kinds\n\n{MADE}A kind is looked up from the right: `tool.edit`, `tool`, `unknown`.\n\n"
         f"{kind_table()}",
+        "checklist.md": f"# Checklist\n\n{MADE}What was promised, and the tests that prove it.\n\n"
+        f"{checklist.page(ROOT / 'tests')}",
     }
 
 
@@ -83,7 +87,10 @@ def main() -> int:
             file.write_text(text, "utf-8")
     if stale:
         print(("stale, run scripts/make_docs.py: " if check else "written: ") + " ".join(stale))
-    return 1 if stale and check else 0
+    missing = checklist.missing(ROOT / "tests")
+    for row in missing:
+        print(f"no test names {row} of the checklist ({checklist.ROWS[row]})")
+    return 1 if missing or (stale and check) else 0
 
 
 if __name__ == "__main__":

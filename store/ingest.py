@@ -86,7 +86,14 @@ class FileIngest:
     """See the module. `key` is the session's key in the hub; `files[i]` is the file that spans and events call i."""
 
     def __init__(
-        self, key: str, path: Path, hub: Hub, watcher: Watcher, progress: Progress | None = None, *, database: bool = True
+        self,
+        key: str,
+        path: Path,
+        hub: Hub,
+        watcher: Watcher,
+        progress: Progress | None = None,
+        *,
+        database: bool = True,
     ) -> None:
         self.key = key
         self.path = path
@@ -168,7 +175,7 @@ class FileIngest:
             if self._format is None:  # nothing yet that says whose file this is
                 self._say(trouble="", state="idle")
                 return
-            if self._troubled:  # before its rows are there; else there is nothing to say that the first tick would wait for
+            if self._troubled:  # only then: whatever is said here has the rows wait for the tick
                 self._troubled = False
                 self._say(trouble="")
             before = known(self.path) if self._database else None
@@ -181,6 +188,8 @@ class FileIngest:
                     self._more = (time.monotonic() + LATER, size - SMALL, len(self.files))
                 else:
                     self._read_whole(size - SMALL)
+                if self._over.is_set():
+                    return
                 self._begin_import(self._pipes[0].offset)
             self._say(trouble="", agent=self._format.agent, state=live_state(self.path, self._format))
         except StoreError as error:
@@ -274,12 +283,12 @@ class FileIngest:
             rows.add(events)
         self._adopt(rest.files, rest.pipes)
         if at_once:
-            gained = Gained(rows.state, rows.changes(before.rows), rows.facts.events())
-            self._hub.put(self.key, lambda session: session.gain(gained))
+            news = Gained(rows.state, rows.changes(before.rows), rows.facts.events())
+            self._hub.put(self.key, lambda session: session.gain(news))
         else:
             self._load(rows, before, partial=False, facts=before.facts)
         if sources and not sources[0].touched and not sources[0].missing:
-            # Now that the past is shown: the reader sees the last records again, for what the wire leaves out of the next.
+            # Now that the past is shown: the reader sees the last records again, for what the next ones leave out.
             self._pipes[0] = pipe_at(self._format, 0, sources[0])
         return True
 

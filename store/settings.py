@@ -55,7 +55,9 @@ def _check(setting: AnySetting, value: object) -> object:
 
 
 FOLLOW: Final = Setting("timeline.follow", True, "Follow new rows", "A session opens at its end and stays there.")
-ROW_LINES: Final = Setting("timeline.row_lines", 40, "Lines before a row folds", "The rest waits behind 'more'.", 5, 400)
+ROW_LINES: Final = Setting(
+    "timeline.row_lines", 40, "Lines before a row folds", "The rest waits behind 'more'.", low=5, high=400
+)
 THEME: Final = Setting("look.theme", "system", "Theme", "", choices=("system", "light", "dark"))
 ZOOM: Final = Setting("look.zoom", 1.0, "Zoom", "One factor for all text and measures.", 0.6, 2.5)
 ROOTS: Final[Setting[tuple[str, ...]]] = Setting(

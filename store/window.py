@@ -304,4 +304,3 @@ def source_of(path: Path, agent: str, parent: ItemId | None, offset: int) -> Sou
         head, tail = prints(file, offset)
     identity = str(now.st_ino)
     return Source(path, agent, parent, identity, now.st_size, now.st_mtime_ns, offset, head, tail)
-

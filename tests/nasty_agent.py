@@ -10,7 +10,9 @@ import sys
 import time
 
 SESSION = "5e551014-0000-4000-8000-000000000009"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+)
 HOLDER = "import time; time.sleep(600)"
 
 

@@ -73,6 +73,7 @@ def came_with(*names: str) -> dict[str, list[str]]:
 
 
 def test_store_needs_no_qt() -> None:
+    """P-03: the data can be tested, measured and asked without a window."""
     # Migrations are loaded by Alembic, by file name, with its own context.
     names = [name for name in modules("store") if name != "store.live" and ".migrations" not in name]
     assert len(names) > 10
@@ -124,7 +125,7 @@ HOT = ["lines", "pipe", "fold", "fold_state", "fold_talk", "fold_tools", "batch"
 
 @pytest.mark.parametrize("name", HOT)
 def test_hot_modules_do_not_parse_with_json(name: str) -> None:
-    """orjson decodes, in store.decode; a second parser on the hot path would be four times as slow."""
+    """P-01: orjson decodes, in store.decode; a second parser on the hot path would be four times as slow."""
     file = REPO / "store" / f"{name}.py"
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):

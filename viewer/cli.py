@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, BinaryIO, Final, NoReturn
 
 import orjson
 from typing_extensions import override
@@ -53,9 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(str(error))
         return TROUBLE
     except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain once more when it flushes at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()  # whoever read our output has enough
         return 0
     except KeyboardInterrupt:
         return 130
@@ -209,7 +207,8 @@ def _coverage(arguments: list[str]) -> int:
 
 def _coverage_lines(result: dict[str, Any]) -> Iterator[str]:
     share = 100 * result["understood"] / result["records"] if result["records"] else 100.0
-    sizes = f"{result['files']:,} files, {result['bytes']:,} bytes, {result['records']:,} records"
+    files = f"{result['files']:,} file{'' if result['files'] == 1 else 's'}"
+    sizes = f"{files}, {result['bytes']:,} bytes, {result['records']:,} records"
     yield f"{sizes}: {share:.2f} % understood"
     for name in ("understood", "raw", "damaged", "blank"):
         yield f"  {name:<10} {result['bytes_' + name]:>16,} bytes"
@@ -263,19 +262,38 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
 # ---- output
 
 
+@contextlib.contextmanager
+def _stdout() -> Iterator[BinaryIO]:
+    """Where the answer goes. A closed one or a full disk is one line, like all trouble."""
+    if sys.stdout is None:  # closed by who called: python has no file for it
+        raise StoreError("Standard output is closed: there is nowhere to write to.")
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _hush()
+        raise StoreError(f"Standard output takes no more: {error.strerror or error}.") from error
+
+
+def _hush() -> None:
+    """Let what is still held for stdout go nowhere: Python would complain once more when it flushes at exit."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _lines(objects: Iterable[dict[str, Any]]) -> None:
     """One JSON object per line, as UTF-8 whatever the terminal says."""
-    out = sys.stdout.buffer
-    for value in objects:
-        out.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
-    out.flush()
+    with _stdout() as out:
+        for value in objects:
+            out.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _print(lines: Iterable[str]) -> None:
-    out = sys.stdout.buffer
-    for line in lines:
-        out.write(_safe(line).encode("utf-8", "replace") + b"\n")
-    out.flush()
+    with _stdout() as out:
+        for line in lines:
+            out.write(_safe(line).encode("utf-8", "replace") + b"\n")
 
 
 def _safe(text: str) -> str:

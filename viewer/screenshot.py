@@ -76,7 +76,9 @@ def wait_until_loaded(app: App, *, ended: bool = False, patience: float = PATIEN
         current = app.window.desk.current
         head = current.header if current is not None else None
         ready = current is None or (head is not None and (head.state != "opening" or bool(head.trouble)))
-        if ended and current is not None and current.key not in over:
+        # A short stream may have ended before anybody listened.
+        done = head is not None and head.state in ("ended", "failed")
+        if ended and current is not None and current.key not in over and not done:
             ready = False
         quiet = quiet + 1 if ready and not app.live.hub.pending and not app.live.armed else 0
     app.live.finished.disconnect(finished)

@@ -71,7 +71,7 @@ class StatusLine(QStatusBar):
     def set_waiting(self, count: int) -> None:
         """Events that wait for a later tick. Said only when they are many."""
         shown = count if count >= CROWDED else 0
-        if shown != self._waiting or not count:
+        if shown != self._waiting:
             self._waiting = shown
             self.waiting.setText(f"{wording.many(shown, 'event')} waiting" if shown else "")
             self.waiting.setVisible(bool(shown))

@@ -52,7 +52,6 @@ class Format(Struct, frozen=True):
     claims: Callable[[bytes, Path | None], int]
     """(first 64 KB, path or None for a pipe) → confidence 0..100; the highest wins, 0 is 'not mine'."""
     where: Sequence[str] = ()  # folders to look in, with ~ and $VARIABLES
-    sessions: Callable[[Path], Iterable[Path]] | None = None  # root → session files below it (not subagents)
     children: Callable[[Path], Iterable[Child]] | None = None  # session file → its subagent files as they are now
     beside: Callable[[Path], Iterable[Path]] | None = None  # session file → folders where its subagents' files appear
     alive: Callable[[Path], str | None] | None = None  # session file → busy, waiting, idle, if a program says so

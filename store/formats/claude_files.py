@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,35 +14,6 @@ from store.formats.base import Child
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 HEAD: Final = 4096
-
-
-def sessions(root: Path) -> Iterable[Path]:
-    """Session files below a folder: Claude's own layout, or any folder with such files in it."""
-    projects = root / "projects"
-    if projects.is_dir():
-        yield from _projects(projects)
-    elif root.name == "projects":
-        yield from _projects(root)
-    else:
-        for entry in _entries(root):
-            if entry.is_file(follow_symlinks=True):
-                if entry.name.endswith((".jsonl", ".ndjson")) and not entry.name.startswith("agent-"):
-                    yield Path(entry.path)
-            elif entry.is_dir():
-                yield from _uuids(Path(entry.path))
-
-
-def _projects(projects: Path) -> Iterator[Path]:
-    for entry in _entries(projects):
-        if entry.is_dir():
-            yield from _uuids(Path(entry.path))
-
-
-def _uuids(folder: Path) -> Iterator[Path]:
-    """Other names beside the sessions are subagents, indexes and the like."""
-    for entry in _entries(folder):
-        if entry.name.endswith(".jsonl") and _UUID.fullmatch(entry.name[:-6]) and entry.is_file():
-            yield Path(entry.path)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

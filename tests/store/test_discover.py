@@ -328,9 +328,34 @@ class TestDiscovery:
         listed.scanned()
         assert path.stat().st_mtime_ns == before
 
-    def test_stop_in_the_middle_of_a_scan_tells_no_more(
-        self, projects: Path, watcher: Watcher, listed: Listed
-    ) -> None:
+    def test_a_scan_that_is_over_opens_no_further_folder(self, projects: Path) -> None:
+        for number in range(20):
+            session(projects / f"-{number}", prompt("hello"))
+        asked = 0
+
+        def over() -> bool:
+            nonlocal asked
+            asked += 1
+            return asked > 5
+
+        assert list(scan([projects], {}, over)) == []
+        assert asked < 20
+
+    def test_stop_lets_go_of_a_tree_that_is_being_walked(self, projects: Path, watcher: Watcher) -> None:
+        for number in range(20):
+            (projects / f"-{number}").mkdir(parents=True)
+
+        def callback(_: Path) -> None: ...
+
+        watcher.watch_tree(projects, callback)
+        tree = watcher._trees[str(projects)]
+        watcher.unwatch(projects, callback)
+        before = set(tree.folders)
+        (projects / "-later").mkdir()
+        assert list(watcher._grow(tree, str(projects))) == []
+        assert tree.folders == before
+
+    def test_stop_in_the_middle_of_a_scan_tells_no_more(self, projects: Path, watcher: Watcher, listed: Listed) -> None:
         for number in range(50):
             session(projects, prompt(f"archive {number}"))
         discovery = Discovery([projects], watcher, listed)

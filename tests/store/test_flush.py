@@ -154,6 +154,7 @@ def test_g1_5_prompt_complete_once_with_duration_from_the_tally() -> None:
 
 
 def test_g1_6_late_answer_changes_nothing() -> None:
+    """004-10, 004-32: what was the case before the update decides; a store that is changed in place would hide it."""
     session, _ = session_with(8)
     session.feed([make("a"), make("R7"), make("b")])
     assert session.header.pending

@@ -19,7 +19,9 @@ from store import ingest
 from store.delta import Delta
 from store.hub import Hub
 from store.ingest import FileIngest
+from store.intake import take_in
 from store.items import Item, Tool, text_of
+from store.paths import data_dir
 from store.session import Session
 from store.sources.watch import Watcher
 from store.whole import events_of
@@ -143,7 +145,7 @@ def test_big_session_end_first_then_the_whole(tmp_path: Path, screens: Callable[
     first = list(screen.rows)
     assert screen.deltas[0].rebase is not None
     assert screen.deltas[0].rebase.window is None
-    assert min(span.offset for item in first for span in item.spans) >= size - ingest.SMALL
+    assert min(span.offset for item in first for span in item.spans) >= size - ingest.FIRST
     with path.open("ab") as file:
         file.write(line(assistant("while the import runs", id="msg_x", uuid="ax")))
     screen.until(lambda: screen.whole and "while the import" in screen.texts()[-1])
@@ -156,6 +158,45 @@ def test_big_session_end_first_then_the_whole(tmp_path: Path, screens: Callable[
         file.write(line(assistant("and after it", id="msg_y", uuid="ay")))
     screen.until(lambda: screen.texts()[-1] == "and after it")
     assert screen.progress[-1] == (1, 1)
+    assert plain(screen.rows) == plain(whole(path))
+
+
+def test_more_of_the_end_is_read_while_the_import_runs(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    write_session(path, size=24 << 20, seed=13)
+    size = path.stat().st_size
+    screen = screens(path)
+    screen.until(lambda: screen.rebases == 2)
+    assert not screen.whole
+    assert screen.ingest._import is not None, "it is still running"
+    first = [span.offset for item in screen.rows for span in item.spans]
+    assert size - ingest.SMALL <= min(first) < size - ingest.FIRST
+    count = len(screen.rows) - 5  # the first ones may be results whose call lies before them
+    assert plain(screen.rows[-count:]) == plain(whole(path)[-count:])
+
+
+def test_what_a_known_session_gained_reaches_rows_in_its_window(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    """The window is shown first; a late result and new rows come on top of it, in one tick or two."""
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(lines(user("go"), assistant(call("Bash", id="toolu_late", command="sleep 9"), id="m1", uuid="a1")))
+    with path.open("ab") as file:
+        file.write(line(user("wait", uuid="u2")))
+    take_in(data_dir() / "playhead.db", path)
+    with path.open("ab") as file:
+        file.write(lines(answer("done", id="toolu_late", uuid="r1"), assistant("finished", id="m2", uuid="a2")))
+    screen = screens(path)
+    screen.until(lambda: bool(screen.rows) and screen.texts()[-1] == "finished")
+    assert screen.whole
+    rebase = screen.deltas[0].rebase
+    assert rebase is not None
+    assert (rebase.overlay, rebase.tail) == ({}, ())
+    tool = screen.rows[1]
+    assert isinstance(tool, Tool)
+    assert tool.status == "ok"
+    assert plain(screen.rows) == plain(whole(path))
+    with path.open("ab") as file:  # and it goes on from there
+        file.write(line(user("thanks", uuid="u3")))
+    screen.until(lambda: screen.texts()[-1] == "thanks")
     assert plain(screen.rows) == plain(whole(path))
 
 

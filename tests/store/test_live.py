@@ -11,9 +11,11 @@ from PySide6.QtTest import QSignalSpy
 from pytestqt.qtbot import QtBot
 
 from store import events as ev
+from store.delta import Rebase
 from store.events import At
+from store.fold import State
 from store.live import TICK_MS, Ticker
-from store.session import Queued, Session
+from store.session import Loaded, Queued, Session
 
 
 @pytest.fixture
@@ -43,6 +45,16 @@ def test_004_01_first_news_arms_one_precise_single_shot(qtbot: QtBot, ticker: Ti
         QCoreApplication.processEvents()
     assert spy.count() == 1
     assert ticker.ticks == 1
+
+
+def test_a_past_that_was_read_waits_for_no_timer(qtbot: QtBot, ticker: Ticker) -> None:
+    spy = QSignalSpy(ticker.changed)
+    ticker.hub.put("s", Loaded(State(), Rebase(None, {}, ()), 0))
+    QCoreApplication.processEvents()
+    assert (spy.count(), ticker.ticks, ticker.armed) == (1, 1, False)
+    ticker.hub.put("s", chunk("a"))  # the next news is collected as ever
+    QCoreApplication.processEvents()
+    assert ticker.armed
 
 
 def test_p04_nothing_pending_no_timer_no_wakeups(qtbot: QtBot, ticker: Ticker) -> None:

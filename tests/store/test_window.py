@@ -256,3 +256,19 @@ def test_facts_keep_the_last_word() -> None:
     again = Facts()
     again.add(facts.events())
     assert msgspec.structs.replace(again, started=10) == facts
+
+
+def test_many_finds_read_the_hashes_once_and_again_when_the_database_changed(session: Path, db: Path) -> None:
+    """What a rebase asks for at its end: 34 items, one reading of their strip."""
+    found = must(session, db)
+    window, told = found.window, list[str]()
+    ids = [item.id for item in window.read(found.rows - 34, 34)]
+    window._connection.set_trace_callback(told.append)
+    assert [window.find(id) for id in ids] == list(range(found.rows - 34, found.rows))
+    assert sum("SELECT ids" in sql for sql in told) == 1
+    with sqlite3.connect(db) as other:
+        other.execute("INSERT INTO catalog (path, size, mtime_ns, row) VALUES ('p', 1, 1, x'00')")
+    other.close()
+    assert window.find(ids[0]) == found.rows - 34
+    assert sum("SELECT ids" in sql for sql in told) == 2
+    window.close()

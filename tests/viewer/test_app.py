@@ -132,7 +132,7 @@ def look():
         print("shown", flush=True)
     else:
         QTimer.singleShot(10, look)
-look()
+QTimer.singleShot(0, look)  # on the event loop: before it nobody listens for signals
 sys.exit(app.execute())
 """
 

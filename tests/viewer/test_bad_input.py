@@ -1,4 +1,4 @@
-"""Issue 2, bad input: what a path may turn out to be, in the real window and in the commands. Real files, real users."""
+"""Issue 2, bad input: what a path may turn out to be, in the real window and in the commands. Real files."""
 
 from __future__ import annotations
 
@@ -82,12 +82,16 @@ def test_odd_files_are_shown_and_add_up(
     assert shown[: len(rows)] == rows
     assert cli.main(["coverage", str(path), "--json"]) == 0
     found = json.loads(capfdbinary.readouterr().out)
-    assert found["bytes"] == len(data) == sum(found[f"bytes_{part}"] for part in ("understood", "raw", "damaged", "blank"))
+    assert (
+        found["bytes"] == len(data) == sum(found[f"bytes_{part}"] for part in ("understood", "raw", "damaged", "blank"))
+    )
     assert cli.main(["sessions", "--root", str(tmp_path), "--json"]) == 0
     assert json.loads(capfdbinary.readouterr().out)["bytes"] == len(data)
 
 
-@pytest.mark.parametrize("size", [20_000_000, pytest.param(200_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize(
+    "size", [20_000_000, pytest.param(200_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(600)])]
+)
 def test_one_line_of_many_megabytes(window: MainWindow, qtbot: QtBot, tmp_path: Path, size: int) -> None:
     """Shown, bounded on the screen, and accounted for to the byte."""
     path = tmp_path / "long.jsonl"
@@ -185,7 +189,11 @@ def test_without_permission(tmp_path: Path) -> None:
         command = [*prefix, sys.executable, *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
-    for arguments in (["show", str(secret)], ["coverage", str(secret)], ["sessions", "--json", "--root", str(tmp_path)]):
+    for arguments in (
+        ["show", str(secret)],
+        ["coverage", str(secret)],
+        ["sessions", "--json", "--root", str(tmp_path)],
+    ):
         done = may_not("-m", "viewer.cli", *arguments)
         assert done.returncode == 2, done.stderr
         assert done.stderr.count("\n") == 1

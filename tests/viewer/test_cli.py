@@ -136,6 +136,41 @@ def test_a_reader_that_has_enough_is_no_trouble(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(("where", "words"), [(">&-", "is closed"), ("> /dev/full", "takes no more")])
+@pytest.mark.parametrize("command", ["show {file}", "show {file} --json", "coverage {file} --json"])
+def test_nowhere_to_write_to_is_one_line(command: str, where: str, words: str) -> None:
+    script = f"{sys.executable} -m viewer.cli {command.format(file=TOUR)} {where}"
+    done = subprocess.run(["bash", "-c", script], cwd=REPO, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+
+
+def test_sessions_are_those_of_the_window_also_our_own(home: Path, tmp_path: Path) -> None:
+    """From any folder, with several roots, through links that go in circles; the journals of streams are among them."""
+    from store.paths import data_dir
+    from store.sources.journal import Journal, folder
+
+    journal = Journal(folder(data_dir()), "some-agent", ["some-agent", "-p"], Path("/w"))
+    journal.write(lines(user("asked", sessionId="s-1")))
+    journal.end("ended")
+    deep = tmp_path / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    (deep / "x.jsonl").write_bytes(lines(user("deep")))
+    (deep / "circle").symlink_to(tmp_path / "a")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "y.jsonl").write_bytes(lines(user("beside")))
+    (tmp_path / "link").symlink_to(tmp_path / "other")
+
+    def listed(*arguments: str) -> list[str]:
+        done = playhead("sessions", "--json", *arguments)
+        return sorted(json.loads(line)["title"] for line in done.stdout.splitlines())
+
+    assert listed() == ["asked"]
+    assert listed("--root", str(tmp_path / "a")) == ["deep"]
+    assert listed("--root", str(tmp_path / "link"), "--root", str(folder(data_dir()))) == ["asked", "beside"]
+
+
 def test_the_commands_import_no_qt(home: Path) -> None:
     for arguments in (["show", TOUR], ["coverage", TOUR], ["sessions"]):
         call = f"cli.main({[str(argument) for argument in arguments]!r})"

@@ -1,4 +1,4 @@
-"""Issue 2, bad input: every file that was ever collected opens in the real window, is painted, and adds up to the byte."""
+"""Issue 2, bad input: every file ever collected opens in the real window, is painted, and adds up to the byte."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def adds_up(path: Path) -> None:
     assert min(parts) >= 0, path
     assert found["records"] == found["understood"] + found["raw"], path
     # What is neither a record nor damage may only be white space.
-    assert found["bytes_blank"] <= sum(map(path.read_bytes().count, (b"\n", b"\r", b" ", b"\t", b"\x0b", b"\x0c"))), path
+    blank = sum(map(path.read_bytes().count, (b"\n", b"\r", b" ", b"\t", b"\x0b", b"\x0c")))
+    assert found["bytes_blank"] <= blank, path
 
 
 def files(root: Path) -> list[Path]:
@@ -103,7 +104,7 @@ def test_every_file_of_other_agents(app: App, qtbot: QtBot, data_dir: Path) -> N
 
 @pytest.mark.timeout(300)
 def test_every_recording(app: App, qtbot: QtBot, recordings: Path) -> None:
-    """What real programs wrote: streams, the session files that were in their homes at the end, protocols as raw rows."""
+    """What real programs wrote: streams, the session files that their homes had at the end, protocols as raw rows."""
     understood = 0
     for path in files(recordings):
         session = path.name in STREAMS or "sessions" in path.parts or "projects" in path.parts

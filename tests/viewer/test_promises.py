@@ -1,7 +1,8 @@
-"""The rows of the checklist that need the whole way from events to pixels: one test each, by its number, in counters."""
+"""Rows of the checklist that need the whole way from events to pixels: one test each, by its number, in counters."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders import call, init, lines, over, said
+from builders import SESSION, call, init, lines, over, said, user
 from PySide6.QtCore import QObject
 from PySide6.QtTest import QSignalSpy
 from pytestqt.qtbot import QtBot
@@ -23,9 +24,10 @@ from store.items import Tool, text_of
 from store.live import Ticker
 from store.pipe import Pipe
 from store.session import Session
-from viewer import bench, cli
+from viewer import cli
 from viewer.app import App
 from viewer.bench import rig as rig_module
+from viewer.bench import stream
 from viewer.bench.rig import Rig
 from viewer.options import Options
 from viewer.rows.parts import COUNT
@@ -106,7 +108,7 @@ def test_p09_the_newest_line_is_on_the_screen_after_every_tick(rig: Rig) -> None
     """P-09: 900 events/s are 15 per 16 ms tick. What a tick takes is painted with it: nothing waits for the next."""
     view = rig.pane.view
     for tick in range(60):
-        rig.step(notes(tick * 14, 14) + [chunk(tick)])
+        rig.step([*notes(tick * 14, 14), chunk(tick)])
         assert not rig.hub.pending
         newest = rig.model.index(rig.model.length - 1)
         assert view.visualRect(newest).intersects(view.viewport().rect())
@@ -135,14 +137,18 @@ def test_p02_thirty_thousand_rows_are_not_thirty_thousand_objects(rig: Rig) -> N
 
 
 def test_p01_starts_with_nothing_and_makes_its_folder(qtbot: QtBot, app: App) -> None:
-    """P-01: an empty data folder, no sessions: a window, the demo, and a database where it belongs."""
+    """P-01: nothing on the machine: a window with the demo. The first session: a database where it belongs."""
     own = Path(os.environ["PLAYHEAD_DATA_DIR"])
     app.start()
     assert app.window.isVisible()
-    qtbot.waitUntil(lambda: (own / "data" / "playhead.db").exists(), timeout=20_000)
     qtbot.waitUntil(lambda: app.window.desk.current is not None, timeout=20_000)
-    hot = [path for path in (REPO / "store").rglob("*.py") if "import json" in path.read_text("utf-8")]
-    assert hot == [], "payloads are parsed with orjson"
+    project = Path(os.environ["CLAUDE_CONFIG_DIR"]) / "projects" / "-w-demo"
+    project.mkdir(parents=True)
+    (project / f"{SESSION}.jsonl").write_bytes(lines(user("the first words")))
+    app.live.discover()
+    qtbot.waitUntil(lambda: app.window.sessions.sessions.total == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: (own / "data" / "playhead.db").exists(), timeout=20_000)
+    assert (own / "data").stat().st_mode & 0o77 == 0, "nobody else's business"
 
 
 def test_004_22_nothing_is_missing_at_a_switch_and_nothing_comes_twice(qtbot: QtBot, app: App) -> None:
@@ -195,7 +201,8 @@ def test_004_36_text_does_not_repaint_the_sidebar(qtbot: QtBot, app: App) -> Non
     live.hub.put("x", [ev.SessionNamed(At(), title="t"), ev.PromptText(At(), "p", "go")])
     live.drain()
     model = window.sessions.sessions
-    spies = [QSignalSpy(signal) for signal in (model.dataChanged, model.rowsInserted, model.modelReset, model.layoutChanged)]
+    signals = (model.dataChanged, model.rowsInserted, model.modelReset, model.layoutChanged)
+    spies = [QSignalSpy(signal) for signal in signals]
     for number in range(20):
         live.hub.put("x", [chunk(number)])
         live.drain()
@@ -206,10 +213,11 @@ def test_004_36_text_does_not_repaint_the_sidebar(qtbot: QtBot, app: App) -> Non
 
 
 def test_004_26_the_bench_has_the_figures_of_the_original(capsys: pytest.CaptureFixture[str]) -> None:
-    """004-24, 004-25, 004-29, 004-31: both modes, any length, 60 flushes of 15, median of 7 with its spread and its n."""
+    """004-24, 004-25, 004-29, 004-31: both modes, any length, 60 flushes of 15, median of 7 with spread and n."""
     reports = {}
     for mode in ("coalesced", "per-event"):
-        assert cli.main(["bench", "stream", "--rows", "200", "--flushes", "4", "--repeat", "2", "--mode", mode, "--json"]) == 0
+        small = ["--rows", "200", "--flushes", "4", "--repeat", "2"]
+        assert cli.main(["bench", "stream", *small, "--mode", mode, "--json"]) == 0
         reports[mode] = json.loads(capsys.readouterr().out)
     for mode, report in reports.items():
         assert list(report) == ["bench", "yardstick_s", "machine", "versions", "params", "figures"]
@@ -222,10 +230,10 @@ def test_004_26_the_bench_has_the_figures_of_the_original(capsys: pytest.Capture
         assert report["figures"]["store_write_ms"]["n"] == 2
     few, many = (reports[mode]["figures"]["data_changed_signals"]["median"] for mode in ("coalesced", "per-event"))
     assert few <= 4 < many <= 60
-    with pytest.raises(SystemExit):
-        bench.main(["stream", "--help"])
-    said_ = capsys.readouterr().out
-    assert "10000 100000 1000000" in said_
+    parser = argparse.ArgumentParser()
+    stream.options(parser)
+    found = parser.parse_args([])
+    assert (found.flushes, found.chunks, found.repeat, found.mode) == (60, 15, 7, "coalesced")
 
 
 def test_004_30_event_to_paint_is_measured(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,9 +24,13 @@ def clean_environment(home: Path) -> dict[str, str]:
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {
-        **kept, "PYTHONPYCACHEPREFIX": str(home / "bytecode"), "HOME": str(home), "PLAYHEAD_DATA_DIR": str(home / "playhead"), "CLAUDE_CONFIG_DIR": str(home / "claude"),
+        **kept,
+        "PYTHONPYCACHEPREFIX": str(home / "bytecode"),
+        "HOME": str(home),
+        "PLAYHEAD_DATA_DIR": str(home / "playhead"),
+        "CLAUDE_CONFIG_DIR": str(home / "claude"),
         "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen"),
-    }  # fmt: skip
+    }
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The real app in a process of its own, for benches that need one: says on stdout when what was painted.
 
-`python -m viewer.bench.child SECONDS ROWS PATH`: open PATH, print `painted` when its last row is on the screen and `ready`
-when all of it is there; then wait for ROWS further rows or for SECONDS, and print one JSON object.
+`python -m viewer.bench.child SECONDS ROWS PATH`: open PATH, print `painted` when its last row is on the screen and
+`ready` when all of it is there; then wait for ROWS further rows or for SECONDS, and print one JSON object.
 """
 
 from __future__ import annotations

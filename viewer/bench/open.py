@@ -38,15 +38,20 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
             # Before anything of ours asks for it: the database and settings of this bench, not of this user.
             os.environ["PLAYHEAD_DATA_DIR"] = str(home / "playhead")
             path = session(home, size=arguments.size_mb * 1_000_000)
-            small = Opening(session(home / "small", records=50))  # fonts and imports belong to `bench start`
-            small.until(lambda: small.first > 0)
-            small.close()
+            _warm(session(home / "small", records=50))
             before = rss_mb()
             _never_seen(path, figures)
             figures.setdefault("rss_gained_mb", []).append(rss_mb() - before)
             _known(path, figures)
     params = {"size_mb": arguments.size_mb, "repeat": arguments.repeat}
     return [report(NAME, params, {name: figure(values) for name, values in figures.items()})]
+
+
+def _warm(path: Path) -> None:
+    """Fonts and imports belong to `bench start`."""
+    opening = Opening(path)
+    opening.until(lambda: opening.first > 0)
+    opening.close()
 
 
 def _never_seen(path: Path, figures: dict[str, list[float]]) -> None:

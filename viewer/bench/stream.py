@@ -60,6 +60,8 @@ def _one(arguments: argparse.Namespace, rows: int) -> Report:
     store: list[float] = []
     main: list[float] = []
     flush: list[float] = []
+    paint: list[float] = []
+    both: list[float] = []
     inserted: list[int] = []
     changed: list[int] = []
     frames: list[float] = []
@@ -75,7 +77,7 @@ def _one(arguments: argparse.Namespace, rows: int) -> Report:
             while rig.hub.pending:
                 rig.step()
         rig.inserted = rig.changed = 0
-        decoded = written = whole = 0.0
+        decoded = written = flushed = whole = 0.0
         per_frame: list[float] = []
         for tick in range(arguments.flushes):
             lines = [_wire(tick * arguments.chunks + n, name, 0) for n in range(arguments.chunks)]
@@ -86,15 +88,18 @@ def _one(arguments: argparse.Namespace, rows: int) -> Report:
                 runs = [pipe.feed(line) for line in lines]
             decoded += time.thread_time() - start
             cost = rig.step(runs[0]) if arguments.mode == "coalesced" else rig.each(runs)
-            written += cost[0]
-            whole += cost[1]
-            per_frame.append(cost[1] * 1e3)
+            written += cost.store
+            flushed += cost.flush
+            whole += cost.whole
+            per_frame.append(cost.whole * 1e3)
         if second == 0:
             continue
         decode.append(decoded * 1e3)
         store.append(written * 1e3)
         main.append(whole * 1e3)
-        flush.append(whole * 1e3 / arguments.flushes)
+        flush.append(flushed * 1e3 / arguments.flushes)
+        paint.append((whole - flushed) * 1e3 / arguments.flushes)
+        both.append(whole * 1e3 / arguments.flushes)
         inserted.append(rig.inserted)
         changed.append(rig.changed)
         p50.append(percentile(per_frame, 0.5))
@@ -109,7 +114,9 @@ def _one(arguments: argparse.Namespace, rows: int) -> Report:
         "rows_inserted_signals": figure(inserted),
         "data_changed_signals": figure(changed),
         "worker_decode_ms": figure(decode),
-        "flush_and_paint_ms": figure(flush),
+        "flush_ms": figure(flush),
+        "paint_ms": figure(paint),
+        "flush_and_paint_ms": figure(both),
         "rss_mb": figure([rss_mb()]),
         "rss_gained_mb": figure([rss_mb() - before]),
     }

@@ -18,7 +18,6 @@ from PySide6.QtGui import (
     QTextDocument,
     QTextFormat,
     QTextFrameFormat,
-    QTextList,
     QTextOption,
     QTextTable,
 )
@@ -26,6 +25,7 @@ from typing_extensions import override
 
 from viewer.rows.clean import breakable, clean
 from viewer.rows.parts import COUNT, char_format
+from viewer.rows.same import list_of
 from viewer.theme.look import Look
 
 _Feature = QTextDocument.MarkdownFeature
@@ -37,6 +37,7 @@ _KEEP = QTextCursor.MoveMode.KeepAnchor  # looked up once: an enum member costs 
 _UNMARKED = QTextBlockFormat.MarkerType.NoMarker
 _NORMAL = QFont.Weight.Normal
 _FENCE = _Property.BlockCodeFence.value
+_FAMILIES = _Property.FontFamilies.value
 _QUOTE = _Property.BlockQuoteLevel.value
 _RULER = _Property.BlockTrailingHorizontalRulerWidth.value
 _ADJUST = _Property.FontSizeAdjustment.value
@@ -148,7 +149,7 @@ class Dresser:
                 form.setLineHeight(1, _FIXED_HEIGHT)
                 _font_pixels(cursor, block, 1)
             else:
-                lists = _list_of(block)
+                lists = list_of(block)
                 if lists is not None and lists.format().indent() > 8:
                     shape = lists.format()
                     shape.setIndent(8)  # an item at depth 50 would have no room left
@@ -213,14 +214,14 @@ class Dresser:
             return Block("heading", level)
         if form.hasProperty(_FENCE):
             return Block("code")
-        if _list_of(block) is not None:
+        if list_of(block) is not None:
             return Block("item")
         quote = form.intProperty(_QUOTE)
         if quote:
             return Block("quote", quote)
-        if block.length() > 1 and "    " in self.source and block.begin().fragment().charFormat().fontFixedPitch():
+        if block.length() > 1 and "    " in self.source:
             parts = block.textFormats()
-            if len(parts) == 1 and parts[0].format.fontFixedPitch() and f"`{block.text()}`" not in self.source:
+            if len(parts) == 1 and _fixed(parts[0].format) and f"`{block.text()}`" not in self.source:
                 return Block("code")  # indented by four spaces
         return Block("para")
 
@@ -242,9 +243,9 @@ class Dresser:
         at = block.position()
         for run in block.textFormats():
             form = run.format
-            if form.propertyCount() == 0:
+            if form.propertyCount() == 0 and not code:
                 continue
-            if form.fontFixedPitch():
+            if code or form.fontFixedPitch():  # Qt does not call a fence inside a list fixed
                 cursor.setPosition(at + run.start)
                 cursor.setPosition(at + run.start + run.length, _KEEP)
                 cursor.mergeCharFormat(_mono(self._look, code, form.isAnchor()))
@@ -319,11 +320,6 @@ def _font_pixels(cursor: QTextCursor, block: QTextBlock, size: int) -> None:
     cursor.mergeBlockCharFormat(form)
 
 
-def _list_of(block: QTextBlock) -> QTextList | None:
-    """The list a block is an item of. Qt's type hints say there always is one."""
-    return block.textList()
-
-
 @lru_cache(maxsize=8)
 def measure(look: Look) -> int:
     """The width of about 90 characters of prose: longer lines are hard to find the beginning of."""
@@ -336,6 +332,11 @@ def _strong() -> QTextCharFormat:
     form = QTextCharFormat()
     form.setFontWeight(QFont.Weight.DemiBold)
     return form
+
+
+def _fixed(form: QTextCharFormat) -> bool:
+    """Whether Qt's reader took it for code: it says so of a span, and gives a block a font and nothing else."""
+    return form.fontFixedPitch() or form.hasProperty(_FAMILIES)
 
 
 @lru_cache(maxsize=16)

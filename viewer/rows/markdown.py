@@ -215,7 +215,7 @@ class StreamDoc(Sheet):
         new = text.since(old.length)
         if not is_open and "]:" in str(text) and references(str(text)):
             return False  # a link may be defined below the text that uses it
-        caret = self._caret()[1] if self.open else self.y
+        caret = self._caret()[1]
         self.item, self._text, self.open = item, text, is_open
         closed = self._splitter.feed(new)
         tail = self._partial_tail

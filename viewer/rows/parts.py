@@ -22,6 +22,11 @@ _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 LEADING = {"ui": 20, "ui.bold": 20, "prose": 20, "mono": 18, "meta": 16, "meta.bold": 16, "title": 24}
 
 
+# A text up to this long keeps what the font engine found out about it: half of what painting it costs, for 40 bytes
+# per character.
+KEPT_SHAPES = 4_000
+
+
 class Counters:
     """What was laid out and parsed since the program began. Only tests and benches read it, as differences."""
 
@@ -185,6 +190,7 @@ class Lines(Part):
         tab = metrics.horizontalAdvance("0") * (8 if self._role == "mono" else 4)
         layout = QTextLayout(self.text.replace("\n", "\u2028"), look.font(self._role))
         layout.setTextOption(option(self._wrap, float(tab)))
+        layout.setCacheEnabled(len(self.text) <= KEPT_SHAPES)
         if self.spans:
             layout.setFormats([format_range(*self._units(span.start, span.length), span.form) for span in self.spans])
         layout.beginLayout()
@@ -263,9 +269,9 @@ class Lines(Part):
     @override
     def same_until(self, new: Part) -> int:
         top = min(self.y, new.y)
-        if not isinstance(new, Lines) or (self.x, self.y, self.width, self._role) != (new.x, new.y, new.width, new._role):
+        if not isinstance(new, Lines) or (self.x, self.y, self.width) != (new.x, new.y, new.width):
             return top
-        if self._wrap != new._wrap or woven(self.text) or woven(new.text):
+        if self._role != new._role or self._wrap != new._wrap or woven(self.text) or woven(new.text):
             return top
         same = common(self.text, new.text)
         for mine, other in zip_longest(self.spans, new.spans):

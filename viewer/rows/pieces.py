@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-PROSE_MIN = 1_200  # a closed piece of prose is at least this long: one document per paragraph would cost more
+PROSE_MIN = 600  # a closed piece of prose is at least this long: one document per paragraph would cost more
 PROSE_MAX = 6_000  # and no longer than this: what is open is parsed again with every flush
 TABLE_MAX = 32_000  # a table may not be cut: its head would be lost
 CODE_LINES, CODE_CHARS = 48, 4_000

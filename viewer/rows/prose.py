@@ -119,7 +119,7 @@ class Prose(Part):
                 block = document.findBlock(at)
                 box = layout.blockBoundingRect(block)
                 if what.kind == "code":
-                    left = box.left() - px(12)
+                    left = float(block.blockFormat().indent() * px(20))  # a list's own column
                     if previous == "code":
                         self._panels[-1].setBottom(box.bottom())
                     else:

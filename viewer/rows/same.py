@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from math import floor
 
-from PySide6.QtGui import QTextBlock, QTextDocument, QTextLayout, QTextTable
+from PySide6.QtGui import QTextBlock, QTextDocument, QTextLayout, QTextList, QTextTable
 
 Blocks = Sequence[tuple[int, object]]  # where a block begins, and what it is
 # Scripts whose signs join or are reordered across a line's end, and marks that stand far outside of their line.
@@ -77,16 +77,14 @@ def _alike(old: QTextBlock, new: QTextBlock) -> bool:
     """Whether two blocks have one form, and as items one sign before them."""
     if old.blockFormat() != new.blockFormat():
         return False
-    mine, other = _list(old), _list(new)
-    return mine is other or (
-        mine is not None
-        and other is not None
-        and mine.format() == other.format()
-        and mine.itemNumber(old) == other.itemNumber(new)
-    )
+    mine, other = list_of(old), list_of(new)
+    if mine is None or other is None:
+        return mine is other
+    return mine.format() == other.format() and mine.itemNumber(old) == other.itemNumber(new)
 
 
-def _list(block: QTextBlock) -> object | None:
+def list_of(block: QTextBlock) -> QTextList | None:
+    """The list a block is an item of. Qt's type hints say there always is one."""
     return block.textList()
 
 

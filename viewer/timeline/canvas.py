@@ -121,11 +121,6 @@ class Canvas(QListView):
     def line(self) -> int:
         return self.scene.line
 
-    def visible_rows(self) -> list[int]:
-        """The rows in sight, from the top."""
-        self.settle()
-        return [placed.row for placed in self.geo.placed]
-
     @property
     def page(self) -> int:
         """What PgDn moves: a viewport less two lines, so that the eye finds its place."""
@@ -265,11 +260,11 @@ class Canvas(QListView):
             self.viewport().update()  # this event may cover too little
         region = event.region()
         with QPainter(self.viewport()) as painter:
-            for area in region:
+            for area in damage.rects(region):
                 painter.fillRect(area, self.scene.look.colour("surface.window"))
             for placed in self.geo.placed:
                 # Piece by piece: what lies between the two ends of a tall row costs nothing.
-                for area in region.intersected(self._rect(placed)):
+                for area in damage.rects(region.intersected(self._rect(placed))):
                     if not self._paint_row(painter, placed, area):
                         return
 
@@ -298,8 +293,7 @@ class Canvas(QListView):
         painter.restore()
         if placed.row == self.currentIndex().row():
             token = "accent.focus" if self.hasFocus() else "line.strong"
-            edge = QRect(0, top, max(2, scene.look.px(2)), height - lead)
-            painter.fillRect(edge, scene.look.colour(token))
+            painter.fillRect(0, top, max(2, scene.look.px(2)), height - lead, scene.look.colour(token))
         return True
 
     def _rect(self, placed: Placed) -> QRect:

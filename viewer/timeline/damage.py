@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QPainter, QRegion
@@ -47,6 +48,11 @@ def repair(
         region += QRect(0, new_end, width, height - new_end)
     if not region.isEmpty():
         viewport.update(region)
+
+
+def rects(region: QRegion) -> list[QRect]:
+    """The rectangles of a region. (The type hints do not know that it can be iterated over.)"""
+    return list(cast("Iterable[QRect]", region))
 
 
 def _way(before: dict[str, Placed], new: Sequence[Placed]) -> int | None:

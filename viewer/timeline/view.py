@@ -44,6 +44,11 @@ class TimelineView(Canvas):
         super()._travel(move)
         self.mouse.on_moved()
 
+    def visible_rows(self) -> list[int]:
+        """The rows in sight, from the top."""
+        self.settle()
+        return [placed.row for placed in self.geo.placed]
+
     # ---- follow, place, folds, unread
 
     def place(self) -> Place:

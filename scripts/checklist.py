@@ -1,0 +1,107 @@
+"""Which test proves which row of the checklist: `page` is docs/checklist.md, `missing` the rows that no test names.
+
+A test names a row in its name (`test_004_22_…`, `test_p09_…`), its docstring or the id of a parameter. For make_docs.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+ROWS: Final = {
+    "P-01": "Starts with an empty data folder: a window, its database, orjson on the hot path",
+    "P-02": "Model and view: no object per row, every insert through the model",
+    "P-03": "The store feeds the model; it is tested without a window",
+    "P-04": "A 16 ms timer collects chunks into one model update; nothing pending, no timer",
+    "P-09": "The newest line shows at 900 events/s; scrolling up lets go, 'jump to live' takes hold",
+    "004-01": "The first event arms one single-shot timer; later ones never extend it",
+    "004-02": "One store append per run of notifications",
+    "004-03": "One prompt-state pass per run",
+    "004-04": "Events with an id are handled alone",
+    "004-05": "Transcript order is arrival order",
+    "004-06": "Coalesced, one at a time and any split end the same",
+    "004-07": "No empty appends",
+    "004-08": "A batch of one is one append of one",
+    "004-13": "One function for side effects, on both paths",
+    "004-14": "Config: mode and model in the header",
+    "004-15": "Usage: the gauge ignores what is no number, and keeps the last size",
+    "004-16": "Adapter: stored and shown",
+    "004-17": "Compacting ends at its boundary, at a failure and at a cancel",
+    "004-18": "Chunks of a message are one row that grows, at linear cost",
+    "004-19": "Updates of a tool call merge by id; an unknown id is a visible orphan",
+    "004-20": "Child calls stand below their parent while it runs",
+    "004-21": "Several sessions: one update each, order kept inside each",
+    "004-22": "Drained at a question, a switch and quit: nothing missing, nothing twice",
+    "004-23": "Events of an unknown session are counted",
+    "004-24": "Bench: coalesced and per event at 10k",
+    "004-25": "No dependence on length",
+    "004-26": "Bench: 60 flushes of 15, median of 7, spread, n, machine, versions",
+    "004-27": "At most 63 signals of each kind per streamed second",
+    "004-28": "No copy of the transcript per flush",
+    "004-29": "Bench: the old path for comparison",
+    "004-30": "Bench: from event to paint, not CPU alone",
+    "004-31": "Bench: the spread shows the noise",
+    "004-32": "Tests see values, not objects changed in place",
+    "004-35": "The bench is documented and measures the real store",
+    "004-40": "50,000 events in one burst: bounded ticks, order kept, backlog shown, all rows there",
+}
+# Named by the issue as a range, and no behaviour of the program: how they are met.
+NOTED: Final = {
+    "004-33": "The table of events and appends is `G1` in tests/store/test_flush.py.",
+    "004-34": "English only: seen in review.",
+}
+_ROW: Final = re.compile(r"\b(?:(004)[-_]|([Pp])-?)(\d\d)((?:(?:…|, )\d\d\b)*)")
+_MORE: Final = re.compile(r"(…|, )(\d\d)")
+
+
+def ids(text: str) -> Iterator[str]:
+    """The rows that a text names, also as '004-02…05, 07'."""
+    for found in _ROW.finditer(text.replace("test_", " ")):
+        head = "004" if found[1] else "P"
+        last = int(found[3])
+        yield f"{head}-{last:02}"
+        for sign, number in _MORE.findall(found[4]):
+            first = last + 1 if sign == "…" else int(number)
+            last = int(number)
+            for row in range(first, last + 1):
+                yield f"{head}-{row:02}"
+
+
+def proofs(tests: Path) -> dict[str, list[str]]:
+    """Row → the tests that name it, as 'file::test'."""
+    found: dict[str, list[str]] = {row: [] for row in ROWS}
+    for path in sorted(tests.rglob("test_*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        tables = {
+            target.id: ast.unparse(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
+                continue
+            marks = " ".join(map(ast.unparse, node.decorator_list))
+            used = [table for name, table in tables.items() if re.search(rf"\b{name}\b", marks)]
+            text = " ".join([node.name, ast.get_docstring(node) or "", marks, *used])
+            for row in dict.fromkeys(ids(text)):
+                if row in found:
+                    found[row].append(f"{path.relative_to(tests.parent).as_posix()}::{node.name}")
+    return found
+
+
+def missing(tests: Path) -> list[str]:
+    return [row for row, names in proofs(tests).items() if not names]
+
+
+def page(tests: Path) -> str:
+    lines = ["| row | works when | proved by |", "|---|---|---|"]
+    for row, names in proofs(tests).items():
+        shown = "<br>".join(f"`{name.removeprefix('tests/')}`" for name in names) or "**nothing**"
+        lines.append(f"| {row} | {ROWS[row]} | {shown} |")
+    lines += [f"| {row} | – | {text} |" for row, text in NOTED.items()]
+    return "\n".join(lines) + "\n"
