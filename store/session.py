@@ -123,7 +123,8 @@ class Session:
         kinds = set(map(type, events))
         if _WITH_ID.isdisjoint(kinds):
             if total <= SLICE or clock is None:
-                self._append(events, kinds)
+                self.batch.add(fold_run(self.state, events))
+                self._appended(events, kinds)
                 return total
             return self._run(events, 0, total, clock, deadline)
         done = 0
@@ -146,7 +147,8 @@ class Session:
         """One append of one run; in slices only so far as the clock is watched."""
         if clock is None or end - first <= SLICE:
             run = events[first:end]
-            self._append(run, set(map(type, run)))
+            self.batch.add(fold_run(self.state, run))
+            self._appended(run, set(map(type, run)))
             return end
         done = first
         while done < end:
@@ -158,10 +160,6 @@ class Session:
         run = events[first:done]
         self._appended(run, set(map(type, run)))
         return done
-
-    def _append(self, run: Sequence[Event], kinds: set[type[Event]]) -> None:
-        self.batch.add(fold_run(self.state, run))
-        self._appended(run, kinds)
 
     def _appended(self, run: Sequence[Event], kinds: set[type[Event]]) -> None:
         """After the rows of a run: one pass for everything else."""
