@@ -26,12 +26,12 @@ from store.items import Item, size_of
 
 CHECKED: Final = 4096  # bytes at the start and before the offset that tell whether a file is still the same
 STRIPS: Final = 2  # strips of hashes that a window keeps: half a megabyte
-_WEIGHT: Final = 65_535
+WEIGHT: Final = 65_535
 
 
 def weight_of(item: Item) -> int:
     """What a row is estimated to need."""
-    return min(_WEIGHT, size_of(item))
+    return min(WEIGHT, size_of(item))
 
 
 class ListWindow:

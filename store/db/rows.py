@@ -17,7 +17,7 @@ from store.db.reads import STRIP, key_of, press
 from store.events import ItemId
 from store.fold import Change, Put, State
 from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool, kind_of, size_of
-from store.window import weight_of
+from store.window import WEIGHT
 
 Record: TypeAlias = tuple[int, str, int, int | None, int, int, bytes]  # as the columns of table `item`
 
@@ -130,8 +130,9 @@ class Rows:
                 strip = self._strip(row)
                 strip.dirty = True
                 end = row - row % STRIP + STRIP
-            weight, number = weight_of(item), crc32(item.id.encode("utf-8", "replace"))
-            record = (base + row, kind_of(item), item.turn, item.ts, size_of(item), lines_of(item), press(item))
+            size = size_of(item)
+            weight, number = min(WEIGHT, size), crc32(item.id.encode("utf-8", "replace"))
+            record = (base + row, kind_of(item), item.turn, item.ts, size, lines_of(item), press(item))
             if row < written:
                 late.append(record)
                 strip.weights[row % STRIP] = weight

@@ -37,6 +37,7 @@ class Reader(Talk):
     def __init__(self) -> None:
         super().__init__()
         self._chain: OrderedDict[str, tuple[str, str | None]] = OrderedDict()  # uuid → subagent, its call
+        self._envelope: tuple[Any, ...] = ()
         self._calls: OrderedDict[str, str] = OrderedDict()  # prompt of a subagent → the call that gave it
 
     def events(self, record: Record) -> Sequence[Event]:
@@ -57,8 +58,12 @@ class Reader(Talk):
         else:
             at = At(ts, base.file, base.offset, base.length, base.agent, base.parent)
         out: list[Event] = []
-        if not at.agent and data.get("cwd") is not None:
-            self.place_is(at, out, string(data, "sessionId"), string(data, "cwd"), string(data, "gitBranch"))
+        cwd = data.get("cwd")
+        if cwd is not None and not at.agent:
+            envelope = (data.get("sessionId"), cwd, data.get("gitBranch"))
+            if envelope != self._envelope:  # nearly every record says the same again
+                self._envelope = envelope
+                self.place_is(at, out, string(data, "sessionId"), string(data, "cwd"), string(data, "gitBranch"))
             version = data.get("version")
             if version != self.version:
                 self.version_is(at, out, string(data, "version"))

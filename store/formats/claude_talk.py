@@ -79,13 +79,10 @@ class Talk:
     def used_is(self, at: At, out: list[Event], usage: dict[str, Any]) -> None:
         """Context in use: what the last request of the main chain read."""
         total = 0
-        known = False
         for key in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
-            value = count(usage.get(key))
-            if value is not None:
-                total += value
-                known = True
-        if known and total and total != self.used:
+            value = usage.get(key)
+            total += (value if type(value) is int else count(value)) or 0
+        if total != self.used and 0 < total < 1 << 62:
             self.used = total
             out.append(Usage(at, total))
 
