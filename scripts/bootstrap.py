@@ -78,6 +78,9 @@ def _install(level: str) -> None:
     subprocess.run([*common, "--require-hashes", "-r", LOCKS[level]], cwd=ROOT, check=True)
     # The build backend is in the lock as well: nothing is fetched that is not hashed there.
     subprocess.run([*common, "--no-deps", "--no-build-isolation", "--editable", "."], cwd=ROOT, check=True)
+    # pip compiles what it installs, not what it links to: with PYTHONDONTWRITEBYTECODE set, every start would compile
+    # all of it again. compileall writes all the same; what does not compile is for the run itself to tell.
+    subprocess.run([PYTHON, "-m", "compileall", "-q", "store", "viewer", "resources"], cwd=ROOT, check=False)
 
 
 def _pip() -> list[str | Path]:

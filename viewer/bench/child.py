@@ -37,9 +37,8 @@ class Watch(QObject):
     @override
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Paint:
-            watched.removeEventFilter(self)
-            watched.event(event)
-            watched.installEventFilter(self)
+            # To the view, which is what paints: the viewport's own `event` knows nothing of rows.
+            self.view.viewportEvent(event)
             self.on_painted()
             return True
         return False

@@ -35,7 +35,6 @@ def _one(arguments: argparse.Namespace, rows: int) -> Report:
     bar = view.verticalScrollBar()
     rng = random.Random(1)
     steps: list[float] = []
-    jumps: list[float] = []
     wheel: list[float] = []
     moved = 0
 
@@ -55,8 +54,7 @@ def _one(arguments: argparse.Namespace, rows: int) -> Report:
         tops = _tops(view)
         wheel.append(timed(view.scroll_by, -120))
         moved += _moved(tops, _tops(view))
-    for _ in range(arguments.steps):
-        jumps.append(timed(bar.setValue, rng.randrange(bar.maximum() + 1)))
+    jumps = [timed(bar.setValue, rng.randrange(bar.maximum() + 1)) for _ in range(arguments.steps)]
     figures = {
         "open_to_paint_ms": figure([opened * 1e3]),
         "scroll_1000px_p99_ms": figure([percentile(steps, 0.99)]),

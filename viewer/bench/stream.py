@@ -12,7 +12,12 @@ from viewer.bench.common import Report, figure, percentile, report, rss_mb
 
 NAME: Final = "stream"
 HELP: Final = "what one streamed second costs: store write, main thread, frames, signals"
-ALL: Final = (("--rows", "10000"), ("--rows", "100000"), ("--rows", "1000000"), ("--rows", "10000", "--message-kb", "1000"))
+ALL: Final = (
+    ("--rows", "10000"),
+    ("--rows", "100000"),
+    ("--rows", "1000000"),
+    ("--rows", "10000", "--message-kb", "1000"),
+)
 CHUNK: Final = "and then it goes on with "  # 25 characters, as a fast model's chunks
 
 
@@ -30,11 +35,14 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
     return [_one(arguments, arguments.rows)]
 
 
+def _line(event: object, **more: object) -> bytes:
+    return orjson.dumps({"type": "stream_event", "event": event, "session_id": "s", **more}) + b"\n"
+
+
 def _wire(number: int, name: str, index: int) -> bytes:
     text = CHUNK + ("\n\n" if number % 40 == 39 else "**x** " if number % 17 == 3 else "")
     event = {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text}}
-    record = {"type": "stream_event", "event": event, "session_id": "s", "parent_tool_use_id": None, "uuid": f"{name}-{number}"}
-    return orjson.dumps(record) + b"\n"
+    return _line(event, parent_tool_use_id=None, uuid=f"{name}-{number}")
 
 
 def _begin(name: str) -> bytes:
@@ -43,7 +51,7 @@ def _begin(name: str) -> bytes:
         {"type": "message_start", "message": message},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
     )
-    return b"".join(orjson.dumps({"type": "stream_event", "event": event, "session_id": "s"}) + b"\n" for event in events)
+    return b"".join(map(_line, events))
 
 
 def _one(arguments: argparse.Namespace, rows: int) -> Report:

@@ -7,20 +7,20 @@ from typing import Literal, NamedTuple
 
 from viewer.rows.clean import breakable, clean
 
-Look = Literal["plain", "strong", "code"]
+Kind = Literal["plain", "strong", "code"]
 
 
 class Run(NamedTuple):
     """Characters of one look."""
 
     text: str
-    look: Look
+    look: Kind
 
 
 # Code, and a few bold words: whole, with a space before, so that they mean the same whatever stands around them.
 _WHOLE = re.compile(r"(?<!\S)(?:`([^`\s]+(?: [^`\s]+)*)`|\*\*([^\W_]+(?: [^\W_]+)*)\*\*)(?![^\s.,;:])")
 # What may begin, end, or be anything but words; and what is not said as it is written.
-_SIGN = re.compile(r"[`*_~\[\]<>&\\|!@#$\t\n\r]|  |://|[wW][wW][wW]\.")
+_SIGN = re.compile(r"[`*_~\[\]<>&\\|!@#$\t\n\r]|  |//|[wW]{2}")
 # A last line that stays what it is, whatever follows: words, or an item of a list.
 _LINE = re.compile(r"(?:[-*+] |\d{1,3}[.)] )?[^\W\d_]{2}")
 
@@ -43,8 +43,6 @@ def runs(before: str, new: str) -> list[Run] | None:
     whole = before[-1:] + new
     if before[-1:] in ("`", "*") and new[:1] not in (" ", ".", ",", ";", ":"):
         return None
-    if before[-1:].isspace() and before[-1:] != " ":
-        return None
     if clean(new) is not new:
         return None
     near = before[-500:] + new
@@ -55,7 +53,7 @@ def runs(before: str, new: str) -> list[Run] | None:
     end = len(whole.rstrip(" "))
     start = at
     plain: list[str] = []
-    for match in _WHOLE.finditer(whole, at if at == 0 else 1):
+    for match in _WHOLE.finditer(whole, at):
         said = whole[start : match.start()]
         plain.append(said)
         code = match.group(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_right
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ _RULER = _Property.BlockTrailingHorizontalRulerWidth.value
 _ADJUST = _Property.FontSizeAdjustment.value
 _PIXELS = _Property.FontPixelSize.value
 _ALT = _Property.ImageAltText.value
-_RICH = re.compile(r"[`\[<_*~]|http|www\.|    |@")  # what may become another font, or a link
+_RICH = ("`", "[", "<", "_", "*", "~", "http", "www.", "    ", "@")  # what may become another font, or a link
 _LINE_HEIGHT = QTextBlockFormat.LineHeightTypes.MinimumHeight.value
 _FIXED_HEIGHT = QTextBlockFormat.LineHeightTypes.FixedHeight.value
 
@@ -76,6 +76,9 @@ class Block(NamedTuple):
 
     kind: str  # para, heading, item, code, quote, rule, table, none
     level: int = 0
+
+
+_CELL = Block("cell")
 
 
 def gap(look: Look, before: str, after: str) -> int:
@@ -121,80 +124,73 @@ class Dresser:
 
     def _dress(self, document: QTextDocument) -> list[tuple[int, Block]]:
         """Give every block its space and every run its font. Formats are set before anything is laid out."""
-        look = self._look
-        px = look.px
+        source = self.source
         cursor = QTextCursor(document)
         cursor.beginEditBlock()
-        if "![" in self.source:
+        if "![" in source:
             self._images(document)
-        tables = [frame for frame in document.rootFrame().childFrames() if isinstance(frame, QTextTable)]
+        tables: list[QTextTable] = []
+        if "|" in source:
+            tables = [frame for frame in document.rootFrame().childFrames() if isinstance(frame, QTextTable)]
         spans = [(table.firstPosition(), table.lastPosition()) for table in tables]
+        starts = [first for first, _ in spans]
+        ends = {first - 1 for first, _ in spans} | {last + 1 for _, last in spans}
         found: list[tuple[int, Block]] = []
-        rich = _RICH.search(self.source) is not None
-        margin = max(0, self.width - measure(look))
-        code_height, prose_height = px(18), px(21)
+        rich = any(sign in source for sign in _RICH)
+        indented = "    " in source
+        # Blocks of one format become blocks of one other: each is made once, and set on all that follow each other.
+        known: dict[tuple[int, str, bool], tuple[Block, QTextBlockFormat, bool]] = {}
+        since, last, shape = 0, 0, None
         before = ""
         block = document.begin()
         while block.isValid():
-            at = block.position()
-            if any(first <= at <= last for first, last in spans):
-                found.append((at, Block("cell")))
-                if rich:
+            at, length = block.position(), block.length()
+            above = bisect_right(starts, at) - 1 if starts else -1
+            if above >= 0 and at <= spans[above][1]:
+                if shape is not None:
+                    _set_blocks(cursor, since, last, shape)
+                    shape = None
+                found.append((at, _CELL))
+                if rich and length > 1:
                     self._runs(cursor, block, code=False, strong=False)
                 block = block.next()
                 continue
-            form = block.blockFormat()
-            what = self._kind(block, form, spans)
-            if what.kind == "none":
-                form.setLineHeight(1, _FIXED_HEIGHT)
-                _font_pixels(cursor, block, 1)
-            else:
-                lists = list_of(block)
-                if lists is not None and lists.format().indent() > 8:
-                    shape = lists.format()
-                    shape.setIndent(8)  # an item at depth 50 would have no room left
-                    lists.setFormat(shape)
-                if form.indent() > 8:
-                    form.setIndent(8)
+            key = (block.blockFormatIndex(), before, length == 1)
+            made = known.get(key)
+            if made is None:
+                form = block.blockFormat()
+                what = self._kind(block, form, ends)
+                own = form.marker() != _UNMARKED
+                if own and shape is not None:
+                    _set_blocks(cursor, since, last, shape)  # it leaves its list below: not while others wait
+                    shape = None
                 code = what.kind == "code"
-                form.setLineHeight(code_height if code else prose_height, _LINE_HEIGHT)
-                if margin and not code:
-                    form.setRightMargin(margin)
-                if code:
-                    form.setLeftMargin(px(12))
-                    form.setNonBreakableLines(False)
-                elif what.kind == "quote":
-                    form.setLeftMargin(px(16) * min(what.level, 6))
-                    form.setRightMargin(margin)
-                if lists is not None and form.marker() != _UNMARKED:
-                    # Our own box, in the colours of the theme: the item leaves its list, so that no bullet is drawn.
-                    done = form.marker() == QTextBlockFormat.MarkerType.Checked
-                    indent = min(lists.format().indent(), 8)
-                    lists.remove(block)
-                    form.setIndent(indent)
-                    form.setObjectIndex(-1)
-                    what = Block("item", 2 if done else 1)
-                if form.marker() != _UNMARKED:
-                    form.setMarker(_UNMARKED)  # Qt lets a task's box leak into what follows
-                form.setTopMargin(gap(look, before, "table" if before == "table" else what.kind))
-                if what.kind == "rule":
-                    form.clearProperty(_RULER)
-                    form.setLineHeight(px(1), _FIXED_HEIGHT)
-                    _font_pixels(cursor, block, 1)
-                if what.kind == "heading":
-                    self._heading(cursor, block, what.level)
-                    form.setLineHeight(px(HEADINGS.get(what.level, 14) * 1.35), _LINE_HEIGHT)
-                if rich or code:
-                    self._runs(cursor, block, code=code, strong=what.kind != "heading")
-            cursor.setPosition(at)
-            cursor.setBlockFormat(form)
-            if what.kind != "none":
-                before = what.kind
-            elif any(first == at + 1 for first, _ in spans):
+                what = self._form(block, form, what, before)
+                made = what, form, code
+                if not own and what.kind != "none" and not (indented and what.kind in ("para", "code")):
+                    known[key] = made
+            what, form, code = made
+            kind = what.kind
+            if kind in ("none", "rule"):
+                _font_pixels(cursor, block, 1)
+            elif kind == "heading":
+                self._heading(cursor, block, what.level)
+            if (rich or code) and length > 1:
+                self._runs(cursor, block, code=code, strong=kind != "heading")
+            if shape is not form:
+                if shape is not None:
+                    _set_blocks(cursor, since, last, shape)
+                since, shape = at, form
+            last = at
+            if kind != "none":
+                before = kind
+            elif at + 1 in starts:
                 before = "table"
             found.append((at, what))
             block = block.next()
-        kinds = [what.kind for _, what in found if what.kind not in ("none",)]
+        if shape is not None:
+            _set_blocks(cursor, since, last, shape)
+        kinds = [what.kind for _, what in found if what.kind != "none"]
         self.first = "table" if kinds and kinds[0] == "cell" else (kinds[0] if kinds else "para")
         self.last = "table" if kinds and kinds[-1] == "cell" else (kinds[-1] if kinds else "para")
         for table in tables:
@@ -202,12 +198,53 @@ class Dresser:
         cursor.endEditBlock()
         return found
 
-    def _kind(self, block: QTextBlock, form: QTextBlockFormat, spans: list[tuple[int, int]]) -> Block:
+    def _form(self, block: QTextBlock, form: QTextBlockFormat, what: Block, before: str) -> Block:
+        """Fill in the format of a block of this kind after one of that kind."""
+        px = self._look.px
+        if what.kind == "none":
+            form.setLineHeight(1, _FIXED_HEIGHT)
+            return what
+        margin = max(0, self.width - measure(self._look))
+        lists = list_of(block)
+        if lists is not None and lists.format().indent() > 8:
+            shape = lists.format()
+            shape.setIndent(8)  # an item at depth 50 would have no room left
+            lists.setFormat(shape)
+        if form.indent() > 8:
+            form.setIndent(8)
+        code = what.kind == "code"
+        form.setLineHeight(px(18) if code else px(21), _LINE_HEIGHT)
+        if margin and not code:
+            form.setRightMargin(margin)
+        if code:
+            form.setLeftMargin(px(12))
+            form.setNonBreakableLines(False)
+        elif what.kind == "quote":
+            form.setLeftMargin(px(16) * min(what.level, 6))
+            form.setRightMargin(margin)
+        if form.marker() != _UNMARKED:
+            if lists is not None:
+                # Our own box, in the colours of the theme: the item leaves its list, so that no bullet is drawn.
+                done = form.marker() == QTextBlockFormat.MarkerType.Checked
+                indent = min(lists.format().indent(), 8)
+                lists.remove(block)
+                form.setIndent(indent)
+                form.setObjectIndex(-1)
+                what = Block("item", 2 if done else 1)
+            form.setMarker(_UNMARKED)  # Qt lets a task's box leak into what follows
+        form.setTopMargin(gap(self._look, before, "table" if before == "table" else what.kind))
+        if what.kind == "rule":
+            form.clearProperty(_RULER)
+            form.setLineHeight(px(1), _FIXED_HEIGHT)
+        if what.kind == "heading":
+            form.setLineHeight(px(HEADINGS.get(what.level, 14) * 1.35), _LINE_HEIGHT)
+        return what
+
+    def _kind(self, block: QTextBlock, form: QTextBlockFormat, ends: set[int]) -> Block:
         if block.length() == 1:
             if form.hasProperty(_RULER):
                 return Block("rule")
-            end = block.position() + 1
-            if any(first == end or last == block.position() - 1 for first, last in spans):
+            if block.position() in ends:
                 return Block("none")  # Qt's own paragraphs around a table
         level = form.headingLevel()
         if level:
@@ -310,6 +347,14 @@ def keep_shapes(document: QTextDocument) -> None:
     while block.isValid():
         block.layout().setCacheEnabled(True)
         block = block.next()
+
+
+def _set_blocks(cursor: QTextCursor, first: int, last: int, form: QTextBlockFormat) -> None:
+    """Give the blocks from one to another a format."""
+    cursor.setPosition(first)
+    if last != first:
+        cursor.setPosition(last, _KEEP)
+    cursor.setBlockFormat(form)
 
 
 def _font_pixels(cursor: QTextCursor, block: QTextBlock, size: int) -> None:

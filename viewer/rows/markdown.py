@@ -60,6 +60,7 @@ class StreamDoc(Sheet):
         self._tail_zones = 0
         self._kind_below = ""
         self._partial_tail: Prose | None = None
+        self._spare: Prose | None = None  # the tail there was, to be grown instead of made again
         self._unparsed = 0
         self.cut_off = False
 
@@ -130,6 +131,11 @@ class StreamDoc(Sheet):
         if piece.kind == "code":
             return self._place_code(piece, final)
         source = piece.source
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.become(source):
+            spare.y = self.y + gap(look, self._last, spare.first)
+            self._kind_below = spare.last
+            return self.add(spare)
         if self._references and "[" in source:
             source = f"{source}\n\n{self._references}"
         if not fits(source):
@@ -232,6 +238,7 @@ class StreamDoc(Sheet):
         self.grown_from = self._closed[1] if self._closed is not None else self.y
         before = self.parts[count] if count < len(self.parts) else None
         self._drop_tail()
+        self._spare = tail
         for piece in closed:
             self._close(piece)
         if is_open:
@@ -239,8 +246,12 @@ class StreamDoc(Sheet):
         else:
             for piece in self._splitter.finish():
                 self._close(piece)
+        self._spare = None
         after = self.parts[count] if count < len(self.parts) else None
-        if before is not None and after is not None:
+        if before is not None and before is after:
+            # Words behind what was there; its lines above the caret are as they were.
+            self.grown_from = before.y if woven(tail.source if tail is not None else "") else caret
+        elif before is not None and after is not None:
             self.grown_from = before.same_until(after)
         # What is new stands where the caret was; below, it may have moved up.
         self.grown_from = min(self.grown_from, caret, self._caret()[1])

@@ -13,8 +13,9 @@ CODE_LINES, CODE_CHARS = 48, 4_000
 _OPENS = re.compile(r"( {0,3})(`{3,}(?=[^`\n]*$)|~{3,})[ \t]*([^\s`]*)", re.MULTILINE)
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
 _RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
-_DEEP = re.compile(r"^[ \t]*(?:(?:>[ \t]?|[-*+][ \t]+|\d{1,9}[.)][ \t]+)[ \t]*){16}", re.MULTILINE)
-_INDENTED = re.compile(r"^[ \t]{60,}\S", re.MULTILINE)
+# Both begin with a line's end, which is searched far faster than '^'.
+_DEEP = re.compile(r"\n[ \t]*(?:(?:>[ \t]?|[-*+][ \t]+|\d{1,9}[.)][ \t]+)[ \t]*){16}")
+_INDENTED = re.compile(r"\n[ \t]{60,}\S")
 _REFERENCE = re.compile(r"^ {0,3}\[[^\]\n]{1,200}\]:[ \t]*\S.*$", re.MULTILINE)
 
 
@@ -52,10 +53,19 @@ class Splitter:
         self._partial = lines.pop()
         for line in lines:
             self._line(line, closed)
+        if self._begins():
+            self._emit(closed)
         limit = CODE_CHARS if self._fence else PROSE_MAX
         if len(self._partial) > limit:
             self._long(closed, limit)
         return closed
+
+    def _begins(self) -> bool:
+        """Whether the unfinished line begins a new piece, whatever it becomes: then the one before it is closed now."""
+        partial = self._partial
+        if not self._blank or self._fence or self._size < PROSE_MIN or not partial.strip() or partial[0] in " \t":
+            return False
+        return not self._list or partial[0].isalpha()
 
     def finish(self) -> list[Piece]:
         """The text is complete: what was open is closed."""
@@ -202,7 +212,8 @@ def fits(source: str) -> bool:
                 rows = next((i for i, row in enumerate(lines[number:]) if not row.strip()), len(lines) - number)
                 if rows > 200:
                     return False
-    return _DEEP.search(source) is None and _INDENTED.search(source) is None
+    lines_of = "\n" + source
+    return _DEEP.search(lines_of) is None and _INDENTED.search(lines_of) is None
 
 
 def references(text: str) -> str:

@@ -10,11 +10,13 @@ from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
     QPainter,
     QPalette,
+    QTextCharFormat,
     QTextCursor,
     QTextDocument,
 )
 from typing_extensions import override
 
+from viewer.rows.calm import calm, runs
 from viewer.rows.clean import BREAK, breakable, clean, plain
 from viewer.rows.dress import Block, Document, Dresser, keep_shapes, measure
 from viewer.rows.parts import COUNT, Part, around, char_format, reach
@@ -31,6 +33,7 @@ class Prose(Part):
     __slots__ = (
         "_bars",
         "_blocks",
+        "_calm",
         "_document",
         "_look",
         "_panels",
@@ -56,6 +59,7 @@ class Prose(Part):
         self._tasks: list[tuple[int, int, bool]] = []
         self.first = self.last = "para"
         self.stale = ""  # text that was appended as it is, since the source was parsed
+        self._calm: bool | None = None  # whether more words only add to it; None: nobody asked
         self.height = 0
         self._made()
 
@@ -89,7 +93,40 @@ class Prose(Part):
         """Take another text at the same place."""
         self.drop()
         self.source, self.stale = source, ""
+        self._calm = None
         self._made()
+
+    def become(self, source: str) -> bool:
+        """Take the text grown longer without a parse, if the result is the same. False: nothing was done."""
+        old = self.source
+        if self.stale or not source.startswith(old):
+            return False
+        if len(source) == len(old):
+            return True
+        new = source[len(old) :]
+        bare = new.rstrip("\n")
+        if self._calm is None:
+            self._calm = calm(old)
+        added = runs(old, bare) if self._calm else None
+        if added is None:
+            return False
+        document = self._made()
+        if self._blocks[-1][1] not in _GROWING:
+            return False
+        self.source = source
+        self._calm = bare is new or len(bare) == len(new)
+        if added:
+            cursor = QTextCursor(document)
+            cursor.movePosition(QTextCursor.MoveOperation.End)
+            forms = _forms(self._look, self.colour)
+            cursor.beginEditBlock()  # the paragraph is laid out again once, not for every run
+            for run in added:
+                cursor.insertText(run.text, forms[run.look])
+            cursor.endEditBlock()
+            COUNT.parsed_chars += len(new)
+            COUNT.laid_chars += document.lastBlock().length()
+            self.height = round(document.size().height())
+        return True
 
     def append(self, text: str) -> None:
         """Add text as it is, until the next `reparse`: far cheaper for a long open piece."""
@@ -235,6 +272,17 @@ class Prose(Part):
         line = layout.lineAt(count - 1)
         x = line.position().x() + line.naturalTextWidth()
         return self.x + round(x), self.y + round(box.top() + line.y()), round(line.height())
+
+
+_GROWING = (Block("para"), Block("item"))
+
+
+@lru_cache(maxsize=8)
+def _forms(look: Look, colour: str) -> dict[str, QTextCharFormat]:
+    """The formats of plain, bold and code words in a paragraph, as a parse makes them."""
+    made = Dresser("a **b** `c`", look, colour, 400)
+    found = {run.start: QTextCharFormat(run.format) for run in made.document.begin().textFormats()}
+    return {"plain": found[0], "strong": found[2], "code": found[4]}
 
 
 _kept: OrderedDict[Prose, None] = OrderedDict()

@@ -30,6 +30,7 @@ from store.items import Item
 from viewer.rows.base import PAINTED, Hit
 from viewer.theme.look import Look
 from viewer.timeline import damage
+from viewer.timeline.bar import Bar
 from viewer.timeline.geometry import Placed
 from viewer.timeline.model import TimelineModel
 from viewer.timeline.scene import Scene
@@ -58,7 +59,10 @@ class Canvas(QListView):
         self._scale = 1
         self._bottom = 0
         self._told = (True, 0)
+        self.afloat: tuple[QWidget, ...] = ()  # widgets on the viewport that stay where they are when rows move
+        self.bar = Bar()
         super().__init__(parent)
+        self.setVerticalScrollBar(self.bar)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # Always there: a bar that comes and goes changes the width, and with it every height.
@@ -104,6 +108,7 @@ class Canvas(QListView):
         pins = self.scene.pins()
         self.scene.look = look
         self.geo.foot = look.px(16)
+        self.bar.set_back(look.colour("surface.window"))
         self.scene.layouts.clear()
         self.scene.remeasure(pins)
         self.settle(all_new=True)
@@ -165,7 +170,7 @@ class Canvas(QListView):
                 self.viewport().update()
                 self.counters.full += 1
             else:
-                damage.repair(self.viewport(), before, below, placed, self._bottom, self.counters)
+                damage.repair(self.viewport(), before, below, placed, self._bottom, self.counters, self.afloat)
             for row in placed:
                 row.what.laid.unpainted = PAINTED
         finally:
@@ -210,19 +215,17 @@ class Canvas(QListView):
             self.follow_changed.emit(self.geo.stick)
 
     def _sync_bar(self) -> None:
-        bar = self.verticalScrollBar()
-        if bar.isSliderDown():
+        if self.bar.isSliderDown():
             return  # the thumb stays under the finger
         height = self.scene.height
         extent = self.geo.extent(height)
         self._scale = max(1, -(-extent // LONGEST))
         self._syncing = True
         try:
-            bar.setSingleStep(max(1, 3 * self.line // self._scale))
-            bar.setPageStep(max(1, height // self._scale))
-            bar.setRange(0, extent // self._scale)
             at_end = self.geo.stick and not self.geo.slack
-            bar.setValue(bar.maximum() if at_end else self.geo.position // self._scale)
+            most = extent // self._scale
+            value = most if at_end else self.geo.position // self._scale
+            self.bar.put(most, max(1, height // self._scale), max(1, 3 * self.line // self._scale), value)
         finally:
             self._syncing = False
 
@@ -258,11 +261,14 @@ class Canvas(QListView):
         if self.scene.dirty and not self._busy:
             self.scene.place()
             self.viewport().update()  # this event may cover too little
-        region = event.region()
+        region, bounds = event.region(), event.rect()
+        upper, lower = bounds.top(), bounds.bottom()
         with QPainter(self.viewport()) as painter:
             for area in damage.rects(region):
                 painter.fillRect(area, self.scene.look.colour("surface.window"))
             for placed in self.geo.placed:
+                if placed.bottom <= upper or placed.top > lower:
+                    continue
                 # Piece by piece: what lies between the two ends of a tall row costs nothing.
                 for area in damage.rects(region.intersected(self._rect(placed))):
                     if not self._paint_row(painter, placed, area):

@@ -15,9 +15,15 @@ from viewer.timeline.layouts import Counters
 
 
 def repair(
-    viewport: QWidget, old: Sequence[Placed], old_end: int, new: Sequence[Placed], new_end: int, counters: Counters
+    viewport: QWidget,
+    old: Sequence[Placed],
+    old_end: int,
+    new: Sequence[Placed],
+    new_end: int,
+    counters: Counters,
+    afloat: Sequence[QWidget] = (),
 ) -> None:
-    """Move what only moved; ask for a paint of the rest."""
+    """Move what only moved; ask for a paint of the rest. `afloat` are the viewport's children, which do not move."""
     height, width = viewport.height(), viewport.width()
     before = {placed.what.item: placed for placed in old}
     way = _way(before, new)
@@ -30,14 +36,14 @@ def repair(
     if way:
         viewport.scroll(0, way, viewport.rect())  # asks by itself for the strip that appears
         counters.scrolled += 1
-        for child in viewport.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        for child in afloat:
             if child.isVisible():  # the pill stays, and its picture was moved with the rows
                 region += child.geometry()
                 region += child.geometry().translated(0, way)
     for placed in new:
         known = before.get(placed.what.item)
         if known is not None and known.top + way == placed.top and known.what.lead == placed.what.lead:
-            if known.what == placed.what:
+            if known.what is placed.what or known.what == placed.what:
                 continue
             if known.what.laid is placed.what.laid:  # it grew: what was above its end is still right
                 start = min(placed.what.height, placed.what.lead + placed.what.laid.unpainted)

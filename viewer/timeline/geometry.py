@@ -93,6 +93,35 @@ class Geometry:
             self.slack = False
             self._upwards(height)
 
+    def extend(self, new: int, height: int) -> bool:
+        """Rows from `new` on came behind all others, and nothing else changed: measure those of them that are seen.
+
+        O(new rows in sight). False, with nothing placed: it takes `place`.
+        """
+        old = self.placed
+        if not old or self.slack or self._clamp or old[-1].row >= new:
+            return False
+        if not self.stick:
+            if old[-1].bottom < height:
+                return False
+            self.at_end = False
+            return True
+        heights, y = self.heights, height - self.foot
+        found: list[Placed] = []
+        row = heights.before(len(heights))
+        while row is not None and row >= new and y > 0:
+            what = self._measure(row)
+            y -= what.height
+            found.append(Placed(row, y, what))
+            row = heights.before(row)
+        way = y - old[-1].bottom
+        if row != old[-1].row or y <= 0 or old[0].top + way > 0:
+            return False
+        found.reverse()
+        self._settle([*(Placed(row, top + way, what) for row, top, what in old if top + what.height + way > 0), *found])
+        self.at_end = True
+        return True
+
     def _upwards(self, height: int) -> None:
         y = height - self.foot
         found: list[Placed] = []

@@ -30,6 +30,7 @@ class TimelinePane(QWidget):
         self.empty.setTextFormat(Qt.TextFormat.PlainText)
         self.empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.pill = Pill(look, self.view.viewport())
+        self.view.afloat = (self.pill,)
         self._look = look
         self._model: TimelineModel | None = None
         self.setFocusProxy(self.view)
@@ -37,7 +38,6 @@ class TimelinePane(QWidget):
         self.pill.clicked.connect(self.on_pill)
         self.view.follow_changed.connect(self.on_follow)
         self.view.behind_changed.connect(self.on_behind)
-        self.view.verticalScrollBar().rangeChanged.connect(self.on_range)
         self.set_look(look)
 
     def set_look(self, look: Look) -> None:
@@ -84,11 +84,6 @@ class TimelinePane(QWidget):
             self.view.setFocus(Qt.FocusReason.OtherFocusReason)
         self.pill.setVisible(not follow)
         self._arrange()
-
-    @Slot(int, int)
-    def on_range(self, low: int, high: int) -> None:
-        """The bar keeps its room, so that no row changes its width; its thumb shows only where there is a way to go."""
-        self.view.verticalScrollBar().setEnabled(high > low)
 
     @Slot(int)
     def on_behind(self, rows: int) -> None:

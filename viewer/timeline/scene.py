@@ -44,8 +44,18 @@ class Scene:
         self.unread: int | None = None
         self.unread_text = ""
         self.behind = 0  # rows that came since the end was let go
-        self.dirty = False
+        self._dirty = False
+        self._new: int | None = None  # rows from here on came behind all others, and nothing else changed
         self.wanted: Place | None = None  # to go to once its row is known
+
+    @property
+    def dirty(self) -> bool:
+        """Whether rows must be placed anew."""
+        return self._dirty
+
+    @dirty.setter
+    def dirty(self, dirty: bool) -> None:
+        self._dirty, self._new = dirty, None
 
     # ---- one row
 
@@ -79,9 +89,10 @@ class Scene:
         return max(8, self.look.metrics("prose").height())
 
     def place(self) -> None:
-        """Find the visible rows. O(visible rows)."""
+        """Find the visible rows. O(visible rows); O(new rows) when rows at the end are all that is new."""
+        new = self._new
         self.dirty = False
-        if self.width > 0 and self.height > 0:  # not before the first show
+        if self.width > 0 and self.height > 0 and not (new is not None and self.geo.extend(new, self.height)):
             self.geo.place(self.height)
 
     # ---- estimates
@@ -134,7 +145,12 @@ class Scene:
         """Rows [first, end) are new: before all others, or behind them."""
         had = len(self.geo.heights)
         if had and first >= had:
-            self._enter_end(first, end)
+            new = first if not self._dirty else self._new
+            if not self._enter_end(first, end):
+                self._dirty, self._new = True, new
+                if self.wanted is not None:
+                    self.try_place()
+                return
         else:
             count = end - first
             self._enter_front(count)
@@ -179,17 +195,21 @@ class Scene:
         for row, item in enumerate(model.items(model.base, model.length), model.base):
             yield row, item.id, item.parent
 
-    def _enter_end(self, first: int, end: int) -> None:
+    def _enter_end(self, first: int, end: int) -> bool:
+        """Whether rows that were there before are concerned: parents count their children, or come after them."""
         model = self.model
         if model is None:
-            return
+            return False
         guessed = self._estimates(first, end).heights
         late: list[int] = []
+        nested = False
         for row in range(first, end):
             item = model.item(row)
             late += self.folds.add(row, item.id, item.parent, model.position_of)
-            if item.parent is not None and self.folds.hidden(row):
-                guessed[row - first] = 0
+            if item.parent is not None:
+                nested = True
+                if self.folds.hidden(row):
+                    guessed[row - first] = 0
         self.geo.heights.append(guessed)
         if late:  # their parent came after them: folded now, unless they are being read
             for placed in self.geo.placed:
@@ -197,8 +217,10 @@ class Scene:
                     self._open_parents(placed.row)
             for row in late:
                 self._show(row, not self.folds.hidden(row))
+        nested = nested or bool(late)
         if not self.geo.stick:
             self.behind += sum(1 for height in guessed if height)
+        return nested
 
     def _open_parents(self, row: int) -> None:
         parent = self.folds.parent(row)
@@ -310,6 +332,7 @@ class Scene:
         pins = self.pins()
         geo = self.geo
         following = geo.stick
+        self.dirty = True  # whatever was new: all that is in sight is looked at
         change()
         geo.heights.stale(row)
         if placed is not None:

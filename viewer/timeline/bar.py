@@ -1,0 +1,79 @@
+"""The transcript's scroll bar: painted only when its thumb would look different. Made by the canvas.
+
+A bar paints itself with every change of its range, and through it all that lies behind it, up to the window. Rows that
+arrive at the end change the range with every tick, and the thumb by less than a pixel.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtWidgets import QScrollBar, QWidget
+from typing_extensions import override
+
+FINE: Final = 8  # parts of a pixel; the thumb on the screen is never further from its place
+_QUIET: Final = Qt.WidgetAttribute.WA_UpdatesDisabled
+
+
+class Bar(QScrollBar):
+    """See the module. `put` is how the canvas moves it; a reader's hand comes through Qt as ever."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self._back = QColor()
+        self._put: tuple[int, int, int] | None = None  # range, page and step as they were put last
+        self._thumb = (-1, -1)  # its top and length on the screen, in parts of a pixel
+        self.paints = 0  # for tests
+        super().__init__(Qt.Orientation.Vertical, parent)
+
+    def set_back(self, colour: QColor) -> None:
+        """What lies behind it: painted by the bar, so that nobody else has to."""
+        self._back = colour
+        self.update()
+
+    def put(self, most: int, page: int, step: int, value: int) -> None:
+        """Show this place. Tells nobody: whoever calls knows."""
+        loud, seen = not self.signalsBlocked(), not self.testAttribute(_QUIET)
+        self.blockSignals(True)
+        self.setAttribute(_QUIET, True)
+        try:
+            if self._put != (most, page, step):
+                self._put = (most, page, step)
+                self.setSingleStep(step)
+                self.setPageStep(page)
+                self.setRange(0, most)
+            self.setValue(value)
+        finally:
+            self.setAttribute(_QUIET, not seen)
+            self.blockSignals(not loud)
+        # It keeps its room, so that no row changes its width; its thumb shows only where there is a way to go.
+        if self.isEnabled() != (most > 0):
+            self.setEnabled(most > 0)
+        high, total = FINE * self.height(), max(1, most + page)
+        thumb = high * value // total, high * page // total
+        if thumb != self._thumb:
+            self._thumb = thumb
+            self.update()
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self.paints += 1
+        with QPainter(self) as painter:
+            painter.fillRect(event.rect(), self._back)
+        super().paintEvent(event)
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._be_opaque()
+
+    @override
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._be_opaque()
+
+    def _be_opaque(self) -> None:
+        """Said again after each polish: a style sheet takes it back."""
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
