@@ -42,6 +42,7 @@ FIRST: Final = 128 << 10  # bytes of a bigger session's end that are; then SMALL
 SCREEN: Final = 40  # rows that the first bytes must bring
 LATER: Final = 0.3  # seconds until more of the end is read: the first paint needs the interpreter for itself
 AHEAD: Final = 4 << 20  # new bytes behind what the database knows that are folded here; more goes to the child
+AROUND: Final = 1.0  # seconds between two looks for subagents' files that nothing announced
 QUIET_REST: Final = 1 << 20  # an unfinished line up to this size is tried as a record when the file is quiet
 
 Progress = Callable[[str, int, int], None]  # (session, bytes done, bytes in all)
@@ -99,6 +100,7 @@ class FileIngest:
         self.path = path
         self.files: list[Path] = [path]
         self.reads = 0  # looks at files, for tests
+        self.searches = 0  # looks for files of subagents, for tests
         self._hub = hub
         self._watcher = watcher
         self._progress = progress
@@ -113,6 +115,9 @@ class FileIngest:
         self._imported = threading.Event()
         self._failed = ""
         self._troubled = False  # it could not be read, and the window says so
+        self._announced = False  # something is new where subagents' files appear
+        self._searched = -AROUND  # when they were looked for last
+        self._search: float | None = None  # when to look for them again
         self._bell = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"ingest {path.name}", daemon=True)
@@ -127,8 +132,10 @@ class FileIngest:
             return
         self._over.set()
         self._bell.set()
-        for path in [self.path, *self._children, *self._beside]:
+        for path in [self.path, *self._children]:
             self._watcher.unwatch(path, self._on_change)
+        for path in self._beside:
+            self._watcher.unwatch(path, self._on_beside)
         if self._import is not None:
             self._import.cancel()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
@@ -136,6 +143,11 @@ class FileIngest:
 
     def _on_change(self, _path: Path) -> None:
         self._bell.set()
+
+    def _on_beside(self, path: Path) -> None:
+        if path not in self._children:  # those are watched one by one
+            self._announced = True
+            self._bell.set()
 
     # ---- the worker
 
@@ -145,7 +157,7 @@ class FileIngest:
             # At once: from now on the tails know what the files looked like, and see whether they are others.
             self._look()
             while True:
-                self._bell.wait(None if self._more is None else max(0.0, self._more[0] - time.monotonic()))
+                self._bell.wait(self._patience())
                 self._bell.clear()
                 if self._over.is_set():
                     return
@@ -160,6 +172,11 @@ class FileIngest:
         except Exception:  # our own fault: said in the window, with the traceback in the log
             log.exception("reading %s stopped", self.path)
             self._say(trouble=f"Reading {self.path.name} stopped by an error of Playhead; see the log.")
+
+    def _patience(self) -> float | None:
+        """Seconds until something is due that nobody rings for."""
+        due = self._search if self._more is None else min(self._more[0], self._search or self._more[0])
+        return None if due is None else max(0.0, due - time.monotonic())
 
     def _say(self, **changes: object) -> None:
         def say(session: Session) -> None:
@@ -250,7 +267,7 @@ class FileIngest:
         for folder in self._format.beside(self.path) if self._format.beside is not None else ():
             if folder not in self._beside:
                 self._beside.append(folder)
-                self._watcher.watch_tree(folder, self._on_change)
+                self._watcher.watch_tree(folder, self._on_beside)
 
     def _watch_child(self, path: Path) -> None:
         if path not in self._children:
@@ -359,7 +376,7 @@ class FileIngest:
                     self._hub.put(self.key, events)
                     again = self._look_for_children(events) or again
                 again = again or chunk.more
-            if not again:
+            if not again and self._time_to_search():
                 again = self._look_for_children(None)
 
     def _start_over(self, why: str) -> None:
@@ -374,12 +391,25 @@ class FileIngest:
         self._begin()
         self._say(trouble=why)
 
+    def _time_to_search(self) -> bool:
+        """Whether to look for files of subagents: at once if something was announced, else now and then.
+
+        A folder of a project may hold hundreds of files; it is not read for each record that is appended to one.
+        """
+        now = time.monotonic()
+        if not self._announced and now < self._searched + AROUND:
+            self._search = self._searched + AROUND  # also if nobody rings until then
+            return False
+        self._announced, self._searched, self._search = False, now, None
+        return True
+
     def _look_for_children(self, events: Iterable[Event] | None) -> bool:
         """Files of subagents that appeared; with events, only if one of them speaks of a subagent."""
         assert self._format is not None  # noqa: S101 - for the type checker
         if self._format.children is None or (events is not None and not any(map(_speaks_of_child, events))):
             return False
         found = False
+        self.searches += 1
         for child in self._format.children(self.path):
             if child.path in self._children:
                 continue

@@ -28,6 +28,7 @@ class StatusLine(QStatusBar):
         self._since = 0.0
         self._rate = 0
         self._waiting = 0
+        self._raw: int | None = None
         self.facts = QLabel(self)
         self.facts.setAccessibleName("Activity")
         self.waiting = QLabel(self)
@@ -78,6 +79,9 @@ class StatusLine(QStatusBar):
 
     def set_raw(self, raw: int) -> None:
         """Rows of the open session that were not understood; negative: none is open."""
+        if raw == self._raw:  # asked with every tick
+            return
+        self._raw = raw
         self.trouble.setText(
             "" if raw < 0 else f"{wording.many(raw, 'record')} not understood" if raw else "all records understood"
         )

@@ -69,6 +69,13 @@ class Folders:
             self._weigh(anchor)
         return found
 
+    def gone(self) -> list[str]:
+        """The folders that we take to be watched and that are not there any more."""
+        return [folder for folder in self._users if not self.missing(folder) and not is_folder(folder)]
+
+    def missing(self, folder: str) -> bool:
+        return any(folder in waiting for waiting in self._missing.values())
+
     def died(self, folder: str) -> list[str]:
         """This folder was deleted or moved away: the wished folders in there are other ones now, or missing."""
         below = folder + os.sep

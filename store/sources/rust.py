@@ -80,10 +80,9 @@ class Rust:
                 self._inner = RustNotify(folders, False, False, 300, False, True)
                 break
             except FileNotFoundError:
-                there = [folder for folder in folders if Path(folder).is_dir()]
-                if len(there) == len(folders):
-                    break
-                folders = there
+                # One that went is found missing by whoever asked for it, when told that something was lost. One that
+                # came back this moment is there on the next try.
+                folders = [folder for folder in folders if Path(folder).is_dir()]
         return [Change("", lost=True)]  # what happened between the two notifiers is not known
 
     def wake(self) -> None:

@@ -192,6 +192,7 @@ class Watcher:
 
     def _run(self) -> None:
         due = time.monotonic() + self._poll
+        told = 0.0  # when there was news last
         while not self._over.is_set():
             with self._lock:
                 # Folders that are missing or that we may not watch are looked at by the poll; nothing else needs it.
@@ -208,11 +209,14 @@ class Watcher:
                 break
             if changes:
                 self._tell(changes)
-            if time.monotonic() >= due:
+            now = time.monotonic()
+            if now >= due:
                 self._look()
                 due = time.monotonic() + self._poll
-            elif changes:
+            elif changes and now - told < 2 * PAUSE:
                 self._breathe()
+            if changes:
+                told = now
         self._close()
 
     def _breathe(self) -> None:
@@ -226,9 +230,12 @@ class Watcher:
         with self._lock:
             for change in changes:
                 if change.lost:
+                    self._recount(calls)
                     for file in self._files.values():
                         _note(calls, file.callbacks, file.path)
                     for tree in self._trees.values():
+                        if self._folders.missing(tree.root):
+                            continue  # told when it is there: who looked before could see what nobody watches yet
                         for _ in self._grow(tree, tree.root):
                             pass
                         _note(calls, tree.callbacks, Path(tree.root))
@@ -261,14 +268,19 @@ class Watcher:
         elif change.gone:
             _note(calls, tree.callbacks, Path(path))
 
+    def _recount(self, calls: _Calls) -> None:
+        """Notifications were lost: no one else will tell which folders came or went meanwhile."""
+        for folder in self._folders.gone():
+            self._died(folder, calls)
+            if folder in self._trees:
+                _note(calls, self._trees[folder].callbacks, Path(folder))
+        if self._folders.waiting:
+            self._born(calls)
+
     def _born(self, calls: _Calls) -> None:
         """Something was made: is a folder there now that was missing?"""
         for folder in self._folders.born():
             self._renewed(folder, calls)
-            tree = self._trees.get(folder)
-            if tree is not None:
-                for inside in self._grow(tree, folder):
-                    _note(calls, tree.callbacks, Path(inside))
 
     def _died(self, folder: str, calls: _Calls) -> None:
         """A folder was deleted or moved away: its watch says the old name, or nothing, from now on."""
@@ -282,13 +294,17 @@ class Watcher:
             self._renewed(known, calls)
 
     def _renewed(self, folder: str, calls: _Calls) -> None:
-        """The watched files of this folder may be other ones, or gone, or there at last."""
+        """The watched files of this folder, or its whole tree, may be other ones, or gone, or there at last."""
         for key, file in self._files.items():
             if file.folder == folder:
                 stamp = _stamp(key)
                 if stamp != file.stamp:
                     file.stamp = stamp
                     _note(calls, file.callbacks, file.path)
+        tree = self._trees.get(folder)
+        if tree is not None:
+            for inside in self._grow(tree, folder):
+                _note(calls, tree.callbacks, Path(inside))
 
     def _look(self) -> None:
         """The slow poll: one stat per watched file."""
@@ -344,6 +360,6 @@ def _key(path: Path | str) -> str:
 
 def _stamp(path: str) -> _Stamp:
     with contextlib.suppress(OSError):
-        st = Path(path).stat()
+        st = os.stat(path)  # noqa: PTH116 - for each piece of news, and a Path costs more than the look
         return st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns
     return None

@@ -289,6 +289,27 @@ def test_a_file_that_appears_later_is_read(tmp_path: Path, screens: Callable[...
     assert screen.session.header.trouble == ""
 
 
+def test_a_folder_is_not_searched_for_each_record_that_is_appended(
+    tmp_path: Path, screens: Callable[..., Screen]
+) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(line(user("go", "u0")))
+    screen = screens(path)
+    screen.until(lambda: len(screen.rows) == 1)
+    searches, began = screen.ingest.searches, time.monotonic()
+    for number in range(1, 31):
+        with path.open("ab") as file:
+            file.write(line(user(f"more {number}", f"u{number}")))
+        screen.until(lambda: len(screen.rows) == number + 1)  # noqa: B023 - called before the next round
+    assert screen.ingest.searches - searches <= 2 + (time.monotonic() - began) / ingest.AROUND
+    # Older versions keep a subagent's file beside the session's, which nothing announces: it is found all the same.
+    told = line({"type": "assistant", "isSidechain": True, "agentId": "abcdef1", **assistant("found", "s1")})
+    (tmp_path / "agent-abcdef1.jsonl").write_bytes(told)
+    with path.open("ab") as file:
+        file.write(line(user("the last word", "u99")))
+    screen.until(lambda: len(screen.ingest.files) == 2)
+
+
 def test_a_subagents_file_that_appears_is_nested(tmp_path: Path, screens: Callable[..., Screen]) -> None:
     path = tmp_path / f"{SESSION}.jsonl"
     path.write_bytes(lines(user("go"), assistant(call("Task", id="toolu_a", description="look", prompt="look"))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from store.sources import notify
-from store.sources.notify import Notifier
+from store.sources.notify import Change, Notifier
 from store.sources.rust import Rust
 from store.sources.watch import Watcher
 
@@ -24,17 +25,45 @@ def none() -> Notifier:
     raise OSError(24, "too many of them")
 
 
-class Heard:
-    """Collects the calls of a watcher. Without notifications a call for the root stands for any call below it."""
+def stamps(root: Path) -> dict[Path, tuple[int, ...]]:
+    """Everything below a folder, also while it goes away under our eyes."""
+    found: dict[Path, tuple[int, ...]] = {}
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            found |= stamp(Path(folder, name))
+    return found
 
-    def __init__(self, root: Path | None = None) -> None:
-        self.root = root  # of a tree: a call for it says "look at everything"
+
+def stamp(path: Path) -> dict[Path, tuple[int, ...]]:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        info = path.lstat()
+        return {path: (info.st_ino, info.st_size, info.st_mtime_ns)}
+    return {}
+
+
+class Heard:
+    """Collects the calls of a watcher. A call for the root of a tree says "look at everything", so it looks."""
+
+    def __init__(self) -> None:
+        self.root: Path | None = None
+        self.known: dict[Path, tuple[int, ...]] = {}  # what was there at the last look
         self.calls: queue.Queue[Path] = queue.Queue()
         self.threads: set[str] = set()
 
     def __call__(self, path: Path) -> None:
         self.threads.add(threading.current_thread().name)
-        self.calls.put(path)
+        if path != self.root:
+            self.known.pop(path, None)
+            self.known.update(stamp(path))
+            self.calls.put(path)
+            for below in [known for known in self.known if path in known.parents and not path.exists()]:
+                del self.known[below]  # went with its folder
+                self.calls.put(below)
+            return
+        before, self.known = self.known, stamps(path)
+        for changed in before.keys() | self.known.keys():
+            if before.get(changed) != self.known.get(changed):
+                self.calls.put(changed)
 
     def wait(self, *paths: Path) -> None:
         """Until each of these was called."""
@@ -42,10 +71,7 @@ class Heard:
         until = time.monotonic() + WAIT
         while missing:
             try:
-                path = self.calls.get(timeout=max(0.01, until - time.monotonic()))
-                if path == self.root:
-                    return
-                missing.discard(str(path))
+                missing.discard(str(self.calls.get(timeout=max(0.01, until - time.monotonic()))))
             except queue.Empty:
                 raise AssertionError(f"never called: {missing}") from None
 
@@ -223,6 +249,67 @@ class TestTree:
         path = root / "key" / "a.jsonl"
         path.write_text("1\n")
         heard.wait(path)
+
+
+class Overrun:
+    """A notifier that says nothing but that everything was lost, as inotify does when its queue overflows."""
+
+    def __init__(self) -> None:
+        self.folders: set[str] = set()
+        self.news: queue.Queue[list[Change]] = queue.Queue()
+        self.telling = False
+
+    def add(self, folder: str) -> None:
+        if not Path(folder).is_dir():
+            raise FileNotFoundError(folder)
+        self.folders.add(folder)
+
+    def remove(self, folder: str) -> None:
+        self.folders.discard(folder)
+
+    def wait(self, timeout: float | None) -> list[Change]:
+        if self.telling:
+            self.news.task_done()
+            self.telling = False
+        with contextlib.suppress(queue.Empty):
+            found = self.news.get(timeout=timeout)
+            self.telling = True
+            return found
+        return []
+
+    def lose(self) -> None:
+        """Returns when the watcher has told everybody."""
+        self.news.put([Change("", lost=True)])
+        self.news.join()
+
+    def wake(self) -> None:
+        self.news.put([])
+
+    def close(self) -> None:
+        self.folders.clear()
+
+
+def test_folders_that_came_and_went_while_notifications_were_lost(heard: Heard, tmp_path: Path) -> None:
+    notifier = Overrun()
+    watcher = Watcher(lambda: notifier, poll=60)
+    heard.root = tmp_path / "home" / "projects"
+    path = heard.root / "key" / "a.jsonl"
+    aside = tmp_path / "aside"
+    (aside / "projects" / "key").mkdir(parents=True)
+    (aside / "projects" / "key" / "a.jsonl").write_text("1\n")
+    try:
+        watcher.watch_tree(heard.root, heard)
+        for _ in range(2):
+            aside.rename(tmp_path / "home")
+            notifier.lose()
+            heard.wait(path)
+            assert notifier.folders == {str(heard.root), str(path.parent)}
+            (tmp_path / "home").rename(aside)
+            notifier.lose()
+            heard.wait(path)
+            assert notifier.folders == {str(tmp_path)}
+    finally:
+        watcher.stop()
 
 
 def test_the_noise_of_a_big_folder_costs_no_look_at_it(

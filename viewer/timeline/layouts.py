@@ -21,9 +21,10 @@ KEPT: Final = 256
 class Counters:
     """What the view did since it was made. Tests and benches read the differences; nothing else does."""
 
-    __slots__ = ("full", "grown", "laid_out", "px_painted", "rows_measured", "rows_painted", "scrolled")
+    __slots__ = ("asked", "full", "grown", "laid_out", "px_painted", "rows_measured", "rows_painted", "scrolled")
 
     def __init__(self) -> None:
+        self.asked = 0  # times that a row's height was asked for, known or not
         self.rows_measured = 0  # rows whose height became known
         self.rows_painted = 0
         self.px_painted = 0  # the height of what was painted of rows

@@ -69,6 +69,7 @@ class Scene:
         return item, self.layouts.get(item, self.width, self.folds.fold(row, item.id), self.look)
 
     def measure(self, row: int) -> Measured:
+        self.counters.asked += 1
         item, laid = self.laid(row)
         lead = self.look.px(28) if row == self.unread else 0
         height = max(0, int(laid.height)) + lead
@@ -104,8 +105,12 @@ class Scene:
             return plain(())
         per_line = max(20, min(90, self.width // max(1, self.line // 2))) if self.width > 0 else 90
         pad = self.look.px(20)
-        # The window tells the weights of all of its rows at once: for a few of them reading the rows costs less.
-        window = min(end, model.base) if end - first > FEW else first
+        if 0 < end - first <= FEW:
+            line = self.line
+            lines = (1 + size_of(model.item(row)) // per_line for row in range(first, end))
+            return plain(pad + line * min(MOST_LINES, count) for count in lines)
+        # The window tells the weights of all of its rows at once: for a few of them reading the rows cost less.
+        window = min(end, model.base)
         made = plain(())
         if first < window and model.window is not None:
             weights = model.window.weights()
