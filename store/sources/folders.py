@@ -65,7 +65,8 @@ class Folders:
                     found.append(folder)
                 elif self._nearest(folder) != anchor:  # a part of the way was made, or the anchor itself went
                     waiting.discard(folder)
-                    self._anchor(folder)
+                    if self._anchor(folder):
+                        found.append(folder)
             self._weigh(anchor)
         return found
 
@@ -102,14 +103,20 @@ class Folders:
                 log.info("no more file notifications, polling as well: %s", error)
         return True
 
-    def _anchor(self, folder: str) -> None:
-        near = self._nearest(folder)
-        self._missing.setdefault(near, set()).add(folder)
-        self._add(near)
-        if is_folder(folder):  # made in this very moment, before we looked
+    def _anchor(self, folder: str) -> bool:
+        """Wait for a missing folder; true if it is there after all, and watched."""
+        while True:
+            near = self._nearest(folder)
+            self._missing.setdefault(near, set()).add(folder)
+            self._add(near)
+            there = self._add(folder)
+            if not there and self._nearest(folder) == near:
+                return False
+            # It, or a part of the way to it, was made in this very moment, before we looked: nobody will tell.
             self._missing[near].discard(folder)
-            self._add(folder)
             self._weigh(near)
+            if there:
+                return True
 
     def _nearest(self, folder: str) -> str:
         near = above(folder)
