@@ -113,6 +113,7 @@ class FileIngest:
         self._import: Import | None = None
         self._more: tuple[float, int, int] | None = None  # read more of the end: when, from where, if so many files
         self._imported = threading.Event()
+        self._why = ""  # why the file was read again from its start
         self._failed = ""
         self._troubled = False  # it could not be read, and the window says so
         self._announced = False  # something is new where subagents' files appear
@@ -190,11 +191,11 @@ class FileIngest:
             size = self.path.stat().st_size
             self._format = format_of(self.path) if _told(self.path) else None
             if self._format is None:  # nothing yet that says whose file this is
-                self._say(trouble="", state="idle")
+                self._say(trouble=self._why, state="idle")
                 return
             if self._troubled:  # only then: whatever is said here has the rows wait for the tick
                 self._troubled = False
-                self._say(trouble="")
+                self._say(trouble=self._why)
             before = known(self.path) if self._database else None
             if before is not None and self._stand_on(before, AHEAD):
                 pass
@@ -208,7 +209,7 @@ class FileIngest:
                 if self._over.is_set():
                     return
                 self._begin_import(self._pipes[0].offset)
-            self._say(trouble="", agent=self._format.agent, state=live_state(self.path, self._format))
+            self._say(trouble=self._why, agent=self._format.agent, state=live_state(self.path, self._format))
         except StoreError as error:
             self._format, self._troubled = None, True
             self._say(trouble=str(error), state="failed")
@@ -388,8 +389,8 @@ class FileIngest:
         self._imported.clear()
         self._format = None
         self._tails = []
+        self._why = why  # said until the session is closed: a file that is empty at first is begun twice
         self._begin()
-        self._say(trouble=why)
 
     def _time_to_search(self) -> bool:
         """Whether to look for files of subagents: at once if something was announced, else now and then.

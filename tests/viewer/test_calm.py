@@ -86,6 +86,7 @@ def test_what_is_appended_is_what_a_parse_gives(look: Look, head: str, flushes: 
 def test_words_code_and_bold_cost_no_parse(look: Look) -> None:
     prose = prose_of("It begins", look)
     document = prose._made()
+    assert prose.become(prose.source + " with **x** and `y`")  # the first time for a look, its formats are found out
     for number in range(50):
         before = COUNT.parsed_chars
         new = " and goes on with **x** and `y`."
