@@ -10,26 +10,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from store.delta import Rebase
 from store.errors import StoreError, sentence
-from store.events import Event, ToolStarted, ToolUpdated
+from store.events import Event
 from store.facts import Facts
-from store.fold import Change, Cut, Put, State, fold_run
-from store.formats import HEAD
+from store.fold import State
 from store.formats.base import Format
 from store.hub import Hub
-from store.items import Item
+from store.past import Rows, has_line, size_of_file, speaks_of_child
 from store.pipe import Pipe
 from store.resume import Rest, pipe_at
 from store.session import Gained, Loaded, Session
 from store.sources.file import Tail
 from store.sources.watch import Watcher
-from store.whole import Whole, format_of, live_state, open_file
+from store.whole import Whole, format_of, live_state
 from store.window import DbWindow, Known, ListWindow, known
 
 if TYPE_CHECKING:
@@ -46,41 +45,6 @@ AROUND: Final = 1.0  # seconds between two looks for subagents' files that nothi
 QUIET_REST: Final = 1 << 20  # an unfinished line up to this size is tried as a record when the file is quiet
 
 Progress = Callable[[str, int, int], None]  # (session, bytes done, bytes in all)
-
-
-class Rows:
-    """Collects changes into what a Rebase needs: newer versions of the window's rows, and the rows behind it."""
-
-    def __init__(self, state: State, base: int) -> None:
-        self.state = state
-        self.base = base
-        self.facts = Facts()
-        self.overlay: dict[int, Item] = {}
-        self.tail: list[Item] = []
-
-    def add(self, events: Sequence[Event]) -> None:
-        self.facts.add(events)
-        for change in fold_run(self.state, events):
-            if isinstance(change, Put):
-                row = change.row - self.base
-                if row < 0:
-                    self.overlay[change.row] = change.item
-                elif row < len(self.tail):
-                    self.tail[row] = change.item
-                else:
-                    self.tail.append(change.item)
-            elif change.row >= self.base:
-                del self.tail[change.row - self.base :]
-            else:  # a rewind into the window: those rows are not part of the live path any more
-                self.tail.clear()
-                self.overlay = {row: item for row, item in self.overlay.items() if row < change.row}
-                self.base = change.row
-
-    def changes(self, rows: int) -> list[Change]:
-        """The same as changes, for a screen that shows the window's rows already."""
-        cut: list[Change] = [Cut(self.base)] if self.base < rows else []
-        newer = [Put(row, item) for row, item in sorted(self.overlay.items(), key=lambda entry: entry[0])]
-        return [*cut, *newer, *(Put(row, item) for row, item in enumerate(self.tail, self.base))]
 
 
 class FileIngest:
@@ -189,7 +153,7 @@ class FileIngest:
         """Show the past: from the database, as a whole, or its end first."""
         try:
             size = self.path.stat().st_size
-            self._format = format_of(self.path) if _told(self.path) else None
+            self._format = format_of(self.path) if has_line(self.path) else None
             if self._format is None:  # nothing yet that says whose file this is
                 self._say(trouble=self._why, state="idle")
                 return
@@ -283,7 +247,7 @@ class FileIngest:
         Unless something else is shown already, its rows are on the screen before anything is read of the fold or files.
         """
         sources = before.sources
-        gained = sum(_size(source.path) - source.offset for source in sources)
+        gained = sum(size_of_file(source.path) - source.offset for source in sources)
         if gained > most:
             return False
         assert self._format is not None  # noqa: S101 - for the type checker
@@ -407,7 +371,7 @@ class FileIngest:
     def _look_for_children(self, events: Iterable[Event] | None) -> bool:
         """Files of subagents that appeared; with events, only if one of them speaks of a subagent."""
         assert self._format is not None  # noqa: S101 - for the type checker
-        if self._format.children is None or (events is not None and not any(map(_speaks_of_child, events))):
+        if self._format.children is None or (events is not None and not any(map(speaks_of_child, events))):
             return False
         found = False
         self.searches += 1
@@ -420,24 +384,3 @@ class FileIngest:
             self._pipes.append(Pipe(self._format, len(self._pipes), child.agent, child.call))
             self._tails.append(Tail(child.path))
         return found
-
-
-def _speaks_of_child(event: Event) -> bool:
-    kind = type(event)
-    if kind is ToolStarted:
-        return event.kind == "tool.agent"  # type: ignore[attr-defined, no-any-return]
-    return kind is ToolUpdated and bool(event.child_agent)  # type: ignore[attr-defined]
-
-
-def _told(path: Path) -> bool:
-    """Whether there is a whole line to sniff at, or as much of one as is ever looked at. Raises StoreError."""
-    with open_file(path) as file:
-        head = file.read(HEAD) or b""
-    return b"\n" in head or len(head) >= HEAD or head.rstrip().endswith(b"}")
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
