@@ -14,7 +14,8 @@ from typing import Final, TypeAlias
 
 from store.delta import Delta
 from store.events import Event
-from store.session import Clock, Fact, Loaded, Session
+from store.session import Session
+from store.told import Clock, Fact, Loaded
 
 BUDGET: Final = 0.008  # seconds of folding per tick; what is left goes to the next one, in order
 CROWD: Final = 100_000  # waiting events at which sources are held back, as a full pipe holds back its writer

@@ -25,9 +25,10 @@ from store.hub import Hub
 from store.past import Rows, has_line, size_of_file, speaks_of_child
 from store.pipe import Pipe
 from store.resume import Rest, pipe_at
-from store.session import Gained, Loaded, Session
+from store.session import Session
 from store.sources.file import Tail
 from store.sources.watch import Watcher
+from store.told import Gained, Loaded
 from store.whole import Whole, format_of, live_state
 from store.window import DbWindow, Known, ListWindow, known
 
@@ -181,7 +182,7 @@ class FileIngest:
             self._format, self._troubled = None, True
             self._say(trouble=sentence(error, self.path), state="failed")
 
-    def _load(self, rows: Rows, window: Known | ListWindow | None, partial: bool, facts: Facts | None = None) -> None:
+    def _load(self, rows: Rows, window: Known | ListWindow | None, facts: Facts | None = None) -> None:
         told = list(facts.events()) if facts is not None else []
         view = window.window if isinstance(window, Known) else window
         loaded = Loaded(
@@ -189,7 +190,6 @@ class FileIngest:
             Rebase(view, rows.overlay, tuple(rows.tail)),
             rows.state.rows,
             [*told, *rows.facts.events()],
-            partial,
         )
         self._hub.put(self.key, loaded)
 
@@ -211,7 +211,7 @@ class FileIngest:
         if len(rows.tail) < least:
             return False
         self._adopt(whole.files, whole.pipes)
-        self._load(rows, None, partial=start > 0)
+        self._load(rows, None)
         return True
 
     def _adopt(self, files: list[Path], pipes: list[Pipe]) -> None:
@@ -268,7 +268,7 @@ class FileIngest:
             news = Gained(rows.state, rows.changes(before.rows), rows.facts.events())
             self._hub.put(self.key, lambda session: session.gain(news))
         else:
-            self._load(rows, before, partial=False, facts=before.facts)
+            self._load(rows, before, facts=before.facts)
         if sources and not sources[0].touched and not sources[0].missing:
             # Now that the past is shown: the reader sees the last records again, for what the next ones leave out.
             self._pipes[0] = pipe_at(self._format, 0, sources[0])

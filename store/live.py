@@ -15,7 +15,7 @@ from store.delta import Delta
 from store.feeds import Feeds
 from store.hub import Hub
 from store.items import Item
-from store.session import Completed, Drain, Question
+from store.told import Completed, Drain, Question
 
 TICK_MS: Final = 16
 

@@ -7,91 +7,21 @@ id is handled alone, after the run before it. Both ways go through the same `EFF
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
 from store import events as ev
 from store.batch import Batch
-from store.delta import Delta, Header, Rebase
+from store.delta import Delta, Header
 from store.events import Event
 from store.facts import renames
-from store.fold import Change, State, fold, fold_run, sending
+from store.fold import State, fold, fold_run, sending
+from store.told import Clock, Completed, Drain, Fact, Gained, Loaded, Question, Queued, Tally, Trace
 
 SECOND: Final = 1_000_000  # microseconds
 SLICE: Final = 256  # events folded between two looks at the clock
 _WITH_ID: Final = frozenset(ev.WITH_ID)
-
-
-class Completed(Struct, frozen=True):
-    """A turn is over and nothing that can be sent waits behind it. Announced exactly once per turn."""
-
-    session: str
-    stop_reason: str
-    duration_us: int | None
-    output: int  # events of the agent in this turn; 0 is worth a warning
-
-
-class Question(Struct, frozen=True):
-    """The agent waits for an answer; the row of what it asks about exists."""
-
-    session: str
-    rpc: str | int
-    item: str
-    title: str
-
-
-class Drain(Struct, frozen=True):
-    """Something queued may be sent: look again when the current work is done (never inside it)."""
-
-    session: str
-
-
-Fact: TypeAlias = Completed | Question | Drain
-
-
-class Queued(Struct):
-    """A prompt that waits for the end of the turn."""
-
-    id: str
-    text: str
-    editing: bool = False
-
-
-class Loaded(Struct, frozen=True):
-    """The session's past, read elsewhere: where the fold stands, and the rows before."""
-
-    state: State
-    rebase: Rebase
-    rows: int  # of the fold: window and tail together
-    events: Sequence[Event] = ()  # the ones with effects (title, model, usage, …), for the header
-    partial: bool = False  # only the end was read so far
-
-
-class Gained(Struct, frozen=True):
-    """What a session gained behind a past that is shown already; folded elsewhere, like the past."""
-
-    state: State
-    changes: Sequence[Change]
-    events: Sequence[Event] = ()  # as in Loaded
-
-
-class Trace(Protocol):
-    """Sees every store operation in order; for tests and benchmarks."""
-
-    def __call__(self, operation: str, events: Sequence[Event]) -> None: ...
-
-
-class Tally(Struct):
-    """What the running turn has brought so far."""
-
-    started: int | None
-    chunks: int = 0
-    output: int = 0
-
-
-Clock: TypeAlias = Callable[[], float]
 
 
 class Session:
@@ -406,8 +336,3 @@ EFFECTS: Final[dict[type[Event], Callable[[Session, Any], None]]] = {
     ev.SessionNamed: Session._named,
 }
 _MEANING: Final = frozenset(EFFECTS)
-
-
-def has_effect(event: Event) -> bool:
-    """Whether an event says something about the session besides its rows."""
-    return type(event) in _MEANING

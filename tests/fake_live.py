@@ -33,7 +33,7 @@ class FakeLive(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.hub = SimpleNamespace(folded=0, pending=False)
+        self.hub = SimpleNamespace(folded=0, pending=False, unknown={})
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.stopped: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,11 +44,13 @@ class Commands(QMainWindow):
     inspector_dock: QDockWidget
     logs: Path | None
 
+    @abstractmethod
     def open_path(self, path: str, *, follow: bool = False) -> None:
-        raise NotImplementedError
+        """Show a session file or the sessions of a folder."""
 
+    @abstractmethod
     def inspect(self, row: int) -> None:
-        raise NotImplementedError
+        """Show the raw record behind a row."""
 
     # Dialogs are imported by the command that opens them: most starts of the program see none.
 

@@ -28,6 +28,7 @@ class StatusLine(QStatusBar):
         self._since = 0.0
         self._rate = 0
         self._waiting = 0
+        self._stray = 0
         self._raw: int | None = None
         self.facts = QLabel(self)
         self.facts.setAccessibleName("Activity")
@@ -77,6 +78,12 @@ class StatusLine(QStatusBar):
             self.waiting.setText(f"{wording.many(shown, 'event')} waiting" if shown else "")
             self.waiting.setVisible(bool(shown))
 
+    def set_stray(self, count: int) -> None:
+        """Events that came for a session that is not open: nothing shows them, so their number does."""
+        if count != self._stray:
+            self._stray = count
+            self._say()
+
     def set_raw(self, raw: int) -> None:
         """Rows of the open session that were not understood; negative: none is open."""
         if raw == self._raw:  # asked with every tick
@@ -119,5 +126,7 @@ class StatusLine(QStatusBar):
         parts = [f"{self._live} live"] if self._live else []
         if self._rate and self._live:  # reading the past of a session is no news
             parts.append(f"{self._rate:,} events/s")
+        if self._stray:
+            parts.append(f"{wording.many(self._stray, 'event')} for no open session")
         self.facts.setText(" · ".join(parts))
         self.facts.setVisible(bool(parts))

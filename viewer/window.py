@@ -229,6 +229,7 @@ class MainWindow(Commands):
     def on_ticked(self, waiting: int) -> None:
         self.status.set_waiting(waiting)
         self.status.set_events(self.live.hub.folded)
+        self.status.set_stray(sum(self.live.hub.unknown.values()))
         self._raw_count()
 
     def on_finished(self, key: str, outcome: object) -> None:

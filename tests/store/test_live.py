@@ -15,7 +15,8 @@ from store.delta import Rebase
 from store.events import At
 from store.fold import State
 from store.live import TICK_MS, Ticker
-from store.session import Loaded, Queued, Session
+from store.session import Session
+from store.told import Loaded, Queued
 
 
 @pytest.fixture

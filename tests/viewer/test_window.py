@@ -527,3 +527,14 @@ def test_everything_that_takes_focus_has_a_name(window: MainWindow) -> None:
             text = widget.text() if isinstance(widget, QAbstractButton) else ""
             known = widget.accessibleName() or text or widget.objectName().startswith("qt_")
             assert known, (type(widget).__name__, widget.parent())
+
+
+def test_004_23_events_for_no_open_session_are_counted_in_the_window(window: MainWindow) -> None:
+    """G.1-17: not an exception, not a silent drop."""
+    live = fake(window)
+    live.ticked.emit(0)
+    assert "no open session" not in window.status.facts.text()
+    live.hub.unknown = {"ghost": 2, "gone": 3}
+    live.ticked.emit(0)
+    assert "5 events for no open session" in window.status.facts.text()
+    assert not window.status.facts.isHidden()

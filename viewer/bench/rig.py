@@ -13,7 +13,8 @@ from store.delta import Rebase, Window
 from store.events import Event
 from store.fold import State
 from store.hub import Hub
-from store.session import Loaded, Session
+from store.session import Session
+from store.told import Loaded
 from viewer.theme import apply, make_look
 from viewer.timeline.model import TimelineModel
 from viewer.timeline.pane import TimelinePane
