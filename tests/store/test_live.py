@@ -142,4 +142,4 @@ def test_g1_11_queued_prompt_goes_out_after_the_turn(qtbot: QtBot, ticker: Ticke
         ticker.hub.put("s", [ev.PromptSent(At(ts=0), turn, f"p{turn}", "x"), ev.Answered(At(ts=9), turn, "end_turn")])
         qtbot.waitUntil(lambda: not ticker.armed and not ticker.hub.pending)
     qtbot.waitUntil(lambda: sent == ["one"])
-    assert [queued.text for queued in session.queue] == ["two"]
+    qtbot.waitUntil(lambda: [queued.text for queued in session.queue] == ["two"])

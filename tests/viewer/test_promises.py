@@ -144,9 +144,11 @@ def test_p01_starts_with_nothing_and_makes_its_folder(qtbot: QtBot, app: App) ->
     qtbot.waitUntil(lambda: app.window.desk.current is not None, timeout=20_000)
     project = Path(os.environ["CLAUDE_CONFIG_DIR"]) / "projects" / "-w-demo"
     project.mkdir(parents=True)
-    (project / f"{SESSION}.jsonl").write_bytes(lines(user("the first words")))
+    file = project / f"{SESSION}.jsonl"
+    file.write_bytes(lines(user("the first words")))
     app.live.discover()
-    qtbot.waitUntil(lambda: app.window.sessions.sessions.total == 1, timeout=20_000)
+    listed = app.window.sessions.sessions  # the demo is listed, too
+    qtbot.waitUntil(lambda: any(row.path == str(file) for row in listed.sessions()), timeout=20_000)
     qtbot.waitUntil(lambda: (own / "data" / "playhead.db").exists(), timeout=20_000)
     assert (own / "data").stat().st_mode & 0o77 == 0, "nobody else's business"
 
