@@ -81,6 +81,20 @@ def _install(level: str) -> None:
     # pip compiles what it installs, not what it links to: with PYTHONDONTWRITEBYTECODE set, every start would compile
     # all of it again. compileall writes all the same; what does not compile is for the run itself to tell.
     subprocess.run([PYTHON, "-m", "compileall", "-q", "store", "viewer", "resources"], cwd=ROOT, check=False)
+    _unpack_support()
+
+
+def _unpack_support() -> None:
+    """PySide6 carries 120 KB of Python inside a library and compiles it with every import, a fifteenth of a start.
+
+    With its own switch SBK_EMBED it writes them beside the library, where Python keeps them compiled: 1 takes away what
+    an older version left there, 0 writes them. A PySide6 that does not do that starts as it came.
+    """
+    for switch in ("1", "0"):
+        again = {**os.environ, "SBK_EMBED": switch}
+        subprocess.run([PYTHON, "-I", "-c", "import PySide6.QtCore"], env=again, capture_output=True, check=False)
+    for folder in VENV.glob("lib/python*/site-packages/shiboken6/files.dir"):
+        subprocess.run([PYTHON, "-m", "compileall", "-q", folder], check=False)
 
 
 def _pip() -> list[str | Path]:

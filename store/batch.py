@@ -51,14 +51,17 @@ class Batch:
     def empty(self) -> bool:
         return not self._rows and self._keep is None and self._rebase is None
 
+    def grown(self, session: str, put: tuple[int, Item], header: Header | None) -> Delta:
+        """`add` of a newer version of one known row, and `take`: all that most ticks of a stream do."""
+        if self._rows or self._seen != self._base or self._keep is not None or self._rebase is not None:
+            self._rows[put[0]] = put[1]
+            return self.take(session, header)
+        return Delta(session, None, None, (put,), self._base, (), header)
+
     def take(self, session: str, header: Header | None = None, backlog: int = 0) -> Delta:
         """Everything since the last time, as one Delta."""
         base = self._base
         rows = self._rows
-        if len(rows) == 1 and self._seen == base and self._keep is None and self._rebase is None:
-            # A streamed text that grows: nothing else in nearly every tick.
-            self._rows = {}
-            return Delta(session, None, None, (rows.popitem(),), base, (), header, backlog)
         if rows:
             changed = tuple(sorted((row, item) for row, item in rows.items() if row < base)) if base else ()
             added = tuple(rows[row] for row in range(base, self._seen))

@@ -1,25 +1,30 @@
 """The list of sessions as it was last time: one row per path, so that a restart costs a stat per file and no reading.
 
 For discovery: `load` before the first scan, `save` and `forget` from its worker. It is a cache: whoever cannot load it
-reads the files again.
+reads the files again. Of sessions whose files are gone it tells as well, if the database has kept them.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from store.db import reads
 from store.delta import Row
+from store.errors import StoreError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 Entry: TypeAlias = tuple[int, int, Row]  # size, mtime_ns, what the list shows
+
+log = logging.getLogger(__name__)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Row)
@@ -27,6 +32,14 @@ _PUT: Final = (
     "INSERT INTO catalog (path, size, mtime_ns, row) VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
     "size = excluded.size, mtime_ns = excluded.mtime_ns, row = excluded.row"
 )
+
+
+_KEPT: Final = """
+SELECT key, agent, agent_session, title, cwd, started, updated,
+    (SELECT coalesce(sum(size), 0) FROM source WHERE session_id = id) FROM session
+WHERE key = ? AND state = 'ready' AND "rows" > 0
+"""
+_MISSING: Final = "UPDATE session SET missing = ? WHERE key = ? AND state = 'ready' AND missing <> ?"
 
 
 class Catalog:
@@ -43,28 +56,80 @@ class Catalog:
     def load(self) -> dict[str, Entry]:
         """Path → what was saved for it. Empty when there is no database, or none that can be read."""
         found: dict[str, Entry] = {}
-        if not self.path.exists() or reads.mark(self.path).exists():
-            return found
-        try:
-            connection = reads.connect(self.path)
-        except sqlite3.Error:
+        connection = self._connect()
+        if connection is None:
             return found
         decode = _decoder.decode
         try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == reads.SCHEMA:
-                for path, size, mtime_ns, row in connection.execute("SELECT path, size, mtime_ns, row FROM catalog"):
-                    found[path] = (size, mtime_ns, decode(row))
+            for path, size, mtime_ns, row in connection.execute("SELECT path, size, mtime_ns, row FROM catalog"):
+                found[path] = (size, mtime_ns, decode(row))
         except (sqlite3.Error, msgspec.DecodeError):
-            return {}
+            found = {}
+        try:
+            for (path,) in connection.execute("SELECT key FROM session WHERE state = 'ready'").fetchall():
+                if path not in found and not os.path.lexists(path):
+                    kept = connection.execute(_KEPT, (path,)).fetchone()
+                    if kept is not None:
+                        found[path] = (kept[-1], 0, _kept(kept))
+        except sqlite3.Error as error:
+            log.warning("nobody knows what was kept of sessions whose files are gone: %s", error)
         finally:
             connection.close()
+        reads.drop_backups(self.path)  # it was opened and read
         return found
+
+    def kept(self, path: str) -> Row | None:
+        """What is to be shown of a session whose file is gone, if its rows are here."""
+        connection = self._connect()
+        if connection is None:
+            return None
+        try:
+            found = connection.execute(_KEPT, (path,)).fetchone()
+        except sqlite3.Error as error:
+            log.info("nobody knows what was kept of %s: %s", path, error)
+            return None
+        finally:
+            connection.close()
+        return None if found is None else _kept(found)
+
+    def _connect(self) -> sqlite3.Connection | None:
+        """A connection to read with, to a database of ours: an older or broken one is made right first."""
+        if not self.path.exists():
+            return None
+        connection = self._current()
+        if connection is None:
+            try:
+                self._open()
+            except StoreError as error:
+                log.info("the list of last time cannot be read: %s", error)
+                return None
+            connection = self._current()
+        return connection
+
+    def _current(self) -> sqlite3.Connection | None:
+        if reads.mark(self.path).exists():
+            return None
+        try:
+            connection = reads.connect(self.path)
+        except sqlite3.Error:
+            return None
+        try:
+            if connection.execute(reads.VERSION).fetchone() == (reads.SCHEMA, reads.APPLICATION):
+                return connection
+        except sqlite3.Error as error:
+            log.info("%s cannot be read: %s", self.path, error)
+        connection.close()
+        return None
+
+    def said(self) -> str:
+        """What has happened to the database and is to be said, once."""
+        return reads.take_said(self.path)
 
     def save(self, entries: Mapping[str, Entry]) -> None:
         """Remember these, in one transaction. Raises StoreError."""
         encode = _encoder.encode
         self._write(_PUT, [(path, size, mtime_ns, encode(row)) for path, (size, mtime_ns, row) in entries.items()])
+        self._write(_MISSING, [(row.missing, path, row.missing) for path, (_, _, row) in entries.items()])
 
     def forget(self, paths: Iterable[str]) -> None:
         """These files are gone. Raises StoreError."""
@@ -80,13 +145,25 @@ class Catalog:
             return
         from sqlalchemy.exc import DBAPIError
 
-        from store.db.engine import open_engine, sentence
+        from store.db.engine import sentence
 
-        if self._engine is None:
-            self._engine = open_engine(self.path)
+        engine = self._open()
         try:
-            with self._engine.connect().execution_options(sqlite_immediate=True) as connection, connection.begin():
+            with engine.connect().execution_options(sqlite_immediate=True) as connection, connection.begin():
                 connection.exec_driver_sql(sql, values)
         except DBAPIError as error:
             self.close()  # the next attempt looks at the file anew: it may have to be set aside
             raise sentence(error, self.path) from error
+
+    def _open(self) -> Engine:
+        from store.db.engine import open_engine
+
+        if self._engine is None:
+            self._engine = open_engine(self.path)
+        return self._engine
+
+
+def _kept(found: tuple[Any, ...]) -> Row:
+    key, agent, session, title, cwd, started, updated, size = found
+    project = Path(cwd).name if cwd else Path(key).parent.name
+    return Row(key, agent, title, cwd, project, started, updated, bytes=size, path=key, session=session, missing=True)

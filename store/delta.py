@@ -98,6 +98,7 @@ class Row(Struct, frozen=True, gc=False):
     records: int | None = None
     unread: int = 0
     session: str = ""  # the agent's own id
+    missing: bool = False  # its agent has deleted the file: what the database has is the only copy
 
 
 class SessionsDelta(Struct, frozen=True, gc=False):
@@ -107,3 +108,4 @@ class SessionsDelta(Struct, frozen=True, gc=False):
     gone: tuple[str, ...] = ()
     scanned: int | None = None  # files looked at so far, while a scan runs
     total: int | None = None  # set when a scan is over
+    trouble: str = ""  # one sentence about the database for the user

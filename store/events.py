@@ -6,7 +6,7 @@ record's own ids, so that reading the same bytes twice names the same items.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ Status: TypeAlias = Literal["pending", "running", "ok", "failed", "cancelled", "
 TERMINAL: frozenset[str] = frozenset({"ok", "failed", "cancelled"})
 
 
-class At(Struct, frozen=True, gc=False):
+class At(Struct, frozen=True, gc=False, array_like=True):
     """Where an event comes from: one per record, shared by all of its events."""
 
     ts: int | None = None  # microseconds UTC
@@ -42,8 +42,22 @@ class Option(Struct, frozen=True, gc=False):
     kind: str = ""
 
 
-class Event(Struct, frozen=True, gc=False):
-    at: At
+class Tokens(Struct, frozen=True, gc=False, array_like=True):
+    """What requests to one LLM took. `input` is without what was read from the cache or written to it."""
+
+    llm: str = ""
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0  # for five minutes and for one hour together
+    cache_write_1h: int = 0
+    searches: int = 0  # on the web
+    tier: str = ""  # 'batch' and 'fast' have prices of their own
+    cost_usd: float | None = None  # as the agent tells it
+
+
+class Event(Struct, frozen=True, gc=False, array_like=True, tag=True, tag_field="event"):
+    at: At  # packed as arrays that begin with the class's name: an import reads in one process and folds in another
 
 
 # ---- plain notifications: a run of them is one store append -------------------------------------------------------
@@ -140,7 +154,17 @@ class TurnEnded(Event, frozen=True, gc=False):
 
     status: str = "success"
     duration_us: int | None = None
-    cost_usd: float | None = None
+    cost_usd: float | None = None  # of this turn
+    used: tuple[Tokens, ...] = ()  # by this turn, per LLM: all of it, also what no record tells
+    reason: str = ""  # why it stopped, where that is told besides the status
+    since: bool = False  # cost and used are of everything since the last end that told them
+
+
+class Spent(Event, frozen=True, gc=False):
+    """What a request took so far. Said again under its key it has grown; anywhere else, too, it is the same request."""
+
+    key: str  # '' has no name, and is told once
+    tokens: Tokens
 
 
 class Usage(Event, frozen=True, gc=False):
@@ -240,3 +264,7 @@ class Called(Event, frozen=True, gc=False):
 
 
 WITH_ID: tuple[type[Event], ...] = (PromptSent, Answered, Asked, Called)
+if TYPE_CHECKING:
+    AnyEvent: TypeAlias = Event
+else:
+    AnyEvent = Union[tuple(Event.__subclasses__())]  # noqa: UP007 - every kind there is

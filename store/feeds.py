@@ -200,7 +200,7 @@ class Feeds:
         """The files that the spans of a session's items count."""
         ingest = self._files.get(key)
         if ingest is not None:
-            return list(ingest.files)
+            return list(ingest.growth.files)
         stream = self._streams.get(key)
         return [stream.journal.path] if stream is not None and stream.journal is not None else []
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from store import events as ev
 from store import fold_talk, fold_tools
 from store.events import Event, TextDelta, ThoughtDelta
-from store.fold_state import FOLD_VERSION, NONE, Change, Cut, Put, State, close, put, put_again, widen
+from store.fold_state import FOLD_VERSION, NONE, Change, Cut, Put, State, close, follows, put, put_again, widen
 from store.fold_talk import grow, sending
 from store.items import Notice, Plan, Raw
 
@@ -27,25 +27,21 @@ def fold(state: State, event: Event) -> list[Change]:
 
 
 def fold_run(state: State, run: Sequence[Event]) -> list[Change]:
-    """The changes of several events. Neighbouring pieces of one text are joined first: one new version, not many."""
-    start: Any = run[0] if run else None
-    if type(start) is TextDelta:
-        # What nearly every run of a stream is: pieces of one text and nothing else.
-        item = start.item
-        parts = [event.text for event in run if type(event) is TextDelta and event.item == item]
-        if len(parts) == len(run):
-            return grow(state, start, "".join(parts), run[-1].at)
+    """The changes of several events. Pieces of one text are joined first: one new version, not many.
+
+    Only pieces whose bytes are neighbours: the spans of a row are the same, however a stream was cut into runs.
+    """
     changes: list[Change] = []
     handlers = HANDLERS
     first: Any = None  # of the pieces of one text that are being gathered
     last: Any = None
     kind_of_first: type[Event] | None = None
     item = ""
-    parts = []
+    parts: list[str] = []
     for event in run:
         kind: Any = type(event)
         if kind is TextDelta or kind is ThoughtDelta:
-            if kind is kind_of_first and event.item == item:  # type: ignore[attr-defined]
+            if kind is kind_of_first and event.item == item and follows(last.at, event.at):  # type: ignore[attr-defined]
                 parts.append(event.text)  # type: ignore[attr-defined]
                 last = event
                 continue
@@ -149,6 +145,7 @@ HANDLERS: Final[dict[type[Event], Callable[[State, Any], list[Change]]]] = {  # 
     ev.NoticeAdded: _notice,
     ev.PlanSet: _plan,
     ev.TurnEnded: _turn_ended,
+    ev.Spent: _nothing,
     ev.Usage: _nothing,
     ev.ConfigChanged: _nothing,
     ev.AdapterSeen: _nothing,

@@ -16,6 +16,7 @@ from store.events import At, ItemId
 from store.items import Item, Message, Span, Thought, pack, unpack
 
 RECENT: Final = 4096  # closed rows that late news may still reach
+LINE_END: Final = 2  # bytes at most: CR and LF
 SPANS: Final = 8  # spans kept apart per row; further ones widen the last
 
 FOLD_VERSION: Final = 1
@@ -92,18 +93,26 @@ def put_again(state: State, row: int, item: Item) -> list[Change]:
 
 def widen(spans: tuple[Span, ...], at: At, end: int = 0) -> tuple[Span, ...]:
     """The item's bytes and the record's: neighbours in one file are joined, and there are never many."""
-    if at.length == 0:
+    length, offset = at.length, at.offset
+    if length == 0:
         return spans
-    length = max(at.length, end - at.offset)
-    if spans:
-        last = spans[-1]
-        if last.file == at.file and last.offset <= at.offset:
-            gap = at.offset - (last.offset + last.length)
-            if gap <= 1 or len(spans) >= SPANS:
-                return (*spans[:-1], Span(last.file, last.offset, max(last.length, at.offset + length - last.offset)))
-        elif len(spans) >= SPANS:
-            return spans
-    return (*spans, Span(at.file, at.offset, length))
+    if end > offset + length:
+        length = end - offset
+    if not spans:
+        return (Span(at.file, offset, length),)
+    last = spans[-1]
+    if last.file == at.file and last.offset <= offset:
+        gap = offset - (last.offset + last.length)
+        if gap <= LINE_END or len(spans) >= SPANS:
+            return (*spans[:-1], Span(last.file, last.offset, max(last.length, offset + length - last.offset)))
+    elif len(spans) >= SPANS:
+        return spans
+    return (*spans, Span(at.file, offset, length))
+
+
+def follows(before: At, at: At) -> bool:
+    """Whether the bytes of a record come right after those of another one, nothing but a line end between."""
+    return at.file == before.file and 0 <= at.offset - before.offset - before.length <= LINE_END
 
 
 def close(state: State, agent: str, ts: int | None) -> list[Change]:

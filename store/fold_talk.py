@@ -6,33 +6,42 @@ from msgspec.structs import replace
 
 from store import events as ev
 from store.events import At, ItemId
-from store.fold_state import NONE, Change, Put, State, close, put, put_again, widen
+from store.fold_state import LINE_END, NONE, Change, Put, State, close, put, put_again, widen
 from store.items import Message, Prompt, Span, Thought
 from store.text import Text
 
 
+def lengthen(state: State, item_id: ItemId, text: str, at: At, last: At) -> tuple[int, Message | Thought] | None:
+    """An open text grows: its row and newest version. None: it is not open here, and nothing was changed."""
+    recent = state.recent
+    known = recent.get(item_id)
+    if known is None:
+        return None
+    row, item = known
+    if (type(item) is not Message and type(item) is not Thought) or not item.open:
+        return None
+    end = last.offset + last.length
+    spans = item.spans
+    old = spans[-1] if spans else None
+    if old is not None and old.file == at.file and 0 <= at.offset - old.offset - old.length <= LINE_END:
+        # The way of nearly every piece: its bytes follow those before.
+        spans = (*spans[:-1], Span(old.file, old.offset, end - old.offset))
+    else:
+        spans = widen(spans, at, end)
+    new = replace(item, text=item.text.append(text), rev=item.rev + 1, spans=spans)
+    grown = recent[item_id] = (row, new)
+    recent.move_to_end(item_id)
+    return grown
+
+
 def grow(state: State, event: ev.TextDelta | ev.ThoughtDelta, text: str, last: At) -> list[Change]:
-    """A streamed text grows, or begins. `last` is where the last piece of `text` comes from."""
-    known = state.recent.get(event.item)
-    if known is not None:
-        row, item = known
-        if (type(item) is Message or type(item) is Thought) and item.open:
-            at = event.at
-            end = last.offset + last.length
-            spans = item.spans
-            old = spans[-1] if spans else None
-            if old is not None and old.file == at.file and 0 <= at.offset - old.offset - old.length <= 1:
-                # The way of nearly every piece: its bytes follow those before.
-                spans = (*spans[:-1], Span(old.file, old.offset, end - old.offset))
-            else:
-                spans = widen(spans, at, end)
-            new = replace(item, text=item.text.append(text), rev=item.rev + 1, spans=spans)
-            recent = state.recent
-            recent[new.id] = (row, new)
-            recent.move_to_end(new.id)
-            return [Put(row, new)]
-        return NONE  # the complete text is there already and wins
+    """A streamed text grows, or begins. `at` of `event` and `last`: where the first and the last piece come from."""
     at = event.at
+    grown = lengthen(state, event.item, text, at, last)
+    if grown is not None:
+        return [Put(*grown)]
+    if event.item in state.recent:
+        return NONE  # the complete text is there already and wins
     changes = close(state, at.agent, at.ts)
     kind = Message if type(event) is ev.TextDelta else Thought
     state.last[at.agent] = event.item

@@ -79,24 +79,25 @@ def tool_updated(state: State, event: ev.ToolUpdated) -> list[Change]:
     output = old.output
     if event.output is not None:
         output = output.append(event.output) if event.append else Text(event.output)
-    new = replace(
-        old,
-        status=status,
-        ended=ended,
-        output=output,
-        title=old.title if event.title is None else event.title,
-        kind=old.kind if event.kind is None else event.kind,
-        exit_code=old.exit_code if event.exit_code is None else event.exit_code,
-        hunks=old.hunks if event.hunks is None else event.hunks,
-        child_agent=old.child_agent if event.child_agent is None else event.child_agent,
-        duration_us=old.duration_us if event.duration_us is None else event.duration_us,
-        images=max(old.images, event.images),
-        options=old.options if status == "waiting" else (),
-        spans=widen(old.spans, at),
-        rev=old.rev + 1,
-    )
-    if replace(new, rev=old.rev, spans=old.spans) == old:
+    title = old.title if event.title is None else event.title
+    kind = old.kind if event.kind is None else event.kind
+    exit_code = old.exit_code if event.exit_code is None else event.exit_code
+    hunks = old.hunks if event.hunks is None else event.hunks
+    child_agent = old.child_agent if event.child_agent is None else event.child_agent
+    duration_us = old.duration_us if event.duration_us is None else event.duration_us
+    images = event.images if event.images > old.images else old.images
+    options = old.options if status == "waiting" else ()
+    if (
+        status == old.status and output == old.output and hunks == old.hunks and title == old.title
+        and kind == old.kind and exit_code == old.exit_code and child_agent == old.child_agent
+        and duration_us == old.duration_us and images == old.images and options == old.options and ended == old.ended
+    ):  # fmt: skip
         return changes
+    new = replace(
+        old, status=status, ended=ended, output=output, title=title, kind=kind, exit_code=exit_code, hunks=hunks,
+        child_agent=child_agent, duration_us=duration_us, images=images, options=options, spans=widen(old.spans, at),
+        rev=old.rev + 1,
+    )  # fmt: skip
     if changes and isinstance(changes[-1], Put) and changes[-1].row == row:
         changes = changes[:-1]
         new = replace(new, rev=0)

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from store.delta import Delta
 from store.events import Event
-from store.session import Session
+from store.session import SLICE, Session
 from store.told import Clock, Fact, Loaded
 
 BUDGET: Final = 0.008  # seconds of folding per tick; what is left goes to the next one, in order
@@ -39,13 +39,17 @@ class Hub:
         self._lock = Lock()
         self._inbox: dict[str, deque[News]] = {}
         self._armed = False
+        self._held = False
         self.backlog = 0  # events that wait
-        self.loaded = False  # a past waits: there is nothing to collect, and somebody looks at an empty window
+        self.loaded = False  # a past waits, or what was collected before: there is nothing to collect here
         self.room = Event_()  # cleared while too many wait; sources that can hold back look at it
         self.room.set()
 
-    def put(self, key: str, news: News) -> None:
-        """Hand over events (a list that is not changed any more), a loaded past, or a change to make between them."""
+    def put(self, key: str, news: News, *, collected: bool = False) -> None:
+        """Hand over events (a list that is not changed any more), a loaded past, or a change to make between them.
+
+        `collected`: they have waited for others already, longer than a tick; they are told at once like a past.
+        """
         with self._lock:
             waiting = self._inbox.get(key)
             if waiting is None:
@@ -54,8 +58,11 @@ class Hub:
             if type(news) is list:
                 self.backlog += len(news)
                 if self.backlog > CROWD:
+                    self._held = True
                     self.room.clear()
             elif type(news) is Loaded:
+                self.loaded = True
+            if collected:
                 self.loaded = True
             wake = not self._armed
             self._armed = True
@@ -79,6 +86,29 @@ class Hub:
             else:
                 mine = self._inbox.pop(only, None)
                 work = {} if mine is None else {only: mine}
+        if len(work) == 1:
+            # The way of nearly every tick, in one piece: one session has news, and its newest text grows by them.
+            [(key, waiting)] = work.items()
+            news = waiting[0] if len(waiting) == 1 else _joined(waiting)
+            session = self.sessions.get(key)
+            if session is not None and type(news) is list:
+                delta = session.grown(news)
+                if delta is not None:
+                    taken = len(news)
+                    self.folded += taken
+                    with self._lock:
+                        self.backlog -= taken
+                        if self._held:
+                            self._let_go()
+                        if not self._inbox:
+                            self._armed = False
+                    if session.facts:
+                        self._collect(session)
+                    return [delta]
+        return self._tick(work, bounded)
+
+    def _tick(self, work: dict[str, deque[News]], bounded: bool) -> list[Delta]:
+        """Whatever came, session by session."""
         clock = self._clock if bounded else None
         deadline = self._clock() + self._budget if bounded else 0.0
         left = len(work)
@@ -101,8 +131,8 @@ class Hub:
             if rest or any(work.values()):
                 self._put_back(work, done, rest)
             self.backlog -= taken
-            if self.backlog <= CROWD // 2 and not self.room.is_set():
-                self.room.set()
+            if self._held:
+                self._let_go()
             if not self._inbox:
                 self._armed = False
         deltas = []
@@ -110,12 +140,21 @@ class Hub:
             session = self.sessions.get(key)
             if session is not None:
                 if session.facts:
-                    self.facts += session.facts
-                    session.facts = []
+                    self._collect(session)
                 delta = session.take(self.backlog if work[key] else 0)
                 if delta is not None:
                     deltas.append(delta)
         return deltas
+
+    def _let_go(self) -> None:
+        """Sources may go on once half of what was too much is taken. Called with the lock."""
+        if self.backlog <= CROWD // 2:
+            self._held = False
+            self.room.set()
+
+    def _collect(self, session: Session) -> None:
+        self.facts += session.facts
+        session.facts = []
 
     def _put_back(self, work: dict[str, deque[News]], done: list[str], rest: dict[str, deque[News]]) -> None:
         """What is left goes before what came meanwhile; sessions that were not reached go before those that were."""
@@ -130,8 +169,8 @@ class Hub:
             for news in self._inbox.pop(key, ()):
                 if type(news) is list:
                     self.backlog -= len(news)
-            if self.backlog <= CROWD // 2:
-                self.room.set()
+            if self._held:
+                self._let_go()
         self.sessions.pop(key, None)
 
     def _flush_one(self, key: str, waiting: deque[News], clock: Clock | None, deadline: float) -> int:
@@ -166,3 +205,13 @@ class Hub:
             if clock is not None and waiting and clock() >= deadline:
                 break
         return total
+
+
+def _joined(waiting: deque[News]) -> list[Event] | None:
+    """What several reads brought as one run; None if there is anything else, or too much for one slice."""
+    news: list[Event] = []
+    for more in waiting:
+        if type(more) is not list or len(news) + len(more) > SLICE:
+            return None
+        news += more
+    return news

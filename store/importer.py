@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import gc
+import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -22,6 +24,9 @@ from typing import Final
 import orjson
 
 from store.errors import StoreError
+from store.relay import environment
+
+log = logging.getLogger(__name__)
 
 NICE: Final = 10
 EVERY: Final = 0.1  # seconds between two reports
@@ -56,12 +61,10 @@ class Import:
         command = [sys.executable, "-m", "store.importer", "--db", str(self._db), "--path", str(self.path)]
         if self._upto is not None:
             command += ["--upto", str(self._upto)]
-        here = str(Path(__file__).resolve().parents[1])
-        search = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
         try:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": search}, start_new_session=True,
+                env=environment(), start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             self._on_done(f"The import of {self.path.name} could not be started: {error.strerror or error}.")
@@ -69,7 +72,7 @@ class Import:
         with self._lock:
             self._process = process
             if self._cancelled:
-                process.kill()
+                _kill(process)
         name = f"import {self.path.name}"
         self._thread = threading.Thread(target=self._listen, args=(process,), name=name, daemon=True)
         self._thread.start()
@@ -83,7 +86,7 @@ class Import:
         with self._lock:
             self._cancelled = True
             if self._process is not None and self._process.poll() is None:
-                self._process.kill()
+                _kill(self._process)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -117,10 +120,21 @@ class Import:
             outcome = f"The import of {self.path.name} stopped unexpectedly ({why}{': ' + words[-1] if words else ''})."
         if outcome:
             self._over(outcome)
+        elif words:
+            log.warning("the import of %s said: %s", self.path, " / ".join(words))
 
     def _over(self, outcome: str) -> None:
         if not self._cancelled:
             self._on_done(outcome)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """The child, and the one that reads for it."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):  # it ended this very moment
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 def _message(line: bytes) -> object:
@@ -180,6 +194,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     with suppress(StoreError):  # the next one tries again
         tidy(options.db, outcome.leftovers)
+    from store.db.search import catch_up
+
+    try:
+        catch_up(options.db)  # searching comes behind reading; killed here, the next one goes on
+    except StoreError as error:
+        log.warning("the search index is behind: %s", error)
     return 0
 
 

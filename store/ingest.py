@@ -1,8 +1,9 @@
 """The worker of one open session file: its past at once (from the end, or from the database), then every new byte.
 
 One thread per session. It runs source → lines → records → events and hands events to the hub; the fold of live events
-belongs to the tick. A big file that was never seen is shown from its end first, while a child process folds the whole
-of it into the database; then the worker folds what came meanwhile on top and the session stands on its whole past.
+belongs to the tick. A few new bytes are read by the watcher's thread, which is awake already. A big file that was never
+seen is shown from its end first, while a child process folds the whole of it into the database; then the worker folds
+what came meanwhile on top and the session stands on its whole past.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,16 +21,16 @@ from store.events import Event
 from store.facts import Facts
 from store.fold import State
 from store.formats.base import Format
+from store.growth import Growth
 from store.hub import Hub
 from store.past import Rows, has_line, size_of_file, speaks_of_child
 from store.pipe import Pipe
 from store.resume import Rest, pipe_at
 from store.session import Session
-from store.sources.file import Tail
 from store.sources.watch import Watcher
 from store.told import Gained, Loaded
 from store.whole import Whole, format_of, live_state
-from store.window import DbWindow, Known, ListWindow, known
+from store.window import DbWindow, Known, ListWindow, known, said
 
 if TYPE_CHECKING:
     from store.importer import Import
@@ -42,14 +42,15 @@ FIRST: Final = 128 << 10  # bytes of a bigger session's end that are; then SMALL
 SCREEN: Final = 40  # rows that the first bytes must bring
 LATER: Final = 0.3  # seconds until more of the end is read: the first paint needs the interpreter for itself
 AHEAD: Final = 4 << 20  # new bytes behind what the database knows that are folded here; more goes to the child
+FEW: Final = 4  # files of a session that the watcher's thread looks at; a session of more is left to the worker
+GLANCE: Final = 64 << 10  # bytes it reads of each
 AROUND: Final = 1.0  # seconds between two looks for subagents' files that nothing announced
-QUIET_REST: Final = 1 << 20  # an unfinished line up to this size is tried as a record when the file is quiet
 
 Progress = Callable[[str, int, int], None]  # (session, bytes done, bytes in all)
 
 
 class FileIngest:
-    """See the module. `key` is the session's key in the hub; `files[i]` is the file that spans and events call i."""
+    """See the module. `key` is the session's key in the hub."""
 
     def __init__(
         self,
@@ -63,16 +64,13 @@ class FileIngest:
     ) -> None:
         self.key = key
         self.path = path
-        self.files: list[Path] = [path]
-        self.reads = 0  # looks at files, for tests
+        self.growth = Growth(path, self._put, lambda trouble: self._say(trouble=trouble))
         self.searches = 0  # looks for files of subagents, for tests
         self._hub = hub
         self._watcher = watcher
         self._progress = progress
         self._database = database
         self._format: Format | None = None
-        self._pipes: list[Pipe] = []
-        self._tails: list[Tail] = []
         self._children: set[Path] = set()
         self._beside: list[Path] = []
         self._import: Import | None = None
@@ -80,10 +78,14 @@ class FileIngest:
         self._imported = threading.Event()
         self._why = ""  # why the file was read again from its start
         self._failed = ""
+        self._copy = False  # the file is gone, and what is shown is what the database has kept
         self._troubled = False  # it could not be read, and the window says so
+        self._collected = False  # what is read now was collected for a while: the watcher waited
         self._announced = False  # something is new where subagents' files appear
         self._searched = -AROUND  # when they were looked for last
         self._search: float | None = None  # when to look for them again
+        self._turn = threading.Lock()  # held by whoever reads: the worker, or the watcher's thread for a moment
+        self._broken = False  # by an error of our own: nothing more is read
         self._bell = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"ingest {path.name}", daemon=True)
@@ -106,9 +108,23 @@ class FileIngest:
             self._import.cancel()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
+        if self._thread is not threading.current_thread():
+            with self._turn:  # nothing is handed over once this returns
+                pass
 
     def _on_change(self, _path: Path) -> None:
-        self._bell.set()
+        """On the watcher's thread. To read a record here costs less than to wake the worker for it."""
+        if not self._turn.acquire(blocking=False):
+            self._bell.set()  # the worker is at it, and may have looked at this file already
+            return
+        try:
+            if not self._glance():
+                self._bell.set()
+        except Exception:
+            log.exception("reading %s stopped", self.path)
+            self._give_up()
+        finally:
+            self._turn.release()
 
     def _on_beside(self, path: Path) -> None:
         if path not in self._children:  # those are watched one by one
@@ -119,25 +135,39 @@ class FileIngest:
 
     def _work(self) -> None:
         try:
-            self._begin()
-            # At once: from now on the tails know what the files looked like, and see whether they are others.
-            self._look()
+            with self._turn:
+                self._begin()
+                # At once: from now on the tails know what the files looked like, and see whether they are others.
+                self._look()
             while True:
                 self._bell.wait(self._patience())
                 self._bell.clear()
-                if self._over.is_set():
+                if self._over.is_set() or self._broken:
                     return
-                if self._more is not None and time.monotonic() >= self._more[0]:
-                    self._read_more()
-                if self._imported.is_set():
-                    self._imported.clear()
-                    self._stand_on_import()
-                if self._format is None:
-                    self._begin()
-                self._look()
-        except Exception:  # our own fault: said in the window, with the traceback in the log
+                with self._turn:
+                    self._serve()
+        except Exception:
             log.exception("reading %s stopped", self.path)
-            self._say(trouble=f"Reading {self.path.name} stopped by an error of Playhead; see the log.")
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Our own fault: said in the window, with the traceback in the log."""
+        self._broken = True
+        self._bell.set()
+        self._say(trouble=f"Reading {self.path.name} stopped by an error of Playhead; see the log.")
+
+    def _serve(self) -> None:
+        """Whatever is due."""
+        if self.growth.anew is not None:
+            self._start_over()
+        if self._more is not None and time.monotonic() >= self._more[0]:
+            self._read_more()
+        if self._imported.is_set():
+            self._imported.clear()
+            self._stand_on_import()
+        if self._format is None:
+            self._begin()
+        self._look()
 
     def _patience(self) -> float | None:
         """Seconds until something is due that nobody rings for."""
@@ -154,6 +184,7 @@ class FileIngest:
         """Show the past: from the database, as a whole, or its end first."""
         try:
             size = self.path.stat().st_size
+            self._copy = False
             self._format = format_of(self.path) if has_line(self.path) else None
             if self._format is None:  # nothing yet that says whose file this is
                 self._say(trouble=self._why, state="idle")
@@ -168,19 +199,20 @@ class FileIngest:
                 self._read_whole(0)
             else:
                 if self._read_whole(size - FIRST, SCREEN):
-                    self._more = (time.monotonic() + LATER, size - SMALL, len(self.files))
+                    self._more = (time.monotonic() + LATER, size - SMALL, len(self.growth.files))
                 else:
                     self._read_whole(size - SMALL)
                 if self._over.is_set():
                     return
-                self._begin_import(self._pipes[0].offset)
+                self._begin_import(self.growth.pipes[0].offset)
             self._say(trouble=self._why, agent=self._format.agent, state=live_state(self.path, self._format))
         except StoreError as error:
             self._format, self._troubled = None, True
             self._say(trouble=str(error), state="failed")
         except OSError as error:
             self._format, self._troubled = None, True
-            self._say(trouble=sentence(error, self.path), state="failed")
+            if not (isinstance(error, FileNotFoundError) and self._stand_on_copy()):
+                self._say(trouble=sentence(error, self.path), state="failed")
 
     def _load(self, rows: Rows, window: Known | ListWindow | None, facts: Facts | None = None) -> None:
         told = list(facts.events()) if facts is not None else []
@@ -197,7 +229,7 @@ class FileIngest:
         """More of the end of a session that a child is still reading. Not if files joined: they would be lost again."""
         assert self._more is not None  # noqa: S101 - for the type checker
         (_, start, files), self._more = self._more, None
-        if self._import is not None and len(self.files) == files:
+        if self._import is not None and len(self.growth.files) == files:
             self._read_whole(start)
 
     def _read_whole(self, start: int, least: int = 0) -> bool:
@@ -216,16 +248,7 @@ class FileIngest:
 
     def _adopt(self, files: list[Path], pipes: list[Pipe]) -> None:
         """Go on with these files from where these pipes are."""
-        self.files = files
-        self._pipes = pipes
-        known = {tail.path: tail for tail in self._tails}
-        self._tails = [
-            known[path] if path in known and known[path].offset == pipe.fed else Tail(path, pipe.fed)
-            for path, pipe in zip(files, pipes, strict=True)
-        ]
-        for tail in self._tails:
-            with suppress(StoreError):
-                tail.read(0)  # what the file looks like now, so that another one under its name is noticed
+        self.growth.adopt(files, pipes)
         for path in files[1:]:
             self._watch_child(path)
         assert self._format is not None  # noqa: S101 - for the type checker
@@ -271,7 +294,26 @@ class FileIngest:
             self._load(rows, before, facts=before.facts)
         if sources and not sources[0].touched and not sources[0].missing:
             # Now that the past is shown: the reader sees the last records again, for what the next ones leave out.
-            self._pipes[0] = pipe_at(self._format, 0, sources[0])
+            self.growth.pipes[0] = pipe_at(self._format, 0, sources[0])
+        return True
+
+    def _stand_on_copy(self) -> bool:
+        """The file is gone: show what the database has kept of it. False: nothing."""
+        if self._copy:  # and it still is
+            return True
+        before = known(self.path) if self._database else None
+        if before is None:
+            return False
+        if not before.only_copy:  # it has just come back
+            before.window.close()
+            return False
+        self._copy = True
+        self.growth.files = [source.path for source in before.sources]
+        shown = Rebase(before.window, {}, ())
+        past = Loaded(State(before.rows, before.turn), shown, before.rows, before.facts.events())
+        self._hub.put(self.key, past)
+        why = f"{self.path.name} was deleted by its agent. This is the copy that Playhead has kept of it."
+        self._say(trouble=why, agent=before.agent, state="ended")
         return True
 
     def _begin_import(self, upto: int) -> None:
@@ -304,6 +346,8 @@ class FileIngest:
         before = None if self._failed else known(self.path)
         done = before is not None and self._stand_on(before, 1 << 62)
         self._import = None
+        if news := said():
+            self._say(trouble=news)
         if done:
             return
         # No database to be had: the session is kept in memory, which costs memory but hides nothing.
@@ -315,36 +359,34 @@ class FileIngest:
     # ---- new bytes
 
     def _look(self) -> None:
-        """Read what is new in every file of the session."""
+        """Read what is new in every file of the session, and see whether there are more files."""
         again = self._format is not None
         while again and not self._over.is_set():
-            again = False
-            for index, tail in enumerate(self._tails):
-                self.reads += 1
-                try:
-                    chunk = tail.read()
-                except StoreError as error:
-                    self._say(trouble=str(error))
-                    continue
-                if chunk.gone:
-                    if index == 0:
-                        self._say(trouble=f"{self.path.name} was deleted. What was read of it is still shown here.")
-                    continue
-                if chunk.reset:
-                    self._start_over(chunk.why)
-                    return
-                pipe = self._pipes[index]
-                events = pipe.feed(chunk.data) if chunk.data else []
-                if not chunk.more and len(pipe.rest) <= QUIET_REST and pipe.rest[:1] == b"{":
-                    events += pipe.finish()
-                if events:
-                    self._hub.put(self.key, events)
-                    again = self._look_for_children(events) or again
-                again = again or chunk.more
-            if not again and self._time_to_search():
-                again = self._look_for_children(None)
+            again = self.growth.take()
+            if self.growth.anew is not None:
+                self._start_over()
+                return
+            if self._time_to_search():
+                again = self._look_for_children() or again
 
-    def _start_over(self, why: str) -> None:
+    def _glance(self) -> bool:
+        """The same for a few bytes, and no more than that: other sessions wait. False: the worker has to look."""
+        growth = self.growth
+        if self._over.is_set() or self._broken or self._format is None or len(growth.tails) > FEW:
+            return False
+        self._collected = self._watcher.collected
+        try:
+            if growth.anew is not None or growth.take(GLANCE) or self._announced:
+                return False
+        finally:
+            self._collected = False
+        return self._search is not None and time.monotonic() < self._search
+
+    def _put(self, events: list[Event]) -> None:
+        self._hub.put(self.key, events, collected=self._collected)
+        self._announced = self._announced or any(map(speaks_of_child, events))
+
+    def _start_over(self) -> None:
         """The file is another one now: read it anew, and say so."""
         if self._import is not None:
             self._import.cancel()
@@ -352,8 +394,8 @@ class FileIngest:
         self._more = None
         self._imported.clear()
         self._format = None
-        self._tails = []
-        self._why = why  # said until the session is closed: a file that is empty at first is begun twice
+        self._why = self.growth.anew or ""  # said until the session is closed: a file that is empty is begun twice
+        self.growth.forget()
         self._begin()
 
     def _time_to_search(self) -> bool:
@@ -368,10 +410,10 @@ class FileIngest:
         self._announced, self._searched, self._search = False, now, None
         return True
 
-    def _look_for_children(self, events: Iterable[Event] | None) -> bool:
-        """Files of subagents that appeared; with events, only if one of them speaks of a subagent."""
+    def _look_for_children(self) -> bool:
+        """Files of subagents that appeared."""
         assert self._format is not None  # noqa: S101 - for the type checker
-        if self._format.children is None or (events is not None and not any(map(speaks_of_child, events))):
+        if self._format.children is None:
             return False
         found = False
         self.searches += 1
@@ -380,7 +422,5 @@ class FileIngest:
                 continue
             found = True
             self._watch_child(child.path)
-            self.files.append(child.path)
-            self._pipes.append(Pipe(self._format, len(self._pipes), child.agent, child.call))
-            self._tails.append(Tail(child.path))
+            self.growth.join(child.path, Pipe(self._format, len(self.growth.pipes), child.agent, child.call))
         return found

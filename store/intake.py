@@ -6,26 +6,35 @@ other is read as a whole into rows that nobody sees before the last of them is w
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct
 
 from store.db.reads import DamagedError
 from store.db.rows import Rows
-from store.db.writer import Overtaken, Writer
 from store.errors import StoreError, sentence
 from store.facts import Facts
 from store.fold import State, fold_run
 from store.formats import named
 from store.formats.base import Child
+from store.pipe import Pipe
+from store.relay import Brokenoff, Place, Relay, cores
 from store.resume import Rest
 from store.whole import Whole
 from store.window import Known, Source, known, source_of
 
-BATCH: Final = 4_000  # rows per transaction
+if TYPE_CHECKING:
+    from store.db.writer import Writer
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 1_000  # rows per transaction: few, because whoever reads for us waits meanwhile
 HELD: Final = 16 << 20  # bytes read per transaction, whatever the rows: some are megabytes
+TOGETHER: Final = 8 << 20  # bytes from which on another process reads while this one folds and writes
 AT_ONCE: Final = 64 << 20  # new bytes of a known session that are held in memory and written in one transaction
 
 Tell: TypeAlias = Callable[[int, int, int], None]  # bytes done, bytes in all, rows
@@ -44,28 +53,51 @@ class Outcome(Struct, frozen=True):
 def take_in(db: Path, path: Path, upto: int | None = None, tell: Tell | None = None) -> Outcome:
     """Bring the database up to date with a session. Raises StoreError; then it is as it was before."""
     path = path.absolute()
-    for attempt in range(3):
-        writer = Writer(db)
-        try:
-            return _take_in(writer, path, upto, tell or _silent)
-        except Overtaken:
-            continue  # another Playhead was faster: look again at what there is now
-        except DamagedError:
-            if attempt:
-                raise
-            continue  # it is marked: opening it again sets it aside
-        finally:
-            writer.close()
+    alone = cores() < 2
+    begun = None if _is_known(path, db) else _begin(path, upto, alone)
+    try:
+        from store.db.writer import Overtaken, Writer  # here: somebody reads while this loads all of SQLAlchemy
+
+        for attempt in range(3):
+            writer = Writer(db)
+            try:
+                return _take_in(writer, path, upto, tell or _silent, begun, alone)
+            except Overtaken:
+                pass  # another Playhead was faster: look again at what there is now
+            except Brokenoff as error:
+                log.warning("the process that reads %s %s; reading it here", path, error)
+                alone = True
+            except DamagedError:
+                if attempt:
+                    raise
+                # It is marked: opening it again sets it aside.
+            finally:
+                writer.close()
+            if begun is not None:
+                begun.reading.close()
+                begun = None
+    finally:
+        if begun is not None:
+            begun.reading.close()
     raise StoreError(f"Another Playhead keeps changing {path.name} in the database: try again in a moment.")
 
 
-def _take_in(writer: Writer, path: Path, upto: int | None, tell: Tell) -> Outcome:
+def _is_known(path: Path, db: Path) -> bool:
+    found = known(path, db)
+    if found is not None:
+        found.window.close()
+    return found is not None
+
+
+def _take_in(writer: Writer, path: Path, upto: int | None, tell: Tell, begun: Begun | None, alone: bool) -> Outcome:
     leftovers = writer.leftovers()
     before = known(path, writer.path)
     try:
+        if before is not None and before.only_copy:
+            return Outcome(before.session, before.rows, 0, False, tuple(leftovers))
         if before is not None and _gained(before, upto) <= AT_ONCE:
             return _go_on(writer, path, before, upto, tell)
-        return _from_scratch(writer, path, upto, tell, leftovers)
+        return _from_scratch(writer, path, upto, tell, leftovers, begun or _begin(path, upto, alone))
     finally:
         if before is not None:
             before.window.close()
@@ -74,6 +106,8 @@ def _take_in(writer: Writer, path: Path, upto: int | None, tell: Tell) -> Outcom
 def tidy(db: Path, leftovers: Sequence[int]) -> None:
     """Delete what an import found left over. What it replaced itself stays for now: a window may still show it."""
     if leftovers:
+        from store.db.writer import Writer
+
         writer = Writer(db)
         try:
             writer.sweep(leftovers)
@@ -81,31 +115,51 @@ def tidy(db: Path, leftovers: Sequence[int]) -> None:
             writer.close()
 
 
-def _from_scratch(writer: Writer, path: Path, upto: int | None, tell: Tell, leftovers: Sequence[int]) -> Outcome:
-    looks: dict[Path, Look] = {}
+class Begun(Struct, frozen=True):
+    """A session that is about to be read from its beginning, and what its files looked like before."""
+
+    reading: Whole | Relay  # who reads it: this process, or one beside it, which has begun already
+    agent: str
+    looks: dict[Path, Look]
+    total: int  # bytes
+
+
+def _begin(path: Path, upto: int | None, alone: bool) -> Begun:
     whole = Whole(path, upto=upto)
+    looks: dict[Path, Look] = {}
     for file in (path, *(child.path for child in (whole.format.children or _no_children)(path))):
         looks[file] = _look(file)
     total = sum(look.size for look in looks.values())
     if upto is not None:
         total -= max(0, looks[path].size - upto)
+    reading: Whole | Relay = whole
+    if total >= TOGETHER and not alone:
+        try:
+            reading = Relay(path, whole.format, upto)
+        except OSError as error:
+            log.warning("no process to read %s: %s; reading it here", path, error)
+    return Begun(reading, whole.format.agent, looks, total)
+
+
+def _from_scratch(
+    writer: Writer, path: Path, upto: int | None, tell: Tell, leftovers: Sequence[int], begun: Begun
+) -> Outcome:
     state, facts = State(), Facts()
-    number = writer.stage(str(path))
-    rows = Rows(number, state)
-    read = written = 0
-    for events in whole:
-        rows.add(fold_run(state, events))
-        facts.add(events)
-        read = sum(pipe.fed for pipe in whole.pipes)
-        if len(rows.pending) >= BATCH or read - written >= HELD:
-            # In this thread: writing is a tenth of the work, and a thread of its own was no faster (300 MB, 2 cores).
-            writer.put(rows.take(), number)
-            written = read
-        tell(read, total, rows.rows)
-    sources = _sources(whole, looks, upto)
-    writer.publish(str(path), rows, rows.take(), state, facts, whole.format.agent, sources)
-    read = sum(pipe.fed for pipe in whole.pipes)
-    return Outcome(number, rows.rows, read, True, tuple(leftovers))
+    written = 0
+    with closing(begun.reading) as reading:
+        number = writer.stage(str(path))
+        rows = Rows(number, state)
+        for events in reading:
+            rows.add(fold_run(state, events))
+            facts.add(events)
+            if len(rows.pending) >= BATCH or reading.read - written >= HELD:
+                # In this thread: one of its own was no faster (300 MB, 2 cores).
+                writer.put(rows.take(), number)
+                written = reading.read
+            tell(reading.read, begun.total, rows.rows)
+    sources = _sources(reading, begun.looks, upto)
+    writer.publish(str(path), rows, rows.take(), state, facts, begun.agent, sources)
+    return Outcome(number, rows.rows, reading.read, True, tuple(leftovers))
 
 
 def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Tell) -> Outcome:
@@ -118,8 +172,8 @@ def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Te
     for events in rest:
         rows.add(fold_run(state, events))
         facts.add(events)
-        tell(sum(pipe.fed for pipe in rest.pipes) - sum(offsets), total, rows.rows)
-    read = sum(pipe.fed for pipe in rest.pipes) - sum(offsets)
+        tell(rest.read - sum(offsets), total, rows.rows)
+    read = rest.read - sum(offsets)
     if read or not before.unchanged or len(rest.files) > len(offsets):
         sources = _sources(rest, looks, upto, before.sources)
         writer.extend(before, rows, rows.take(), state, facts, sources)
@@ -145,10 +199,13 @@ def _look(path: Path) -> Look:
     return Look(str(now.st_ino), now.st_size, now.st_mtime_ns)
 
 
-def _sources(whole: Whole, looks: dict[Path, Look], upto: int | None, before: Sequence[Source] = ()) -> list[Source]:
+def _sources(
+    whole: Whole | Relay, looks: dict[Path, Look], upto: int | None, before: Sequence[Source] = ()
+) -> list[Source]:
     """What to remember of each file. Raises Overtaken when the main file was replaced while it was read."""
     found: list[Source] = []
-    for index, (path, pipe) in enumerate(zip(whole.files, whole.pipes, strict=True)):
+    pipes: Sequence[Pipe | Place] = whole.pipes
+    for index, (path, pipe) in enumerate(zip(whole.files, pipes, strict=True)):
         look = looks.get(path, Look())
         old = before[index] if index < len(before) else None
         if old is not None and (old.missing or not old.touched):
@@ -163,6 +220,8 @@ def _sources(whole: Whole, looks: dict[Path, Look], upto: int | None, before: Se
             found.append(Source(path, pipe.agent, pipe.parent, "", 0, 0, pipe.offset, b"", b""))
             continue
         if index == 0 and (source.identity != look.identity or source.size < pipe.fed):
+            from store.db.writer import Overtaken
+
             raise Overtaken
         # Only a file that was read to its end is 'unchanged' when it looks the same the next time.
         whole_read = look.identity and pipe.fed >= look.size and source.identity == look.identity

@@ -18,25 +18,29 @@ class Lines:
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The lines that these bytes finish: (offset, line without its line end). A final CR is part of the end."""
+        offset = self.start
+        lines: list[tuple[int, bytes]] = []
+        for piece in self.cut(data):
+            lines.append((offset, piece[:-1] if piece.endswith(b"\r") else piece))
+            offset += len(piece) + 1
+        return lines
+
+    def cut(self, data: bytes) -> list[bytes]:
+        """The same lines without their newlines, but with a final CR; the first one begins at the `start` of before."""
         pieces = data.split(b"\n")
         last = pieces.pop()
         if not pieces:
             if last:
                 self._parts.append(last)
                 self._size += len(last)
-            return []
+            return pieces
+        self.start += self._size + len(data) - len(last)
         if self._parts:
             self._parts.append(pieces[0])
             pieces[0] = b"".join(self._parts)
-        offset = self.start
-        lines: list[tuple[int, bytes]] = []
-        for piece in pieces:
-            lines.append((offset, piece[:-1] if piece.endswith(b"\r") else piece))
-            offset += len(piece) + 1
-        self.start = offset
         self._parts = [last] if last else []
         self._size = len(last)
-        return lines
+        return pieces
 
     @property
     def rest(self) -> bytes:

@@ -24,7 +24,8 @@ class Ticker(QObject):
     """Arms one single-shot precise timer with the first news after a quiet time; later news never extends it.
 
     Nothing pending: no timer, no wake-up. While there is a backlog the timer is armed again after each tick. The past
-    of a session that is opened is told at once: it is whole, so waiting would collect nothing.
+    of a session that is opened is told at once: it is whole, so waiting would collect nothing. So are the records of a
+    file that grows all the time: the watcher has collected them (`PACE` in `store/sources/watch.py`).
     """
 
     changed = Signal(object)  # store.delta.Delta

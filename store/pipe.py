@@ -66,22 +66,25 @@ class Pipe:
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete, in order."""
         out: list[Event] = []
-        one = self._one
-        loads = orjson.loads
-        for offset, line in self._lines.feed(data):
-            if self._block or line in (b"{", b"["):
+        loads, one = orjson.loads, self._one
+        file, agent, parent = self.file, self.agent, self.parent
+        end = self._lines.start
+        for line in self._lines.cut(data):
+            offset, length = end, len(line)
+            end += length + 1
+            if line[-1:] == b"\r":
+                line, length = line[:-1], length - 1
+            if self._block or (length == 1 and line in b"{["):
                 self._gather(offset, line, out)
                 continue
             # The way of nearly every line, without the calls in between.
-            at = At(None, self.file, offset, len(line), self.agent, self.parent)
+            at = At(None, file, offset, length, agent, parent)
             try:
-                data_ = loads(line)
+                value = loads(line)
             except orjson.JSONDecodeError:
-                for piece in decode(line, at):
-                    one(piece, out)
-                continue
-            if type(data_) is dict:
-                one(Record(data_, at, line), out)
+                value = None
+            if type(value) is dict:
+                one(Record(value, at, line), out)
             else:
                 for piece in decode(line, at):
                     one(piece, out)

@@ -149,6 +149,42 @@ def show(path: Path) -> Iterator[dict[str, Any]]:
         }
 
 
+def digests(names: Iterable[str], agent: str = "") -> Iterator[dict[str, Any]]:
+    """The figures of each session, or of one of its agents. A request that two of them tell counts in the first.
+
+    Raises StoreError.
+    """
+    from store.digest_report import Session, agent_wire, session_wire  # not for those who only look at rows
+    from store.requests import Requests
+
+    requests = Requests()
+    for name in names:
+        session = Session(session_path(name), requests)
+        figures = agent_wire(agent, session.digest) if agent else session_wire(session.id, session.digest)
+        if figures is None:
+            raise StoreError(f"{name} has no agent {agent}.")
+        yield figures
+
+
+def turns(name: str) -> Iterator[dict[str, Any]]:
+    """One object per turn of a session, by where they start. Raises StoreError."""
+    from store.digest_report import Session, turn_wire
+
+    return (turn_wire(turn) for turn in Session(session_path(name)).turns)
+
+
+def session_path(name: str) -> Path:
+    """The file of a session: its path, or the id of one that is where agents keep them. Raises StoreError."""
+    path = Path(name)
+    if not os.path.lexists(path) and path.name == name:
+        found = next((file for file in session_files() if file.stem == name), None)
+        if found is not None:
+            return found
+        if not path.suffix:
+            raise StoreError(f"There is no file and no session {name}.")
+    return path
+
+
 def sessions(
     roots: Iterable[Path] | None = None, refused: Callable[[str], None] = lambda _: None
 ) -> Iterator[dict[str, Any]]:

@@ -14,9 +14,11 @@ import msgspec
 from store import events as ev
 from store.batch import Batch
 from store.delta import Delta, Header
-from store.events import Event
+from store.events import Event, TextDelta, ThoughtDelta
 from store.facts import renames
 from store.fold import State, fold, fold_run, sending
+from store.fold_state import LINE_END
+from store.fold_talk import lengthen
 from store.told import Clock, Completed, Drain, Fact, Gained, Loaded, Question, Queued, Tally, Trace
 
 SECOND: Final = 1_000_000  # microseconds
@@ -72,6 +74,53 @@ class Session:
             if clock is not None and clock() >= deadline:
                 return done
         return done
+
+    def grown(self, events: Sequence[Event]) -> Delta | None:
+        """`feed` and `take` in one, for what nearly every tick of a stream is: further pieces of one open text.
+
+        None: it is anything else, and nothing was taken. Cold code is what such a tick costs, so this is one function
+        that calls few others, and does for these events what they do.
+        """
+        first: Any = events[0] if 0 < len(events) <= SLICE else None
+        kind = type(first)
+        if kind is not TextDelta and kind is not ThoughtDelta:
+            return None
+        item, at = first.item, first.at
+        file, end = at.file, at.offset
+        newest = 0
+        texts: list[str] = []
+        event: Any
+        for event in events:
+            at = event.at
+            start = at.offset
+            # As in `fold_run`: only pieces whose bytes are neighbours (`follows`) are joined.
+            if type(event) is not kind or event.item != item or not 0 <= start - end <= LINE_END or at.file != file:
+                return None
+            texts.append(event.text)
+            end = start + at.length
+            ts = at.ts
+            if ts is not None and ts > newest:
+                newest = ts
+        put = lengthen(self.state, item, "".join(texts), first.at, at)
+        if put is None:
+            return None
+        self.appends += 1
+        self.passes += 1
+        if self.trace is not None:
+            for operation in ("append", "prompt pass", "effects"):
+                self.trace(operation, events)
+        if self.tally is not None:
+            self.tally.output += len(events)
+        if newest >= (self.header.updated or 0) + SECOND:
+            self._say(updated=newest - newest % SECOND)
+        header: Header | None = self.header
+        if header is self._told:
+            header = None
+        else:
+            if header == self._told:
+                header = None
+            self._told = self.header
+        return self.batch.grown(self.key, put, header)
 
     def _run(self, events: Sequence[Event], first: int, end: int, clock: Clock | None, deadline: float) -> int:
         """One append of one run; in slices only so far as the clock is watched."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,12 +103,16 @@ class Settings:
 
     def _load(self) -> None:
         try:
-            data = tomllib.loads(self.path.read_text("utf-8"))
+            written = self.path.read_bytes()
         except FileNotFoundError:
             return
         except OSError as error:
             self.warnings.append(f"Settings are the defaults: {self.path} cannot be read ({error.strerror}).")
             return
+        import tomllib  # for those who changed something
+
+        try:
+            data = tomllib.loads(written.decode())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             self._set_aside(str(error))
             return

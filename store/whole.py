@@ -68,6 +68,14 @@ class Whole:
         self._named: dict[str, Child] = {}  # agent → its file, for those whose call is not found
         self._all: dict[Path, Child] = {}
 
+    @property
+    def read(self) -> int:
+        """Bytes so far, of all files."""
+        return sum(pipe.fed for pipe in self.pipes)
+
+    def close(self) -> None:
+        """Nothing to do: a file is open only while it is read."""
+
     def __iter__(self) -> Iterator[list[Event]]:
         if self.format.children is not None:
             for child in self.format.children(self.path):

@@ -1,6 +1,7 @@
 """Rows by row number for the screen: out of the database, or out of a list. Standard library only: this is first paint.
 
-`known` says in two statements whether a session lies in the database and how much its files have grown since.
+`known` says in two statements whether a session lies in the database and how much its files have grown since. A session
+whose file is gone stands on its rows for ever, whoever folded them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from store.errors import StoreError
 from store.events import ItemId
 from store.facts import Facts
 from store.fold import FOLD_VERSION, State
-from store.items import Item, size_of
+from store.items import Item, Raw, size_of
 
 CHECKED: Final = 4096  # bytes at the start and before the offset that tell whether a file is still the same
 STRIPS: Final = 2  # strips of hashes that a window keeps: half a megabyte
@@ -65,8 +66,18 @@ class ListWindow:
 class DbWindow:
     """A window on rows [0, length) of a session in the database. `close` it when it is not needed."""
 
-    def __init__(self, path: Path, session: int, length: int, connection: sqlite3.Connection | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        session: int,
+        length: int,
+        connection: sqlite3.Connection | None = None,
+        *,
+        kept: bool = False,
+    ) -> None:
+        """`kept`: another version folded the rows, and no file is left to fold them again."""
         self.path = path
+        self._unpress = _unpress if kept else reads.unpress
         self.session = session
         self._length = length
         self._ids: dict[int, bytes] = {}  # some strips of hashes
@@ -91,7 +102,7 @@ class DbWindow:
         found = self._ask("SELECT payload FROM item WHERE seq >= ? AND seq < ?", base + first, base + stop)
         if len(found) != stop - first:
             raise StoreError(f"Rows of this session are gone from {self.path}: open the session again.")
-        unpress = reads.unpress
+        unpress = self._unpress
         try:
             return [unpress(payload) for (payload,) in found]
         except reads.BROKEN as error:
@@ -150,6 +161,15 @@ class DbWindow:
             raise reads.trouble(error, self.path) from error
 
 
+def _unpress(payload: bytes) -> Item:
+    """A row of another version: one that is not understood says so, and is no damage."""
+    try:
+        return reads.unpress(payload)
+    except reads.BROKEN as error:
+        id = ItemId(f"kept:{zlib.crc32(payload):08x}")
+        return Raw(id=id, reason=f"kept by another version of Playhead and not understood ({error})")
+
+
 class Source(Struct, frozen=True):
     """One file of a known session: what was folded of it, and what it looked like then."""
 
@@ -177,6 +197,12 @@ class Known(Struct, frozen=True):
     sources: tuple[Source, ...]
     fold: bytes
     window: DbWindow
+    kept: bool = False  # another version folded it, and of some of its files there are only these rows
+
+    @property
+    def only_copy(self) -> bool:
+        """Its agent has deleted the file."""
+        return bool(self.sources) and self.sources[0].missing
 
     @property
     def unchanged(self) -> bool:
@@ -186,6 +212,8 @@ class Known(Struct, frozen=True):
     def state(self, window: DbWindow | None = None) -> State:
         """Where the fold stands; the rows that may still change are read from the window (it is their one place)."""
         window = window or self.window
+        if self.kept:  # what is new comes behind rows that nothing can change any more
+            return State(self.rows, self.turn)
         _, rows, turn, recent, last, unmatched = msgspec.msgpack.decode(self.fold)
         state = State(rows, turn)
         state.last, state.unmatched = last, unmatched
@@ -212,10 +240,7 @@ def known(path: Path, db: Path | None = None) -> Known | None:
 
     Costs two statements and a stat per file; only files that changed are opened, for twice 4 KB.
     """
-    if db is None:
-        from store.paths import data_dir
-
-        db = data_dir() / "playhead.db"
+    db = db or _ours()
     if not db.exists() or reads.mark(db).exists():
         return None
     try:
@@ -233,10 +258,22 @@ def known(path: Path, db: Path | None = None) -> Known | None:
     return found
 
 
+def said() -> str:
+    """What has happened to the database and is to be said, once; '' is nothing."""
+    return reads.take_said(_ours())
+
+
+def _ours() -> Path:
+    from store.paths import data_dir
+
+    return data_dir() / "playhead.db"
+
+
 _SESSION: Final = """
-SELECT id, agent, rows, turn, facts, fold FROM session, pragma_user_version AS v
-WHERE key = ? AND state = 'ready' AND fold_version = ? AND v.user_version = ?
+SELECT id, agent, rows, turn, fold_version, facts, fold FROM session, pragma_user_version AS v
+WHERE key = ? AND state = 'ready' AND v.user_version = ?
 """
+_COLUMNS: Final = "SELECT agent_session, title, cwd, branch, llm, started, updated FROM session WHERE id = ?"
 _SOURCES: Final = """
 SELECT path, agent, parent, identity, size, mtime_ns, "offset", head, tail FROM source
 WHERE session_id = ? ORDER BY file
@@ -244,19 +281,32 @@ WHERE session_id = ? ORDER BY file
 
 
 def _known(connection: sqlite3.Connection, db: Path, path: Path) -> Known | None:
-    values = (str(path.absolute()), FOLD_VERSION, reads.SCHEMA)
-    row = connection.execute(_SESSION, values).fetchone()
+    row = connection.execute(_SESSION, (str(path.absolute()), reads.SCHEMA)).fetchone()
     if row is None:
         return None
-    session, agent, rows, turn, facts, fold = row
+    session, agent, rows, turn, version, facts, fold = row
+    kept = version != FOLD_VERSION
     sources: list[Source] = []
     for name, *rest in connection.execute(_SOURCES, (session,)):
         source = look(Source(Path(name), *rest))
         if source is None:
-            return None
+            if not sources or not sources[0].missing:
+                return None
+            source = Source(Path(name), *rest)  # what became of a subagent's file changes nothing any more
         sources.append(source)
-    window = DbWindow(db, session, rows, connection)
-    return Known(session, agent, rows, turn, facts_.load(facts), tuple(sources), fold, window)
+    if kept and not (rows and any(source.missing for source in sources)):
+        return None  # every file is there to fold it anew from
+    told = _told(connection, session) if kept else facts_.load(facts)
+    window = DbWindow(db, session, rows, connection, kept=kept)
+    return Known(session, agent, rows, turn, told, tuple(sources), fold or b"", window, kept)
+
+
+def _told(connection: sqlite3.Connection, session: int) -> Facts:
+    """What the columns say: the facts of another version may lie otherwise."""
+    id, title, cwd, branch, llm, started, updated = connection.execute(_COLUMNS, (session,)).fetchone()
+    facts = Facts(id, title, 0, cwd, branch, llm or None)
+    facts.started, facts.updated = started, updated
+    return facts
 
 
 def look(source: Source) -> Source | None:

@@ -38,7 +38,7 @@ print("\\nQT", sorted(name for name in sys.modules if name.startswith("PySide6")
 """
 
 # What the viewer may know of the store. Its benches measure the inside, so they may look there.
-FACE = {"", "delta", "errors", "events", "items", "live", "paths", "report", "settings", "text"}
+FACE = {"", "delta", "doctor", "errors", "events", "items", "live", "paths", "report", "search", "settings", "text"}
 
 LINE = {
     "type": "user",
@@ -105,14 +105,17 @@ def test_viewer_sees_the_face_of_store_only() -> None:
     assert strangers == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["sessions"], ["show"], ["coverage"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["sessions"], ["show"], ["coverage"], ["digest"], ["turns"], ["doctor"]],
+)
 def test_commands_without_a_window_load_no_qt(arguments: list[str], home: Path) -> None:
     project = home / ".claude" / "projects" / "-tmp-project"
     project.mkdir(parents=True)
     session = project / f"{LINE['sessionId']}.jsonl"
     session.write_text(json.dumps(LINE) + "\n", "utf-8")
-    if arguments == ["sessions"]:
-        arguments = ["sessions", "--json"]
+    if arguments in (["sessions"], ["doctor"]):
+        arguments = [*arguments, "--json"]
     elif not arguments[0].startswith("-"):
         arguments = [*arguments, str(session), "--json"]
     done = python(COMMAND, *arguments)

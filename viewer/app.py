@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +59,7 @@ class App(QObject):
         # A paint takes the GIL back a few times: with Python's 5 ms each it would miss its frame.
         sys.setswitchinterval(0.0005)
         existing = QCoreApplication.instance()
-        self.qt = existing if isinstance(existing, QApplication) else QApplication(["playhead"])
+        self.qt = existing if isinstance(existing, QApplication) else theme.application("playhead")
         super().__init__()
         self.options = options
         self.qt.setApplicationName("Playhead")
@@ -80,10 +79,10 @@ class App(QObject):
         self.jobs = Jobs(self)
         self.window = MainWindow(self.live, self.settings, self.places, self.jobs, self.look, state_dir() / "logs")
         self._undecided = False  # no session was asked for: the list says which one to show
-        self._signals: tuple[QSocketNotifier, socket.socket, socket.socket] | None = None
         self.broke.connect(self.window.on_error)
         self.settings.watch(self.on_setting)
         self.qt.styleHints().colorSchemeChanged.connect(self.on_scheme)
+        self.qt.screenAdded.connect(self.on_screen)
         self.window.closing.connect(self.shutdown)
         self.live.sessions.connect(self.on_sessions)
 
@@ -166,6 +165,10 @@ class App(QObject):
         if not self.options.theme and self.settings[st.THEME] == "system":
             self.dress()
 
+    def on_screen(self) -> None:
+        """It may be sharper than the ones that the icons were drawn for."""
+        self.dress()
+
     def dress(self) -> None:
         """Another theme or zoom, everywhere."""
         self.look = self._make_look()
@@ -197,12 +200,10 @@ class App(QObject):
 
     def _listen(self) -> Callable[[], None]:
         """SIGINT and SIGTERM end the program like its menu does, without asking. No timer polls for them."""
-        ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
-            end.setblocking(False)
-        before_fd = signal.set_wakeup_fd(theirs.fileno())
+        ours, theirs, close = _wire()
+        before_fd = signal.set_wakeup_fd(theirs)
         before = {number: signal.signal(number, _noted) for number in (signal.SIGINT, signal.SIGTERM)}
-        notifier = QSocketNotifier(ours.fileno(), QSocketNotifier.Type.Read, self)
+        notifier = QSocketNotifier(ours, QSocketNotifier.Type.Read, self)
         notifier.activated.connect(self.shutdown)
 
         def restore() -> None:
@@ -210,14 +211,39 @@ class App(QObject):
             signal.set_wakeup_fd(before_fd)
             for number, handler in before.items():
                 signal.signal(number, handler)
-            ours.close()
-            theirs.close()
+            close()
 
         return restore
 
 
+def _wire() -> tuple[int, int, Callable[[], None]]:
+    """Where to wait, where a signal writes, and what closes both."""
+    if sys.platform == "win32":  # there only a socket will do; elsewhere a start has no use for that import
+        import socket
+
+        pair = socket.socketpair()
+        for end in pair:
+            end.setblocking(False)
+
+        def close() -> None:
+            for end in pair:
+                end.close()
+
+        return pair[0].fileno(), pair[1].fileno(), close
+
+    ends = os.pipe()
+    for number in ends:
+        os.set_blocking(number, False)
+
+    def close_ends() -> None:
+        for number in ends:
+            os.close(number)
+
+    return *ends, close_ends
+
+
 def _noted(number: int, frame: FrameType | None) -> None:
-    """The byte in the wake-up socket does the work, on the event loop."""
+    """The byte that wakes the notifier does the work, on the event loop."""
 
 
 def picture_folder() -> Path:

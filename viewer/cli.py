@@ -22,14 +22,18 @@ from store.errors import StoreError
 from viewer.options import SIZE, Options
 
 TROUBLE: Final = 2
-COMMANDS: Final = ("run", "show", "coverage", "sessions", "bench")
+COMMANDS: Final = ("run", "show", "digest", "turns", "coverage", "sessions", "search", "doctor", "bench")
 _USAGE: Final = """\
 playhead [PATH ...]                       open a window, with these sessions or folders
        playhead -                                show what comes in on standard input
        playhead run -- COMMAND ...               start a program and show its stream
        playhead show PATH --json                 print the rows of a session
+       playhead digest PATH|ID ... [--json]      the figures of sessions: turns, tokens, cost, tools, errors
+       playhead turns PATH|ID [--json]           the same for each turn of one
        playhead coverage PATH ... [--json]       account for every byte of some files
        playhead sessions [--json] [--root DIR]   list sessions
+       playhead search QUERY ... [--json]        find words in every session; --help says how
+       playhead doctor [--rebuild] [--json]      look the database over; make anew what can be
        playhead bench NAME ... [--json]          measure"""
 
 
@@ -147,9 +151,18 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _open(options: Options) -> int:
-    app = importlib.import_module("viewer.app")  # Qt comes in here, and only here
+    load()
+    app = importlib.import_module("viewer.app")
     code: int = app.run(options)
     return code
+
+
+def load() -> None:
+    """Everything that a window needs. Qt comes in here, and only here."""
+    from viewer import garbage
+
+    garbage.hold()
+    importlib.import_module("viewer.app")
 
 
 # ---- commands without a window
@@ -175,6 +188,70 @@ def _row_line(row: dict[str, Any]) -> str:
     status = f" [{row['tool']['status']}]" if row["tool"] else ""
     indent = "" if row["agent"] == "main" else "  "
     return f"{row['row']:>6}  {indent}{row['kind']}{status}  {head}"
+
+
+def _digest(arguments: list[str]) -> int:
+    from store import report
+
+    parser = _Parser("playhead digest", allow_abbrev=False)
+    parser.add_argument("sessions", metavar="PATH|ID", nargs="+")
+    parser.add_argument("--agent", metavar="ID", default="", help="of this agent alone; main is the one that was asked")
+    parser.add_argument("--json", action="store_true", help="one JSON object per session")
+    options = parser.parse_args(arguments)
+    figures = report.digests(options.sessions, options.agent)
+    if options.json:
+        _lines(figures)
+    else:
+        _print(line for entry in figures for line in _digest_lines(entry))
+    return 0
+
+
+def _digest_lines(entry: dict[str, Any]) -> Iterator[str]:
+    yield entry.get("session_id") or entry["agent_id"]
+    times = f"{_seconds(entry['active_ms'])} of {_seconds(entry['duration_ms'])}"
+    yield (
+        f"  {_plural(entry['turn_count'], 'turn')}, {times}, "
+        f"cost {_dollars(entry['cost_usd'])}{' at least' if entry['unpriced_requests'] else ''}"
+    )
+    for llm, used in entry["by_model"].items():
+        cache = f"cache {used['cache_read']:,} read, {used['cache_create']:,} written"
+        yield f"  {llm}: {used['in']:,} in, {used['out']:,} out, {cache}, {_dollars(used['cost_usd'])}"
+    yield f"  {_plural(entry['tool_total'], 'tool call')}, {entry['tool_failed']:,} failed"
+    for name, samples in {**entry["errors"], **entry["issues"]}.items():
+        rows = ", ".join(str(row) for row in samples["sample_ordinals"][:5])
+        yield f"  {samples['count']:,} × {name} at row {rows}{' …' if samples['count'] > 5 else ''}"
+
+
+def _turns(arguments: list[str]) -> int:
+    from store import report
+
+    parser = _Parser("playhead turns", allow_abbrev=False)
+    parser.add_argument("session", metavar="PATH|ID")
+    parser.add_argument("--json", action="store_true", help="one JSON object per turn")
+    options = parser.parse_args(arguments)
+    found = report.turns(options.session)
+    if options.json:
+        _lines(found)
+    else:
+        _print(
+            f"{turn['agent']:<6} {turn['idx']:>4}  {turn['start_ts'] or '':<24}  {_seconds(turn['duration_ms']):>9}  "
+            f"{turn['status'] or 'open':<10}  {turn['tool_count']:>4} calls  {turn['error_count']:>3} errors  "
+            f"{_dollars(turn['cost_usd'])}"
+            for turn in found
+        )
+    return 0
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _seconds(millis: int | None) -> str:
+    return "–" if millis is None else f"{millis / 1000:,.1f} s"
+
+
+def _dollars(usd: float | None) -> str:
+    return "–" if usd is None else f"${usd:,.2f}"
 
 
 def _coverage(arguments: list[str]) -> int:
@@ -241,6 +318,39 @@ def _sessions(arguments: list[str]) -> int:
     return TROUBLE if refused else 0
 
 
+def _search(arguments: list[str]) -> int:
+    """0: found. 1: nothing there. 2: that is no query, or it cannot be said."""
+    from viewer import finding
+
+    parser = _Parser("playhead search", allow_abbrev=False)
+    finding.options(parser)
+    words = [f" {word}" if _taken_away(word) else word for word in arguments]
+    return finding.run(parser.parse_args(words), _lines, _print, _say)
+
+
+def _taken_away(word: str) -> bool:
+    """-word means without it; options of ours have two dashes."""
+    return word.startswith("-") and not word.startswith("--") and word not in ("-", "-h")
+
+
+def _doctor(arguments: list[str]) -> int:
+    """0: all is well. 1: trouble, or something is not what it was. 2: it cannot be said."""
+    from store import doctor
+
+    parser = _Parser("playhead doctor", allow_abbrev=False)
+    parser.add_argument("--rebuild", action="store_true", help="make anew what has a file, and say what differs")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    options = parser.parse_args(arguments)
+    answer = doctor.answer(
+        rebuild=options.rebuild, tell=_say if sys.stderr is not None and sys.stderr.isatty() else None
+    )
+    if options.json:
+        _lines([answer.told])
+    else:
+        _print(answer.lines)
+    return 0 if answer.well else 1
+
+
 def _bench(arguments: list[str]) -> int:
     try:
         bench = importlib.import_module("viewer.bench")
@@ -253,8 +363,12 @@ def _bench(arguments: list[str]) -> int:
 _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "run": _run,
     "show": _show,
+    "digest": _digest,
+    "turns": _turns,
     "coverage": _coverage,
     "sessions": _sessions,
+    "search": _search,
+    "doctor": _doctor,
     "bench": _bench,
 }
 

@@ -19,7 +19,7 @@ MADE: Final = (
     ("dotfiles", "tmux: keep the working directory in new panes", 60 * 24 * 9),
 )
 STRANGE: Final = (
-    "<b>not bold</b> <img src=\"file:///etc/passwd\"> <script>alert(1)</script> [a link](javascript:alert(1))\n\n"
+    '<b>not bold</b> <img src="file:///etc/passwd"> <script>alert(1)</script> [a link](javascript:alert(1))\n\n'
     "עברית: הבדיקה נכשלת פעם אחת מתוך עשר, ו־`retry()` סופר לא נכון.\n\nالعربية: فشل الاختبار مرة من كل عشر مرات.\n\n"
     "日本語：十回に一回テストが失敗します。中文：测试十次失败一次。 한국어: 실패합니다. "
     "👩🏽‍💻🚀✅ naïve ẞ\n\n"

@@ -63,6 +63,7 @@ class HeaderBar(QWidget):
         self._clock = clock
         self._header = Header()
         self._absolute = False
+        self._lit = False  # the follow sign as it is drawn
         super().__init__(parent)
         self.title = Elided(self, 80)
         self.title.setAccessibleName("Session title")
@@ -154,7 +155,8 @@ class HeaderBar(QWidget):
     def set_following(self, on: bool) -> None:
         if self.follow.isChecked() != on:
             self.follow.setChecked(on)
-        self._icons()
+        if self._lit != on:
+            self._icons()
 
     def set_absolute(self, absolute: bool) -> None:
         self._absolute = absolute
@@ -194,7 +196,8 @@ class HeaderBar(QWidget):
         self._fit()
 
     def _icons(self) -> None:
-        token = "accent.main" if self.follow.isChecked() else "text.muted"
+        self._lit = self.follow.isChecked()
+        token = "accent.main" if self._lit else "text.muted"
         self.follow.setIcon(icons.icon("arrow-down", self.look, token))
         self.sessions_button.setIcon(icons.icon("panel-left", self.look))
         self.inspector_button.setIcon(icons.icon("panel-right", self.look))

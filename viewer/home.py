@@ -79,13 +79,9 @@ class HomePage(QWidget):
         self._buttons.setSpacing(look.px(8))
         self.sign.setPixmap(QIcon(str(path("app/playhead.svg"))).pixmap(look.px(64), look.px(64)))
         self.heading.setFont(look.font("title"))
-        self.text.setFont(look.font("prose"))
         self.text.setMaximumWidth(look.px(480))  # about 70 characters: a line the eye can follow
         self.text.setMinimumHeight(look.metrics("prose").lineSpacing() * 2)
-        self.hint.setFont(look.font("mono"))
-        self.hint_label.setFont(look.font("meta"))
         self.hint_label.setContentsMargins(0, look.px(12), 0, 0)
-        muted = f"color: {look.colour('text.muted').name()}"
-        self.text.setStyleSheet(muted)
-        self.hint.setStyleSheet(muted)
-        self.hint_label.setStyleSheet(muted)
+        for label, font in ((self.text, "prose"), (self.hint, "mono"), (self.hint_label, "meta")):
+            label.setStyleSheet(f"color: {look.colour('text.muted').name()}")
+            label.setFont(look.font(font))  # a first style sheet takes away the font that was set before it

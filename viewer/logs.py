@@ -7,12 +7,12 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
 from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
+from typing_extensions import override
 
 log = logging.getLogger("playhead")
 BYTES: Final = 1 << 20
@@ -26,6 +26,29 @@ LEVELS: Final = {
 }
 
 
+class Rotating(logging.FileHandler):
+    """A file that moves to `.1`, `.2`, … when it is full. The library's own brings sockets into each start."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        try:
+            stream = self.stream
+            if stream is not None and stream.tell() > BYTES:
+                stream.close()
+                self.stream = None  # the next record opens it again
+                self._move()
+        except (OSError, ValueError):
+            self.handleError(record)
+
+    def _move(self) -> None:
+        path = Path(self.baseFilename)
+        for number in range(OLDER, 0, -1):
+            source = path if number == 1 else Path(f"{path}.{number - 1}")
+            if source.exists():
+                source.replace(f"{path}.{number}")
+
+
 def install(folder: Path, told: Callable[[BaseException], None]) -> Callable[[], None]:
     """Log to `folder`, hear every exception nobody caught, on whatever thread. Returns what undoes it.
 
@@ -36,7 +59,7 @@ def install(folder: Path, told: Callable[[BaseException], None]) -> Callable[[],
     crashes = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(folder / "playhead.log", maxBytes=BYTES, backupCount=OLDER, encoding="utf-8")
+        handler = Rotating(folder / "playhead.log", encoding="utf-8")
         crashes = (folder / "crash.log").open("a", encoding="utf-8")
         faulthandler.enable(crashes)
     except OSError:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
+from viewer.theme import icons
 from viewer.theme.look import Look
 
 # state → (token, shape). Never the colour alone: each has its own shape, and its word stands beside it or in a tip.
@@ -100,7 +101,7 @@ def menu_icon(look: Look) -> QIcon:
     """Three lines: the sign for 'everything else is in here'."""
     made = QIcon()
     side = look.px(16)
-    for ratio in (1.0, 2.0):
+    for ratio in icons.ratios():
         pixmap = QPixmap(round(side * ratio), round(side * ratio))
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(Qt.GlobalColor.transparent)

@@ -55,9 +55,7 @@ def _what(options: Options) -> str:
 
 
 def _with_demo(options: Options) -> Options:
-    return Options(
-        demo=True, screenshot=options.screenshot, size=options.size, theme=options.theme, safe=options.safe
-    )
+    return Options(demo=True, screenshot=options.screenshot, size=options.size, theme=options.theme, safe=options.safe)
 
 
 def wait_until_loaded(app: App, *, ended: bool = False, patience: float = PATIENCE) -> bool:

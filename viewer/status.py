@@ -115,12 +115,12 @@ class StatusLine(QStatusBar):
     def set_look(self, look: Look) -> None:
         self.setFont(look.font("meta"))
         for label in (self.facts, self.waiting, self.hint, self.trouble, self.progress):
-            label.setFont(look.font("meta"))
             token = "state.waiting" if label is self.waiting else "text.muted"
             # Padding, not a margin: a style sheet overrules the label's own margins.
             label.setIndent(0)  # a label with a style sheet is indented else
             sides = look.px(12) - EDGE
             label.setStyleSheet(f"color: {look.colour(token).name()}; padding: {look.px(3)}px {sides}px;")
+            label.setFont(look.font("meta"))  # a first style sheet takes away the font that was set before it
 
     def _say(self) -> None:
         parts = [f"{self._live} live"] if self._live else []

@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QGuiApplication,
     QKeySequence,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -35,8 +36,6 @@ from viewer.commands import Commands
 from viewer.desk import Desk
 from viewer.drop import DropSign
 from viewer.header import HeaderBar
-from viewer.home import HomePage
-from viewer.inspector.pane import InspectorPane
 from viewer.jobs import Jobs
 from viewer.notice import NoticeBar, Remedy
 from viewer.place import Places
@@ -47,6 +46,8 @@ from viewer.timeline.pane import TimelinePane
 
 if TYPE_CHECKING:
     from store.live import Live
+    from viewer.home import HomePage
+    from viewer.inspector.pane import InspectorPane
 
 
 class MainWindow(Commands):
@@ -69,9 +70,9 @@ class MainWindow(Commands):
         self.header = HeaderBar(look)
         self.notice = NoticeBar(look)
         self.pane = TimelinePane(look)
-        self.home = HomePage(look)
+        self._home: HomePage | None = None
+        self._inspector: InspectorPane | None = None
         self.stack = QStackedWidget()
-        self.stack.addWidget(self.home)
         self.stack.addWidget(self.pane)
         middle = QWidget()
         column = QVBoxLayout(middle)
@@ -85,9 +86,8 @@ class MainWindow(Commands):
         self.setCentralWidget(middle)
 
         self.sessions = SessionsPane(look)
-        self.inspector = InspectorPane(jobs, look)
         self.sessions_dock = self._dock("Sessions", self.sessions, Qt.DockWidgetArea.LeftDockWidgetArea)
-        self.inspector_dock = self._dock("Raw record", self.inspector, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.inspector_dock = self._dock("Raw record", None, Qt.DockWidgetArea.RightDockWidgetArea)
         self.inspector_dock.hide()
         self.status = StatusLine(look)
         self.setStatusBar(self.status)
@@ -97,7 +97,7 @@ class MainWindow(Commands):
         self.desk.follow_default = settings[st.FOLLOW]
         self._menu()
         self._wire()
-        self.set_look(look)
+        self._dress()  # the parts were made with this look
         self.sessions.set_grouped(settings[st.GROUP])
         self.on_setting(st.ABSOLUTE)
         self.on_shown("")
@@ -106,13 +106,38 @@ class MainWindow(Commands):
 
     # ---- made once
 
-    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+    # What most starts do not show is made when it is first wanted: each costs a start some milliseconds.
+
+    @property
+    def home(self) -> HomePage:
+        if self._home is None:
+            from viewer.home import HomePage
+
+            self._home = HomePage(self.look)
+            self._home.set_sessions(self.sessions.sessions.total)
+            self._home.demo_wanted.connect(self.on_demo)
+            self._home.file_wanted.connect(self.on_open_file)
+            self.stack.addWidget(self._home)
+        return self._home
+
+    @property
+    def inspector(self) -> InspectorPane:
+        if self._inspector is None:
+            from viewer.inspector.pane import InspectorPane
+
+            self._inspector = InspectorPane(self.jobs, self.look)
+            self._inspector.close_button.clicked.connect(self.inspector_dock.hide)
+            self.inspector_dock.setWidget(self._inspector)
+        return self._inspector
+
+    def _dock(self, title: str, widget: QWidget | None, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
         dock.setObjectName(f"dock.{title}")
         dock.setTitleBarWidget(QWidget(dock))  # the panes have their own first line
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
         dock.setAllowedAreas(area)
-        dock.setWidget(widget)
+        if widget is not None:
+            dock.setWidget(widget)
         self.addDockWidget(area, dock)
         return dock
 
@@ -142,17 +167,14 @@ class MainWindow(Commands):
         self.sessions.opened.connect(self.open_listed)
         self.sessions.left.connect(self.on_focus_timeline)
         self.sessions.sessions.counted.connect(self.on_counted)
-        self.home.demo_wanted.connect(self.on_demo)
-        self.home.file_wanted.connect(self.on_open_file)
         self.header.follow_wanted.connect(view.set_follow)
         view.follow_changed.connect(self.on_followed)
         view.raw_wanted.connect(self.on_raw_wanted)
         view.hinted.connect(self.status.set_hint)
         view.link_clicked.connect(self.on_link)
         view.acted.connect(self.on_acted)
-        self.inspector.close_button.clicked.connect(self.inspector_dock.hide)
         self.sessions_dock.visibilityChanged.connect(self.actions_["sessions"].setChecked)
-        self.inspector_dock.visibilityChanged.connect(self.actions_["inspector"].setChecked)
+        self.inspector_dock.visibilityChanged.connect(self.on_inspector_seen)
         self.settings.watch(self.on_setting)
         self.jobs.failed.connect(self.on_error)
 
@@ -183,17 +205,27 @@ class MainWindow(Commands):
     def on_sessions(self, delta: SessionsDelta) -> None:
         self.sessions.apply(delta)
         self.desk.on_sessions(delta)
+        if delta.trouble:
+            self.notice.say("database", delta.trouble)
+
+    def on_inspector_seen(self, seen: bool) -> None:
+        self.actions_["inspector"].setChecked(seen)
+        if seen:
+            self.inspector.show()
 
     def on_counted(self) -> None:
-        self.home.set_sessions(self.sessions.sessions.total)
+        if self._home is not None:
+            self._home.set_sessions(self.sessions.sessions.total)
         self.status.set_live(self.sessions.sessions.live)
 
     def on_shown(self, key: str) -> None:
         there = bool(key)
-        self.stack.setCurrentWidget(self.pane if there else self.home)
+        if there or self.isVisible():  # `showEvent` for a window that starts with nothing open
+            self.stack.setCurrentWidget(self.pane if there else self.home)
         self.sessions.set_opened(key)
         self.notice.take_back("session")
-        self.inspector.clear()
+        if self._inspector is not None:
+            self._inspector.clear()
         for name in ("close", "follow"):
             self.actions_[name].setEnabled(there)
         self.actions_["stop"].setEnabled(key in self.live.busy())
@@ -202,7 +234,7 @@ class MainWindow(Commands):
         self._raw_count()
         self.header.show_header(None if opened is None else opened.header or Header(state="opening"), _name(key))
         self.setWindowTitle(f"{_name(key)} — Playhead" if there else "Playhead")
-        if not self.sessions.filter_box.hasFocus():
+        if not self.sessions.filter_box.hasFocus() and (there or self.isVisible()):
             (self.pane if there else self.home.demo_button).setFocus(Qt.FocusReason.OtherFocusReason)
         if there:  # each model brings its own
             self.pane.view.selectionModel().currentChanged.connect(self.on_row_chosen)
@@ -311,9 +343,17 @@ class MainWindow(Commands):
     def set_look(self, look: Look) -> None:
         """Another theme or zoom."""
         self.look = look
-        for part in (self.header, self.notice, self.pane, self.home, self.sessions, self.inspector, self.status):
+        for part in (self.header, self.notice, self.pane, self.sessions, self.status, self.drop_sign):
             part.set_look(look)
-        self.drop_sign.set_look(look)
+        if self._home is not None:
+            self._home.set_look(look)
+        if self._inspector is not None:
+            self._inspector.set_look(look)
+        self._dress()
+
+    def _dress(self) -> None:
+        """The look of what is the window's own."""
+        look = self.look
         for dock in (self.sessions_dock, self.inspector_dock):
             dock.setMinimumWidth(look.px(240))
         self.sessions_dock.setMaximumWidth(look.px(360))
@@ -340,6 +380,13 @@ class MainWindow(Commands):
             geometry.remember(self, kept, current.key if current is not None and current.file else "")
 
     # ---- events
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        if self.desk.current is None:
+            self.stack.setCurrentWidget(self.home)
+            self.home.demo_button.setFocus(Qt.FocusReason.OtherFocusReason)
+        super().showEvent(event)
 
     @override
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -1,15 +1,16 @@
 """Opens the database for writing: pragmas, transactions, the schema and its number. For the importer and the catalog.
 
-Everything in the file can be made again from session files, so a damaged, foreign or older one is moved aside and begun
-anew. One made by a newer Playhead is refused and left as it is.
+An older one is upgraded. A damaged or foreign one is moved aside and begun anew, and what only it had is taken over.
+One made by a newer Playhead is refused and left as it is.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,11 @@ from store.errors import StoreError
 log = logging.getLogger(__name__)
 
 BUSY_MS: Final = 5_000
+BEHIND: Final = "behind"
+_REVISION: Final = (
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -35,52 +41,63 @@ def open_engine(path: Path) -> Engine:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # transcripts are nobody else's business
     except OSError as error:
         raise StoreError(f"The folder {path.parent} cannot be made: {error.strerror or error}.") from error
-    if _wrong(path) is not None:
-        # Two Playheads may start at once: only one sets aside and creates, the other finds it done.
+    if _pending(path).exists() or _swapping(path).exists() or _wrong(path) is not None:
+        # Two Playheads may start at once: only one does what is to be done, the other finds it done.
         with _alone(path):
-            reason = _wrong(path)
-            if reason:
-                set_aside(path, reason)
-            if reason is not None:
-                _create(path)
+            _make_right(path)
     return _engine(path)
 
 
+def _make_right(path: Path) -> None:
+    _finish_swap(path)
+    reason = _wrong(path)
+    if reason == BEHIND:
+        _upgrade(path)
+    elif reason is not None:
+        if reason:
+            set_aside(path, reason)
+        _create(path)
+    pending = _pending(path)
+    if pending.exists():
+        from store.db.salvage import salvage  # here, because it needs a writer, and that one an engine
+
+        salvage(_engine(path), path, pending.with_name(pending.read_text("utf-8").strip()))
+        pending.unlink(missing_ok=True)
+
+
 def _wrong(path: Path) -> str | None:
-    """None: a database of ours and of this schema. '': there is none yet. Else why it cannot be used."""
+    """None: a database of ours and of this schema. '': there is none yet. BEHIND, or else why it cannot be used."""
     if not path.exists() or path.stat().st_size == 0:
         return ""
     if reads.mark(path).exists():
         return "damaged"
     try:
-        connection = reads.connect(path)
-        try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            (application,) = connection.execute("PRAGMA application_id").fetchone()
+        with closing(reads.connect(path)) as connection:
+            version, application = connection.execute(reads.VERSION).fetchone()
             (count,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        finally:
-            connection.close()
     except sqlite3.Error as error:
         if (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGED:
             return "damaged"
         raise reads.trouble(error, path) from error
     if count == 0 and version == 0:
         return ""  # another process is about to create it, or was killed before it did
-    if application != reads.APPLICATION:
+    if application != reads.APPLICATION or version == 0:
         return "foreign"
     if version > reads.SCHEMA:
         raise reads.newer(path, version)
-    return None if version == reads.SCHEMA else f"schema-{version}"
+    return None if version == reads.SCHEMA else BEHIND
 
 
 def set_aside(path: Path, reason: str) -> Path:
-    """Move a database and its log out of the way; they are kept for whoever wants to look."""
+    """Move a database and its log out of the way; they are kept for whoever wants to look.
+
+    What only that file had is taken over next. Should we be killed before, whoever opens the new one finds the note.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     target = path.with_name(f"{path.name}.{reason}-{stamp}")
     try:
-        for suffix in ("-wal", "-shm", ""):  # the log first: without its database nobody would take it for theirs
-            with suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).rename(target.with_name(target.name + suffix))
+        _pending(path).write_text(target.name, "utf-8")
+        _move(path, target)
         reads.mark(path).unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
@@ -90,6 +107,47 @@ def set_aside(path: Path, reason: str) -> Path:
     return target
 
 
+def _move(path: Path, target: Path) -> None:
+    for suffix in ("-wal", "-shm", ""):  # the log first: without its database nobody would take it for theirs
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).replace(target.with_name(target.name + suffix))
+
+
+def swap(path: Path, fresh: Path) -> Path:
+    """Put `fresh`, which nobody has open and which has no log, in place of the database; that becomes a backup."""
+    target = reads.backup(path, reads.SCHEMA)
+    with _alone(path):
+        try:
+            _swapping(path).write_text(f"{fresh.name}\n{target.name}", "utf-8")
+            _finish_swap(path)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be replaced: check the owner and mode of its folder.") from error
+    return target
+
+
+def _finish_swap(path: Path) -> None:
+    """Go on where the note says, should we have been killed in between: for a moment there is no database."""
+    note = _swapping(path)
+    if not note.exists():
+        return
+    fresh, target = (path.with_name(name) for name in note.read_text("utf-8").split("\n"))
+    if fresh.exists():
+        _move(path, target)
+        with suppress(FileNotFoundError):
+            os.utime(target)  # it is as old as a backup as this
+        fresh.replace(path)
+    note.unlink()
+
+
+def _swapping(path: Path) -> Path:
+    return path.with_name(path.name + ".swap")
+
+
+def _pending(path: Path) -> Path:
+    """The note that names a file whose sessions are still to be looked through."""
+    return path.with_name(path.name + ".aside")
+
+
 def sentence(error: DBAPIError, path: Path) -> StoreError:
     """One sentence for the user."""
     if isinstance(error.orig, sqlite3.Error):
@@ -97,7 +155,7 @@ def sentence(error: DBAPIError, path: Path) -> StoreError:
     return StoreError(f"{path} cannot be used: {error.orig}.")
 
 
-def _engine(path: Path) -> Engine:
+def _engine(path: Path, *, enforce: bool = True) -> Engine:
     engine = create_engine(
         f"sqlite:///{path.absolute()}",
         json_serializer=lambda value: orjson.dumps(value).decode(),
@@ -112,7 +170,7 @@ def _engine(path: Path) -> Engine:
         connection.execute("PRAGMA page_size=16384")  # only counts while the file is empty
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA foreign_keys={'ON' if enforce else 'OFF'}")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA journal_size_limit=67108864")
 
@@ -127,14 +185,31 @@ def _engine(path: Path) -> Engine:
 
 
 def _create(path: Path) -> None:
+    """A new database, as the migrations would make it (a test compares): that needs no Alembic."""
     engine = _engine(path)
     try:
         with engine.connect().execution_options(sqlite_immediate=True) as connection, connection.begin():
             tables.metadata.create_all(connection)
+            connection.exec_driver_sql(_REVISION)
+            connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (f"{reads.SCHEMA:04}",))
             connection.exec_driver_sql(f"PRAGMA application_id={reads.APPLICATION}")
             connection.exec_driver_sql(f"PRAGMA user_version={reads.SCHEMA}")
     except DBAPIError as error:
         raise sentence(error, path) from error
+    finally:
+        engine.dispose()
+
+
+def _upgrade(path: Path) -> None:
+    from store.db.upgrade import upgrade  # Alembic: only when there is work for it
+
+    engine = _engine(path, enforce=False)
+    try:
+        upgrade(engine, path)
+    except DBAPIError as error:
+        raise sentence(error, path) from error
+    except sqlite3.Error as error:
+        raise reads.trouble(error, path) from error
     finally:
         engine.dispose()
 

@@ -6,6 +6,7 @@ Also what readers and writers must agree on: the numbers of the schema, how a ro
 from __future__ import annotations
 
 import sqlite3
+import time
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -17,14 +18,16 @@ import msgspec
 from store.errors import StoreError
 from store.items import Item, pack, unpack
 
-SCHEMA: Final = 1  # PRAGMA user_version
+SCHEMA: Final = 3  # PRAGMA user_version: the number of the last revision in `migrations/`, kept in step with it
 APPLICATION: Final = 0x504C4159  # PRAGMA application_id: tells our files from other programs'
+VERSION: Final = "SELECT user_version, application_id FROM pragma_user_version, pragma_application_id"
+STARTED: Final = time.time()  # of this process, nearly: what is older was there before
 ROW_BITS: Final = 32  # item.seq = session << ROW_BITS | row: one integer key, appended in order
 STRIP: Final = 65_536  # rows per record of table `strip`
-BIG: Final = 4_096  # payloads above are compressed
+BIG: Final = 15_360  # payloads above are compressed: those that do not fit into a page
 _ZLIB: Final = 0x78  # first byte of zlib data; MessagePack maps never begin with it
 
-BROKEN: Final = (zlib.error, msgspec.DecodeError, IndexError, TypeError)
+BROKEN: Final = (zlib.error, msgspec.DecodeError, UnicodeDecodeError, IndexError, TypeError)
 
 
 def key_of(session: int, row: int) -> int:
@@ -73,6 +76,35 @@ class DamagedError(StoreError):
 def mark(path: Path) -> Path:
     """The file that says so: damage is often met by a reader, and only a writer can begin anew."""
     return path.with_name(path.name + ".damaged")
+
+
+def backup(path: Path, version: int) -> Path:
+    """What an upgrade from a version leaves beside the database."""
+    return path.with_name(f"{path.name}.backup-{version}")
+
+
+def drop_backups(path: Path) -> None:
+    """The database serves its second start since it was upgraded: the copies of what it was before may go."""
+    for copy in path.parent.glob(f"{path.name}.backup-*"):
+        with suppress(OSError):  # gone meanwhile, or a folder that cannot be written: it does no harm
+            if copy.stat().st_mtime < STARTED:
+                copy.unlink()
+
+
+def said(path: Path) -> Path:
+    """Where it is written what has happened to the database, until a window has said so."""
+    return path.with_name(path.name + ".said")
+
+
+def take_said(path: Path) -> str:
+    """What is to be said about the database, once; '' is nothing."""
+    file = said(path)
+    try:
+        text = file.read_text("utf-8")
+        file.unlink()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return text
 
 
 def damage(path: Path) -> DamagedError:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
 from store.db.reads import STRIP, key_of, press
 from store.events import ItemId
 from store.fold import Change, Put, State
-from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool, kind_of, size_of
+from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool
 from store.window import WEIGHT
 
 Record: TypeAlias = tuple[int, str, int, int | None, int, int, bytes]  # as the columns of table `item`
+Figures: TypeAlias = tuple[str, int, int]  # kind, characters, lines
 
 
 class Strip(Struct):
@@ -120,7 +121,7 @@ class Rows:
     def take(self) -> Taken:
         """Everything that waits, as records."""
         written, base = self._written, key_of(self.session, 0)
-        crc32 = zlib.crc32
+        crc32, figures = zlib.crc32, FIGURES
         late: list[Record] = []
         fresh: list[Record] = []
         strip, end = None, -1
@@ -130,9 +131,10 @@ class Rows:
                 strip = self._strip(row)
                 strip.dirty = True
                 end = row - row % STRIP + STRIP
-            size = size_of(item)
-            weight, number = min(WEIGHT, size), crc32(item.id.encode("utf-8", "replace"))
-            record = (base + row, kind_of(item), item.turn, item.ts, size, lines_of(item), press(item))
+            kind, size, lines = figures[type(item)](item)
+            weight = size if size < WEIGHT else WEIGHT
+            number = crc32(item.id.encode("utf-8", "replace"))
+            record = (base + row, kind, item.turn, item.ts, size, lines, press(item))
             if row < written:
                 late.append(record)
                 strip.weights[row % STRIP] = weight
@@ -148,14 +150,48 @@ class Rows:
         return taken
 
 
-def lines_of(item: Item) -> int:
-    """Lines of the item's text, as its author broke them."""
-    match item:
-        case Tool():
-            return str(item.output).count("\n") + 2 if item.output else 1
-        case Message() | Thought():
-            return str(item.text).count("\n") + 1
-        case Prompt() | Notice() | Raw():
-            return item.text.count("\n") + 1
-        case Plan():
-            return len(item.entries)
+# ---- figures of an item: `kind_of` and `size_of` in `store.items`, and its lines as its author broke them, in one call
+
+
+def _of_prompt(item: Prompt) -> Figures:
+    text = item.text
+    return "prompt" if item.origin == "human" else f"prompt.{item.origin}", len(text), text.count("\n") + 1
+
+
+def _of_message(item: Message) -> Figures:
+    text = str(item.text)
+    return "message", len(text), text.count("\n") + 1
+
+
+def _of_thought(item: Thought) -> Figures:
+    text = str(item.text)
+    return "thought", len(text), text.count("\n") + 1
+
+
+def _of_tool(item: Tool) -> Figures:
+    output = str(item.output)
+    return item.kind, len(item.title) + len(output), output.count("\n") + 2 if output else 1
+
+
+def _of_plan(item: Plan) -> Figures:
+    return "plan", sum([len(text) for text, _ in item.entries]), len(item.entries)
+
+
+def _of_notice(item: Notice) -> Figures:
+    text = item.text
+    return f"notice.{item.kind}", len(text), text.count("\n") + 1
+
+
+def _of_raw(item: Raw) -> Figures:
+    return "raw", len(item.text), item.text.count("\n") + 1
+
+
+FIGURES: Final[dict[type[Item], Callable[[Any], Figures]]] = {  # a test sees that every kind of item is in it
+    Prompt: _of_prompt,
+    Message: _of_message,
+    Thought: _of_thought,
+    Tool: _of_tool,
+    Plan: _of_plan,
+    Notice: _of_notice,
+    Raw: _of_raw,
+}

@@ -6,28 +6,35 @@ transaction that also retires the one it replaces. What a killed importer left b
 
 from __future__ import annotations
 
+import os
+import time
 import uuid
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from store import facts as facts_
-from store.db import reads
+from store.db import reads, search
 from store.db.engine import open_engine, sentence
 from store.db.lock import Lock, hold
 from store.db.rows import Rows, Strip, Taken
-from store.db.tables import item, session, source, strip
+from store.db.tables import audit, item, session, source, strip
 from store.errors import StoreError
 from store.facts import Facts
 from store.fold import FOLD_VERSION, State
 from store.window import Known, Source, fold_of
 
 SWEEP: Final = 2_000  # rows deleted per transaction
+# What a session is besides what its files say: whoever reads them again must not undo it.
+OWN: Final = (
+    "status", "origin", "parent_session_id", "user_id", "host", "created", "ended", "closed", "end_reason", "outcome",
+    "user_title", "agent_ids_json", "model_config", "system_prompt",
+)  # fmt: skip
 _INSERT: Final = "INSERT INTO item (seq, kind, turn, ts, chars, lines, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _REPLACE: Final = _INSERT.replace("INSERT", "REPLACE", 1)
 
@@ -39,9 +46,10 @@ class Overtaken(Exception):  # noqa: N818
 class Writer:
     """See the module. Everything raises StoreError when the disk or the database will not."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, engine: Engine | None = None) -> None:
+        """With an engine it is ours from now on; without one the database is opened, and made right before."""
         self.path = path
-        self._engine = open_engine(path)
+        self._engine = engine or open_engine(path)
         self._lock: Lock | None = None
         with self._said():
             self._connection = self._engine.connect().execution_options(sqlite_immediate=True)
@@ -75,7 +83,8 @@ class Writer:
         except OSError as error:
             raise StoreError(f"{self.path.parent} cannot be written: {error.strerror or error}.") from error
         with self._tx() as tx:
-            added = insert(session).values(key=key, state="staged", token=token).returning(session.c.id)
+            values = {"key": key, "state": "staged", "token": token, "origin": "file"}
+            added = insert(session).values(values).returning(session.c.id)
             return int(tx.execute(added).scalar_one())
 
     def put(self, taken: Taken, number: int) -> None:
@@ -84,13 +93,23 @@ class Writer:
             _rows(tx, number, taken)
 
     def publish(
-        self, key: str, rows: Rows, taken: Taken, state: State, facts: Facts, agent: str, sources: Sequence[Source]
+        self,
+        key: str,
+        rows: Rows,
+        taken: Taken,
+        state: State,
+        facts: Facts,
+        agent: str,
+        sources: Sequence[Source],
+        own: Mapping[str, object] | None = None,
     ) -> None:
-        """The last rows; and from now on the session is the one that readers find."""
+        """The last rows; and from now on the session is the one that readers find. `own`: columns to be set with it."""
         with self._tx() as tx:
             _rows(tx, rows.session, taken)
-            tx.execute(update(session).where(session.c.key == key, session.c.state == "ready").values(state="old"))
+            _retire(tx, key, rows.session)
             _about(tx, rows, state, facts, agent, sources)
+            if own:
+                tx.execute(update(session).where(session.c.id == rows.session).values(own))
         if self._lock is not None:
             self._lock.drop()
             self._lock = None
@@ -106,7 +125,7 @@ class Writer:
             if tx.execute(offsets).scalars().all() != [one.offset for one in before.sources]:
                 raise Overtaken
             _rows(tx, rows.session, taken)
-            _about(tx, rows, state, facts, before.agent, sources)
+            _about(tx, rows, state, facts, before.agent, sources, kept=before.kept)
 
     def strip(self, number: int, first: int) -> Strip:
         """The figures of a ready session's rows, to be changed."""
@@ -123,6 +142,19 @@ class Writer:
             ids.frombytes(found.ids)
         return Strip(weights, ids, dict(zip(nested[::2], nested[1::2], strict=True)), dirty=False)
 
+    # ---- the books
+
+    def has(self, key: str) -> bool:
+        """Whether there is a ready session of this key, with or without rows."""
+        with self._tx() as tx:
+            found = tx.execute(select(session.c.id).where(session.c.key == key, session.c.state == "ready")).first()
+        return found is not None
+
+    def note(self, action: str, detail: str, actor: str = "playhead") -> None:
+        """Write down what was done."""
+        with self._tx() as tx:
+            tx.execute(insert(audit).values(ts=time.time_ns() // 1000, actor=actor, action=action, detail=detail))
+
     # ---- what is left over
 
     def leftovers(self) -> list[int]:
@@ -130,10 +162,26 @@ class Writer:
         with self._tx() as tx:
             wanted = select(session.c.id, session.c.state, session.c.token).where(session.c.state != "ready")
             found = tx.execute(wanted).all()
-        left = [number for number, state, token in found if state == "old" or self._dead(token)]
+        left = [
+            number
+            for number, state, token in found
+            if (self._replaced(number) if state == "old" else self._dead(token))
+        ]
         for path in self.path.parent.glob(f"{self.path.name}.import-*"):  # killed before its session was in the table
             self._dead(path.name.rpartition("-")[2])
         return left
+
+    def _replaced(self, number: int) -> bool:
+        """Whether a session that was read again may go: not if it is the only copy of a file that is gone by now.
+
+        That is so for the files of subagents, which agents delete before those of their sessions.
+        """
+        with self._tx() as tx:
+            keys = select(session.c.key).where(session.c.id == number)
+            paths = select(source.c.path).where(source.c.session_id == number)
+            again = select(source.c.path).join(session).where(session.c.state == "ready", session.c.key.in_(keys))
+            unread = tx.execute(paths.where(source.c.path.not_in(again))).scalars().all()
+        return all(os.path.lexists(path) for path in unread)
 
     def sweep(self, numbers: Sequence[int]) -> None:
         """Delete such sessions, in small steps so that other writers get their turn."""
@@ -146,7 +194,9 @@ class Writer:
                         tx.execute(delete(session).where(session.c.id == number))
                         break
                     # From the end: what is left is still dense, so a step begun again finds its place.
-                    tx.execute(delete(item).where(item.c.seq > max(low - 1, last - SWEEP), item.c.seq < end))
+                    first = max(low, last - SWEEP + 1)
+                    search.forget_rows(tx, number, first - low)
+                    tx.execute(delete(item).where(item.c.seq >= first, item.c.seq < end))
 
     def _dead(self, token: str | None) -> bool:
         if token is None:
@@ -164,19 +214,38 @@ class Writer:
         return self.path.with_name(f"{self.path.name}.import-{token}")
 
 
+def _retire(tx: Connection, key: str, number: int) -> None:
+    """The ready session of this key makes room for `number`, and hands over what no file says."""
+    columns = [session.c[name] for name in OWN]
+    found = tx.execute(
+        select(session.c.id, *columns).where(session.c.key == key, session.c.state == "ready")
+    ).one_or_none()
+    if found is None:
+        return
+    old, *own = found
+    tx.execute(update(session).where(session.c.id == old).values(state="old"))
+    tx.execute(update(session).where(session.c.id == number).values(dict(zip(OWN, own, strict=True))))
+    tx.execute(update(session).where(session.c.parent_session_id == old).values(parent_session_id=number))
+    tx.execute(update(audit).where(audit.c.session_id == old).values(session_id=number))
+
+
 def _rows(tx: Connection, number: int, taken: Taken) -> None:
     if taken.cut is not None:
         low, end = reads.key_of(number, taken.cut), reads.key_of(number + 1, 0)
+        search.forget_rows(tx, number, taken.cut)
         tx.execute(delete(item).where(item.c.seq >= low, item.c.seq < end))
         tx.execute(delete(strip).where(strip.c.session_id == number, strip.c.first >= taken.cut))
     if taken.late:
+        search.replace_rows(tx, number, ((record[0], record[-1]) for record in taken.late))
         tx.exec_driver_sql(_REPLACE, taken.late)
     if taken.fresh:
         tx.exec_driver_sql(_INSERT, taken.fresh)
 
 
-def _about(tx: Connection, rows: Rows, state: State, facts: Facts, agent: str, sources: Sequence[Source]) -> None:
-    """Everything about a session besides its rows."""
+def _about(
+    tx: Connection, rows: Rows, state: State, facts: Facts, agent: str, sources: Sequence[Source], *, kept: bool = False
+) -> None:
+    """Everything about a session besides its rows. One that is kept stays of the version that folded its first row."""
     number = rows.session
     dirty = {first: one for first, one in rows.strips.items() if one.dirty}
     if dirty:
@@ -198,8 +267,10 @@ def _about(tx: Connection, rows: Rows, state: State, facts: Facts, agent: str, s
         "state": "ready", "token": None, "agent": agent, "agent_session": facts.id, "title": facts.title,
         "cwd": facts.cwd, "branch": facts.branch, "llm": facts.llm or "", "started": facts.started,
         "updated": facts.updated, "rows": rows.rows, "turn": state.turn, "fold_version": FOLD_VERSION,
-        "facts": facts_.dump(facts), "fold": fold_of(state),
+        "facts": facts_.dump(facts), "fold": fold_of(state), "missing": 0,
     }  # fmt: skip
+    if kept:
+        del values["fold_version"], values["fold"]
     changed = tx.execute(update(session).where(session.c.id == number, session.c.state != "old").values(values))
     if changed.rowcount != 1:
         raise Overtaken

@@ -46,25 +46,26 @@ class Reader(Talk):
         base = record.at
         if type(data) is not dict:
             return (unreadable(record, type(data).__name__, "not an object"),)
-        kind = data.get("type")
-        message = data.get("message")
+        get = data.get
+        kind = get("type")
+        message = get("message")
         if kind is None and type(message) is dict:
             kind = message.get("role")  # some tools keep only the messages
-        stamp = data.get("timestamp")
+        stamp = get("timestamp")
         ts = None if stamp is None else moment(stamp)
-        if data.get("isSidechain") is True and not base.agent:
+        if get("isSidechain") is True and not base.agent:
             agent, parent = self._side(data)
             at = At(ts, base.file, base.offset, base.length, agent, parent)
         else:
             at = At(ts, base.file, base.offset, base.length, base.agent, base.parent)
         out: list[Event] = []
-        cwd = data.get("cwd")
+        cwd = get("cwd")
         if cwd is not None and not at.agent:
-            envelope = (data.get("sessionId"), cwd, data.get("gitBranch"))
+            envelope = (get("sessionId"), cwd, get("gitBranch"))
             if envelope != self._envelope:  # nearly every record says the same again
                 self._envelope = envelope
                 self.place_is(at, out, string(data, "sessionId"), string(data, "cwd"), string(data, "gitBranch"))
-            version = data.get("version")
+            version = get("version")
             if version != self.version:
                 self.version_is(at, out, string(data, "version"))
         if kind == "assistant":
@@ -73,8 +74,9 @@ class Reader(Talk):
             if not at.agent and type(message) is dict:
                 content = message.get("content")
                 self._remember_calls(content)
-                if string(message, "stop_reason") in _STOPS and type(content) is list and _has_text(content):
-                    out.append(TurnEnded(at))  # print mode writes no record of its own for it
+                reason = message.get("stop_reason")
+                if type(reason) is str and reason in _STOPS and type(content) is list and _has_text(content):
+                    out.append(TurnEnded(at, reason=reason))  # print mode writes no record of its own for it
         elif kind == "user":
             mode = data.get("permissionMode")
             if mode is not None and not at.agent:

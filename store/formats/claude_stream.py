@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
+from typing_extensions import override
+
 from store.decode import clean, type_of, unreadable
 from store.events import (
     Answered,
@@ -37,6 +39,7 @@ from store.formats.claude_notes import item_of, rate_limit, system
 from store.formats.claude_sniff import stream
 from store.formats.claude_talk import Talk
 from store.formats.claude_tools import KINDS, denials, kind_of, questions_of, result
+from store.formats.claude_usage import Totals
 from store.formats.claude_values import (
     micros,
     moment,
@@ -48,7 +51,7 @@ from store.formats.claude_values import (
 )
 
 _CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
-_ROWS: Final = (MessageDone, ThoughtDone, PromptText, NoticeAdded, ToolStarted, TextDelta, ThoughtDelta, Unreadable)
+_ROWS: Final = (TextDelta, ThoughtDelta, MessageDone, ThoughtDone, PromptText, NoticeAdded, ToolStarted, Unreadable)
 _ANSWERS: Final = (Option("allow", "Allow", "allow_once"), Option("deny", "Deny", "reject_once"))
 
 
@@ -74,6 +77,7 @@ class Reader(Talk):
         self._row: str = ""  # item of the newest row
         self._texts: deque[str] = deque(maxlen=16)  # the last whole answers of the main chain
         self._agents: deque[str] = deque(maxlen=64)  # calls that started a subagent
+        self._totals = Totals()
         self._call: dict[str | int, str] = {}  # open question → its tool call
 
     def events(self, record: Record) -> Sequence[Event]:
@@ -86,7 +90,10 @@ class Reader(Talk):
         caller = data.get("parent_tool_use_id")
         agent, parent = (caller, caller) if type(caller) is str and caller else (base.agent, base.parent)
         stamp = data.get("timestamp")
-        at = At(None if stamp is None else moment(stamp), base.file, base.offset, base.length, agent, parent)
+        if stamp is None and agent is base.agent:
+            at = base  # every piece of a message
+        else:
+            at = At(None if stamp is None else moment(stamp), base.file, base.offset, base.length, agent, parent)
         out: list[Event] = []
         if kind == "stream_event":
             if not self._streamed(data, at, out):
@@ -139,6 +146,8 @@ class Reader(Talk):
                 live.delta = True
             if not at.agent:
                 self.used_is(at, out, table(event, "usage"))
+            if live is not None:
+                self.spends(at, out, live.id, table(event, "usage"), "" if at.agent else self.llm)
             return True
         if kind == "message_stop":
             if live is not None and not live.delta:
@@ -172,18 +181,12 @@ class Reader(Talk):
         if kind == "text_delta":
             text = delta.get("text")
             if type(text) is str and text:
-                item = f"{live.id}:{index}"
-                if index not in live.blocks:
-                    live.blocks[index] = ("text", item)
-                out.append(TextDelta(at, item, clean(text)))
+                out.append(TextDelta(at, self._item(live, index, "text"), clean(text)))
             return True
         if kind == "thinking_delta":
             text = delta.get("thinking")
             if type(text) is str and text:
-                item = f"{live.id}:{index}"
-                if index not in live.blocks:
-                    live.blocks[index] = ("thinking", item)
-                out.append(ThoughtDelta(at, item, clean(text)))
+                out.append(ThoughtDelta(at, self._item(live, index, "thinking"), clean(text)))
             return True
         if kind == "input_json_delta":
             text = delta.get("partial_json")
@@ -191,6 +194,22 @@ class Reader(Talk):
                 out.append(ToolInput(at, live.blocks[index][1], clean(text)))
             return True
         return kind in ("signature_delta", "citations_delta")
+
+    @staticmethod
+    def _item(live: Live, index: int, kind: str) -> str:
+        """The row of a piece. One string for all of them: whoever compares two of them is done at once."""
+        block = live.blocks.get(index)
+        if block is not None and block[0] == kind:
+            return block[1]
+        item = f"{live.id}:{index}"
+        if block is None:
+            live.blocks[index] = (kind, item)
+        return item
+
+    @override
+    def spends(self, at: At, out: list[Event], key: str, usage: dict[str, Any], llm: str) -> None:
+        # A result tells the sum of everything, so what a helper takes is counted where that sum will take its place.
+        super().spends(At(at.ts, at.file, at.offset, at.length) if at.agent else at, out, key, usage, llm)
 
     def _broken(self, live: Live | None, at: At, out: list[Event]) -> None:
         """A message that broke off is said again under another id: what no complete record confirmed leaves the path.
@@ -302,6 +321,7 @@ class Reader(Talk):
             out.append(MessageDone(at, f"{item}:text", text))
         cost = number(data.get("total_cost_usd"))
         duration = micros(data.get("duration_ms"))
+        own, used = self._totals.turn(data)
         aborted = data.get("terminal_reason") in ("aborted_streaming", "aborted_tools")
         if aborted:
             out.append(NoticeAdded(at, item, "result", _ending("Stopped", data, duration, cost)))
@@ -313,7 +333,7 @@ class Reader(Talk):
             detail = denials(data.get("permission_denials"))
             out.append(NoticeAdded(at, item, "result", _ending("Finished", data, duration, cost), "info", detail))
         status = "cancelled" if aborted else "success" if not failed else subtype if subtype != "success" else "error"
-        out.append(TurnEnded(at, status or "success", duration, cost))
+        out.append(TurnEnded(at, status or "success", duration, own, used, string(data, "stop_reason"), True))
 
     def _asks(self, data: dict[str, Any], at: At, out: list[Event]) -> bool:
         request = table(data, "request")

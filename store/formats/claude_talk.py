@@ -16,7 +16,9 @@ from store.events import (
     NoticeAdded,
     PromptText,
     SessionNamed,
+    Spent,
     ThoughtDone,
+    Tokens,
     ToolUpdated,
     TurnEnded,
     Usage,
@@ -24,6 +26,7 @@ from store.events import (
 from store.formats.base import Record
 from store.formats.claude_notes import item_of
 from store.formats.claude_tools import result, started
+from store.formats.claude_usage import key_of, tokens_of
 from store.formats.claude_values import count, one_line, string, table, tag, texts
 
 MESSAGES: Final = 256  # messages whose blocks are still counted
@@ -49,6 +52,7 @@ class Talk:
         self.prompted = False  # a first prompt was seen; it is the title until there is a better one
         self.boundary: Compacted | None = None
         self.trouble = ""  # the last error that got a row of its own
+        self._spent: tuple[Any, ...] = ()  # the last request that was told, and how far it was
         self._command = False  # a command of the program runs; its output ends the turn
         self._blocks: OrderedDict[str, dict[int, int]] = OrderedDict()  # message id → block → its index
         self._queued: OrderedDict[str, bool] = OrderedDict()  # queued prompt → told by an attachment
@@ -78,13 +82,24 @@ class Talk:
 
     def used_is(self, at: At, out: list[Event], usage: dict[str, Any]) -> None:
         """Context in use: what the last request of the main chain read."""
-        total = 0
-        for key in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"):
-            value = usage.get(key)
-            total += (value if type(value) is int else count(value)) or 0
+        fresh, read = usage.get("input_tokens"), usage.get("cache_read_input_tokens")
+        written = usage.get("cache_creation_input_tokens")
+        if type(fresh) is int and type(read) is int and type(written) is int:  # nearly always
+            total = fresh + read + written
+        else:
+            total = (count(fresh) or 0) + (count(read) or 0) + (count(written) or 0)
         if total != self.used and 0 < total < 1 << 62:
             self.used = total
             out.append(Usage(at, total))
+
+    def spends(self, at: At, out: list[Event], key: str, usage: dict[str, Any], llm: str) -> None:
+        """What a request took so far; told when it is another one or has grown."""
+        told = (key, usage.get("output_tokens"), usage.get("input_tokens"))
+        if told != self._spent or not key:  # every block of an answer says the same again
+            self._spent = told
+            tokens = tokens_of(usage, llm)
+            if tokens != Tokens(llm, tier=tokens.tier):
+                out.append(Spent(at, key, tokens))
 
     # ---- assistant
 
@@ -111,7 +126,8 @@ class Talk:
                 out.append(NoticeAdded(at, item_of(data, at), "info", text))
                 return
         elif not at.agent:
-            self.config_is(at, out, llm=llm)
+            if llm != self.llm:
+                self.config_is(at, out, llm=llm)
             usage = message.get("usage")
             if type(usage) is dict:
                 self.used_is(at, out, usage)
@@ -128,6 +144,9 @@ class Talk:
             if index is not None:
                 index += 1
             self._block(block, f"{name}:{place}", llm, at, out)
+        usage = message.get("usage")
+        if type(usage) is dict:
+            self.spends(at, out, key_of(message, data), usage, llm)
 
     def _block(self, block: dict[str, Any], item: str, llm: str, at: At, out: list[Event]) -> None:
         kind = string(block, "type")

@@ -8,7 +8,10 @@ from typing import Any, Final
 
 from store.decode import clean
 
-_minutes: dict[str, int] = {}  # the last one seen: '2026-09-14T15:07:' → microseconds
+_hours: dict[str, int] = {}  # the last one seen: '2026-09-14T15:' → microseconds
+_MINUTES: Final = {f"{minute:02}:": minute * 60_000_000 for minute in range(60)}
+_SECONDS: Final = {f"{second:02}.": second * 1_000_000 for second in range(60)}
+_MILLIS: Final = {f"{milli:03}Z": milli * 1_000 for milli in range(1_000)}
 
 TITLE: Final = 300  # characters of a one-line title
 
@@ -44,25 +47,25 @@ def number(value: Any) -> float | None:
 def micros(value: Any, per: int = 1000) -> int | None:
     """A duration in microseconds; `per` is the unit (milliseconds unless told)."""
     known = number(value)
-    return None if known is None or known < 0 else int(known * per)
+    return None if known is None or known < 0 or known * per >= 1 << 62 else int(known * per)
 
 
 def moment(value: Any) -> int | None:
     """A timestamp as microseconds UTC: ISO-8601, or seconds or milliseconds since 1970."""
     if type(value) is str:
-        if len(value) == 24 and value.endswith("Z"):  # as Claude writes it: to the minute it is nearly always known
-            minute = _minutes.get(value[:17])
-            rest = value[17:23]
-            if minute is not None and rest[0] < "6" and rest[2] == "." and rest.replace(".", "0", 1).isdecimal():
-                return minute + int(rest[:2]) * 1_000_000 + int(rest[3:]) * 1000
+        if len(value) == 24:  # as Claude writes it: to the hour it is nearly always known
+            try:
+                return _hours[value[:14]] + _MINUTES[value[14:17]] + _SECONDS[value[17:20]] + _MILLIS[value[20:]]
+            except KeyError:
+                pass  # another hour, or another way to write a time
         try:
             when = datetime.fromisoformat(value)
             if when.tzinfo is None:
                 when = when.replace(tzinfo=UTC)
             whole = round(when.timestamp() * 1_000_000)
-            if len(value) == 24 and value.endswith("Z"):
-                _minutes.clear()
-                _minutes[value[:17]] = whole - when.second * 1_000_000 - when.microsecond
+            if value[14:17] in _MINUTES and value[17:20] in _SECONDS and value[20:] in _MILLIS:
+                _hours.clear()
+                _hours[value[:14]] = whole - (when.minute * 60 + when.second) * 1_000_000 - when.microsecond
             return whole
         except (ValueError, OverflowError):
             return None

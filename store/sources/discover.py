@@ -7,6 +7,7 @@ told of at most twice a second, from its `stat` alone; its head and tail are rea
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -41,6 +42,8 @@ class Cache(Protocol):
     """What was learned last time: path → (size, mtime_ns, row). `store.catalog.Catalog` is one."""
 
     def load(self) -> Mapping[str, tuple[int, int, Row]]: ...
+    def kept(self, path: str) -> Row | None: ...
+    def said(self) -> str: ...
     def save(self, entries: Mapping[str, tuple[int, int, Row]]) -> None: ...
     def forget(self, paths: Iterable[str]) -> None: ...
     def close(self) -> None: ...
@@ -95,6 +98,7 @@ class Discovery:
         self._entries: set[Path] = set()
         self._rescan = False
         self._stopping = False
+        self.rounds = 0  # for tests
         self._telling = threading.RLock()  # held while the list is told, so that after `stop` nothing is
         self._callbacks: list[tuple[Path, Callable[[Path], None]]] = []
         self._thread = threading.Thread(target=self._run, name="discovery", daemon=True)
@@ -122,6 +126,8 @@ class Discovery:
                 self._rescan = True
             elif is_session(text, root):
                 self._changed.add(text)
+                if self._due.get(text, math.inf) <= time.monotonic() + PACE:
+                    return  # it is looked at soon: a file that grows all the time wakes the thread no more than that
             elif not os.path.lexists(text):
                 self._deleted.add(text)  # perhaps a folder of sessions
             else:
@@ -143,6 +149,7 @@ class Discovery:
     def _run(self) -> None:
         try:
             self._load()
+            self._report()
             for path in self._first:
                 self._follow(Path(path), self._on_file, tree=False)
                 self._visit(path)
@@ -153,6 +160,7 @@ class Discovery:
                 self._follow(place, self._on_registry)
             self._scan()
             self._save()
+            self._report()
             while not self._over():
                 self._wait()
                 self._serve()
@@ -185,6 +193,7 @@ class Discovery:
 
     def _serve(self) -> None:
         """Everything that changed meanwhile, each session at its pace."""
+        self.rounds += 1
         with self._news:
             changed, self._changed = self._changed, set()
             deleted, self._deleted = self._deleted, set()
@@ -230,6 +239,9 @@ class Discovery:
             return  # what was not found now was not looked for
         there = {one.path for one in found}
         for path in known.keys() - there:
+            listed = self._sessions[path].told
+            if listed is not None and listed.missing and look(path) is None:
+                continue  # as before
             if look(path) is None or any(path.startswith(f"{root}{os.sep}") for root in self._roots):
                 self._forget(path)
         busy = all_named(self._registries)
@@ -290,7 +302,7 @@ class Discovery:
         grown = session.size < found.size
         same = (session.size, session.mtime_ns) == (found.size, found.mtime_ns)
         row = session.row
-        if row is None or not row.title or not (same or grown):
+        if row is None or row.missing or not row.title or not (same or grown):
             row = self._read(path, session)
         elif same:
             if session.grown or session.told is None:
@@ -340,11 +352,21 @@ class Discovery:
         return None if row.state == "draft" else row
 
     def _forget(self, path: str) -> None:
+        """The file is gone. If the database has its rows, it stays in the list as the only copy."""
         self._due.pop(path, None)
         self._put.pop(path, None)
-        session = self._sessions.pop(path, None)
+        session = self._sessions.get(path)
         if session is None:
             return
+        kept = self._kept(path, session.row)
+        if kept is not None:
+            if kept != session.row:
+                self._learned[path] = (session.size, session.mtime_ns, kept)
+            if kept != session.told:
+                self._put[path] = session.told = kept
+            session.row = kept
+            return
+        del self._sessions[path]
         if self._stems.get(_stem(path)) == path:
             del self._stems[_stem(path)]
         if session.told is not None:
@@ -356,14 +378,32 @@ class Discovery:
                 log.info("the list is not remembered: %s", error)
                 self._cache = None
 
+    def _kept(self, path: str, row: Row | None) -> Row | None:
+        """What the list says of a file that is gone. It knows a session better than the database does."""
+        if self._cache is None or os.path.lexists(path):
+            return None
+        kept = self._cache.kept(path)
+        if kept is None or row is None:
+            return kept
+        return msgspec.structs.replace(row, missing=True, state="failed" if row.state == "failed" else "ended")
+
     def _tell(self, scanned: int | None = None, total: int | None = None) -> None:
         put, self._put = self._put, {}
         back = {row.id for row in put.values()}
         gone, self._gone = [id for id in self._gone if id not in back], []
         if put or gone or scanned is not None:
-            with self._telling:
-                if not self._over():
-                    self._listed(SessionsDelta(tuple(put.values()), tuple(gone), scanned, total))
+            self._list(SessionsDelta(tuple(put.values()), tuple(gone), scanned, total))
+
+    def _list(self, delta: SessionsDelta) -> None:
+        with self._telling:
+            if not self._over():
+                self._listed(delta)
+
+    def _report(self) -> None:
+        """What has happened to the database since somebody was told."""
+        said = "" if self._cache is None else self._cache.said()
+        if said:
+            self._list(SessionsDelta(trouble=said))
 
     def _save(self) -> None:
         learned, self._learned = self._learned, {}

@@ -15,7 +15,8 @@ from store.sources import journal
 
 SMALL: Final = 50  # records; a longer file has content for certain
 _NO_CONTENT: Final = (
-    ev.SessionNamed, ev.ConfigChanged, ev.AdapterSeen, ev.Usage, ev.NoticeAdded, ev.TurnEnded, ev.Compacting,
+    ev.SessionNamed, ev.ConfigChanged, ev.AdapterSeen, ev.Usage, ev.Spent, ev.NoticeAdded, ev.TurnEnded,
+    ev.Compacting,
 )  # fmt: skip
 
 

@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 POLL: Final = 3.0  # seconds between two looks at the watched files
 RARELY: Final = 10  # looks after which a tree without notifications is looked at as a whole
-PAUSE: Final = 0.004  # at most 250 rounds of callbacks per second, however fast a file grows
+PACE: Final = 0.04  # seconds between two rounds of callbacks while a file grows all the time
+STEADY: Final = 0.1  # that is: its news follow each other this closely; the first after a quiet time are told at once
 MOST_FOLDERS: Final = 20_000  # of one tree; a home folder given by mistake must not eat the system's watches
 _SKIPPED: Final = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 
@@ -61,6 +62,7 @@ class Watcher:
         self._trees: dict[str, _Tree] = {}
         self._over = threading.Event()
         self._looks = 0
+        self.collected = False  # during a round of callbacks: what it tells of was collected for a while
         self._thread: threading.Thread | None = None
         self._notifier: Notifier | None = None
         try:
@@ -192,38 +194,45 @@ class Watcher:
 
     def _run(self) -> None:
         due = time.monotonic() + self._poll
-        told = 0.0  # when there was news last
+        told = -STEADY  # when there was news last
+        steady = False
         while not self._over.is_set():
-            with self._lock:
-                # Folders that are missing or that we may not watch are looked at by the poll; nothing else needs it.
-                idle = not self._files and not self._folders.waiting and not self._folders.full
-            changes: list[Change] = []
-            timeout = None if idle else max(0.0, due - time.monotonic())
-            notifier = self._notifier
-            if notifier is not None:
-                changes = notifier.wait(timeout)
-            else:
-                self._bell.wait(timeout)
-                self._bell.clear()
+            changes = self._collect() if steady else []
+            self.collected = bool(changes)
+            if not changes and not self._over.is_set():
+                changes = self._wait(due)
             if self._over.is_set():
                 break
-            if changes:
-                self._tell(changes)
             now = time.monotonic()
-            if now >= due:
-                self._look()
-                due = time.monotonic() + self._poll
-            elif changes and now - told < 2 * PAUSE:
-                self._breathe()
+            steady = bool(changes) and now - told < STEADY
             if changes:
                 told = now
+                self._tell(changes)
+            if now >= due:
+                self.collected = False
+                self._look()
+                due = time.monotonic() + self._poll
         self._close()
 
-    def _breathe(self) -> None:
-        """Let a burst pile up for a moment: the next round then tells of all of it at once."""
+    def _wait(self, due: float) -> list[Change]:
+        """Block until there is news, or `wake` is called, or it is time for the poll."""
+        with self._lock:
+            # Folders that are missing or that we may not watch are looked at by the poll; nothing else needs it.
+            idle = not self._files and not self._folders.waiting and not self._folders.full
+        timeout = None if idle else max(0.0, due - time.monotonic())
+        notifier = self._notifier
+        if notifier is not None:
+            return notifier.wait(timeout)
+        self._bell.wait(timeout)
+        self._bell.clear()
+        return []
+
+    def _collect(self) -> list[Change]:
+        """Let news pile up after a round: a steady writer wakes us once for many records."""
         self._bell.clear()
         if not self._over.is_set():
-            self._bell.wait(PAUSE)
+            self._bell.wait(PACE)
+        return [] if self._notifier is None else self._notifier.wait(0)
 
     def _tell(self, changes: list[Change]) -> None:
         calls: _Calls = {}

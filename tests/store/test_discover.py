@@ -196,15 +196,17 @@ class TestDiscovery:
         self, projects: Path, listed: Listed, start: Callable[..., Discovery]
     ) -> None:
         path = session(projects, prompt("hello"))
-        start(projects)
+        discovery = start(projects)
         listed.scanned()
-        began = time.monotonic()
+        rounds, began = discovery.rounds, time.monotonic()
         for number in range(200):
             with path.open("ab") as file:
                 file.write(prompt(f"more {number}"))
         listed.until(lambda: listed.rows[str(path)].bytes == path.stat().st_size)
         told = sum(row.id == str(path) for delta in listed.deltas for row in delta.put)
-        assert told <= 3 + (time.monotonic() - began) / discover.PACE
+        paces = (time.monotonic() - began) / discover.PACE
+        assert told <= 3 + paces
+        assert discovery.rounds - rounds <= 6 + 2 * paces, "what is looked at soon anyway wakes nobody"
 
     def test_deletion_of_a_file_and_of_a_folder(
         self, projects: Path, listed: Listed, start: Callable[..., Discovery]

@@ -389,6 +389,86 @@ def test_coalesced_equals_one_at_a_time_equals_any_split(seed: int) -> None:
     assert replay(events, cuts, rng) == whole
 
 
+def streamed(rng: random.Random, count: int) -> list[Event]:
+    """Mostly pieces of one open text, as agents stream, with anything else in between."""
+    events: list[Event] = []
+    offset = 0
+    while len(events) < count:
+        if rng.random() < 0.4:
+            events.append(random_event(rng, len(events)))
+        kind, item = rng.choice(((ev.TextDelta, "m"), (ev.TextDelta, "m"), (ev.ThoughtDelta, "h")))
+        for _ in range(rng.randrange(1, 25)):
+            offset += rng.choice((50, 51, 50, 70))  # the bytes of a piece follow those before, or not
+            where = At(ts=rng.choice((None, len(events) * S // 7)), offset=offset, length=49)
+            events.append(kind(where, f"{item}{len(events) // 40}", rng.choice(("a", "b ", "\n", ""))))
+    return events
+
+
+def through_hub(events: Sequence[Event], rng: random.Random) -> tuple[object, ...]:
+    """As `replay`, but the way of the app: put by a worker in any pieces, taken by ticks."""
+    hub = Hub(lambda: None)
+    session = hub.sessions["s"] = Session("s")
+    session.connected = True
+    screen: list[Item] = []
+    effects: list[Event] = []
+    session.trace = lambda operation, run: effects.extend(run) if operation == "effects" else None
+    done = 0
+    while done < len(events) or hub.pending:
+        for _ in range(rng.randrange(3)):
+            piece = list(events[done : done + rng.randrange(20)])
+            done += len(piece)
+            hub.put("s", piece)
+        for delta in hub.flush():
+            show(screen, delta)
+    assert hub.folded == len(events)
+    assert hub.backlog == 0
+    plain = [without_rev(item) for item in screen]
+    return plain, session.header, hub.facts, effects, session.prompt_id, session.compacting
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_ticks_of_the_hub_end_as_one_append_does(seed: int) -> None:
+    """The short way of a growing text and the way of all others are one: same rows, header, facts and effects."""
+    rng = random.Random(seed)
+    events = streamed(rng, rng.randrange(1, 200))
+    assert through_hub(events, rng) == replay(events, [], None)
+
+
+def test_a_growing_text_is_one_changed_row() -> None:
+    """P-02, 004-02: one append, one pass and one changed row for all pieces of a tick, in however many reads."""
+    hub = Hub(lambda: None)
+    log = Log()
+    session = hub.sessions["s"] = Session("s", trace=log)
+    hub.put("s", [make("a")])
+    hub.flush()
+    log.__init__()  # type: ignore[misc]
+    for letter in "bca":
+        hub.put("s", [make(letter)])
+    (delta,) = hub.flush()
+    assert log.lines == ["append[b,c,a]"]
+    assert log.passes == 1
+    assert [(row, str(item.text)) for row, item in delta.changed] == [(0, "abca")]  # type: ignore[union-attr]
+    assert (delta.first, delta.added, delta.header, delta.backlog) == (1, (), None, 0)
+    assert session.take() is None, "nothing is told twice"
+
+
+def test_a_growing_text_takes_along_what_was_not_told_yet() -> None:
+    """Rows, header fields and facts that came by another way leave with the same Delta."""
+    hub = Hub(lambda: None)
+    session = hub.sessions["s"] = Session("s")
+    session.connected = True
+    session.feed([make("a")])
+    session.put_prompt(Queued("q1", "m1"))
+    session.feed([ev.Compacting(at(), True), ev.Compacting(at(), False)])
+    hub.put("s", [ev.TextDelta(at(3), "m1", "b")])
+    (delta,) = hub.flush()
+    assert [str(item.text) for item in delta.added] == ["ab"]  # type: ignore[union-attr]
+    assert delta.changed == ()
+    assert delta.header is not None
+    assert (delta.header.queued, delta.header.updated) == (("m1",), 3 * S)
+    assert hub.facts == [Drain("s")]
+
+
 def test_a_dumped_state_goes_on_as_if_nothing_had_happened() -> None:
     rng = random.Random(7)
     events = random_events(rng, 300)

@@ -36,7 +36,8 @@ class Screen:
     def __init__(self, path: Path, *, database: bool = True) -> None:
         self.key = str(path)
         self.news = threading.Event()
-        self.hub = Hub(self.news.set)
+        self.threads: list[str] = []  # who brought news
+        self.hub = Hub(self._ring)
         self.session = self.hub.sessions[self.key] = Session(self.key)
         self.watcher = Watcher()
         self.progress: list[tuple[int, int]] = []
@@ -49,6 +50,10 @@ class Screen:
             database=database,
         )  # fmt: skip
         self.ingest.start()
+
+    def _ring(self) -> None:
+        self.threads.append(threading.current_thread().name)
+        self.news.set()
 
     def tick(self) -> None:
         for delta in self.hub.flush():
@@ -117,12 +122,78 @@ def test_small_session_and_what_is_appended(tmp_path: Path, screens: Callable[..
     with path.open("ab") as file:
         file.write(torn[:cut])
         file.flush()
-        screen.until(lambda: screen.ingest._tails[0].offset == path.stat().st_size)
+        screen.until(lambda: screen.ingest.growth.tails[0].offset == path.stat().st_size)
         assert len(screen.rows) == 2, "a torn line is held"
         file.write(torn[cut:])
     screen.until(lambda: screen.texts() == ["hello", "hi", "three €"])
     assert screen.rebases == 1
     assert plain(screen.rows) == plain(whole(path))
+
+
+def test_a_record_is_read_by_the_thread_that_heard_of_it(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(line(user("hello")))
+    screen = screens(path)
+    screen.until(lambda: screen.texts() == ["hello"])
+    before = len(screen.threads)
+    for number in range(1, 31):
+        with path.open("ab") as file:
+            file.write(line(user(f"more {number}", f"n{number}")))
+        screen.until(lambda: len(screen.rows) == number + 1)  # noqa: B023 - called before the next round
+    # Not all of them: the worker still looks for subagents' files now and then, and may meet a record there.
+    assert screen.threads[before:].count("watcher") > 15
+    assert screen.texts() == ["hello", *(f"more {number}" for number in range(1, 31))]
+
+
+def test_what_is_more_than_a_record_is_left_to_the_worker(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(line(user("hello")))
+    screen = screens(path)
+    screen.until(lambda: screen.texts() == ["hello"])
+    before = len(screen.threads)
+    with path.open("ab") as file:
+        file.write(b"".join(line(user(f"{number} " + "x" * 1000, f"n{number}")) for number in range(1, 501)))
+    screen.until(lambda: len(screen.rows) == 501)
+    assert any(name.startswith("ingest") for name in screen.threads[before:])
+    assert plain(screen.rows) == plain(whole(path))
+
+
+def test_an_error_of_ours_ends_one_session_and_says_so(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    """Also when it happens on the watcher's thread, which other sessions need."""
+    path, other = tmp_path / f"{SESSION}.jsonl", tmp_path / "other.jsonl"
+    for file in (path, other):
+        file.write_bytes(line(user("hello")))
+    screen = screens(path)
+    screen.until(lambda: screen.texts() == ["hello"])
+    heard = threading.Event()
+    screen.watcher.watch(other, lambda _: heard.set())
+    screen.ingest.growth.pipes.clear()  # no state that it could be in
+    for number in range(2):
+        with path.open("ab") as appended:
+            appended.write(line(user("lost", f"n{number}")))
+    screen.until(lambda: "error of Playhead" in screen.session.header.trouble)
+    other.write_bytes(lines(user("hello"), user("more", "n2")))
+    assert heard.wait(WAIT)
+    assert screen.texts() == ["hello"]
+
+
+def test_nothing_comes_after_stop(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(line(user("hello")))
+    screen = screens(path)
+    screen.until(lambda: screen.texts() == ["hello"])
+    heard = threading.Event()
+    screen.watcher.watch(path, lambda _: heard.set())
+    with path.open("ab") as file:
+        file.write(line(user("more", "n1")))
+        screen.ingest.stop()
+        screen.tick()
+        rows = len(screen.rows)
+        heard.clear()
+        file.write(line(user("later", "n2")))
+    assert heard.wait(WAIT)
+    screen.tick()
+    assert len(screen.rows) == rows
 
 
 def test_a_record_without_its_newline_counts(tmp_path: Path, screens: Callable[..., Screen]) -> None:
@@ -307,7 +378,7 @@ def test_a_folder_is_not_searched_for_each_record_that_is_appended(
     (tmp_path / "agent-abcdef1.jsonl").write_bytes(told)
     with path.open("ab") as file:
         file.write(line(user("the last word", "u99")))
-    screen.until(lambda: len(screen.ingest.files) == 2)
+    screen.until(lambda: len(screen.ingest.growth.files) == 2)
 
 
 def test_a_subagents_file_that_appears_is_nested(tmp_path: Path, screens: Callable[..., Screen]) -> None:
@@ -325,7 +396,7 @@ def test_a_subagents_file_that_appears_is_nested(tmp_path: Path, screens: Callab
         file.write(line(assistant("found it", id="msg_c", uuid="c2", isSidechain=True, agentId="abcdef1")))
     screen.until(lambda: len(screen.rows) == 4)
     assert [item.parent for item in screen.rows[2:]] == ["toolu_a", "toolu_a"]
-    assert screen.ingest.files[1] == child
+    assert screen.ingest.growth.files[1] == child
     assert screen.rows[3].spans[0].file == 1
 
 
@@ -354,11 +425,11 @@ def test_quiet_file_costs_a_look_and_no_read(tmp_path: Path, screens: Callable[.
     path.write_bytes(lines(user("hello")))
     screen = screens(path)
     screen.until(lambda: screen.texts() == ["hello"])
-    screen.until(lambda: screen.ingest.reads > 0)
-    reads = screen.ingest.reads
+    screen.until(lambda: screen.ingest.growth.reads > 0)
+    reads = screen.ingest.growth.reads
     other = tmp_path / "other.jsonl"
     seen = threading.Event()
     screen.watcher.watch(other, lambda _: seen.set())
     other.write_bytes(b"{}\n")
     assert seen.wait(WAIT)
-    assert screen.ingest.reads == reads, "somebody else's file is not our news"
+    assert screen.ingest.growth.reads == reads, "somebody else's file is not our news"

@@ -58,6 +58,20 @@ def test_a_past_that_was_read_waits_for_no_timer(qtbot: QtBot, ticker: Ticker) -
     assert ticker.armed
 
 
+def test_what_was_collected_before_waits_for_no_timer_of_its_own(qtbot: QtBot, ticker: Ticker) -> None:
+    """A file that grows all the time: the watcher has waited already. A timer that runs is neither cut nor extended."""
+    spy = QSignalSpy(ticker.changed)
+    ticker.hub.put("s", chunk("a"), collected=True)
+    QCoreApplication.processEvents()
+    assert (spy.count(), ticker.ticks, ticker.armed) == (1, 1, False)
+    ticker.hub.put("s", chunk("b"))
+    QCoreApplication.processEvents()
+    armed = ticker.armed  # it is, unless this machine took 16 ms for that
+    ticker.hub.put("s", chunk("c"), collected=True)
+    qtbot.waitUntil(lambda: ticker.hub.folded == 3)
+    assert spy.count() == ticker.ticks == (2 if armed else 3)
+
+
 def test_p04_nothing_pending_no_timer_no_wakeups(qtbot: QtBot, ticker: Ticker) -> None:
     """P-04, G.1-18: a quiet second has no tick."""
     spy = QSignalSpy(ticker.changed)

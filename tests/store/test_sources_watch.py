@@ -16,7 +16,7 @@ import pytest
 from store.sources import notify
 from store.sources.notify import Change, Notifier
 from store.sources.rust import Rust
-from store.sources.watch import Watcher
+from store.sources.watch import PACE, STEADY, Watcher
 
 WAIT = 10.0
 
@@ -341,6 +341,35 @@ def test_the_noise_of_a_big_folder_costs_no_look_at_it(
     assert listed == []
     assert {stat.name for stat in stats} <= {"7.jsonl"}
     assert heard.calls.empty()
+
+
+def test_a_steady_writer_is_told_of_in_rounds(tmp_path: Path) -> None:
+    """The first news is told at once; while the file goes on growing, what came meanwhile is told in one call."""
+    watcher, path = Watcher(poll=60), tmp_path / "a.jsonl"
+    path.write_text("")
+    told: list[bool] = []
+    heard = threading.Event()
+
+    def call(_: Path) -> None:
+        told.append(watcher.collected)
+        heard.set()
+
+    watcher.watch(path, call)
+    try:
+        append(path)
+        assert heard.wait(WAIT)
+        assert told[0] is False
+        began, appends = time.monotonic(), 1
+        while sum(told) < 5:
+            assert time.monotonic() < began + WAIT
+            append(path)
+            appends += 1
+        seconds = time.monotonic() - began
+        # Two calls for every pause of a writer that this machine held up, one for each round of one that it did not.
+        assert len(told) <= 4 + seconds / PACE + 2 * seconds / STEADY
+        assert len(told) < appends
+    finally:
+        watcher.stop()
 
 
 def test_stop_is_quick_from_anywhere_and_ends_the_thread(tmp_path: Path) -> None:

@@ -7,17 +7,19 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from store.db import reads
+from store.db.rows import FIGURES
 from store.errors import StoreError
 from store.events import Hunk
 from store.facts import Facts
 from store.fold import State
 from store.intake import take_in
-from store.items import Item, Message, Notice, Plan, Prompt, Raw, Span, Thought, Tool, size_of
+from store.items import Item, Message, Notice, Plan, Prompt, Raw, Span, Thought, Tool, kind_of, size_of
 from store.text import Text
 from store.window import DbWindow, Known, ListWindow, known, weight_of
 from viewer.bench.make_session import write_session
@@ -63,6 +65,15 @@ def test_every_kind_of_item_lies_in_the_database_as_it_is(item: Item) -> None:
     payload = reads.press(item)
     assert reads.unpress(payload) == item
     assert len(payload) < max(reads.BIG, size_of(item) / 10)
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: type(item).__name__)
+def test_figures_of_a_row_are_those_of_its_item(item: Item) -> None:
+    assert FIGURES[type(item)](item)[:2] == (kind_of(item), size_of(item))
+
+
+def test_every_kind_of_item_has_figures() -> None:
+    assert set(FIGURES) == set(get_args(Item)) == {type(item) for item in ITEMS}
 
 
 def test_list_window() -> None:

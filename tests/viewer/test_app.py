@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from viewer import app as app_module
+from viewer import logs
 from viewer.app import App, has_display
 from viewer.options import Options
 
@@ -277,6 +279,20 @@ def test_errors_reach_the_window_and_the_log(start: type[App], qtbot: QtBot) -> 
     log = Path(os.environ["PLAYHEAD_DATA_DIR"]) / "state" / "logs" / "playhead.log"
     assert "broken on a worker" in log.read_text()
     assert "Traceback" in log.read_text()
+
+
+def test_a_full_log_moves_aside_and_the_oldest_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "BYTES", 100)
+    undo = logs.install(tmp_path, lambda error: None)
+    try:
+        for number in range(7):
+            logging.getLogger("playhead").warning("%s %s", number, "x" * 100)
+    finally:
+        undo()
+    held = {path.name: path.read_text("utf-8") for path in tmp_path.glob("playhead.log*")}
+    assert {name: text.split()[-2] for name, text in held.items()} == {
+        f"playhead.log.{n}": str(7 - n) for n in (1, 2, 3)
+    }
 
 
 def test_what_cannot_be_read_is_a_sentence_in_the_window(start: type[App], qtbot: QtBot, tmp_path: Path) -> None:

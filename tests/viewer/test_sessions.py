@@ -227,6 +227,17 @@ def test_unread_and_state_are_words_too(pane: SessionsPane) -> None:
     assert "3 unread" in face.child(1).text(QAccessible.Text.Name)
 
 
+def test_the_only_copy_of_a_session_says_so(pane: SessionsPane) -> None:
+    """In words, on the line, at the mouse and for screen readers; painted with a badge and without room too."""
+    pane.apply(SessionsDelta((row("a", missing=True), row("b"))))
+    index = pane.sessions.index_of("a")
+    assert index.data(Qt.ItemDataRole.ToolTipRole).endswith("its agent has deleted the file: this is the only copy")
+    assert ", only copy, " in index.data(Qt.ItemDataRole.AccessibleTextRole)
+    other = pane.sessions.index_of("b")
+    assert "only copy" not in other.data(Qt.ItemDataRole.AccessibleTextRole)
+    assert pane.grab().size().width() > 0
+
+
 def test_nothing_ticks_while_nothing_can_change(pane: SessionsPane) -> None:
     """A list of old sessions arms no timer; a fresh one is planned to the minute, not polled."""
     pane.apply(SessionsDelta((Row("old", updated=1_000_000_000_000_000),)))

@@ -29,12 +29,36 @@ REPO = Path(__file__).resolve().parents[2]
 
 # Each of these costs a start between two and a hundred and fifty milliseconds, and no first screen needs it.
 LATE = {
-    "asyncio", "hashlib", "importlib.metadata", "importlib.resources", "platformdirs", "pygments", "rapidfuzz",
-    "sqlalchemy", "store.catalog", "store.importer", "store.intake", "store.report", "store.sources.discover",
-    "store.sources.journal", "store.sources.process", "store.sources.replay", "store.sources.stdin", "store.streams",
-    "subprocess", "tomlkit", "viewer.asking", "viewer.gallery", "viewer.screenshot", "viewer.settings_dialog",
-    "viewer.shortcuts", "watchfiles",
+    "asyncio", "hashlib", "importlib.metadata", "importlib.resources", "logging.handlers", "pickle", "platformdirs",
+    "pygments", "rapidfuzz", "socket", "sqlalchemy", "store.catalog", "store.importer", "store.intake", "store.report",
+    "store.sources.discover", "store.sources.journal", "store.sources.process", "store.sources.replay",
+    "store.sources.stdin", "store.streams", "subprocess", "tomlkit", "tomllib", "viewer.asking", "viewer.gallery",
+    "viewer.home", "viewer.inspector.pane", "viewer.screenshot", "viewer.settings_dialog", "viewer.shortcuts",
+    "watchfiles",
 }  # fmt: skip
+# Classes of Qt are made when they are first asked for, with all their enumerations. These tell that somebody asked for
+# every class there is, or for those with hundreds of names.
+UNMADE = {"QCalendarWidget", "QDialog", "QGraphicsView", "QMessageBox", "QStyle", "QWizard"}
+START = """
+import json, sys
+from viewer import cli
+cli.load()
+from PySide6 import QtWidgets
+from PySide6.QtCore import QTimer
+from viewer.app import App
+app = App(cli.window_options(sys.argv[1:]))
+view = app.window.pane.view
+paint = view.paintEvent
+def painted(event):
+    paint(event)
+    if view.timeline is not None and view.timeline.length:
+        print(json.dumps([sorted(sys.modules), sorted(vars(QtWidgets))]), flush=True)
+        QTimer.singleShot(0, app.window.close)
+        view.paintEvent = paint
+view.paintEvent = painted
+app.start()
+sys.exit(app.execute())
+"""
 
 
 def test_a_start_imports_no_more_than_its_first_screen_needs() -> None:
@@ -45,6 +69,20 @@ def test_a_start_imports_no_more_than_its_first_screen_needs() -> None:
     assert {name for name in came if name.startswith("PySide6.Qt")} == {
         "PySide6.QtCore", "PySide6.QtGui", "PySide6.QtSvg", "PySide6.QtWidgets"
     }  # fmt: skip
+
+
+def test_a_first_paint_makes_no_more_than_it_shows(tmp_path: Path) -> None:
+    """The same at the moment when the session is on the screen, and for the classes of Qt."""
+    path = tmp_path / f"{SESSION}.jsonl"
+    path.write_bytes(lines(user("hello"), assistant("**hi**")))
+    own = {"QT_QPA_PLATFORM": "offscreen", "PLAYHEAD_DATA_DIR": str(tmp_path / "data"), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", START, str(path)], cwd=REPO, capture_output=True, text=True, env={**os.environ, **own}
+    )
+    assert done.stderr == ""
+    modules, classes = map(set, json.loads(done.stdout))
+    assert sorted(modules & LATE) == []
+    assert sorted(classes & UNMADE) == []
 
 
 class Paints(QObject):

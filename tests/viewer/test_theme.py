@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,15 @@ from viewer.theme import Scheme, apply, icons, make_look, system_scheme, tokens
 
 REPO = Path(__file__).resolve().parents[2]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+
+
+def test_the_token_file_is_read_as_toml_reads_it() -> None:
+    tree = tomllib.loads(path(tokens.FILE).read_text("utf-8"))
+    assert tokens.tokens() == {
+        f"{group}.{key}": tokens.Token(f"{group}.{key}", entry["light"], entry["dark"], tuple(entry.get("on", ())))
+        for group, entries in tree.items()
+        for key, entry in entries.items()
+    }
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

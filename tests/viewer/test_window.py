@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from store import settings as st
-from store.delta import Delta, Header, Row
+from store.delta import Delta, Header, Row, SessionsDelta
 from store.items import Message
 from store.live import Live
 from store.settings import Settings
@@ -538,3 +538,11 @@ def test_004_23_events_for_no_open_session_are_counted_in_the_window(window: Mai
     live.ticked.emit(0)
     assert "5 events for no open session" in window.status.facts.text()
     assert not window.status.facts.isHidden()
+
+
+def test_what_happened_to_the_database_is_said(window: MainWindow) -> None:
+    fake(window).sessions.emit(SessionsDelta(trouble="playhead.db was damaged: it was set aside."))
+    assert window.notice.isVisible()
+    assert window.notice.text.text() == "playhead.db was damaged: it was set aside."
+    fake(window).sessions.emit(SessionsDelta(scanned=1))
+    assert window.notice.isVisible()

@@ -7,90 +7,18 @@
 from __future__ import annotations
 
 import sys
-import time
 
-import orjson
-from PySide6.QtCore import QEvent, QObject, QTimer
-from typing_extensions import override
-
-from viewer.app import App
-from viewer.cli import window_options
-
-
-class Watch(QObject):
-    """Sees every paint of the transcript, after it happened."""
-
-    def __init__(self, app: App, seconds: float, rows: int) -> None:
-        super().__init__()
-        self.app = app
-        self.seconds = seconds
-        self.rows = rows
-        self.view = app.window.pane.view
-        self.painted: dict[str, float] = {}
-        self.told = False
-        self.ready = False
-        self.known = 0
-        self.cpu = 0.0
-        self.began = 0.0
-        self.view.viewport().installEventFilter(self)
-
-    @override
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Paint:
-            # To the view, which is what paints: the viewport's own `event` knows nothing of rows.
-            self.view.viewportEvent(event)
-            self.on_painted()
-            return True
-        return False
-
-    def on_painted(self) -> None:
-        model = self.view.timeline
-        if model is None or not model.length:
-            return
-        now = time.monotonic()
-        if not self.told:
-            self.told = True
-            say("painted", now)
-        if self.ready:
-            for row in range(self.known, model.length):
-                self.painted[model.item(row).id] = now
-            self.known = model.length
-            if self.rows and len(self.painted) >= self.rows:
-                self.finish()
-
-    def look(self) -> None:
-        """Is the whole session there? A big one is imported first."""
-        current = self.app.window.desk.current
-        ingests = self.app.live.feeds._files.values()
-        busy = any(ingest._import is not None for ingest in ingests)
-        begun = current is not None and current.header is not None and current.header.state != "opening"
-        if not self.told or busy or not begun or self.app.live.hub.pending:
-            QTimer.singleShot(20, self.look)
-            return
-        assert self.view.timeline is not None
-        self.known = self.view.timeline.length
-        self.ready = True
-        self.began = time.monotonic()
-        self.cpu = time.process_time()
-        say("ready", self.began)
-        QTimer.singleShot(int(self.seconds * 1000), self.finish)
-
-    def finish(self) -> None:
-        say(
-            "done",
-            {"painted": self.painted, "cpu": time.process_time() - self.cpu, "seconds": time.monotonic() - self.began},
-        )
-        self.app.window.close()
-        self.app.shutdown()
-
-
-def say(what: str, value: object) -> None:
-    sys.stdout.buffer.write(orjson.dumps([what, value]) + b"\n")
-    sys.stdout.buffer.flush()
+from viewer import cli
 
 
 def main(seconds: str, rows: str, path: str) -> int:
-    app = App(window_options(["--size", "1200x900", "--theme", "dark", path]))
+    cli.load()  # as the command does, before anything of Qt
+    from PySide6.QtCore import QTimer
+
+    from viewer.app import App
+    from viewer.bench.watch import Watch
+
+    app = App(cli.window_options(["--size", "1200x900", "--theme", "dark", path]))
     watch = Watch(app, float(seconds), int(rows))
     QTimer.singleShot(0, watch.look)
     app.start(restore=False)

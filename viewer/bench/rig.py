@@ -15,6 +15,7 @@ from store.fold import State
 from store.hub import Hub
 from store.session import Session
 from store.told import Loaded
+from viewer import garbage
 from viewer.theme import apply, make_look
 from viewer.timeline.model import TimelineModel
 from viewer.timeline.pane import TimelinePane
@@ -37,6 +38,7 @@ def application() -> QApplication:
     if not isinstance(app, QApplication):
         app = QApplication(["playhead-bench"])
         apply(app, make_look("dark"))
+        garbage.tame()  # as the app does, for the life of this process
     return app
 
 

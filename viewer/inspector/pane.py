@@ -164,12 +164,12 @@ class InspectorPane(QWidget):
         self._top.setContentsMargins(look.px(12), look.px(8), look.px(8), look.px(4))
         self._top.setSpacing(look.px(2))
         self.heading.setFont(look.font("ui.bold"))
-        self.note.setFont(look.font("meta"))
         self.note.setContentsMargins(look.px(12), 0, look.px(12), look.px(8))
         self.note.setStyleSheet(f"color: {look.colour('text.muted').name()}")
-        self.text.setFont(look.font("mono"))
+        self.note.setFont(look.font("meta"))  # a first style sheet takes away the font that was set before it
         background, text = look.colour("surface.panel").name(), look.colour("text.main").name()
         self.text.setStyleSheet(f"QPlainTextEdit {{ background: {background}; color: {text}; border: 0; }}")
+        self.text.setFont(look.font("mono"))
         self.text.document().setDocumentMargin(look.px(12))
         for button, name in ((self.copy_button, "copy"), (self.save_button, "file-text"), (self.close_button, "x")):
             button.setIcon(icons.icon(name, look))

@@ -10,6 +10,7 @@ from PySide6.QtGui import QPainter
 
 from store.events import Hunk
 from viewer.rows.clean import clean
+from viewer.rows.marks import draw_text
 from viewer.rows.parts import Lines, Span, advance, char_format
 from viewer.rows.sheet import Sheet
 
@@ -160,8 +161,8 @@ def _chunk(sheet: Sheet, lines: list[Line], numbers_right: int, sign_x: int, tex
     gutter = look.colour("code.gutter")
     meta, mono = look.font("meta"), look.font("mono")
     step = part.step
-    meta_base = (step - look.metrics("meta").height()) // 2 + look.metrics("meta").ascent()
-    mono_base = (step - look.metrics("mono").height()) // 2 + look.metrics("mono").ascent()
+    meta_top = y0 + (step - look.metrics("meta").height()) // 2
+    mono_top = y0 + (step - look.metrics("mono").height()) // 2
     labels = [str(line.new or line.old) if line.sign != "@" else "…" for line in lines]
     label_x = [numbers_right - advance(look, "meta", label) for label in labels]
 
@@ -173,12 +174,12 @@ def _chunk(sheet: Sheet, lines: list[Line], numbers_right: int, sign_x: int, tex
         painter.setFont(meta)
         painter.setPen(gutter)
         for label, x, top in zip(labels, label_x, tops, strict=True):
-            painter.drawText(x, y0 + top + meta_base, label)
+            draw_text(painter, x, top + meta_top, label, look, "meta")
         painter.setFont(mono)
         for line, top in zip(lines, tops, strict=True):
             if line.sign in "+-":
                 painter.setPen(inks[line.sign])
-                painter.drawText(sign_x, y0 + top + mono_base, "+" if line.sign == "+" else "−")
+                draw_text(painter, sign_x, top + mono_top, "+" if line.sign == "+" else "−", look, "mono")
 
     sheet.mark(y0, part.height, draw)
     sheet.add(part)

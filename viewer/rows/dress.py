@@ -41,7 +41,7 @@ _FAMILIES = _Property.FontFamilies.value
 _QUOTE = _Property.BlockQuoteLevel.value
 _RULER = _Property.BlockTrailingHorizontalRulerWidth.value
 _ADJUST = _Property.FontSizeAdjustment.value
-_PIXELS = _Property.FontPixelSize.value
+PIXELS = _Property.FontPixelSize.value
 _ALT = _Property.ImageAltText.value
 _RICH = ("`", "[", "<", "_", "*", "~", "http", "www.", "    ", "@")  # what may become another font, or a link
 _LINE_HEIGHT = QTextBlockFormat.LineHeightTypes.MinimumHeight.value
@@ -65,7 +65,7 @@ def _nothing() -> QImage:
 
 
 @lru_cache(maxsize=1)
-def _option() -> QTextOption:
+def prose_option() -> QTextOption:
     made = QTextOption()
     made.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
     return made
@@ -113,9 +113,9 @@ class Dresser:
         document.setUndoRedoEnabled(False)
         document.setDocumentMargin(0)
         document.setIndentWidth(look.px(20))
-        document.setDefaultFont(look.font("prose"))
-        document.setDefaultTextOption(_option())
         source = breakable(clean(self.source))
+        document.setDefaultFont(look.font_for("prose", source))
+        document.setDefaultTextOption(prose_option())
         # The GitHub dialect swallows what stands between two '---' at the start.
         document.setMarkdown("\n" + source if source.startswith("---") else source, MARKDOWN)
         COUNT.parsed_chars += len(source)
@@ -151,6 +151,7 @@ class Dresser:
                     _set_blocks(cursor, since, last, shape)
                     shape = None
                 found.append((at, _CELL))
+                before = "table"
                 if rich and length > 1:
                     self._runs(cursor, block, code=False, strong=False)
                 block = block.next()
@@ -232,7 +233,7 @@ class Dresser:
                 form.setObjectIndex(-1)
                 what = Block("item", 2 if done else 1)
             form.setMarker(_UNMARKED)  # Qt lets a task's box leak into what follows
-        form.setTopMargin(gap(self._look, before, "table" if before == "table" else what.kind))
+        form.setTopMargin(gap(self._look, before, what.kind))
         if what.kind == "rule":
             form.clearProperty(_RULER)
             form.setLineHeight(px(1), _FIXED_HEIGHT)
@@ -269,7 +270,7 @@ class Dresser:
         for run in block.textFormats():
             form = QTextCharFormat(run.format)
             form.clearProperty(_ADJUST)  # it would win over the size
-            form.setProperty(_PIXELS, look.px(HEADINGS.get(level, 14)))
+            form.setProperty(PIXELS, look.px(HEADINGS.get(level, 14)))
             form.setFontWeight(QFont.Weight.DemiBold)
             form.setForeground(ink)
             cursor.setPosition(at + run.start)
@@ -285,7 +286,7 @@ class Dresser:
             if code or form.fontFixedPitch():  # Qt does not call a fence inside a list fixed
                 cursor.setPosition(at + run.start)
                 cursor.setPosition(at + run.start + run.length, _KEEP)
-                cursor.mergeCharFormat(_mono(self._look, code, form.isAnchor()))
+                cursor.mergeCharFormat(mono_form(self._look, code, form.isAnchor()))
             elif form.isAnchor():
                 cursor.setPosition(at + run.start)
                 cursor.setPosition(at + run.start + run.length, _KEEP)
@@ -293,7 +294,7 @@ class Dresser:
             elif strong and form.fontWeight() > _NORMAL:
                 cursor.setPosition(at + run.start)
                 cursor.setPosition(at + run.start + run.length, _KEEP)
-                cursor.mergeCharFormat(_strong())
+                cursor.mergeCharFormat(strong_form())
 
     def _images(self, document: QTextDocument) -> None:
         """Say in words what images stood here, and where they pointed."""
@@ -360,7 +361,7 @@ def _set_blocks(cursor: QTextCursor, first: int, last: int, form: QTextBlockForm
 def _font_pixels(cursor: QTextCursor, block: QTextBlock, size: int) -> None:
     """The height of a block that holds nothing."""
     form = QTextCharFormat()
-    form.setProperty(_PIXELS, size)
+    form.setProperty(PIXELS, size)
     cursor.setPosition(block.position())
     cursor.mergeBlockCharFormat(form)
 
@@ -373,7 +374,8 @@ def measure(look: Look) -> int:
 
 
 @lru_cache(maxsize=1)
-def _strong() -> QTextCharFormat:
+def strong_form() -> QTextCharFormat:
+    """Bold words."""
     form = QTextCharFormat()
     form.setFontWeight(QFont.Weight.DemiBold)
     return form
@@ -385,11 +387,12 @@ def _fixed(form: QTextCharFormat) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _mono(look: Look, code: bool, anchor: bool) -> QTextCharFormat:
+def mono_form(look: Look, code: bool, anchor: bool) -> QTextCharFormat:
+    """Code, in a block of its own or among words."""
     form = QTextCharFormat()
     font = look.font("mono")
     form.setFontFamilies([font.family()])
-    form.setProperty(_PIXELS, font.pixelSize())
+    form.setProperty(PIXELS, font.pixelSize())
     form.setForeground(look.colour("text.link" if anchor else "code.text"))
     if not code:
         form.setBackground(look.colour("code.inline"))

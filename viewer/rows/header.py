@@ -8,7 +8,7 @@ from PySide6.QtGui import QTextOption
 from store.items import Tool
 from viewer.rows.clean import one_line
 from viewer.rows.parts import Lines, Span, advance, char_format, elide
-from viewer.rows.sheet import Sheet, leading, moment, span_text
+from viewer.rows.sheet import Sheet, leading, span_text
 
 ICONS = {
     "tool.shell": "terminal",
@@ -130,8 +130,7 @@ def header(
             )
         )  # fmt: skip
     tip = one_line(full, 600) if shown != full else ""
-    when = moment(item.ts)
     sheet.zone(0, y, sheet.right + px(24), height, "fold" if foldable else "", tip)
-    if when:
-        sheet.zone(x, y, sheet.right - x + px(24), height, "", when)
+    if item.ts is not None:
+        sheet.zone(x, y, sheet.right - x + px(24), height, when=item.ts)
     sheet.y = y + height

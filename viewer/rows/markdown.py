@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from store.items import Item
 from store.text import Text
+from viewer.rows import simple
 from viewer.rows.base import Fold, Pos
 from viewer.rows.clean import clean
 from viewer.rows.dress import gap
@@ -19,6 +20,7 @@ from viewer.rows.prose import Prose
 from viewer.rows.same import woven
 from viewer.rows.sheet import Sheet, size_text
 from viewer.rows.syntax import lex
+from viewer.rows.words import Words
 from viewer.theme.look import Look
 
 # Characters and lines of a long message that are laid out at first, and with every further page.
@@ -138,6 +140,12 @@ class StreamDoc(Sheet):
             return self.add(spare)
         if self._references and "[" in source:
             source = f"{source}\n\n{self._references}"
+        elif final and spare is None and (read := simple.read(clean(source))) is not None:
+            words = Words(read, look, self.colour, self.left, self.y, self.right - self.left)
+            if words.widest <= words.width:
+                words.y += gap(look, self._last, words.first)
+                self._kind_below = words.last
+                return self.add(words)
         if not fits(source):
             # Quadratic in the engine, or unreadable: as it was written.
             self.y += gap(look, self._last, "code")

@@ -12,7 +12,7 @@ from viewer.rows.dress import measure
 from viewer.rows.header import chevron
 from viewer.rows.output import add_output
 from viewer.rows.parts import Lines, elide
-from viewer.rows.sheet import Sheet, moment
+from viewer.rows.sheet import Sheet
 from viewer.theme.look import Look
 
 DIVIDERS = frozenset({"compaction", "interruption", "branch", "limit"})  # they part before from after
@@ -138,4 +138,4 @@ def _heading(item: Notice) -> tuple[str, str]:
 
 
 def _zone(sheet: Sheet, item: Notice, height: int) -> None:
-    sheet.zone(0, 0, sheet.width, height, "fold" if item.detail else "", moment(item.ts))
+    sheet.zone(0, 0, sheet.width, height, "fold" if item.detail else "", when=item.ts)

@@ -9,14 +9,14 @@ from functools import lru_cache
 from itertools import zip_longest
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QTextCharFormat, QTextLayout, QTextOption
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextCharFormat, QTextLayout, QTextOption
 from typing_extensions import override
 
-from viewer.rows.clean import plain
+from viewer.rows.clean import breakable, plain
+from viewer.rows.marks import ours
 from viewer.rows.same import common, woven
 from viewer.theme.look import Look
 
-_LONG = re.compile(r"\S{500}")
 _WORD = re.compile(r"\w+|[^\w\s]+|\s+")
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 LEADING = {"ui": 20, "ui.bold": 20, "prose": 20, "mono": 18, "meta": 16, "meta.bold": 16, "title": 24}
@@ -39,6 +39,7 @@ class Counters:
 
 
 COUNT = Counters()
+_NO_WRAP = QTextOption.WrapMode.NoWrap
 
 
 class Part(ABC):
@@ -175,12 +176,15 @@ class Lines(Part):
         if wrap is None:
             # Between words is better to read, but quadratic in an unbroken run: there, anywhere.
             mode = QTextOption.WrapMode
-            wrap = mode.WrapAnywhere if _LONG.search(text) else mode.WrapAtWordBoundaryOrAnywhere
+            wrap = mode.WrapAtWordBoundaryOrAnywhere if breakable(text) is text else mode.WrapAnywhere
         self._wrap = wrap
         self._wide = not text.isascii() and _ASTRAL.search(text) is not None
         self._layout: QTextLayout | None = None
         # One line that is cut instead of wrapped needs no layout to know its height: it is made when it is painted.
-        self.height = self.step if wrap == QTextOption.WrapMode.NoWrap else self.lay().lineCount() * self.step
+        self.height = self.step if wrap is _NO_WRAP else self._tall()
+
+    def _tall(self) -> int:
+        return self.lay().lineCount() * self.step
 
     def lay(self) -> QTextLayout:
         """The laid out text; made once."""
@@ -188,7 +192,7 @@ class Lines(Part):
             return self._layout
         look, metrics = self._look, self._look.metrics(self._role)
         tab = metrics.horizontalAdvance("0") * (8 if self._role == "mono" else 4)
-        layout = QTextLayout(self.text.replace("\n", "\u2028"), look.font(self._role))
+        layout = QTextLayout(self.text.replace("\n", "\u2028"), look.font_for(self._role, self.text))
         layout.setTextOption(option(self._wrap, float(tab)))
         layout.setCacheEnabled(len(self.text) <= KEPT_SHAPES)
         if self.spans:
@@ -220,6 +224,9 @@ class Lines(Part):
 
     @override
     def paint(self, painter: QPainter, clip: QRectF, selected: tuple[int, int] | None) -> None:
+        if self._layout is None and selected is None and not self.spans and self._wrap is _NO_WRAP and ours(self.text):
+            self._draw(painter)
+            return
         layout = self.lay()
         marked: list[QTextLayout.FormatRange] = []
         if selected is not None and selected[0] < selected[1]:
@@ -229,6 +236,15 @@ class Lines(Part):
         painter.setPen(self._look.colour(self.colour))
         reach = self.reach()  # lines next to the clip are drawn too; what lies outside of it is not touched
         layout.draw(painter, QPointF(self.x, self.y), marked, clip.adjusted(0, -reach, 0, reach))
+
+    def _draw(self, painter: QPainter) -> None:
+        """One line, as `lay` would place it: a layout is for those that are pointed at."""
+        look, role, text = self._look, self._role, self.text
+        metrics = look.metrics(role)
+        ascent = _ascent(look, role) if text.isascii() else metrics.ascent()
+        painter.setFont(look.font_for(role, text))
+        painter.setPen(look.colour(self.colour))
+        painter.drawText(QPointF(self.x, self.y + (self.step - metrics.height()) / 2 + ascent), text)
 
     @override
     def at(self, x: float, y: float) -> int:
@@ -314,6 +330,11 @@ def around(text: str, char: int, whole: bool) -> tuple[int, int]:
         if match.start() <= char < match.end():
             return match.start(), match.end()
     return char, char
+
+
+@lru_cache(maxsize=32)
+def _ascent(look: Look, role: str) -> float:
+    return QFontMetricsF(look.font_for(role, "")).ascent()
 
 
 @lru_cache(maxsize=4096)

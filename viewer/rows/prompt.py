@@ -13,7 +13,7 @@ from viewer.rows.dress import measure
 from viewer.rows.header import chevron
 from viewer.rows.output import Pages, first_page, left_text, paged
 from viewer.rows.parts import Lines, elide
-from viewer.rows.sheet import Sheet, clock, moment
+from viewer.rows.sheet import Sheet, clock
 from viewer.theme.look import Look
 
 WRAP = QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
@@ -51,7 +51,7 @@ def _strong(sheet: Sheet, item: Prompt, fold: Fold) -> Laid:
     time = clock(item.ts)
     if time:
         wide = sheet.label(time, "meta", "text.muted", sheet.right, top, height, Qt.AlignmentFlag.AlignRight)
-        sheet.zone(sheet.right - wide, top, wide, height, "", moment(item.ts))
+        sheet.zone(sheet.right - wide, top, wide, height, when=item.ts)
     sheet.y = top + px(24)
     _text(sheet, item.text, fold, "text.strong")
     if item.images:
@@ -101,7 +101,7 @@ def _quiet(sheet: Sheet, item: Prompt, fold: Fold) -> Laid:
         sheet.add(line)
     sheet.zone(0, y, sheet.width, height, "fold")
     if time:
-        sheet.zone(right, y, sheet.width - right, height, "", moment(item.ts))
+        sheet.zone(right, y, sheet.width - right, height, when=item.ts)
     sheet.y = y + height
     if opened:
         _text(sheet, item.text, fold, "text.muted")

@@ -104,6 +104,8 @@ class Prose(Part):
         if len(source) == len(old):
             return True
         new = source[len(old) :]
+        if not new.isascii() and old.isascii():
+            return False  # laid out with another font
         bare = new.rstrip("\n")
         if self._calm is None:
             self._calm = calm(old)
@@ -138,7 +140,10 @@ class Prose(Part):
     def _insert(self, document: QTextDocument, text: str) -> None:
         cursor = QTextCursor(document)
         cursor.movePosition(QTextCursor.MoveOperation.End)
-        cursor.insertText(breakable(clean(text)))
+        added = breakable(clean(text))
+        if not added.isascii():  # it may need the engine that ASCII was spared
+            document.setDefaultFont(self._look.font("prose"))
+        cursor.insertText(added)
         COUNT.parsed_chars += len(text)
 
     def _measure(self, document: QTextDocument, blocks: list[tuple[int, Block]]) -> None:

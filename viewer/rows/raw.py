@@ -11,7 +11,7 @@ from viewer.rows.clean import one_line
 from viewer.rows.header import chevron
 from viewer.rows.output import add_output
 from viewer.rows.parts import Lines, elide
-from viewer.rows.sheet import Sheet, moment
+from viewer.rows.sheet import Sheet
 from viewer.theme.look import Look
 
 
@@ -39,7 +39,7 @@ def raw(item: Item, width: int, look: Look, fold: Fold) -> Laid:
             wrap=QTextOption.WrapMode.NoWrap, whole=item.text[:4000],
         )  # fmt: skip
         sheet.add(part)
-    sheet.zone(0, 0, width, height, "fold" if item.text else "", moment(item.ts))
+    sheet.zone(0, 0, width, height, "fold" if item.text else "", when=item.ts)
     sheet.y = height
     if opened and item.text:
         add_output(sheet, Text(item.text), fold.pages, ink="text.muted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_right
 from collections.abc import Callable
 from datetime import datetime
@@ -13,10 +14,12 @@ from typing_extensions import override
 
 from store.items import Item, text_of
 from viewer.rows.base import Fold, Hit, Laid, Pos
+from viewer.rows.marks import Drawn, Ground, Icon, Label, Mark
 from viewer.rows.parts import LEADING, Part, advance
 from viewer.theme import icons
 from viewer.theme.look import Look
 
+_FAR = 253_402_300_800_000_000  # the year 10000 in microseconds: a record may carry any number
 MAX_DEPTH = 6  # deeper nesting is drawn at this depth: indentation must leave room to read
 
 
@@ -30,14 +33,7 @@ class Zone(NamedTuple):
     action: str = ""
     tip: str = ""
     link: str = ""
-
-
-class Mark(NamedTuple):
-    """Something painted that is not selectable."""
-
-    y: int
-    height: int
-    draw: Callable[[QPainter], None]
+    when: int | None = None  # said in words when there is no tip: most are never asked
 
 
 class Sheet(Laid):
@@ -73,29 +69,15 @@ class Sheet(Laid):
         return part
 
     def mark(self, y: int, height: int, draw: Callable[[QPainter], None]) -> None:
-        self.marks.append(Mark(y, height, draw))
+        self.marks.append(Drawn(y, height, draw))
 
     def fill(self, x: int, y: int, width: int, height: int, token: str, radius: int = 0, border: str = "") -> None:
         """A rectangle of a token's colour, behind what is added later."""
-        colour = self.look.colour(token)
         edge = self.look.colour(border) if border else None
-
-        def draw(painter: QPainter) -> None:
-            if not radius:
-                painter.fillRect(x, y, width, height, colour)
-                return
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(edge if edge is not None else Qt.PenStyle.NoPen)
-            painter.setBrush(colour)
-            inset = 0.5 if edge is not None else 0.0
-            painter.drawRoundedRect(QRectF(x, y, width, height).adjusted(inset, inset, -inset, -inset), radius, radius)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-
-        self.marks.append(Mark(y, height, draw))
+        self.marks.append(Ground(y, height, x, width, self.look.colour(token), radius, edge))
 
     def icon(self, name: str, token: str, x: int, y: int, size: int = 16) -> None:
-        colour, side = self.look.colour(token), self.look.px(size)
-        self.marks.append(Mark(y, side, lambda painter: icons.draw(painter, name, colour, x, y, side)))
+        self.marks.append(Icon(y, self.look.px(size), x, name, self.look.colour(token)))
 
     def draw_icon(self, painter: QPainter, name: str, token: str, x: int, y: int, size: int) -> None:
         """Draw an icon now, for sheets that paint more than marks."""
@@ -115,16 +97,8 @@ class Sheet(Laid):
         look = self.look
         wide = advance(look, role, text)
         start = x - wide if align == Qt.AlignmentFlag.AlignRight else x
-        metrics = look.metrics(role)
-        base = y + (height - metrics.height()) // 2 + metrics.ascent()
-        font, colour = look.font(role), look.colour(token)
-
-        def draw(painter: QPainter) -> None:
-            painter.setFont(font)
-            painter.setPen(colour)
-            painter.drawText(start, base, text)
-
-        self.marks.append(Mark(y, height, draw))
+        top = y + (height - look.metrics(role).height()) // 2
+        self.marks.append(Label(y, height, start, top, text, role, look.colour(token), look))
         return wide
 
     def button(self, text: str, action: str, x: int, y: int, *, strong: bool = False) -> int:
@@ -148,8 +122,11 @@ class Sheet(Laid):
         self.zone(x - look.px(4), y, width + look.px(8), height, action)
         self.y = y + height
 
-    def zone(self, x: int, y: int, width: int, height: int, action: str = "", tip: str = "", link: str = "") -> None:
-        self.zones.append(Zone(x, y, width, height, action, tip, link))
+    def zone(
+        self, x: int, y: int, width: int, height: int, action: str = "", tip: str = "", *, when: int | None = None
+    ) -> None:
+        """A place that does something, or says it: a tip, or a time."""
+        self.zones.append(Zone(x, y, width, height, action, tip, "", when))
 
     def done(self, bottom: int = 0) -> Sheet:
         """The row is complete: `bottom` units of room below."""
@@ -211,7 +188,7 @@ class Sheet(Laid):
         action = tip = link = ""
         for zone in reversed(self.zones):
             if zone.x <= x < zone.x + zone.width and zone.y <= y < zone.y + zone.height:
-                action, tip, link = action or zone.action, tip or zone.tip, link or zone.link
+                action, tip, link = action or zone.action, tip or zone.tip or moment(zone.when), link or zone.link
         index = self.part_at(y)
         if index < 0:
             return Hit(None, link, action, tip)
@@ -252,7 +229,9 @@ def leading(look: Look, role: str) -> int:
 
 def clock(ts: int | None) -> str:
     """HH:MM local, or nothing."""
-    return "" if ts is None else _local(ts, "%H:%M")
+    if ts is None or not 0 <= ts < _FAR:
+        return ""
+    return time.strftime("%H:%M", time.localtime(ts / 1_000_000))
 
 
 def moment(ts: int | None) -> str:

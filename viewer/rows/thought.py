@@ -8,7 +8,7 @@ from store.items import Item, Thought
 from viewer.rows.base import Fold, Laid, layer_for, row
 from viewer.rows.header import chevron
 from viewer.rows.markdown import StreamDoc
-from viewer.rows.sheet import moment, span_text
+from viewer.rows.sheet import span_text
 from viewer.theme.look import Look
 
 
@@ -53,7 +53,7 @@ def thought(item: Item, width: int, look: Look, fold: Fold) -> Laid:
         chevron(sheet, sheet.opened, 0, height)
     sheet.icon("brain", "text.faint", sheet.edge, px(6), 16)
     sheet.label(_said(item), "ui", "text.muted", sheet.left, 0, height)
-    sheet.zone(0, 0, width, height, "fold" if has_text else "", moment(item.ts))
+    sheet.zone(0, 0, width, height, "fold" if has_text else "", when=item.ts)
     sheet.y = height
     if sheet.opened:
         sheet.start_text(item.text, item.open, px(8))

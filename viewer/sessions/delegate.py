@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPointF, QRect, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPointF, QRect, Qt
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
-from typing_extensions import override
 
 from store.delta import Row
 from viewer import marks, wording
@@ -18,32 +16,31 @@ from viewer.theme.look import Look
 LONGEST: Final = 300  # characters that are measured: a title may be a whole prompt of a megabyte
 
 
-class SessionDelegate(QStyledItemDelegate):
-    """All lines are equally high, headings too: the view never has to ask each of ten thousand."""
+class SessionDelegate:
+    """All lines are equally high, headings too: the view never has to ask each of ten thousand.
 
-    def __init__(self, look: Look, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    None of Qt's delegates: those speak in QStyle, whose 570 names are made with its first use, a thirtieth of a start.
+    """
+
+    def __init__(self, look: Look) -> None:
         self.look = look
         self.opened = ""  # the session in the timeline
         self.grouped = True
         self.absolute = False
 
-    @override
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+    @property
+    def height(self) -> int:
+        """Of a line."""
         look = self.look
-        return QSize(look.px(200), look.metrics("ui").height() + look.metrics("meta").height() + look.px(14))
+        return look.metrics("ui").height() + look.metrics("meta").height() + look.px(14)
 
-    @override
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        rect: QRect = option.rect
+    def paint(self, painter: QPainter, rect: QRect, index: QModelIndex, *, hovered: bool, focused: bool) -> None:
         row: Row | None = index.data(SessionRole)
         painter.save()
         if row is None:
             self._heading(painter, rect, str(index.data()))
         else:
-            self._session(painter, rect, row, int(index.data(UnreadRole)), option)
+            self._session(painter, rect, row, int(index.data(UnreadRole)), hovered, focused)
         painter.restore()
 
     def _heading(self, painter: QPainter, rect: QRect, text: str) -> None:
@@ -55,16 +52,15 @@ class SessionDelegate(QStyledItemDelegate):
         shown = metrics.elidedText(text[:LONGEST], Qt.TextElideMode.ElideMiddle, box.width())
         painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, shown)
 
-    def _session(self, painter: QPainter, rect: QRect, row: Row, unread: int, option: QStyleOptionViewItem) -> None:
+    def _session(self, painter: QPainter, rect: QRect, row: Row, unread: int, hovered: bool, focused: bool) -> None:
         look = self.look
-        state: QStyle.StateFlag = option.state
         opened = row.id == self.opened
         if opened:
             painter.fillRect(rect, look.colour("surface.selected"))
             painter.fillRect(rect.x(), rect.y(), look.px(2), rect.height(), look.colour("accent.main"))
-        elif state & QStyle.StateFlag.State_MouseOver:
+        elif hovered:
             painter.fillRect(rect, look.colour("surface.hover"))
-        if state & QStyle.StateFlag.State_HasFocus:
+        if focused:
             painter.setPen(look.colour("accent.focus"))
             painter.drawRect(rect.adjusted(0, 0, -1, -1))
 
@@ -94,6 +90,8 @@ class SessionDelegate(QStyledItemDelegate):
         parts = [wording.agent(row.agent)] if self.grouped else [row.project, wording.agent(row.agent)]
         if row.state != "ended":
             parts.insert(0, wording.state(row.state))
+        if row.missing:
+            parts.insert(0, "only copy")
         painter.setFont(look.font("meta"))
         painter.setPen(look.colour("text.muted"))
         painter.drawText(second, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, when)

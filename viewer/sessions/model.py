@@ -346,7 +346,8 @@ class SessionsModel(QAbstractListModel):
         news = "" if not unread else ", unread" if unread < 0 else f", {unread} unread"
         when = wording.ago(row.updated, self._clock())[0]
         title = row.title[:500] or "Untitled session"
-        parts = (title, wording.state(row.state), row.project, wording.agent(row.agent), when)
+        copy = "only copy" if row.missing else ""
+        parts = (title, wording.state(row.state), copy, row.project, wording.agent(row.agent), when)
         return ", ".join(part for part in parts if part) + news
 
 
@@ -358,4 +359,6 @@ def _tip(row: Row) -> str:
     lines = [row.title[:500], f"{wording.state(row.state)} · {wording.size(row.bytes)}", row.cwd or row.path]
     if row.updated is not None:
         lines.append(f"last record {wording.full(row.updated)}")
+    if row.missing:
+        lines.append("its agent has deleted the file: this is the only copy")
     return "\n".join(line for line in lines if line)

@@ -134,11 +134,13 @@ class SessionsPane(QWidget):
         self.menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; width: 0; }")
         self._top.setContentsMargins(look.px(8), look.px(8), look.px(12), look.px(4))
         self._top.setSpacing(look.px(4))
+        # A first style sheet takes away the font and the margins that were set before it.
+        muted = f"color: {look.colour('text.muted').name()}"
+        self.footer.setStyleSheet(f"{muted}; padding: {look.px(6)}px {look.px(12)}px;")
         self.footer.setFont(look.font("meta"))
-        self.footer.setContentsMargins(look.px(12), look.px(6), look.px(12), look.px(6))
-        self.footer.setStyleSheet(f"color: {look.colour('text.muted').name()}")
-        self.nothing.setStyleSheet(f"color: {look.colour('text.muted').name()}")
-        self.nothing.setContentsMargins(look.px(16), look.px(32), look.px(16), look.px(8))
+        for label in (self.footer, self.nothing):
+            label.setIndent(0)  # a label with a padding is indented else
+        self.nothing.setStyleSheet(f"{muted}; padding: {look.px(32)}px {look.px(16)}px {look.px(8)}px;")
         self.list.setStyleSheet(f"QListView {{ background: {look.colour('surface.panel').name()} }}")
 
     def ask_filter(self) -> None:

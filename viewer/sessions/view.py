@@ -14,9 +14,10 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QRegion, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 from typing_extensions import override
 
+from viewer import viewport
 from viewer.sessions.delegate import SessionDelegate
 from viewer.sessions.model import SessionRole, SessionsModel
 from viewer.theme.look import Look
@@ -38,8 +39,8 @@ class SessionList(QListView):
         self._hover = -1
         self._sessions: SessionsModel | None = None
         super().__init__(parent)
-        self.painter_delegate = SessionDelegate(look, self)
-        self.setItemDelegate(self.painter_delegate)
+        viewport.give(self)
+        self.painter_delegate = SessionDelegate(look)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -53,7 +54,7 @@ class SessionList(QListView):
 
     def set_look(self, look: Look) -> None:
         self.painter_delegate.look = look
-        self._high = self.painter_delegate.sizeHint(QStyleOptionViewItem(), QModelIndex()).height()
+        self._high = self.painter_delegate.height
         self.verticalScrollBar().setSingleStep(self._high)
         self.doItemsLayout()
 
@@ -185,22 +186,15 @@ class SessionList(QListView):
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
-        option = QStyleOptionViewItem()
-        self.initViewItemOption(option)
-        plain = option.state
         focused = self.currentIndex().row() if self.hasFocus() else -1
         with QPainter(self.viewport()) as painter:
             for row in self.visible_rows():
                 index = self.model().index(row, 0)
-                option.rect = self.visualRect(index)
-                if not option.rect.intersects(event.rect()):
-                    continue
-                option.state = plain & ~(QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_HasFocus)
-                if row == self._hover:
-                    option.state |= QStyle.StateFlag.State_MouseOver
-                if row == focused:
-                    option.state |= QStyle.StateFlag.State_HasFocus
-                self.painter_delegate.paint(painter, option, index)
+                rect = self.visualRect(index)
+                if rect.intersects(event.rect()):
+                    self.painter_delegate.paint(
+                        painter, rect, index, hovered=row == self._hover, focused=row == focused
+                    )
 
     def _point_at(self, row: int) -> None:
         if row != self._hover:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from viewer.theme.look import Look
-from viewer.theme.scheme import apply, make_look, system_scheme
+from viewer.theme.scheme import application, apply, make_look, system_scheme
 from viewer.theme.tokens import Scheme
 
-__all__ = ["Look", "Scheme", "apply", "make_look", "system_scheme"]
+__all__ = ["Look", "Scheme", "application", "apply", "make_look", "system_scheme"]

@@ -66,10 +66,12 @@ def fonts(zoom: float) -> dict[str, QFont]:
             # Ligatures change what a reader believes was typed: '!=' is two characters.
             font.setFeature(QFont.Tag("liga"), 0)
             font.setFeature(QFont.Tag("calt"), 0)
+        elif role == "prose":
+            # A quarter of what laying a paragraph out costs, and hardly to be seen at this size.
+            font.setKerning(False)
+            # Inter's alternates make an arrow of '->' and a sign of the x in '3x4', which is not what was written.
+            font.setFeature(QFont.Tag("calt"), 0)
         else:
-            if role == "prose":
-                # A quarter of what laying a paragraph out costs, and hardly to be seen at this size.
-                font.setKerning(False)
             font.setFeature(QFont.Tag("tnum"), 1)  # figures of one width: columns of numbers stand still
         made[role] = font
     return made

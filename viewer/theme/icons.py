@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from resources import path
@@ -41,10 +41,17 @@ def draw(painter: QPainter, name: str, colour: QColor, x: int, y: int, size: int
     painter.drawPixmap(x, y, _tinted(name, colour.rgba(), size, painter.device().devicePixelRatioF()))
 
 
+def ratios() -> tuple[float, ...]:
+    """For which pixels per unit an icon is drawn: those of the screens there are. App asks again for a new screen."""
+    app = QGuiApplication.instance()
+    sharpest = app.devicePixelRatio() if isinstance(app, QGuiApplication) else 1.0
+    return (1.0, sharpest) if sharpest > 1.0 else (1.0,)
+
+
 def icon(name: str, look: Look, tint: str = "text.muted", size: int = 16) -> QIcon:
     """The icon for a button or action, with its disabled version."""
     made = QIcon()
-    for ratio in (1.0, 2.0):
+    for ratio in ratios():
         made.addPixmap(pixmap(name, look.colour(tint), look.px(size), ratio))
         made.addPixmap(pixmap(name, look.colour("text.disabled"), look.px(size), ratio), QIcon.Mode.Disabled)
     return made

@@ -15,7 +15,7 @@ from viewer.theme.look import Look
 from viewer.theme.tokens import Scheme
 
 _generations = count(1)
-STYLE = "playheadStyle"
+STYLE, STYLED = "playheadStyle", "Fusion"
 ZOOM_LOW, ZOOM_HIGH = 0.5, 3.0
 
 # Only what a palette cannot say. Colours come from the tokens, measures from the 4 px rhythm.
@@ -121,12 +121,22 @@ def sheet(look: Look) -> str:
     return SHEET.substitute(words)
 
 
+def application(name: str) -> QApplication:
+    """A QApplication in the style that `apply` builds on.
+
+    It is asked for as an argument: `setStyle` gives back a QStyle, whose 570 names would be made for nobody.
+    """
+    app = QApplication([name, "-style", STYLED])
+    app.setProperty(STYLE, STYLED)
+    return app
+
+
 def apply(app: QApplication, look: Look) -> None:
     """Dress the whole application. Cheap to call again when the scheme or the zoom changes."""
     # Asked of a property: with a style sheet set, the application's style no longer tells its name.
     if app.property(STYLE) is None:
-        app.setStyle("Fusion")
-        app.setProperty(STYLE, "Fusion")
+        app.setStyle(STYLED)
+        app.setProperty(STYLE, STYLED)
     app.setFont(look.font("ui"))
     app.setPalette(palette(look))
     app.setStyleSheet(sheet(look))

@@ -22,7 +22,8 @@ class Bar(QScrollBar):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._back = QColor()
-        self._put: tuple[int, int, int] | None = None  # range, page and step as they were put last
+        self._most = -1  # as they were put last: the range, page and step
+        self._steps = (-1, -1)
         self._thumb = (-1, -1)  # its top and length on the screen, in parts of a pixel
         self.paints = 0  # for tests
         super().__init__(Qt.Orientation.Vertical, parent)
@@ -34,19 +35,24 @@ class Bar(QScrollBar):
 
     def put(self, most: int, page: int, step: int, value: int) -> None:
         """Show this place. Tells nobody: whoever calls knows."""
-        loud, seen = not self.signalsBlocked(), not self.testAttribute(_QUIET)
-        self.blockSignals(True)
-        self.setAttribute(_QUIET, True)
+        seen = not self.testAttribute(_QUIET)
+        loud = not self.blockSignals(True)
+        if seen:
+            self.setAttribute(_QUIET, True)
         try:
-            if self._put != (most, page, step):
-                self._put = (most, page, step)
+            if self._steps != (page, step):
+                self._steps = (page, step)
                 self.setSingleStep(step)
                 self.setPageStep(page)
+            if self._most != most:
+                self._most = most
                 self.setRange(0, most)
             self.setValue(value)
         finally:
-            self.setAttribute(_QUIET, not seen)
-            self.blockSignals(not loud)
+            if seen:
+                self.setAttribute(_QUIET, False)
+            if loud:
+                self.blockSignals(False)
         # It keeps its room, so that no row changes its width; its thumb shows only where there is a way to go.
         if self.isEnabled() != (most > 0):
             self.setEnabled(most > 0)

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QWidget
 from typing_extensions import override
 
 from store.items import Item
+from viewer import viewport
 from viewer.rows.base import PAINTED, Hit
 from viewer.theme.look import Look
 from viewer.timeline import damage
@@ -62,6 +63,7 @@ class Canvas(QListView):
         self.afloat: tuple[QWidget, ...] = ()  # widgets on the viewport that stay where they are when rows move
         self.bar = Bar()
         super().__init__(parent)
+        viewport.give(self)
         self.setVerticalScrollBar(self.bar)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

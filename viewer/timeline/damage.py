@@ -27,19 +27,17 @@ def repair(
     height, width = viewport.height(), viewport.width()
     before = {placed.what.item: placed for placed in old}
     way = _way(before, new)
-    ratio = viewport.devicePixelRatioF()
-    if way is None or abs(way) >= height or (way and ratio != int(ratio)):
+    if way is None or abs(way) >= height or (way and viewport.devicePixelRatioF() % 1):
         viewport.update()
         counters.full += 1
         return
-    region = QRegion()
+    areas: list[QRect] = []
     if way:
-        viewport.scroll(0, way, viewport.rect())  # asks by itself for the strip that appears
+        viewport.scroll(0, way, QRect(0, 0, width, height))  # asks by itself for the strip that appears
         counters.scrolled += 1
         for child in afloat:
             if child.isVisible():  # the pill stays, and its picture was moved with the rows
-                region += child.geometry()
-                region += child.geometry().translated(0, way)
+                areas += (child.geometry(), child.geometry().translated(0, way))
     for placed in new:
         known = before.get(placed.what.item)
         if known is not None and known.top + way == placed.top and known.what.lead == placed.what.lead:
@@ -47,13 +45,13 @@ def repair(
                 continue
             if known.what.laid is placed.what.laid:  # it grew: what was above its end is still right
                 start = min(placed.what.height, placed.what.lead + placed.what.laid.unpainted)
-                region += QRect(0, placed.top + start, width, max(0, placed.what.height - start))
+                areas.append(QRect(0, placed.top + start, width, max(0, placed.what.height - start)))
                 continue
-        region += QRect(0, placed.top, width, placed.what.height)
+        areas.append(QRect(0, placed.top, width, placed.what.height))
     if new_end < height and (new_end != old_end + way):
-        region += QRect(0, new_end, width, height - new_end)
-    if not region.isEmpty():
-        viewport.update(region)
+        areas.append(QRect(0, new_end, width, height - new_end))
+    for area in areas:
+        viewport.update(area)
 
 
 def rects(region: QRegion) -> list[QRect]:

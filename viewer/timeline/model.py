@@ -167,7 +167,9 @@ class TimelineModel(QAbstractListModel):
             self.changed_rows = touched
         self.rebased = rebased
         try:
-            self.dataChanged.emit(self.index(self.changed_rows[0]), self.index(self.changed_rows[-1]))
+            first = self.index(self.changed_rows[0])
+            several = len(self.changed_rows) > 1
+            self.dataChanged.emit(first, self.index(self.changed_rows[-1]) if several else first)
         finally:
             self.changed_rows = ()
             self.rebased = False

@@ -44,8 +44,8 @@ class TimelinePane(QWidget):
         self._look = look
         self.view.set_look(look)
         self.pill.set_look(look)
-        self.empty.setFont(look.font("prose"))
         self.empty.setStyleSheet(f"color: {look.colour('text.muted').name()}; background: transparent;")
+        self.empty.setFont(look.font("prose"))  # a first style sheet takes away the font that was set before it
         self._arrange()
 
     def set_model(self, model: TimelineModel | None) -> None:

@@ -21,13 +21,13 @@ class Pill(QPushButton):
         self.hide()
 
     def set_look(self, look: Look) -> None:
-        self.setFont(look.font("ui.bold"))
         back, ink, focus = (look.colour(name).name() for name in ("pill.background", "pill.text", "accent.focus"))
         self.setStyleSheet(
             f"QPushButton {{ background: {back}; color: {ink}; border: {look.px(2)}px solid {back};"
             f" border-radius: {look.px(12)}px; padding: {look.px(4)}px {look.px(12)}px; }}"
             f"QPushButton:focus {{ border-color: {focus}; }}"
         )
+        self.setFont(look.font("ui.bold"))  # a first style sheet takes away the font that was set before it
 
     @Slot(int)
     def on_behind(self, rows: int) -> None:

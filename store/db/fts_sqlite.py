@@ -1,0 +1,110 @@
+"""The full-text index on SQLite: an FTS5 table without a content of its own, keyed like the rows. Plain SQL.
+
+Payloads are packed, so there is no column that FTS5 could read: who changes a row tells the index what it said before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from store.document import Document, facet, spaced
+from store.query import And, Facet, Node, Or, Words
+
+# hashsize: what a transaction adds is held in memory up to here, else every megabyte becomes a segment to be merged.
+CREATE: Final = (
+    "CREATE VIRTUAL TABLE fts_row USING fts5"
+    "(said, thought, input, output, facets, content='', tokenize='unicode61 remove_diacritics 2')",
+    "INSERT INTO fts_row (fts_row, rank) VALUES ('hashsize', 33554432)",
+)
+DROP: Final = "DROP TABLE IF EXISTS fts_row"
+ADD: Final = "INSERT INTO fts_row (rowid, said, thought, input, output, facets) VALUES (?, ?, ?, ?, ?, ?)"
+REMOVE: Final = (
+    "INSERT INTO fts_row (fts_row, rowid, said, thought, input, output, facets) VALUES ('delete', ?, ?, ?, ?, ?, ?)"
+)
+CORRUPT: Final = 267  # SQLITE_CORRUPT_VTAB: the index is broken, not the database around it
+
+# Newest first within a session is the highest row first.
+NEWEST: Final = "SELECT rowid FROM fts_row WHERE fts_row MATCH ? ORDER BY rowid DESC LIMIT ?"
+WITHIN: Final = (
+    "SELECT f.rowid, i.ts FROM fts_row AS f CROSS JOIN item AS i ON i.seq = f.rowid "
+    "WHERE f.fts_row MATCH ? AND f.rowid >= ? AND f.rowid < ? ORDER BY f.rowid DESC"
+)
+COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM fts_row WHERE fts_row MATCH ? LIMIT ?)"
+COUNT_WITHIN: Final = (
+    "SELECT count(*) FROM (SELECT 1 FROM fts_row WHERE fts_row MATCH ? AND rowid >= ? AND rowid < ? LIMIT ?)"
+)
+SESSIONS: Final = "SELECT DISTINCT rowid >> 32 FROM fts_row WHERE fts_row MATCH ?"
+# What a person or the agent said weighs more than what a tool printed.
+RELEVANT: Final = "SELECT rowid FROM fts_row WHERE fts_row MATCH ? ORDER BY bm25(fts_row, 4.0, 1.0, 2.0, 1.0, 0.0)"
+
+
+class Executes(Protocol):
+    """A transaction, for what has parameters and what has none."""
+
+    def exec_driver_sql(self, statement: str, parameters: Any = ..., /) -> object: ...
+
+
+def damaged(db: Path) -> Path:
+    """The file that says that the index is damaged: readers meet that, and cannot help it."""
+    return db.with_name(db.name + ".index-damaged")
+
+
+def sentence(db: Path) -> str:
+    """What to tell the user then. The next indexer finds the mark."""
+    with suppress(OSError):  # a folder that cannot be written: it is said all the same
+        damaged(db).touch()
+    return f"The search index of {db} is damaged: it is made anew with the next import, or by playhead search --wait."
+
+
+def create(tx: Executes) -> None:
+    for statement in CREATE:
+        tx.exec_driver_sql(statement)
+
+
+def drop(tx: Executes) -> None:
+    tx.exec_driver_sql(DROP)
+
+
+def add(tx: Executes, documents: Iterable[tuple[int, Document]]) -> None:
+    """Index rows, by key. They are not in it yet."""
+    _many(tx, ADD, documents)
+
+
+def remove(tx: Executes, documents: Iterable[tuple[int, Document]]) -> None:
+    """Forget rows: with the very words that they were added with."""
+    _many(tx, REMOVE, documents)
+
+
+def _many(tx: Executes, sql: str, documents: Iterable[tuple[int, Document]]) -> None:
+    values = [(seq, *document) for seq, document in documents]
+    if values:
+        tx.exec_driver_sql(sql, values)
+
+
+def match(node: Node) -> str:
+    """The tree as FTS5 wants it. Every word is a string of its own, so nothing in it is syntax."""
+    match node:
+        case Words():
+            text = _string(spaced(node.text).strip(), node.prefix)
+            return f"{{{node.column}}} : {text}" if node.column else text
+        case Facet():
+            return _string(facet(node.sort, node.value), node.prefix)
+        case Or():
+            return _joined(" OR ", node.nodes)
+        case And(nots=()):
+            return _joined(" AND ", node.nodes)
+        case And():
+            return f"({_joined(' AND ', node.nodes)} NOT {_joined(' OR ', node.nots)})"
+
+
+def _joined(word: str, nodes: tuple[Node, ...]) -> str:
+    parts = [match(node) for node in nodes]
+    return parts[0] if len(parts) == 1 else f"({word.join(parts)})"
+
+
+def _string(text: str, prefix: bool) -> str:
+    quoted = text.replace('"', '""')
+    return f'"{quoted}"{" *" if prefix else ""}'

@@ -1,0 +1,245 @@
+"""Keeps the full-text index behind the rows: what is new in batches; what changes or goes, in the same transaction.
+
+For the importer, after it has published, and for the writer. Table `indexed` says how many rows of each session are in
+the index, so a killed indexer is gone on with; only one works at a time. What of a row is indexed: store.document.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from store.db import fts_sqlite as fts
+from store.db import reads
+from store.db.engine import open_engine, sentence
+from store.db.lock import hold
+from store.document import VERSION, Document, document
+from store.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 20_000  # rows per transaction
+CHARS: Final = 8 << 20  # of their text, whatever the rows: others wait for the lock meanwhile
+_READ: Final = 1_000  # rows
+_EMPTY: Final[Document] = ("", "", "", "", "")
+
+Tell: TypeAlias = Callable[[int], None]  # rows indexed since the last call
+
+PENDING: Final = (
+    "SELECT s.id, s.rows, coalesce(i.rows, 0) FROM session AS s LEFT JOIN indexed AS i ON i.session_id = s.id "
+    "WHERE s.state = 'ready' AND coalesce(i.rows, 0) < s.rows"
+)
+_MARK: Final = (
+    "INSERT INTO indexed (session_id, rows, version) VALUES (?, ?, ?) "
+    "ON CONFLICT (session_id) DO UPDATE SET rows = excluded.rows, version = excluded.version"
+)
+_PAYLOADS: Final = "SELECT seq, payload FROM item WHERE seq >= ? AND seq < ? ORDER BY seq"
+
+
+def catch_up(db: Path, tell: Tell | None = None) -> int:
+    """Index what is not indexed yet, newest sessions first; returns the rows. Raises StoreError.
+
+    Does nothing while another process does it: that one looks again before it goes.
+    """
+    rows = 0
+    while True:
+        try:
+            lock = hold(db.with_name(db.name + ".index"), wait=False)
+        except OSError as error:
+            raise StoreError(f"{db.parent} cannot be written: {error.strerror or error}.") from error
+        if lock is None:
+            return rows
+        try:
+            indexer = Indexer(db)
+            try:
+                rows += indexer.run(tell)
+            finally:
+                indexer.close()
+        finally:
+            lock.drop(remove=False)  # it stays: who holds a file that is gone holds nothing
+        if not waiting(db):  # else somebody published between our last look and the end of our lock
+            return rows
+
+
+def waiting(db: Path) -> bool:
+    """Whether there are rows that are not in the index."""
+    try:
+        connection = reads.connect(db)
+        try:
+            return connection.execute(f"{PENDING} LIMIT 1").fetchone() is not None
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise reads.trouble(error, db) from error
+
+
+class Indexer:
+    """One run over everything that waits. The caller holds the lock."""
+
+    def __init__(self, db: Path) -> None:
+        self.path = db
+        self._engine: Engine = open_engine(db)
+        self._connection = self._engine.connect().execution_options(sqlite_immediate=True)
+        self._reader = reads.connect(db)
+
+    def close(self) -> None:
+        self._reader.close()
+        self._connection.close()
+        self._engine.dispose()
+
+    def run(self, tell: Tell | None = None) -> int:
+        """Until nothing waits."""
+        if fts.damaged(self.path).exists():
+            with self._tx() as tx:
+                forget(tx)
+            fts.damaged(self.path).unlink(missing_ok=True)
+        stale = self._ask("SELECT 1 FROM indexed WHERE version <> ? LIMIT 1", VERSION)
+        if stale:
+            with self._tx() as tx:
+                forget(tx)
+        total = 0
+        while pending := self._ask(f"{PENDING} ORDER BY s.updated DESC, s.id DESC"):
+            before = total
+            for number, _, _ in pending:
+                while count := self.step(number):
+                    total += count
+                    if tell is not None:
+                        tell(count)
+            if total == before:  # what waited a moment ago was replaced, or is another's by now
+                break
+        return total
+
+    def step(self, number: int) -> int:
+        """Index the next rows of a session; returns how many."""
+        for patient in (True, True, False):
+            version = self._version()
+            if patient:
+                # Reading and unpacking outside of the transaction: others may write meanwhile; then it is done again.
+                start, found = self._next(number)
+                if not found:
+                    return 0
+                with self._tx() as tx:
+                    if self._version() == version:
+                        return _put(tx, number, start, found)
+            else:
+                with self._tx() as tx:
+                    start, found = self._next(number)
+                    return _put(tx, number, start, found) if found else 0
+        raise AssertionError  # the last attempt returns
+
+    def _next(self, number: int) -> tuple[int, list[tuple[int, Document]]]:
+        row = self._ask(f"{PENDING} AND s.id = ?", number)
+        if not row:
+            return 0, []
+        _, rows, start = row[0]
+        low, end = reads.key_of(number, start), reads.key_of(number, min(rows, start + BATCH))
+        found: list[tuple[int, Document]] = []
+        chars = 0
+        for seq, payload in self._reader.execute(_PAYLOADS, (low, end)):
+            one = _document(seq, payload)
+            found.append((seq, one))
+            chars += sum(map(len, one))
+            if chars > CHARS:
+                break
+        return start, found
+
+    def _version(self) -> object:
+        """Changes whenever somebody else has committed something."""
+        return self._ask("PRAGMA data_version")[0][0]
+
+    def _ask(self, sql: str, *values: object) -> list[tuple[int, ...]]:
+        try:
+            return self._reader.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise reads.trouble(error, self.path) from error
+
+    @contextmanager
+    def _tx(self) -> Iterator[Connection]:
+        try:
+            with self._connection.begin():
+                yield self._connection
+        except DBAPIError as error:
+            if broken(error):
+                raise StoreError(fts.sentence(self.path)) from error
+            raise sentence(error, self.path) from error
+
+
+def _put(tx: Connection, number: int, start: int, found: Sequence[tuple[int, Document]]) -> int:
+    fts.add(tx, found)
+    tx.exec_driver_sql(_MARK, (number, start + len(found), VERSION))
+    return len(found)
+
+
+def _document(seq: int, payload: bytes) -> Document:
+    try:
+        return document(reads.unpress(payload))
+    except reads.BROKEN as error:
+        # The same next time, so the index can be told to forget it.
+        log.warning("row %d of session %d cannot be read for the index: %r", seq & 0xFFFFFFFF, seq >> 32, error)
+        return _EMPTY
+
+
+# ---- for the writer, inside its transactions, before it changes rows -----------------------------------------------
+
+
+def forget_rows(tx: Connection, number: int, first: int, end: int | None = None) -> None:
+    """Rows [first, end) are about to go, and they are the session's last: the index lets go of them."""
+    known = _known(tx, number)
+    if known > first:
+        low, high = reads.key_of(number, first), reads.key_of(number, known if end is None else min(known, end))
+        _settled(tx, fts.remove, tx.exec_driver_sql(_PAYLOADS, (low, high)).all())
+        tx.exec_driver_sql("UPDATE indexed SET rows = ? WHERE session_id = ?", (first, number))
+
+
+def replace_rows(tx: Connection, number: int, late: Iterable[tuple[int, bytes]]) -> None:
+    """Rows are about to get other payloads."""
+    end = reads.key_of(number, _known(tx, number))
+    for seq, payload in late:
+        if seq < end:
+            old = tx.exec_driver_sql(_PAYLOADS, (seq, seq + 1)).all()
+            if old and _settled(tx, fts.remove, old):
+                _settled(tx, fts.add, [(seq, payload)])
+
+
+def _known(tx: Connection, number: int) -> int:
+    """Rows of a session that are in the index."""
+    found = tx.exec_driver_sql("SELECT rows, version FROM indexed WHERE session_id = ?", (number,)).first()
+    if found is None:
+        return 0
+    rows, version = found
+    if version != VERSION:
+        forget(tx)  # we would not tell it the words that it was told
+        return 0
+    return int(rows)
+
+
+def _settled(tx: Connection, change: Callable[..., None], rows: Iterable[Sequence[object]]) -> bool:
+    """Change the index. One that is broken is begun anew: it must not keep rows from being written."""
+    try:
+        change(tx, [(seq, _document(seq, payload)) for seq, payload in rows])  # type: ignore[arg-type]
+    except DBAPIError as error:
+        if not broken(error):
+            raise
+        log.warning("the search index is damaged and is made anew: %s", error.orig)
+        forget(tx)
+        return False
+    return True
+
+
+def forget(tx: Connection) -> None:
+    """Begin the index anew; the next `catch_up` fills it."""
+    fts.drop(tx)
+    fts.create(tx)
+    tx.exec_driver_sql("DELETE FROM indexed")
+
+
+def broken(error: DBAPIError) -> bool:
+    """Whether it is the index that is damaged, and not the database around it."""
+    return getattr(error.orig, "sqlite_errorcode", 0) == fts.CORRUPT

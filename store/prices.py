@@ -1,0 +1,132 @@
+"""What a request costs by list price, in whole micro-dollars, when it was made. Called by whoever folds a digest.
+
+The table is that of genai-prices, as installed: nothing is downloaded. It is loaded when the first price is asked for,
+because that takes longer than opening a window. Its own sum takes 60 µs a request; the rates of a model at a time are
+looked up once and multiplied here (a test compares the two, model by model).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from msgspec import Struct
+
+from store.events import Tokens
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice
+
+log = logging.getLogger(__name__)
+
+Price: TypeAlias = Callable[[Tokens, int | None, int], int | None]
+"""(tokens, microseconds UTC or None for now, all input of the request) → micro-dollars, or None: not known"""
+
+SLOT: Final = 900_000_000  # microseconds: some prices change with the hour of the day
+_PICO: Final = 1_000_000  # pico-dollars in a micro-dollar; dollars per million tokens are as many per token
+_HEAD: Final = re.compile(r"^(?:.*/)?(?:(?:[a-z-]+\.)?anthropic\.)?")
+_TAIL: Final = re.compile(r"-v\d+(?::\d+)?$")
+_CONTEXT: Final = {"batch": {"processing": "batch"}, "fast": {"speed": "fast"}}
+
+
+class Rates(Struct, frozen=True):
+    """Pico-dollars per token, from so many tokens of input on; a search is in pico-dollars as well."""
+
+    above: int
+    input: int
+    cache_read: int
+    cache_write: int
+    cache_write_1h: int
+    output: int
+    search: int
+
+
+def price(tokens: Tokens, ts: int | None = None, whole: int = 0) -> int | None:
+    """What the tokens cost: micro-dollars, None when nobody knows a price for that model.
+
+    `whole` is all the input of the request, where these tokens are only a part of it.
+    """
+    fresh = tokens.input + tokens.cache_read + tokens.cache_write
+    steps = _rates(tokens.llm, tokens.tier, None if ts is None else ts // SLOT)
+    if not steps:
+        return None
+    size = max(whole, fresh)
+    rates = steps[0]
+    for step in steps[1:]:
+        if size > step.above:
+            rates = step
+    hour = tokens.cache_write_1h
+    pico = (
+        tokens.input * rates.input
+        + tokens.cache_read * rates.cache_read
+        + (tokens.cache_write - hour) * rates.cache_write
+        + hour * rates.cache_write_1h
+        + tokens.output * rates.output
+        + tokens.searches * rates.search
+    )
+    return (pico + _PICO // 2) // _PICO
+
+
+def unknown(_tokens: Tokens, _ts: int | None = None, _whole: int = 0) -> int | None:
+    """A price list without prices: the figures of a digest besides its costs do not depend on one."""
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _rates(llm: str, tier: str, slot: int | None) -> tuple[Rates, ...]:
+    """The rates of a model at a time, for small requests first; nothing for one that is not known."""
+    model = _model(llm) if llm else None
+    if model is None:
+        log.info("no price is known for %r", llm)
+        return ()
+    try:
+        when = datetime.now(UTC) if slot is None else datetime.fromtimestamp(slot * SLOT // 1_000_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        when = datetime.now(UTC)
+    prices = model.get_prices(when, _CONTEXT.get(tier))
+    if prices.input_mtok is None and prices.output_mtok is None:
+        return ()  # priced by the hour, the page, the picture
+    starts = {0}
+    for value in vars(prices).values():
+        starts.update(step.start for step in getattr(value, "tiers", ()))
+    return tuple(_at(prices, start) for start in sorted(starts))
+
+
+def _model(llm: str) -> ModelInfo | None:
+    """The model of that name, or of the name without what a cloud or a router puts around it."""
+    from genai_prices.data_snapshot import get_snapshot  # 0.1 s and 60 modules: only for whoever asks for a price
+
+    table = get_snapshot()
+    bare = _TAIL.sub("", _HEAD.sub("", llm))
+    for name in dict.fromkeys((llm, bare, bare.replace(".", "-"))):
+        try:
+            return table.find_provider_model(name, None, None, None)[1]
+        except LookupError:
+            continue
+    return None
+
+
+def _at(prices: ModelPrice, start: int) -> Rates:
+    def rate(name: str, other: int) -> int:
+        value = getattr(prices, name)
+        if value is None:
+            return other
+        if hasattr(value, "tiers"):
+            value = next((step.price for step in reversed(value.tiers) if start >= step.start), value.base)
+        return int(value * _PICO)
+
+    fresh = rate("input_mtok", 0)
+    write = rate("cache_write_mtok", fresh)  # what has no price of its own costs what it is a part of
+    return Rates(
+        above=start,
+        input=fresh,
+        cache_read=rate("cache_read_mtok", fresh),
+        cache_write=write,
+        cache_write_1h=rate("cache_write_1h_mtok", write),
+        output=rate("output_mtok", 0),
+        search=rate("web_searches_kcount", 0) * 1000,  # that one is per thousand
+    )

@@ -1,0 +1,86 @@
+"""Each request is counted once, however often and wherever its records tell it. For `store.ledger`.
+
+The records of one answer say its usage again and again, growing; forks and resumed sessions copy lines of other files.
+What is new of a request is handed on, what was counted is not.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from store.events import Tokens
+
+RECENT: Final = 512  # requests whose figures may still grow; of older ones it is only known that they were counted
+
+
+class Requests:
+    """`elsewhere` says of a request's number whether another session has counted it."""
+
+    def __init__(self, elsewhere: Callable[[int], bool] | None = None) -> None:
+        self.counted: set[int] = set()
+        self._recent: OrderedDict[int, Tokens] = OrderedDict()
+        self._elsewhere = elsewhere
+
+    def take(self, key: str, told: Tokens) -> Tokens | None:
+        """What is new of a request, or None. One without a key is new."""
+        if not key:
+            return told
+        number = number_of(key)
+        before = self._recent.get(number)
+        if before is None:
+            if number in self.counted or (self._elsewhere is not None and self._elsewhere(number)):
+                return None
+            self.counted.add(number)
+            self._recent[number] = told
+            if len(self._recent) > RECENT:
+                self._recent.popitem(last=False)
+            return told
+        self._recent.move_to_end(number)
+        # Field by field the most: the last record has it, and one that says less leaves out what another one told.
+        now = Tokens(
+            before.llm or told.llm,
+            max(before.input, told.input),
+            max(before.output, told.output),
+            max(before.cache_read, told.cache_read),
+            max(before.cache_write, told.cache_write),
+            max(before.cache_write_1h, told.cache_write_1h),
+            max(before.searches, told.searches),
+            before.tier or told.tier,
+        )
+        if now == before:
+            return None
+        self._recent[number] = now
+        return Tokens(
+            now.llm,
+            now.input - before.input,
+            now.output - before.output,
+            now.cache_read - before.cache_read,
+            now.cache_write - before.cache_write,
+            now.cache_write_1h - before.cache_write_1h,
+            now.searches - before.searches,
+            now.tier,
+        )
+
+    def whole(self, key: str) -> int:
+        """All input of a request so far; 0 when it is not known any more."""
+        tokens = self._recent.get(number_of(key))
+        return 0 if tokens is None else tokens.input + tokens.cache_read + tokens.cache_write
+
+    def dump(self) -> bytes:
+        """What must be known to go on later, but for `counted`, which is kept where it can be asked."""
+        return msgspec.msgpack.encode(list(self._recent.items()))
+
+    def load(self, data: bytes) -> None:
+        """What `dump` gave."""
+        self._recent = OrderedDict(msgspec.msgpack.decode(data, type=list[tuple[int, Tokens]]))
+        self.counted.update(self._recent)
+
+
+def number_of(key: str) -> int:
+    """A request's key as a number that a database can index: the same on every machine."""
+    return int.from_bytes(blake2b(key.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)

@@ -1,0 +1,153 @@
+"""`playhead digest` and `playhead turns`, as a script meets them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from builders import SESSION, answer, assistant, call, lines, user
+
+from viewer import cli
+
+RECORDED = Path(__file__).resolve().parents[1] / "recorded"
+HELPERS = RECORDED / "claude-code" / "two-helpers.jsonl"
+WIRE = {  # SYSTEMS G.4
+    "session_id", "agent_ids", "team_id", "watermark_seq", "event_count", "turn_count", "first_ts", "last_ts",
+    "duration_ms", "active_ms", "cost_usd", "by_model", "error_count", "errors", "issue_count", "issues",
+    "issue_worst_severity", "tool_total", "tool_failed", "tools", "latency", "outcome",
+}  # fmt: skip
+
+
+def printed(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str | Path) -> list[dict[str, object]]:
+    assert cli.main([str(argument) for argument in arguments]) == 0
+    return [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    """Two turns, the second one with a call that failed; nobody works on it any more."""
+    path = tmp_path / f"{SESSION}.jsonl"
+    failed = answer("Error: no", seconds=12, error=True)
+    path.write_bytes(
+        lines(
+            user("one", "u1", 0),
+            assistant("done", id="m1", uuid="a1", seconds=2),
+            user("two", "u2", 10),
+            assistant(call("Edit"), id="m2", uuid="a2", seconds=11),
+            failed,
+            assistant("it failed", id="m3", uuid="a3", seconds=15),
+        )
+    )
+    os.utime(path, (1, 1))
+    return path
+
+
+def test_digest_as_json(session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    (told,) = printed(capfdbinary, "digest", session, "--json")
+    assert set(told) >= WIRE
+    assert (told["session_id"], told["agent_ids"], told["turn_count"]) == (SESSION, ["main"], 2)
+    assert (told["duration_ms"], told["active_ms"]) == (15_000, 7_000)
+    used = {"in": 30, "out": 0, "cache_read": 3000, "cache_create": 270, "cost_usd": 0.003339}
+    assert told["by_model"] == {"claude-opus-5": used}
+    assert told["cost_usd"] == 0.003339
+    assert told["errors"] == {
+        "tool_error": {
+            "count": 1,
+            "sample_seqs": [5],
+            "sample_ordinals": [3],
+            "sample_ts": ["2026-09-14T15:07:11.000Z"],
+            "sample_labels": ["Edit"],
+        }
+    }
+    assert told["tools"] == {"Edit": {"calls": 1, "failed": 1, "sample_seqs": [5], "sample_ordinals": [3]}}
+    assert (told["issues"], told["issue_worst_severity"], told["outcome"]) == ({}, None, "success")
+    latency = told["latency"]
+    assert isinstance(latency, dict)
+    assert (latency["samples"], latency["p50_ms"], latency["p95_ms"]) == (2, 2500, 4750)
+    assert len(latency["counts"]) == len(latency["bounds"]) + 1 == 12
+
+
+def test_turns_as_json(session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    one, two = printed(capfdbinary, "turns", session, "--json")
+    assert (one["turn_id"], one["idx"], one["start_ordinal"], one["duration_ms"]) == ("u1", 0, 0, 2000)
+    assert (two["turn_id"], two["idx"], two["start_ordinal"], two["duration_ms"]) == ("u2", 1, 2, 5000)
+    assert (two["tool_count"], two["tool_failed"], two["error_count"], two["status"]) == (1, 1, 1, "success")
+    assert (two["in_tokens"], two["cache_read_tokens"], two["cost_usd"]) == (20, 2000, 0.002226)
+
+
+def test_of_one_agent(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    (whole,) = printed(capfdbinary, "digest", HELPERS, "--json")
+    names = whole["agent_ids"]
+    assert isinstance(names, list)
+    assert names[0] == "main"
+    parts = [printed(capfdbinary, "digest", HELPERS, "--json", "--agent", name)[0] for name in names]
+    assert [part["agent_id"] for part in parts] == names
+    for name in ("event_count", "tool_total", "tool_failed", "error_count", "issue_count"):
+        assert whole[name] == sum(int(str(part[name])) for part in parts), name
+    assert whole["turn_count"] == parts[0]["turn_count"]  # a helper works in a turn of its caller
+    assert {turn["agent"] for turn in printed(capfdbinary, "turns", HELPERS, "--json")} == set(names)
+    assert cli.main(["digest", str(HELPERS), "--agent", "nobody"]) == 2
+    assert b"has no agent nobody" in capfdbinary.readouterr().err
+
+
+def test_a_fork_counts_only_what_is_its_own(session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """FORMATS A6: `--fork-session` copies lines; asked for both, each request counts in the first that has it."""
+    fork = session.with_name("fork.jsonl")
+    more = lines(user("three", "u9", 20), assistant("ok", id="m9", uuid="a9", seconds=21))
+    fork.write_bytes(session.read_bytes() + more)
+    os.utime(fork, (1, 1))
+    first, second = printed(capfdbinary, "digest", session, fork, "--json")
+    tokens = [told["by_model"]["claude-opus-5"]["in"] for told in (first, second)]  # type: ignore[call-overload, index]
+    assert tokens == [30, 10]
+    (alone,) = printed(capfdbinary, "digest", fork, "--json")
+    assert alone["by_model"]["claude-opus-5"]["in"] == 40  # type: ignore[call-overload, index]
+
+
+def test_by_id(home: Path, session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    project = home / ".claude" / "projects" / "-w"
+    project.mkdir(parents=True)
+    copy = project / session.name
+    copy.write_bytes(session.read_bytes())
+    os.utime(copy, (1, 1))
+    (told,) = printed(capfdbinary, "digest", SESSION, "--json")
+    assert told["turn_count"] == 2
+    assert cli.main(["turns", "no-such-session"]) == 2
+    assert b"no session no-such-session" in capfdbinary.readouterr().err
+
+
+def test_as_text(session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert cli.main(["digest", str(session)]) == 0
+    told = capfdbinary.readouterr().out.decode().splitlines()
+    assert told == [
+        SESSION,
+        "  2 turns, 7.0 s of 15.0 s, cost $0.00",
+        "  claude-opus-5: 30 in, 0 out, cache 3,000 read, 270 written, $0.00",
+        "  1 tool call, 1 failed",
+        "  1 × tool_error at row 3",
+    ]
+    assert cli.main(["turns", str(session)]) == 0
+    assert len(capfdbinary.readouterr().out.splitlines()) == 2
+
+
+def test_an_unknown_price_is_no_zero(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    record = assistant("x")
+    record["message"]["model"] = "nobody-knows"
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(lines(user("go"), record))
+    (told,) = printed(capfdbinary, "digest", path, "--json")
+    assert (told["cost_usd"], told["unpriced_requests"]) == (None, 1)
+    assert cli.main(["digest", str(path)]) == 0
+    assert "cost –" in capfdbinary.readouterr().out.decode()
+
+
+@pytest.mark.parametrize("command", ["digest", "turns"])
+def test_what_cannot_be_read(command: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    for name in (tmp_path, tmp_path / "gone.jsonl"):
+        assert cli.main([command, str(name), "--json"]) == 2
+        assert capfdbinary.readouterr().err.count(b"\n") == 1
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    told = printed(capfdbinary, command, empty, "--json")
+    assert [entry["turn_count"] for entry in told] == ([0] if command == "digest" else [])
