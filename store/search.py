@@ -25,13 +25,12 @@ from store.snippet import Finder, Snippet
 __all__ = ["Found", "Hit", "Limits", "QueryError", "Search", "catch_up"]
 
 MOST: Final = 20_000  # hits up to which they are counted, and can be ordered by relevance
-_FEW: Final = 1_000  # hits that are simply taken all
+_FEW: Final = 300  # hits that are simply taken all
 _PROBES: Final = 200  # sessions looked into before it is asked which ones have hits at all
+_AT_ONCE: Final = 500  # rows read in one statement
 _OLD: Final = 1_000  # hits of a session in a row that are too old: so are those before
 
-_SESSION: Final = (
-    "SELECT id, key, agent, agent_session, title, cwd, started, updated FROM session WHERE id = ? AND state = 'ready'"
-)
+_SESSION: Final = "SELECT key, agent, agent_session, title, cwd FROM session WHERE id = ? AND state = 'ready'"
 _IDS: Final = "SELECT id, updated FROM session WHERE state = 'ready' AND updated IS {} ORDER BY updated DESC"
 _ALL: Final = "SELECT id, agent, cwd, key, updated, started FROM session WHERE state = 'ready'"
 _WAITING: Final = (
@@ -278,17 +277,15 @@ class Search:
 
     def _hits(self, rows: list[tuple[int, int | None]], finder: Finder) -> tuple[Hit, ...]:
         sessions: dict[int, Any] = {}
+        found = self._rows([seq for seq, _ in rows])
         hits: list[Hit] = []
         for seq, ts in rows:
             number = seq >> reads.ROW_BITS
             if number not in sessions:
-                sessions[number] = self._ask(_SESSION, number).fetchone()
-            about = sessions[number]
-            row = self._ask("SELECT kind, payload FROM item WHERE seq = ?", seq).fetchone()
-            if about is None or row is None:
-                continue  # replaced or cut this very moment
-            _, key, agent, name, title, cwd, _, _ = about
-            kind, payload = row
+                key, agent, name, title, cwd = self._ask(_SESSION, number).fetchone()
+                sessions[number] = (key, agent, name, title, cwd, _project(cwd, key))
+            key, agent, name, title, cwd, project = sessions[number]
+            kind, payload = found[seq]
             try:
                 item = reads.unpress(payload)
             except reads.BROKEN as error:
@@ -302,7 +299,7 @@ class Search:
                     id=name,
                     agent=agent,
                     title=title,
-                    project=_project(cwd, key),
+                    project=project,
                     cwd=cwd,
                     row=seq & (1 << reads.ROW_BITS) - 1,
                     item=item.id,
@@ -314,6 +311,15 @@ class Search:
                 )
             )
         return tuple(hits)
+
+    def _rows(self, seqs: list[int]) -> dict[int, tuple[str, bytes]]:
+        found: dict[int, tuple[str, bytes]] = {}
+        for first in range(0, len(seqs), _AT_ONCE):
+            some = seqs[first : first + _AT_ONCE]
+            wanted = f"SELECT seq, kind, payload FROM item WHERE seq IN ({', '.join('?' * len(some))})"  # noqa: S608
+            for seq, kind, payload in self._ask(wanted, *some):
+                found[seq] = (kind, payload)
+        return found
 
     # ---- the database
 

@@ -102,17 +102,20 @@ def _cut(pattern: re.Pattern[str], text: str, at: int, column: str) -> Snippet:
         begin += 1  # not in the middle of a word
     piece = text[begin : begin + WIDTH * 3]  # lines and runs of blanks are about to get shorter
     shown = _line(piece)
-    ahead = begin > 0
-    if ahead:
-        shown = f"…{shown.lstrip()}"
-    if len(shown) > WIDTH or begin + len(piece) < len(text):
-        shown = f"{shown[: WIDTH - 1].rstrip()}…"
-    return Snippet(shown, tuple(found.span() for found in pattern.finditer(fold(shown))), column)
+    before = "…" if begin else ""
+    after = "…" if len(shown) > WIDTH - 1 or begin + len(piece) < len(text) else ""
+    shown = shown[: WIDTH - len(before) - len(after)].rstrip()
+    ahead = len(before)
+    matches = [(found.start() + ahead, found.end() + ahead) for found in pattern.finditer(fold(shown))]
+    return Snippet(f"{before}{shown}{after}", tuple(matches), column)
 
 
 def _line(text: str) -> str:
     """One line without what a screen would obey."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    return " ".join("".join([char if char.isprintable() else " " for char in line]).split())
 
 
 class _Fold(dict[int, int]):

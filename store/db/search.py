@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -59,12 +59,13 @@ def catch_up(db: Path, tell: Tell | None = None) -> int:
         try:
             indexer = Indexer(db)
             try:
-                rows += indexer.run(tell)
+                new = indexer.run(tell)
             finally:
                 indexer.close()
         finally:
             lock.drop(remove=False)  # it stays: who holds a file that is gone holds nothing
-        if not waiting(db):  # else somebody published between our last look and the end of our lock
+        rows += new
+        if not new or not waiting(db):  # else somebody published between our last look and the end of our lock
             return rows
 
 
@@ -86,8 +87,13 @@ class Indexer:
     def __init__(self, db: Path) -> None:
         self.path = db
         self._engine: Engine = open_engine(db)
-        self._connection = self._engine.connect().execution_options(sqlite_immediate=True)
-        self._reader = reads.connect(db)
+        try:
+            self._connection = self._engine.connect().execution_options(sqlite_immediate=True)
+            self._reader = reads.connect(db)
+        except DBAPIError as error:
+            raise sentence(error, db) from error
+        except sqlite3.Error as error:
+            raise reads.trouble(error, db) from error
 
     def close(self) -> None:
         self._reader.close()
@@ -122,41 +128,48 @@ class Indexer:
             version = self._version()
             if patient:
                 # Reading and unpacking outside of the transaction: others may write meanwhile; then it is done again.
-                start, found = self._next(number)
-                if not found:
+                batch = self._next(number)
+                if batch is None:
                     return 0
                 with self._tx() as tx:
                     if self._version() == version:
-                        return _put(tx, number, start, found)
+                        return _put(tx, number, batch)
             else:
                 with self._tx() as tx:
-                    start, found = self._next(number)
-                    return _put(tx, number, start, found) if found else 0
+                    batch = self._next(number)
+                    return 0 if batch is None else _put(tx, number, batch)
         raise AssertionError  # the last attempt returns
 
-    def _next(self, number: int) -> tuple[int, list[tuple[int, Document]]]:
-        row = self._ask(f"{PENDING} AND s.id = ?", number)
-        if not row:
-            return 0, []
-        _, rows, start = row[0]
-        low, end = reads.key_of(number, start), reads.key_of(number, min(rows, start + BATCH))
+    def _next(self, number: int) -> Batch | None:
+        waits = self._ask(f"{PENDING} AND s.id = ?", number)
+        if not waits:
+            return None
+        _, rows, start = waits[0]
+        first, stop = reads.key_of(number, 0), min(rows, start + BATCH)
         found: list[tuple[int, Document]] = []
         chars = 0
-        for seq, payload in self._reader.execute(_PAYLOADS, (low, end)):
-            one = _document(seq, payload)
-            found.append((seq, one))
-            chars += sum(map(len, one))
-            if chars > CHARS:
-                break
-        return start, found
+        with self._reading():
+            for seq, payload in self._reader.execute(_PAYLOADS, (first + start, first + stop)):
+                one = _document(seq, payload)
+                found.append((seq, one))
+                chars += sum(map(len, one))
+                if chars > CHARS:
+                    stop = seq - first + 1
+                    break
+        return Batch(stop, found)
 
     def _version(self) -> object:
         """Changes whenever somebody else has committed something."""
         return self._ask("PRAGMA data_version")[0][0]
 
     def _ask(self, sql: str, *values: object) -> list[tuple[int, ...]]:
-        try:
+        with self._reading():
             return self._reader.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.Error as error:
             raise reads.trouble(error, self.path) from error
 
@@ -171,10 +184,17 @@ class Indexer:
             raise sentence(error, self.path) from error
 
 
-def _put(tx: Connection, number: int, start: int, found: Sequence[tuple[int, Document]]) -> int:
-    fts.add(tx, found)
-    tx.exec_driver_sql(_MARK, (number, start + len(found), VERSION))
-    return len(found)
+class Batch(NamedTuple):
+    """Rows up to `stop` for the index."""
+
+    stop: int
+    found: list[tuple[int, Document]]
+
+
+def _put(tx: Connection, number: int, batch: Batch) -> int:
+    fts.add(tx, batch.found)
+    tx.exec_driver_sql(_MARK, (number, batch.stop, VERSION))
+    return len(batch.found)
 
 
 def _document(seq: int, payload: bytes) -> Document:

@@ -26,7 +26,13 @@ def test_short_way_equals_long_way(days: list[tuple[datetime, int, int, int]]) -
             assert moment(text) == round(other.timestamp() * 1_000_000)
 
 
-ODD = ("2026-09-14T15:07:99.000Z", "2026-09-14T15:07:0a.000Z", "2026-09-14T15:07:08,158", "2026-09-14T15:07.08.158Z", "")
+ODD = (
+    "2026-09-14T15:07:99.000Z",
+    "2026-09-14T15:07:0a.000Z",
+    "2026-09-14T15:07:08,158",
+    "2026-09-14T15:07.08.158Z",
+    "",
+)
 
 
 @pytest.mark.parametrize("text", ODD)

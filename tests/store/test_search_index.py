@@ -22,7 +22,7 @@ from sqlalchemy import Engine, event
 from store.db import fts_sqlite as fts
 from store.db import reads, search
 from store.db.lock import hold
-from store.db.search import Indexer, catch_up, waiting
+from store.db.search import Batch, Indexer, catch_up, waiting
 from store.document import document
 from store.errors import StoreError
 from store.events import Hunk
@@ -118,7 +118,8 @@ def test_every_kind_of_row_is_found(archive: Archive) -> None:
         "日本": [9], "語のテ": [9], "本日": [], "unicode": [9], "ÜNICODE": [9], "hidden": [], "khidden": [9],
         "tool:bash": [3], "tool:mcp*": [8], "tool:mcp__git__log": [8], "kind:tool": [8, 4, 3], "kind:tool.edit": [4],
         "is:error": [6, 3], "is:running": [8], "kind:notice": [6], "kind:raw": [7],
-        "words NOT kind:tool": [6, 5, 2, 1, 0], "thou*": [2], '"thought word"*': [2], '"words thought"': [], "facets": [], "tool": [],
+        "words NOT kind:tool": [6, 5, 2, 1, 0], "thou*": [2], '"thought word"*': [2], '"words thought"': [],
+        "facets": [], "tool": [],
     }.items():  # fmt: skip
         assert [hit.row for hit in asked.find(query).hits] == rows, query
         assert asked.count(query) == len(rows), query
@@ -277,7 +278,7 @@ def test_rows_that_change_while_they_are_read_are_read_again(archive: Archive) -
     class Meddled(Indexer):
         times = 0
 
-        def _next(self, number: int) -> tuple[int, list[tuple[int, tuple[str, str, str, str, str]]]]:
+        def _next(self, number: int) -> Batch | None:
             found = super()._next(number)
             if self.times < 2:
                 self.times += 1
@@ -361,6 +362,25 @@ def test_a_row_that_cannot_be_read_is_passed_over(archive: Archive, caplog: pyte
     assert catch_up(archive.db) == 3
     assert "row 1 of session" in caplog.text
     assert {term for term, *_ in archive.words() if str(term).startswith("word")} == {"word0", "word2"}
+
+
+def test_rows_that_are_not_there_hold_nothing_up(archive: Archive) -> None:
+    """Another program was at work: what is there is found, and nobody looks for the rest for ever."""
+    key = archive.session("a", [said(row, f"word{row}") for row in range(6)])
+    with closing(sqlite3.connect(archive.db)) as connection:
+        first = reads.key_of(archive.number(key), 0)
+        connection.execute("DELETE FROM item WHERE seq IN (?, ?)", (first + 2, first + 5))
+        connection.commit()
+    assert catch_up(archive.db) == 4
+    assert not waiting(archive.db)
+    assert {term for term, *_ in archive.words() if str(term).startswith("word")} == {
+        "word0",
+        "word1",
+        "word3",
+        "word4",
+    }
+    archive.session("b", [])
+    assert catch_up(archive.db) == 0
 
 
 def test_the_import_of_a_session_makes_it_searchable(tmp_path: Path) -> None:

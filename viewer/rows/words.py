@@ -12,7 +12,7 @@ from math import ceil
 from typing import NamedTuple
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QTextCharFormat, QTextLayout, QTextLine, QTextOption
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QTextCharFormat, QTextLayout, QTextLine, QTextOption
 from typing_extensions import override
 
 from viewer.rows.dress import HEADINGS, PIXELS, gap, measure, mono_form, prose_option, strong_form
@@ -30,6 +30,7 @@ class _Sign(NamedTuple):
     x: int
     y: int
     text: str
+    form: str  # of the item's first word: Qt draws the sign in its font
 
 
 class _Ruled(NamedTuple):
@@ -81,6 +82,7 @@ class Words(Lines):
             layout.setFormats(forms)
         wide = float(min(self.width, measure(look)))
         tops = self._tops
+        begins = {run.start: run.form for run in read.runs}
         y, before = 0, ""
         cells: list[tuple[Block, QTextLine]] = []
         layout.beginLayout()
@@ -110,7 +112,7 @@ class Words(Lines):
                 high = max(least, ceil(tall))
                 line.setPosition(QPointF(x, y + high - tall))  # the room that a line has lies above its words
                 if sign:
-                    self._signs.append(_Sign(round(x), round(y + high - tall), sign))
+                    self._signs.append(_Sign(round(x), round(y + high - tall), sign, begins.get(block.start, "")))
                     sign = ""
                 tops.append(y)
                 y += high
@@ -211,9 +213,9 @@ class Words(Lines):
             return
         top, bottom = clip.top() - self.y - self.step, clip.bottom() - self.y
         ink = look.colour(self.colour)
-        for x, y, sign in self._signs:
+        for x, y, sign, form in self._signs:
             if top < y < bottom:
-                _paint_sign(painter, sign, self.x + x, self.y + y, look, ink)
+                _paint_sign(painter, sign, form, self.x + x, self.y + y, look, ink)
 
     def _number(self, x: float, y: float) -> int:
         """The line at a point of the row."""
@@ -297,13 +299,27 @@ def _paint_ruled(painter: QPainter, tables: list[_Ruled], x: int, y: int, look: 
             painter.fillRect(left, y + at, right - left + 1, 1, ink)
 
 
-def _paint_sign(painter: QPainter, sign: str, x: int, y: int, look: Look, ink: QColor) -> None:
-    """A bullet or a number, where Qt draws it."""
-    metrics = look.metrics("prose")
+@lru_cache(maxsize=16)
+def _sign_font(look: Look, form: str) -> tuple[QFont, QFontMetrics]:
+    font = QFont(look.font_for("prose", ""))
+    if form == "code":
+        mono = look.font("mono")
+        font.setFamily(mono.family())
+        font.setPixelSize(mono.pixelSize())
+    elif form == "strong":
+        font.setWeight(QFont.Weight.DemiBold)
+    font.setItalic(form == "italic")
+    return font, QFontMetrics(font)
+
+
+def _paint_sign(painter: QPainter, sign: str, form: str, x: int, y: int, look: Look, ink: QColor) -> None:
+    """A bullet or a number, where and as Qt draws it."""
+    font, metrics = _sign_font(look, form)
     space = metrics.horizontalAdvance(" ")
-    painter.setPen(ink)
+    colour = look.colour("code.text" if form == "code" else "text.link") if form in ("code", "link") else ink
+    painter.setPen(colour)
     if len(sign) > 1:
-        painter.setFont(look.font("prose"))
+        painter.setFont(font)
         painter.drawText(x - space - metrics.horizontalAdvance(sign), y + metrics.ascent(), sign)
         return
     size = metrics.lineSpacing() // 3
@@ -311,7 +327,7 @@ def _paint_sign(painter: QPainter, sign: str, x: int, y: int, look: Look, ink: Q
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if sign == "+":
-        painter.fillRect(box, ink)
+        painter.fillRect(box, colour)
     elif sign == "*":
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawEllipse(box.translated(0.5, 0.5))

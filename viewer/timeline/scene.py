@@ -9,21 +9,20 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from store.events import ItemId
-from store.items import Item, size_of
+from store.items import Item
 from viewer.rows.base import Fold, Laid
 from viewer.theme.look import Look
+from viewer.timeline.estimates import estimates
 from viewer.timeline.folds import Folds, State
 from viewer.timeline.geometry import Geometry, Measured, Placed
-from viewer.timeline.heights import BLOCK, Guess, guess, plain
+from viewer.timeline.heights import BLOCK, Guess, plain
 from viewer.timeline.layouts import Counters, Layouts
 from viewer.timeline.model import TimelineModel
 from viewer.timeline.selection import Selection
 
-FEW: Final = 64  # rows
-MOST_LINES: Final = 24  # an estimate is never taller: rows fold, and a guess too small is found out by looking
 Place: TypeAlias = tuple[ItemId, int, bool]  # a row's item, how far its top is below the viewport's, follow
 Pins: TypeAlias = list[tuple[int, int]]  # (row, top), best first
 
@@ -96,34 +95,10 @@ class Scene:
         if self.width > 0 and self.height > 0 and not (new is not None and self.geo.extend(new, self.height)):
             self.geo.place(self.height)
 
-    # ---- estimates
-
     def _estimates(self, first: int, end: int) -> Guess:
-        """Heights of rows nobody has seen, from how much text they have."""
-        model = self.model
-        if model is None:
+        if self.model is None:
             return plain(())
-        per_line = max(20, min(90, self.width // max(1, self.line // 2))) if self.width > 0 else 90
-        pad = self.look.px(20)
-        if 0 < end - first <= FEW:
-            line = self.line
-            lines = (1 + size_of(model.item(row)) // per_line for row in range(first, end))
-            return plain(pad + line * min(MOST_LINES, count) for count in lines)
-        # The window tells the weights of all of its rows at once: for a few of them reading the rows cost less.
-        window = min(end, model.base)
-        made = plain(())
-        if first < window and model.window is not None:
-            weights = model.window.weights()
-            if first or window < len(weights):
-                weights = weights[first:window]
-            made = guess(weights, pad, self.line, per_line, MOST_LINES)
-        rest = range(max(first, window), end)
-        if rest:
-            lines = (1 + size_of(model.item(row)) // per_line for row in rest)
-            whole = len(made.heights) // BLOCK
-            made.heights.extend(pad + self.line * min(MOST_LINES, count) for count in lines)
-            made = Guess(made.heights, made.sums[:whole] + plain(made.heights[whole * BLOCK :]).sums)
-        return made
+        return estimates(self.model, first, end, self.width, self.line, self.look.px(20))
 
     def _show(self, row: int, shown: bool) -> None:
         """Let a row have a height or none."""
@@ -182,15 +157,15 @@ class Scene:
         folds.reset(nested, self._tail_links(model), model.position_of)
         for placed in self.geo.placed:  # what is being read does not vanish because its parent was found
             self._open_parents(placed.row + count)
-        estimates = self._estimates(0, count)
+        guessed = self._estimates(0, count)
         everything, hidden = folds.all_hidden, folds.hidden
         for row in folds.nested():
             if row >= count:
                 break
             if everything or hidden(row):
-                estimates.sums[row // BLOCK] -= estimates.heights[row]
-                estimates.heights[row] = 0
-        heights.insert_front(estimates)
+                guessed.sums[row // BLOCK] -= guessed.heights[row]
+                guessed.heights[row] = 0
+        heights.insert_front(guessed)
         if had:
             for row in {*once, *folds.nested()[bisect_left(folds.nested(), count) :]}:
                 self._show(row, not hidden(row))
