@@ -22,6 +22,7 @@ from store.errors import StoreError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+DRAFT: Final = "draft"  # the state of a session that nobody has said or done anything in
 Entry: TypeAlias = tuple[int, int, Row]  # size, mtime_ns, what the list shows
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,9 @@ class Catalog:
         decode = _decoder.decode
         try:
             for path, size, mtime_ns, row in connection.execute("SELECT path, size, mtime_ns, row FROM catalog"):
-                found[path] = (size, mtime_ns, decode(row))
+                known = decode(row)
+                if known.state != DRAFT:  # the import's note that there is nothing in it: the list looks for itself
+                    found[path] = (size, mtime_ns, known)
         except (sqlite3.Error, msgspec.DecodeError):
             found = {}
         try:

@@ -31,6 +31,12 @@ def renames(event: ev.SessionNamed, rank: int) -> bool:
     return not event.rank == rank == PROMPT_RANK
 
 
+def has_content(run: Iterable[Event]) -> bool:
+    """Whether any of these is more than bookkeeping. A session without such an event is a draft: nobody has said or done
+    anything in it, so it is not listed and not kept. The one definition, for the list and the import."""
+    return not all(isinstance(event, _BOOKKEEPING) for event in run)
+
+
 class Facts(Struct, array_like=True):
     """Changed in place by `add`. '' and None are unknown."""
 
@@ -116,6 +122,10 @@ class Facts(Struct, array_like=True):
         return found
 
 
+_BOOKKEEPING: Final = (
+    ev.SessionNamed, ev.ConfigChanged, ev.AdapterSeen, ev.Usage, ev.Spent, ev.NoticeAdded, ev.TurnEnded,
+    ev.Compacting,
+)  # fmt: skip
 _TAKEN: Final = frozenset(
     (
         ev.Usage, ev.ConfigChanged, ev.AdapterSeen, ev.Compacting, ev.Compacted, ev.SessionNamed, ev.PromptText,

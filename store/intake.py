@@ -48,20 +48,22 @@ class Outcome(Struct, frozen=True):
     read: int  # bytes, the known ones not counted
     anew: bool  # it was read from its beginning
     leftovers: tuple[int, ...] = ()  # for `tidy`
+    records: int = 0  # what was read of them
+    files: int = 0
 
 
 def take_in(db: Path, path: Path, upto: int | None = None, tell: Tell | None = None) -> Outcome:
     """Bring the database up to date with a session. Raises StoreError; then it is as it was before."""
     path = path.absolute()
     alone = cores() < 2
-    begun = None if _is_known(path, db) else _begin(path, upto, alone)
+    begun = None if _is_known(path, db) else begin(path, upto, alone)
     try:
         from store.db.writer import Overtaken, Writer  # here: somebody reads while this loads all of SQLAlchemy
 
         for attempt in range(3):
             writer = Writer(db)
             try:
-                return _take_in(writer, path, upto, tell or _silent, begun, alone)
+                return bring_up(writer, path, upto, tell or silent, begun, alone=alone)
             except Overtaken:
                 pass  # another Playhead was faster: look again at what there is now
             except Brokenoff as error:
@@ -89,7 +91,10 @@ def _is_known(path: Path, db: Path) -> bool:
     return found is not None
 
 
-def _take_in(writer: Writer, path: Path, upto: int | None, tell: Tell, begun: Begun | None, alone: bool) -> Outcome:
+def bring_up(
+    writer: Writer, path: Path, upto: int | None, tell: Tell, begun: Begun | None = None, *, alone: bool = False
+) -> Outcome:
+    """The same with a writer that is there. Also raises Overtaken and Brokenoff: then that writer is to be closed."""
     leftovers = writer.leftovers()
     before = known(path, writer.path)
     try:
@@ -97,7 +102,7 @@ def _take_in(writer: Writer, path: Path, upto: int | None, tell: Tell, begun: Be
             return Outcome(before.session, before.rows, 0, False, tuple(leftovers))
         if before is not None and _gained(before, upto) <= AT_ONCE:
             return _go_on(writer, path, before, upto, tell)
-        return _from_scratch(writer, path, upto, tell, leftovers, begun or _begin(path, upto, alone))
+        return _from_scratch(writer, path, upto, tell, leftovers, begun or begin(path, upto, alone))
     finally:
         if before is not None:
             before.window.close()
@@ -124,7 +129,7 @@ class Begun(Struct, frozen=True):
     total: int  # bytes
 
 
-def _begin(path: Path, upto: int | None, alone: bool) -> Begun:
+def begin(path: Path, upto: int | None, alone: bool) -> Begun:
     whole = Whole(path, upto=upto)
     looks: dict[Path, Look] = {}
     for file in (path, *(child.path for child in (whole.format.children or _no_children)(path))):
@@ -157,9 +162,10 @@ def _from_scratch(
                 writer.put(rows.take(), number)
                 written = reading.read
             tell(reading.read, begun.total, rows.rows)
-    sources = _sources(reading, begun.looks, upto)
+    sources = sources_of(reading, begun.looks, upto)
     writer.publish(str(path), rows, rows.take(), state, facts, begun.agent, sources)
-    return Outcome(number, rows.rows, reading.read, True, tuple(leftovers))
+    records = sum(pipe.records for pipe in reading.pipes)
+    return Outcome(number, rows.rows, reading.read, True, tuple(leftovers), records, len(reading.files))
 
 
 def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Tell) -> Outcome:
@@ -169,15 +175,18 @@ def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Te
     state, facts = before.state(), before.facts
     rows = Rows(before.session, state, lambda first: writer.strip(before.session, first), before.window.find)
     offsets = [source.offset for source in before.sources]
+    again = sum(pipe.records for pipe in rest.pipes)  # what the readers were shown once more
     for events in rest:
         rows.add(fold_run(state, events))
         facts.add(events)
         tell(rest.read - sum(offsets), total, rows.rows)
     read = rest.read - sum(offsets)
     if read or not before.unchanged or len(rest.files) > len(offsets):
-        sources = _sources(rest, looks, upto, before.sources)
+        sources = sources_of(rest, looks, upto, before.sources)
         writer.extend(before, rows, rows.take(), state, facts, sources)
-    return Outcome(before.session, rows.rows, read, anew=False)
+    records = sum(pipe.records for pipe in rest.pipes) - again
+    files = sum(pipe.fed > (offsets[n] if n < len(offsets) else 0) for n, pipe in enumerate(rest.pipes))
+    return Outcome(before.session, rows.rows, read, anew=False, records=records, files=files)
 
 
 # ---- what the files looked like -------------------------------------------------------------------------------------
@@ -199,7 +208,7 @@ def _look(path: Path) -> Look:
     return Look(str(now.st_ino), now.st_size, now.st_mtime_ns)
 
 
-def _sources(
+def sources_of(
     whole: Whole | Relay, looks: dict[Path, Look], upto: int | None, before: Sequence[Source] = ()
 ) -> list[Source]:
     """What to remember of each file. Raises Overtaken when the main file was replaced while it was read."""
@@ -246,5 +255,5 @@ def _no_children(_path: Path) -> Sequence[Child]:
     return ()
 
 
-def _silent(_done: int, _total: int, _rows: int) -> None:
+def silent(_done: int, _total: int, _rows: int) -> None:
     """Nobody asked."""

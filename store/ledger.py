@@ -19,6 +19,7 @@ from store.fold import Change, Cut, State, fold_run
 from store.items import Tool
 from store.requests import Requests
 
+LEDGER_VERSION: Final = 1  # goes up when the same events make other entries
 SLICE: Final = 1024  # events after which rows are looked up: far fewer than the rows that the fold still knows
 ASKED: Final = 64  # open questions
 ODD: Final = 256  # tool rows that came before their call

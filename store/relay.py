@@ -42,6 +42,7 @@ class Place(Struct, frozen=True, array_like=True, gc=False):
     parent: ItemId | None
     offset: int
     fed: int
+    records: int = 0
 
 
 class Piece(Struct, frozen=True, array_like=True, tag=0, gc=False):
@@ -180,7 +181,7 @@ def relay(whole: Whole, teller: Teller) -> None:
             batches, told = [], read
     teller.tell(Piece(whole.read, batches))
     places = [
-        Place(os.fsencode(path), pipe.agent, pipe.parent, pipe.offset, pipe.fed)
+        Place(os.fsencode(path), pipe.agent, pipe.parent, pipe.offset, pipe.fed, pipe.records)
         for path, pipe in zip(whole.files, whole.pipes, strict=True)
     ]
     teller.tell(End(tuple(places)))

@@ -95,6 +95,7 @@ class Desk(QObject):
         self._open.move_to_end(key)
         self.current = opened
         place = opened.place
+        self._view.set_over(opened.header is not None and opened.header.state in wording.OVER)
         self._pane.set_model(opened.model)
         self._view.restore_folds(place.folds)
         if opened.first_unread:

@@ -30,7 +30,7 @@ from store import settings as st
 from store.delta import Header, SessionsDelta
 from store.errors import StoreError
 from store.settings import Settings
-from viewer import geometry
+from viewer import geometry, wording
 from viewer.actions import Actions
 from viewer.commands import Commands
 from viewer.desk import Desk
@@ -247,6 +247,7 @@ class MainWindow(Commands):
         self.header.show_header(header, _name(key))
         self.setWindowTitle(f"{header.title or _name(key)} — Playhead")
         self.pane.set_empty("Nothing could be read." if header.trouble else "")
+        self.pane.view.set_over(header.state in wording.OVER)
         if header.trouble:
             self.notice.say("session", header.trouble, Remedy("Open again", self.on_reopen))
         else:

@@ -174,14 +174,41 @@ turn: Final = Table(
     Column("tool_failed", Integer),
     Column("error_count", Integer),
     Column("issue_count", Integer),
+    Column("synthetic", Integer, nullable=False, server_default="0"),  # opened by content, not by a start
     Index("ix_turn_session_id", "session_id", "start_row"),
+)
+
+entry: Final = Table(
+    "entry",
+    metadata,
+    Column("session_id", ForeignKey(session.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),  # entries before these
+    Column("data", LargeBinary, nullable=False),  # store.db.figures.press
+)
+
+ledger: Final = Table(
+    "ledger",
+    metadata,
+    Column("session_id", ForeignKey(session.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, nullable=False),  # store.ledger.LEDGER_VERSION
+    Column("entries", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False, server_default="0"),  # events that came after it was archived
+    Column("state", LargeBinary, nullable=False),  # store.ledger.Ledger.dump
+)
+
+request: Final = Table(
+    "request",
+    metadata,
+    Column("number", _KEY, primary_key=True, autoincrement=False),  # store.requests.number_of
+    # Without an index: a session is replaced rarely, and every import would pay for it.
+    Column("session_id", ForeignKey(session.c.id, ondelete="CASCADE"), nullable=False),  # the one that counts it
 )
 
 digest: Final = Table(
     "digest",
     metadata,
     Column("session_id", ForeignKey(session.c.id, ondelete="CASCADE"), primary_key=True),
-    Column("agent", Integer, primary_key=True, autoincrement=False),
+    Column("agent", Integer, primary_key=True, autoincrement=False),  # 0: the session, over all of its agents
     Column("schema_version", Integer, nullable=False),
     Column("watermark", BigInteger, nullable=False),  # the last entry that is in it
     Column("updated", BigInteger, nullable=False),

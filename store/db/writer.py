@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
@@ -23,7 +24,7 @@ from store.db import reads, search
 from store.db.engine import open_engine, sentence
 from store.db.lock import Lock, hold
 from store.db.rows import Rows, Strip, Taken
-from store.db.tables import audit, item, session, source, strip
+from store.db.tables import audit, import_run, item, session, source, strip
 from store.errors import StoreError
 from store.facts import Facts
 from store.fold import FOLD_VERSION, State
@@ -37,6 +38,19 @@ OWN: Final = (
 )  # fmt: skip
 _INSERT: Final = "INSERT INTO item (seq, kind, turn, ts, chars, lines, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _REPLACE: Final = _INSERT.replace("INSERT", "REPLACE", 1)
+
+
+class Made(Struct, frozen=True):
+    """A whole session in memory, on its way in with others."""
+
+    key: str
+    rows: Rows
+    taken: Taken  # as of session 0: it has no number yet
+    state: State
+    facts: Facts
+    agent: str
+    sources: Sequence[Source]
+    replaces: int | None = None  # the ready session of this key, when it was looked at
 
 
 class Overtaken(Exception):  # noqa: N818
@@ -114,6 +128,23 @@ class Writer:
             self._lock.drop()
             self._lock = None
 
+    def admit(self, many: Sequence[Made]) -> list[bool]:
+        """Whole sessions in one transaction: seen all at once, or none of them. False: another process was faster."""
+        told: list[bool] = []
+        with self._tx() as tx:
+            for one in many:
+                ready = select(session.c.id).where(session.c.key == one.key, session.c.state == "ready")
+                told.append(tx.execute(ready).scalar() == one.replaces)
+                if told[-1]:
+                    values = {"key": one.key, "state": "staged", "origin": "file"}
+                    added = tx.execute(insert(session).values(values).returning(session.c.id))
+                    one.rows.session = number = int(added.scalar_one())
+                    base = reads.key_of(number, 0)
+                    _rows(tx, number, Taken(None, [], [(base + row, *rest) for row, *rest in one.taken.fresh]))
+                    _retire(tx, one.key, number)
+                    _about(tx, one.rows, one.state, one.facts, one.agent, one.sources)
+        return told
+
     # ---- a session that grew
 
     def extend(
@@ -154,6 +185,24 @@ class Writer:
         """Write down what was done."""
         with self._tx() as tx:
             tx.execute(insert(audit).values(ts=time.time_ns() // 1000, actor=actor, action=action, detail=detail))
+
+    def begin_run(self, root: str, files: int) -> int:
+        """Write down that an import of many sessions begins. The caller is the only one: any other has been killed."""
+        now = time.time_ns() // 1000
+        with self._tx() as tx:
+            lost = update(import_run).where(import_run.c.state == "running")
+            tx.execute(lost.values(state="failed", ended=now, error="It was killed."))
+            values = {"started": now, "root": root, "files": files, "state": "running"}
+            return int(tx.execute(insert(import_run).values(values).returning(import_run.c.id)).scalar_one())
+
+    def end_run(self, run: int, state: str, parsed: int, size: int, records: int, error: str | None = None) -> None:
+        """How it ended: done, failed, cancelled."""
+        values = {
+            "state": state, "ended": time.time_ns() // 1000, "parsed": parsed, "bytes": size, "records": records,
+            "error": error,
+        }  # fmt: skip
+        with self._tx() as tx:
+            tx.execute(update(import_run).where(import_run.c.id == run).values(values))
 
     # ---- what is left over
 

@@ -9,27 +9,22 @@ from typing import Final
 import msgspec
 import orjson
 
-from store import events as ev
 from store.delta import Row
 from store.sources import journal
 
 SMALL: Final = 50  # records; a longer file has content for certain
-_NO_CONTENT: Final = (
-    ev.SessionNamed, ev.ConfigChanged, ev.AdapterSeen, ev.Usage, ev.Spent, ev.NoticeAdded, ev.TurnEnded,
-    ev.Compacting,
-)  # fmt: skip
 
 
 def row_of(path: Path) -> Row:
     """The row of a session file; its state is 'draft' before the first content record. Raises StoreError."""
     # Here, because tailing a file must not wait for what only the list needs.
+    from store.facts import has_content
     from store.summary import summary
     from store.whole import events_of
 
     row = summary(path)
     if row.records is not None and row.records <= SMALL:
-        batches = iter(events_of(path))
-        if all(isinstance(event, _NO_CONTENT) for batch in batches for event in batch):
+        if not any(has_content(batch) for batch in events_of(path)):
             return msgspec.structs.replace(row, state="draft")
     meta = journal.read_meta(path) if path.parent.name == journal.FOLDER else None
     if meta is None:

@@ -121,7 +121,7 @@ def test_the_batches_are_those_of_a_whole(tmp_path: Path, agents: int) -> None:
     assert reading.files == whole.files
     assert reading.read == whole.read
     assert reading.pipes == [
-        Place(os.fsencode(file), pipe.agent, pipe.parent, pipe.offset, pipe.fed)
+        Place(os.fsencode(file), pipe.agent, pipe.parent, pipe.offset, pipe.fed, pipe.records)
         for file, pipe in zip(whole.files, whole.pipes, strict=True)
     ]
 

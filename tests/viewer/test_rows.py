@@ -176,6 +176,23 @@ def test_a_waiting_tool_offers_its_answers(look: Look) -> None:
     assert {f"answer:o{n}" for n in range(6)} <= actions(laid, 700)
 
 
+@pytest.mark.parametrize("opened", [None, True])
+@pytest.mark.parametrize("kind", ["tool.shell", "tool.read", "tool.edit", "tool.agent", "tool.todo", "tool"])
+@pytest.mark.parametrize("status", ["pending", "running", "waiting"])
+def test_what_has_no_result_when_the_session_ends_no_longer_runs(
+    look: Look, status: str, kind: str, opened: bool | None
+) -> None:
+    """The word and the icon change, the height does not: rows must not move when a session ends."""
+    options = (Option("o", "Yes"),) if status == "waiting" else ()
+    item = Tool(id="c", name="T", title="look", kind=kind, status=status, options=options)
+    live, over = (lay_out(item, 900, look, Fold(open=opened, over=over)) for over in (False, True))
+    assert live.height == over.height
+    assert paint(live, 900) != paint(over, 900)
+    done = Tool(id="c", name="T", title="look", kind=kind, status="ok")
+    same = (lay_out(done, 900, look, Fold(over=over)) for over in (False, True))
+    assert paint(next(same), 900) == paint(next(same), 900)
+
+
 def test_a_subagent_shows_and_hides_its_steps(look: Look) -> None:
     item = Tool(id="c", name="Task", kind="tool.agent", title="look", status="running")
     assert "children" not in actions(lay_out(item, 900, look, Fold()))

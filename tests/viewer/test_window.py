@@ -110,6 +110,23 @@ def test_opening_from_the_list_shows_header_and_rows(window: MainWindow) -> None
     assert window.status.facts.text() == "1 live"
 
 
+def test_a_session_that_ends_has_its_running_calls_drawn_anew_where_they_are(window: MainWindow) -> None:
+    live = fake(window)
+    window.open_path("/a")
+    live.tell("/a", added=30, title="A", state="running")
+    view = window.pane.view
+    place = view.place()
+    assert not view.folds.over
+    live.tell("/a", state="ended")
+    assert view.folds.over
+    assert view.place() == place
+    window.open_path("/b")
+    live.tell("/b", added=5, title="B", state="running")
+    assert not view.folds.over, "another session's state"
+    window.on_recent()
+    assert view.folds.over
+
+
 def test_switching_keeps_the_place_of_each_session(window: MainWindow, qtbot: QtBot) -> None:
     live = fake(window)
     window.open_path("/a")

@@ -40,6 +40,7 @@ class Fold(NamedTuple):
     children: bool = False  # a subagent's rows are shown below it
     steps: int = 0  # how many rows the subagent has (set by the view, shown by the row)
     depth: int = 0  # nesting, for indentation
+    over: bool = False  # the session has ended: what has no result will have none (set by the view)
 
 
 PAINTED: Final = 1 << 30  # below every row's end

@@ -29,6 +29,8 @@ STATES = {
     "cancelled": ("ban", "cancelled", "state.idle"),
     "waiting": ("circle-alert", "waiting", "state.waiting"),
 }
+# What these mean once the session has ended.
+OVER = {"pending": "no result", "running": "no result", "waiting": "no answer"}
 HEIGHT = 28
 RIGHT = Qt.AlignmentFlag.AlignRight
 
@@ -47,8 +49,13 @@ def tool_name(item: Tool) -> str:
     return one_line(item.name.removeprefix("mcp__").replace("__", " · "), 60) or "tool"
 
 
-def state_of(item: Tool) -> tuple[str, str, str]:
-    """Icon, word and colour of a tool call's state. A state we do not know is said as it is."""
+def state_of(item: Tool, *, over: bool = False) -> tuple[str, str, str]:
+    """Icon, word and colour of a tool call's state. A state we do not know is said as it is.
+
+    `over`: the session has ended, so that nothing runs, waits for its turn or asks in it any more.
+    """
+    if over and item.status in OVER:
+        return "circle", OVER[item.status], "state.idle"
     icon, word, token = STATES.get(item.status, ("circle", one_line(item.status, 20) or "unknown", "state.idle"))
     if item.status == "failed" and item.exit_code is not None:
         word = f"exit {item.exit_code}"
@@ -83,7 +90,7 @@ def header(
     look = sheet.look
     px = look.px
     y, height = sheet.y, px(HEIGHT)
-    icon, word, token = state_of(item)
+    icon, word, token = state_of(item, over=sheet.fold.over)
     if foldable:
         chevron(sheet, opened, y, height)
     quiet = "text.muted" if item.status != "failed" else token

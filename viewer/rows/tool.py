@@ -52,7 +52,7 @@ def body(sheet: Sheet, item: Tool, fold: Fold) -> None:
     elif item.status in ("ok", "failed", "cancelled"):
         note(sheet, "No output")
     elif item.status == "running":
-        note(sheet, "No output yet")
+        note(sheet, "No output" if sheet.fold.over else "No output yet")
     if item.images:
         note(sheet, "1 image" if item.images == 1 else f"{item.images} images")
     if item.orphan:
@@ -119,7 +119,7 @@ def _option_label(option: Option) -> str:
 def finish(sheet: Sheet, item: Tool) -> Laid:
     """Close the row; a call that waits stands on its own ground with an edge."""
     look = sheet.look
-    if item.status == "waiting":
+    if item.status == "waiting" and not sheet.fold.over:
         height, px = sheet.y, look.px
         before = len(sheet.marks)
         x = sheet.edge - px(22)

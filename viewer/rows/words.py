@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from functools import lru_cache
-from math import ceil
+from math import ceil, floor
 from typing import NamedTuple
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QTextCharFormat, QTextLayout, QTextLine, QTextOption
+from PySide6.QtGui import QColor, QFont, QPainter, QTextCharFormat, QTextLayout, QTextLine, QTextOption
 from typing_extensions import override
 
 from viewer.rows.dress import HEADINGS, PIXELS, gap, measure, mono_form, prose_option, strong_form
@@ -25,12 +25,11 @@ _ENDLESS = 100_000.0  # px; a cell's line is never broken here
 
 
 class _Sign(NamedTuple):
-    """What stands before an item: its place is the top left of the item's words."""
+    """What stands before an item, on one base line with its first words. `y` is where a line of our font begins."""
 
     x: int
     y: int
     text: str
-    form: str  # of the item's first word: Qt draws the sign in its font
 
 
 class _Ruled(NamedTuple):
@@ -82,7 +81,6 @@ class Words(Lines):
             layout.setFormats(forms)
         wide = float(min(self.width, measure(look)))
         tops = self._tops
-        begins = {run.start: run.form for run in read.runs}
         y, before = 0, ""
         cells: list[tuple[Block, QTextLine]] = []
         layout.beginLayout()
@@ -112,7 +110,8 @@ class Words(Lines):
                 high = max(least, ceil(tall))
                 line.setPosition(QPointF(x, y + high - tall))  # the room that a line has lies above its words
                 if sign:
-                    self._signs.append(_Sign(round(x), round(y + high - tall), sign, begins.get(block.start, "")))
+                    base = y + high - tall + line.ascent() - look.metrics("prose").ascent()
+                    self._signs.append(_Sign(round(x), floor(base + 0.5), sign))
                     sign = ""
                 tops.append(y)
                 y += high
@@ -173,8 +172,10 @@ class Words(Lines):
                 number += 1
                 if whole is not None and run.start > at:
                     made.append(self._range(at, run.start - at, whole))
-                made.append(self._range(run.start, run.length, self._form(run, block, ink)))
                 at = run.start + run.length
+                # The line's end goes with its last word: its font counts for the line's height.
+                over = at == block.end < len(read.text)
+                made.append(self._range(run.start, run.length + over, self._form(run, block, ink)))
                 if block.kind == "head":
                     whole = None  # as the engine has it: what follows another look is not bold any more
             if whole is not None and at < block.end:
@@ -213,9 +214,9 @@ class Words(Lines):
             return
         top, bottom = clip.top() - self.y - self.step, clip.bottom() - self.y
         ink = look.colour(self.colour)
-        for x, y, sign, form in self._signs:
+        for x, y, sign in self._signs:
             if top < y < bottom:
-                _paint_sign(painter, sign, form, self.x + x, self.y + y, look, ink)
+                _paint_sign(painter, sign, self.x + x, self.y + y, look, ink)
 
     def _number(self, x: float, y: float) -> int:
         """The line at a point of the row."""
@@ -299,27 +300,13 @@ def _paint_ruled(painter: QPainter, tables: list[_Ruled], x: int, y: int, look: 
             painter.fillRect(left, y + at, right - left + 1, 1, ink)
 
 
-@lru_cache(maxsize=16)
-def _sign_font(look: Look, form: str) -> tuple[QFont, QFontMetrics]:
-    font = QFont(look.font_for("prose", ""))
-    if form == "code":
-        mono = look.font("mono")
-        font.setFamily(mono.family())
-        font.setPixelSize(mono.pixelSize())
-    elif form == "strong":
-        font.setWeight(QFont.Weight.DemiBold)
-    font.setItalic(form == "italic")
-    return font, QFontMetrics(font)
-
-
-def _paint_sign(painter: QPainter, sign: str, form: str, x: int, y: int, look: Look, ink: QColor) -> None:
-    """A bullet or a number, where and as Qt draws it."""
-    font, metrics = _sign_font(look, form)
+def _paint_sign(painter: QPainter, sign: str, x: int, y: int, look: Look, ink: QColor) -> None:
+    """A bullet or a number, where Qt draws it."""
+    metrics = look.metrics("prose")
     space = metrics.horizontalAdvance(" ")
-    colour = look.colour("code.text" if form == "code" else "text.link") if form in ("code", "link") else ink
-    painter.setPen(colour)
+    painter.setPen(ink)
     if len(sign) > 1:
-        painter.setFont(font)
+        painter.setFont(look.font("prose"))
         painter.drawText(x - space - metrics.horizontalAdvance(sign), y + metrics.ascent(), sign)
         return
     size = metrics.lineSpacing() // 3
@@ -327,7 +314,7 @@ def _paint_sign(painter: QPainter, sign: str, form: str, x: int, y: int, look: L
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if sign == "+":
-        painter.fillRect(box, colour)
+        painter.fillRect(box, ink)
     elif sign == "*":
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawEllipse(box.translated(0.5, 0.5))

@@ -190,6 +190,12 @@ class Canvas(QListView):
         """Down by so many px, up if negative."""
         self._travel(lambda: self.geo.scroll(px, self.scene.height))
 
+    def set_over(self, over: bool) -> None:
+        """Whether the session has ended: what has no result by now will have none. No row changes its height."""
+        if self.folds.over != over:
+            self.folds.over = over
+            self.viewport().update()
+
     def set_follow(self, follow: bool) -> None:
         """Go to the end and stay there, or let go of it."""
 

@@ -17,6 +17,7 @@ from viewer.rows.base import Fold
 State: TypeAlias = dict[ItemId, tuple[bool | None, int, bool]]
 Locate: TypeAlias = Callable[[ItemId], int | None]
 DEFAULT: Final = Fold()
+OVER: Final = Fold(over=True)
 DEEP: Final = 64  # deeper nesting is a circle, or might as well be
 
 
@@ -24,6 +25,7 @@ class Folds:
     """See the module. Parents are rows here; what is kept across restarts is by item id."""
 
     def __init__(self) -> None:
+        self.over = False  # the session has ended; whoever shows another one says so anew
         self.clear()
 
     def clear(self) -> None:
@@ -69,12 +71,13 @@ class Folds:
     def fold(self, row: int, item: ItemId) -> Fold:
         """What a row's renderer is told."""
         state = self._states.get(item, DEFAULT)
-        if not self._rows:
+        over = self.over
+        steps, depth = (self.steps(row), self.depth(row)) if self._rows else (0, 0)
+        if steps or depth:
+            return Fold(state.open, state.pages, row in self._open, steps, depth, over)
+        if not over:
             return state
-        steps, depth = self.steps(row), self.depth(row)
-        if not steps and not depth:
-            return state
-        return Fold(state.open, state.pages, row in self._open, steps, depth)
+        return OVER if state is DEFAULT else state._replace(over=True)
 
     def nested(self) -> array[int]:
         """All nested rows, ascending, hidden or not."""

@@ -288,7 +288,7 @@ class Scene:
         if fold.open is not None:
             return fold.open
         # Only the kind knows its default: it is open if opening it changes nothing. Asked at a click, never in a paint.
-        opened = Fold(True, fold.pages, fold.children, fold.steps, fold.depth)
+        opened = fold._replace(open=True)
         return Layouts(Counters()).get(item, self.width, opened, self.look).height == laid.height
 
     def put_fold(self, row: int, open: bool, pages: int) -> None:

@@ -1,0 +1,144 @@
+"""Which sessions an import of the archive has to read: those that the database does not know, or as they were before.
+
+For `store.archive_import`. It costs a stat per file and opens none: what is known lies in the database, and what was
+found to be a draft lies in the catalog.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from store.catalog import DRAFT
+from store.db import reads
+from store.delta import Row
+from store.fold import FOLD_VERSION
+from store.formats import formats
+from store.sources.scan import Found, scan
+
+_KNOWN: Final = (
+    "SELECT s.key, s.id, s.agent, s.fold_version, c.path, c.identity, c.size, c.mtime_ns FROM session AS s "
+    "JOIN source AS c ON c.session_id = s.id WHERE s.state = 'ready' ORDER BY s.id, c.file"
+)
+_LISTED: Final = "SELECT size, mtime_ns, row FROM catalog WHERE path = ?"
+_decoder: Final = msgspec.msgpack.Decoder(Row)
+
+
+class Task(Struct, frozen=True, array_like=True):
+    """One session to be read."""
+
+    path: bytes
+    size: int  # of its main file, as it was found
+    mtime_ns: int
+    session: int | None = None  # what the database has of it
+
+
+class Plan(Struct, frozen=True):
+    """What was found below some folders."""
+
+    tasks: list[Task]  # newest first
+    files: int  # all that were looked at
+    unchanged: int  # of the sessions
+
+
+class _Session(Struct):
+    number: int
+    agent: str
+    version: int
+    files: list[tuple[str, str, int, int]]  # path, identity, size, mtime_ns; the main one first
+
+
+def plan(db: Path, places: Iterable[Path], skip: Iterable[str] = (), before: int | None = None) -> Plan:
+    """`skip` names sessions that are to be left alone; so are those written to since `before` (nanoseconds)."""
+    if not _usable(db):
+        from store.db.engine import open_engine  # an older or broken one is made right first
+
+        open_engine(db).dispose()
+    tasks: list[Task] = []
+    files = unchanged = 0
+    left = frozenset(skip)
+    beside = {format.agent: format.beside for format in formats()}
+    with closing(reads.connect(db)) as connection:
+        sessions = _sessions(connection)
+        for found in scan(places, {}):
+            if found.path in left or (before is not None and found.mtime_ns > before):
+                continue
+            known = sessions.get(found.path)
+            files += 1 if known is None else len(known.files)
+            if (known is not None and _current(known, found, beside.get(known.agent))) or _draft(connection, found):
+                unchanged += 1
+                continue
+            number = None if known is None else known.number
+            tasks.append(Task(os.fsencode(found.path), found.size, found.mtime_ns, number))
+    return Plan(tasks, files, unchanged)
+
+
+def _usable(db: Path) -> bool:
+    if not db.exists() or reads.mark(db).exists():
+        return False
+    try:
+        with closing(reads.connect(db)) as connection:
+            found: Any = connection.execute(reads.VERSION).fetchone()
+    except sqlite3.Error:
+        return False  # whoever opens it to write says what is wrong
+    return bool(found == (reads.SCHEMA, reads.APPLICATION))
+
+
+def _sessions(connection: sqlite3.Connection) -> dict[str, _Session]:
+    sessions: dict[str, _Session] = {}
+    for key, number, agent, version, *file in connection.execute(_KNOWN):
+        one = sessions.get(key)
+        if one is None:
+            one = sessions[key] = _Session(number, agent, version, [])
+        one.files.append(tuple(file))  # type: ignore[arg-type]  # the columns are declared so
+    return sessions
+
+
+def _draft(connection: sqlite3.Connection, found: Found) -> bool:
+    """Whether it was a draft when it looked like this: then it is one."""
+    row = connection.execute(_LISTED, (found.path,)).fetchone()
+    if row is None or row[:2] != (found.size, found.mtime_ns):
+        return False
+    try:
+        return _decoder.decode(row[2]).state == DRAFT
+    except msgspec.DecodeError:
+        return False  # of another version: look again
+
+
+def _current(known: _Session, found: Found, beside: Callable[[Path], Iterable[Path]] | None) -> bool:
+    return _same(known, found) and not _more(known, beside(Path(found.path)) if beside is not None else ())
+
+
+def _same(known: _Session, found: Found) -> bool:
+    """Whether nothing was written since. What another version folded is read again, as long as all of it is there."""
+    missing = False
+    for index, (path, identity, size, mtime_ns) in enumerate(known.files):
+        if index == 0:
+            if (size, mtime_ns) != (found.size, found.mtime_ns):
+                return False
+            continue
+        try:
+            now = Path(path).stat()
+        except OSError:
+            missing = True  # its rows stay
+            continue
+        if (identity, size, mtime_ns) != (str(now.st_ino), now.st_size, now.st_mtime_ns):
+            return False
+    return known.version == FOLD_VERSION or missing
+
+
+def _more(known: _Session, folders: Iterable[Path]) -> bool:
+    """Whether there are files of subagents that are not known."""
+    for folder in folders:
+        for here, _, names in os.walk(folder):  # nearly always there is none
+            met = {os.path.join(here, name) for name in names if name.endswith(".jsonl")}  # noqa: PTH118 - many
+            if not met <= {path for path, *_ in known.files}:
+                return True
+    return False

@@ -1,0 +1,283 @@
+"""One of the processes that an import of the archive works with: folds session after session into the database.
+
+`python -m store.archive_work` takes tasks on its standard input and says on its standard output what became of each.
+Small sessions come in together, many in one transaction, each whole or not at all; big ones as `store.intake` does it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import BinaryIO, Final
+
+import msgspec
+from msgspec import Struct
+
+from store.archive_plan import Task
+from store.db.lock import hold
+from store.db.rows import Rows
+from store.db.writer import Made, Overtaken, Writer
+from store.errors import StoreError
+from store.facts import Facts, has_content
+from store.fold import State, fold_run
+from store.intake import Outcome, begin, bring_up, sources_of
+from store.window import known
+
+log = logging.getLogger(__name__)
+
+SMALL: Final = 8 << 20  # bytes of a session that is folded in memory and comes in with others
+ROWS: Final = 4_000  # rows per transaction, about: few, because whoever writes besides waits meanwhile
+BYTES: Final = 8 << 20  # read for it, whatever the rows
+EVERY: Final = 0.1  # seconds between two words about a big session
+GARBAGE: Final = 128 << 20  # bytes read between two looks for cycles, of which there are hardly any
+PAUSE: Final = b"pause\n"
+GO: Final = b"go\n"
+
+
+class Said(Struct, array_like=True):
+    """What became of a session; or with `what` 'at', how far it is."""
+
+    path: bytes
+    what: str  # new, grown, same, draft, failed, at
+    files: int = 0
+    bytes: int = 0
+    records: int = 0
+    why: str = ""  # a sentence, if it failed
+
+
+class Stop(Struct, array_like=True):
+    """Nothing more can be written: why, in a sentence."""
+
+    why: str
+
+
+encoder: Final = msgspec.json.Encoder()
+Say = Callable[[Said], None]
+
+
+class Work:
+    """See the module. `say` is told of a session when it lies in the database, and not before."""
+
+    def __init__(self, db: Path, say: Say, between: Callable[[], None] = lambda: None) -> None:
+        """`between` is called often, and never while anything is locked: it may wait."""
+        self.db = db
+        self._say = say
+        self._between = between
+        self._writer: Writer | None = None
+        self._made: list[tuple[Made, Said]] = []
+        self._rows = self._bytes = 0
+        self._garbage = 0
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def take(self, task: Task) -> None:
+        """Read one session. Raises StoreError when the database takes nothing any more."""
+        path = Path(os.fsdecode(task.path))
+        try:
+            made = self._read(path, task)
+        except (StoreError, Overtaken) as error:
+            changing = f"{path} keeps changing while it is read: try again in a moment."
+            self._say(Said(task.path, "failed", why=changing if isinstance(error, Overtaken) else str(error)))
+            return
+        except OSError as error:
+            self._say(Said(task.path, "failed", why=f"{path} cannot be read: {error.strerror or error}."))
+            return
+        except Exception as error:
+            # Ours. One session must not cost the others.
+            log.exception("the import of %s failed", path)
+            self._say(Said(task.path, "failed", why=f"{path} was not imported: {error!r} (see the log)."))
+            return
+        if isinstance(made, Said):
+            self._say(made)
+            return
+        self._made.append(made)
+        self._rows += made[0].rows.rows
+        self._bytes += made[1].bytes
+        if self._rows >= ROWS or self._bytes >= BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """What waits in memory comes into the database. Raises StoreError."""
+        if not self._made:
+            return
+        many, self._made = self._made, []
+        read, self._rows, self._bytes = self._bytes, 0, 0
+        writer = self._open()
+        with closing(_Turn(self.db)):
+            told = writer.admit([made for made, _ in many])
+        for (_, said), there in zip(many, told, strict=True):
+            if not there:
+                said.what = "same"  # a window was faster
+            self._say(said)
+        self._garbage += read
+        if self._garbage >= GARBAGE:
+            self._garbage = 0
+            gc.collect()
+
+    def _open(self) -> Writer:
+        if self._writer is None:
+            self._writer = Writer(self.db)
+        return self._writer
+
+    def _read(self, path: Path, task: Task) -> tuple[Made, Said] | Said:
+        if task.session is not None:
+            before = known(path, self.db)
+            if before is not None:
+                before.window.close()
+                return self._bring_up(path, task)
+        for attempt in range(3):
+            try:
+                return self._fold(path, task) or self._bring_up(path, task)
+            except Overtaken:
+                if attempt == 2:
+                    raise
+        raise AssertionError  # the last attempt returns or raises
+
+    def _fold(self, path: Path, task: Task) -> tuple[Made, Said] | Said | None:
+        """The session in memory; None if it is too big for that."""
+        begun = begin(path, None, alone=True)
+        if begun.total > SMALL:
+            return None
+        state, facts = State(), Facts()
+        rows = Rows(0, state)
+        content = False
+        reading = begun.reading
+        for events in reading:
+            content = content or has_content(events)
+            rows.add(fold_run(state, events))
+            facts.add(events)
+            self._between()
+        sources = sources_of(reading, begun.looks, None)
+        records = sum(pipe.records for pipe in reading.pipes)
+        said = Said(task.path, "new" if content else "draft", len(reading.files), reading.read, records)
+        if not content:
+            return said  # what the database may have had of it is more, and stays
+        return Made(str(path), rows, rows.take(), state, facts, begun.agent, sources, task.session), said
+
+    def _bring_up(self, path: Path, task: Task) -> Said:
+        self.flush()
+        told = time.monotonic()
+
+        def tell(done: int, _total: int, _rows: int) -> None:
+            nonlocal told
+            self._between()
+            if time.monotonic() - told >= EVERY:
+                told = time.monotonic()
+                self._say(Said(task.path, "at", bytes=done))
+
+        try:
+            outcome: Outcome = bring_up(self._open(), path, None, tell, alone=True)
+        except BaseException:
+            self.close()  # it may hold a session that will not be finished
+            raise
+        what = "new" if outcome.anew else "grown" if outcome.read else "same"
+        return Said(task.path, what, outcome.files, outcome.read, outcome.records)
+
+
+class _Turn:
+    """Held while many sessions are written: two of us wait for each other in the system, not in SQLite's sleep."""
+
+    def __init__(self, db: Path) -> None:
+        try:
+            self._lock = hold(db.with_name(f"{db.name}.archive-turn"), wait=True)
+        except OSError as error:
+            raise StoreError(f"{db.parent} cannot be written: {error.strerror or error}.") from error
+
+    def close(self) -> None:
+        if self._lock is not None:
+            self._lock.drop(remove=False)
+
+
+# ---- the process
+
+
+class Orders:
+    """What comes in on standard input, taken by a thread of its own: a pause is to be heard in the middle of a session."""
+
+    def __init__(self, stdin: BinaryIO) -> None:
+        self.tasks: SimpleQueue[Task | None] = SimpleQueue()
+        self._go = threading.Event()
+        self._go.set()
+        self._stdin = stdin
+        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+
+    @property
+    def paused(self) -> bool:
+        return not self._go.is_set()
+
+    def wait(self) -> None:
+        """Until there is no pause."""
+        self._go.wait()
+
+    def _listen(self) -> None:
+        task = msgspec.json.Decoder(Task)
+        for line in self._stdin:
+            if line == PAUSE:
+                self._go.clear()
+            elif line == GO:
+                self._go.set()
+            else:
+                self.tasks.put(task.decode(line))
+        self._go.set()
+        self.tasks.put(None)
+
+
+def work(db: Path, orders: Orders, say: Say) -> None:
+    """Task by task until there are no more. Raises StoreError when nothing more can be written."""
+    doing = Work(db, say, orders.wait)
+    try:
+        while True:
+            if orders.paused:
+                doing.flush()
+                orders.wait()
+            try:
+                task = orders.tasks.get_nowait()
+            except Empty:
+                doing.flush()
+                task = orders.tasks.get()
+            if task is None:
+                doing.flush()
+                return
+            doing.take(task)
+    finally:
+        doing.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="store.archive_work", description="Fold sessions into the database.")
+    parser.add_argument("--db", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us
+    gc.disable()
+    gc.freeze()
+    with os.fdopen(os.dup(1), "wb", buffering=0) as out:
+        os.dup2(2, 1)  # whatever else is printed must not come between
+
+        def say(message: Said | Stop) -> None:
+            out.write(encoder.encode(message) + b"\n")
+
+        try:
+            work(options.db, Orders(sys.stdin.buffer), say)
+        except StoreError as error:
+            say(Stop(str(error)))
+            return 1
+        except BrokenPipeError:
+            return 1  # whoever wanted to know is gone
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
