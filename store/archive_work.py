@@ -44,7 +44,7 @@ PAUSE: Final = b"pause\n"
 GO: Final = b"go\n"
 
 
-class Said(Struct, array_like=True):
+class Said(Struct, array_like=True, tag=0):
     """What became of a session; or with `what` 'at', how far it is."""
 
     path: bytes
@@ -55,7 +55,7 @@ class Said(Struct, array_like=True):
     why: str = ""  # a sentence, if it failed
 
 
-class Stop(Struct, array_like=True):
+class Stop(Struct, array_like=True, tag=1):
     """Nothing more can be written: why, in a sentence."""
 
     why: str
@@ -63,6 +63,10 @@ class Stop(Struct, array_like=True):
 
 encoder: Final = msgspec.json.Encoder()
 Say = Callable[[Said], None]
+
+
+class Halted(Exception):  # noqa: N818
+    """The database takes nothing any more: why, in a sentence."""
 
 
 class Work:
@@ -84,10 +88,12 @@ class Work:
             self._writer = None
 
     def take(self, task: Task) -> None:
-        """Read one session. Raises StoreError when the database takes nothing any more."""
+        """Read one session. Raises Halted."""
         path = Path(os.fsdecode(task.path))
         try:
             made = self._read(path, task)
+        except (Halted, BrokenPipeError):
+            raise
         except (StoreError, Overtaken) as error:
             changing = f"{path} keeps changing while it is read: try again in a moment."
             self._say(Said(task.path, "failed", why=changing if isinstance(error, Overtaken) else str(error)))
@@ -110,14 +116,17 @@ class Work:
             self.flush()
 
     def flush(self) -> None:
-        """What waits in memory comes into the database. Raises StoreError."""
+        """What waits in memory comes into the database. Raises Halted."""
         if not self._made:
             return
         many, self._made = self._made, []
         read, self._rows, self._bytes = self._bytes, 0, 0
-        writer = self._open()
-        with closing(_Turn(self.db)):
-            told = writer.admit([made for made, _ in many])
+        try:
+            writer = self._open()
+            with closing(_Turn(self.db)):
+                told = writer.admit([made for made, _ in many])
+        except StoreError as error:
+            raise Halted(str(error)) from error
         for (_, said), there in zip(many, told, strict=True):
             if not there:
                 said.what = "same"  # a window was faster
@@ -205,7 +214,7 @@ class _Turn:
 
 
 class Orders:
-    """What comes in on standard input, taken by a thread of its own: a pause is to be heard in the middle of a session."""
+    """What comes in on standard input, taken by a thread of its own: a pause is heard in the middle of a session."""
 
     def __init__(self, stdin: BinaryIO) -> None:
         self.tasks: SimpleQueue[Task | None] = SimpleQueue()
@@ -236,7 +245,7 @@ class Orders:
 
 
 def work(db: Path, orders: Orders, say: Say) -> None:
-    """Task by task until there are no more. Raises StoreError when nothing more can be written."""
+    """Task by task until there are no more. Raises Halted."""
     doing = Work(db, say, orders.wait)
     try:
         while True:
@@ -271,7 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         try:
             work(options.db, Orders(sys.stdin.buffer), say)
-        except StoreError as error:
+        except Halted as error:
             say(Stop(str(error)))
             return 1
         except BrokenPipeError:

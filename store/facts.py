@@ -32,8 +32,10 @@ def renames(event: ev.SessionNamed, rank: int) -> bool:
 
 
 def has_content(run: Iterable[Event]) -> bool:
-    """Whether any of these is more than bookkeeping. A session without such an event is a draft: nobody has said or done
-    anything in it, so it is not listed and not kept. The one definition, for the list and the import."""
+    """Whether any of these is more than bookkeeping. The one definition, for the list and the import.
+
+    A session without such an event is a draft: nobody has said or done anything in it, so it is not listed or kept.
+    """
     return not all(isinstance(event, _BOOKKEEPING) for event in run)
 
 

@@ -80,7 +80,7 @@ def written(tx: Connection, number: int) -> int | None:
 
 def drop(tx: Connection, number: int) -> None:
     """The session goes on without entries: figures of a part of it would be wrong."""
-    for table in (t.ledger, t.entry, t.request, t.digest, t.turn):
+    for table in (t.ledger, t.entry, t.request, t.digest, t.turn, t.agent):
         tx.execute(delete(table).where(table.c.session_id == number))
 
 

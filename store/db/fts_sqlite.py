@@ -5,6 +5,7 @@ Payloads are packed, so there is no column that FTS5 could read: who changes a r
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ CORRUPT: Final = 267  # SQLITE_CORRUPT_VTAB: the index is broken, not the databa
 
 # Newest first within a session is the highest row first.
 NEWEST: Final = "SELECT rowid FROM fts_row WHERE fts_row MATCH ? ORDER BY rowid DESC LIMIT ?"
+EVERY: Final = "SELECT rowid FROM fts_row WHERE fts_row MATCH ? ORDER BY rowid DESC"
 WITHIN: Final = (
     "SELECT f.rowid, i.ts FROM fts_row AS f CROSS JOIN item AS i ON i.seq = f.rowid "
     "WHERE f.fts_row MATCH ? AND f.rowid >= ? AND f.rowid < ? ORDER BY f.rowid DESC"
@@ -37,6 +39,14 @@ COUNT_WITHIN: Final = (
     "SELECT count(*) FROM (SELECT 1 FROM fts_row WHERE fts_row MATCH ? AND rowid >= ? AND rowid < ? LIMIT ?)"
 )
 SESSIONS: Final = "SELECT DISTINCT rowid >> 32 FROM fts_row WHERE fts_row MATCH ?"
+# The words of the index, of a reader's own: a beginning is spelled out, for FTS5 would read and sort all rows of all words
+# that begin so, each time and before the first hit.
+VOCABULARY: Final = "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, fts_row, 'instance')"
+_WORD: Final = "SELECT term FROM temp.vocabulary WHERE term >= ? AND term < ? LIMIT 1"
+SPELLED: Final = 48  # words at most
+# How the index is tidied: every piece of work is so many pages, and a transaction of its own.
+PIECES: Final = "SELECT count(DISTINCT segid) FROM fts_row_idx"
+MERGE: Final = "INSERT INTO fts_row (fts_row, rank) VALUES ('merge', ?)"
 # What a person or the agent said weighs more than what a tool printed.
 RELEVANT: Final = "SELECT rowid FROM fts_row WHERE fts_row MATCH ? ORDER BY bm25(fts_row, 4.0, 1.0, 2.0, 1.0, 0.0)"
 
@@ -82,6 +92,40 @@ def _many(tx: Executes, sql: str, documents: Iterable[tuple[int, Document]]) -> 
     values = [(seq, *document) for seq, document in documents]
     if values:
         tx.exec_driver_sql(sql, values)
+
+
+def spelled_out(connection: sqlite3.Connection, node: Node) -> tuple[Node, bool]:
+    """The tree with beginnings of words replaced by the words, where they are few; and whether others are left."""
+    slow = False
+
+    def walk(node: Node) -> Node:
+        nonlocal slow
+        match node:
+            case And():
+                return And(tuple(map(walk, node.nodes)), tuple(map(walk, node.nots)))
+            case Or():
+                return Or(tuple(map(walk, node.nodes)))
+            case Words(prefix=True) if node.text.isascii() and node.text.isalnum():
+                words = _beginning(connection, node.text.lower())
+                if words:
+                    found = tuple(Words(word, False, node.column) for word in words)
+                    return found[0] if len(found) == 1 else Or(found)
+        slow = slow or (isinstance(node, Words | Facet) and node.prefix)
+        return node
+
+    return walk(node), slow
+
+
+def _beginning(connection: sqlite3.Connection, start: str) -> list[str]:
+    """The words of the index that begin so; none if there are none, or too many. Each is a jump to the next one."""
+    found: list[str] = []
+    low, end = start, start + "\U0010ffff"
+    while (row := connection.execute(_WORD, (low, end)).fetchone()) is not None:
+        found.append(row[0])
+        if len(found) > SPELLED:
+            return []
+        low = row[0] + "\x01"  # before every longer word
+    return found
 
 
 def match(node: Node) -> str:

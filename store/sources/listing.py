@@ -23,9 +23,9 @@ def row_of(path: Path) -> Row:
     from store.whole import events_of
 
     row = summary(path)
-    if row.records is not None and row.records <= SMALL:
-        if not any(has_content(batch) for batch in events_of(path)):
-            return msgspec.structs.replace(row, state="draft")
+    small = row.records is not None and row.records <= SMALL
+    if small and not any(has_content(batch) for batch in events_of(path)):
+        return msgspec.structs.replace(row, state="draft")
     meta = journal.read_meta(path) if path.parent.name == journal.FOLDER else None
     if meta is None:
         return row

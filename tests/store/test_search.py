@@ -14,7 +14,7 @@ from archive import Archive
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from store import search
+from store import hits, search
 from store.db import reads
 from store.db.search import catch_up
 from store.errors import StoreError
@@ -76,8 +76,8 @@ def test_the_newest_of_all_sessions_come_first(
     archive: Archive, monkeypatch: pytest.MonkeyPatch, seed: int, few: int, probes: int
 ) -> None:
     """However many hits there are, and wherever they lie: by the time of the row, not of the import."""
-    monkeypatch.setattr(search, "_FEW", few)
-    monkeypatch.setattr(search, "_PROBES", probes)
+    monkeypatch.setattr(hits, "FEW", few)
+    monkeypatch.setattr(hits, "PROBES", probes)
     many = Many(archive, seed)
     asked = Search(archive.db)
     for word in ("common", "red", "rare", "nowhere"):
@@ -159,6 +159,7 @@ def test_hits_are_counted_up_to_a_number_and_relevance_ends_there(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "MOST", 20)
+    monkeypatch.setattr(hits, "MOST", 20)
     many = "word " * 30
     archive.session("a", [said(row, many if row == 3 else f"word and {row} others of no interest", T0 + row)
                           for row in range(20)])  # fmt: skip
@@ -186,7 +187,7 @@ def test_rows_of_replaced_sessions_are_no_hits(archive: Archive, monkeypatch: py
     found = asked.find("word")
     assert (places(found), found.waiting) == ([("b", 0)], 1)
     assert asked.count("word") == 1
-    monkeypatch.setattr(search, "MOST", 10)
+    monkeypatch.setattr(hits, "MOST", 10)
     assert asked.count("word") == 1
     catch_up(archive.db)
     assert places(asked.find("word")) == [("a", 1), ("b", 0)]

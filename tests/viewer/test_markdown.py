@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage, QPainter, QTextTable
 from PySide6.QtWidgets import QApplication
 
 from store.items import Message, Thought
 from store.text import Text
 from viewer.rows.base import Fold, Laid, Pos, lay_out
-from viewer.rows.dress import measure
+from viewer.rows.dress import Dresser, measure
 from viewer.rows.markdown import StreamDoc
 from viewer.rows.parts import COUNT
 from viewer.rows.pieces import PROSE_MAX, Splitter, fits
@@ -328,3 +329,17 @@ def test_a_thought_folds_and_opens(look: Look) -> None:
     assert folded.height < opened.height
     assert folded.hit(100, 10).action == "fold"
     assert "I should look." in shown(opened)
+
+
+def test_the_head_of_a_table_stands_over_its_column(look: Look) -> None:
+    """Qt aligns the cells of a column as its dashes say, but not the head; both begin or end at the same place."""
+    source = "| l | c | r | n |\n|:--|:-:|--:|---|\n" + "| wide cell | wide cell | wide cell | wide cell |\n" * 2
+    document = Dresser(source, look, "text.main", 800).document
+    table = next(frame for frame in document.rootFrame().childFrames() if isinstance(frame, QTextTable))
+    sides = Qt.AlignmentFlag.AlignHorizontal_Mask
+    rows = [
+        [table.cellAt(row, column).firstCursorPosition().blockFormat().alignment() & sides for column in range(4)]
+        for row in range(3)
+    ]
+    left, centre, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignHCenter, Qt.AlignmentFlag.AlignRight
+    assert rows == [[left, centre, right, left]] * 3

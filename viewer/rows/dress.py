@@ -340,6 +340,12 @@ class Dresser:
             shape = cell.format()
             shape.setBackground(ground)
             cell.setFormat(shape)
+            if table.rows() > 1:  # Qt aligns a column's cells, but not its head
+                below = table.cellAt(1, column).firstCursorPosition().blockFormat().alignment()
+                if below & (Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignHCenter):
+                    aligned = QTextBlockFormat()
+                    aligned.setAlignment(below)
+                    cell.firstCursorPosition().mergeBlockFormat(aligned)
 
 
 def keep_shapes(document: QTextDocument) -> None:

@@ -98,6 +98,7 @@ class _Reader:
 
     __slots__ = (
         "_aligned", "_at", "_blocks", "_head", "_kind", "_level", "_lines", "_lists", "_runs", "_sign", "_texts",
+        "_trailing",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -109,6 +110,7 @@ class _Reader:
         self._kind: Literal["para", "item"] = "para"
         self._level = 0
         self._sign = ""
+        self._trailing = False  # whether a line of it ended in a space
         self._lists: list[_List] = []  # that are open, outermost first
         self._head: list[str] | None = None  # what may be the first row of a table
         self._aligned: list[str] | None = None  # the columns of the open table
@@ -135,15 +137,17 @@ class _Reader:
             if _START.match(line) is not None:
                 return False
         if self._lines:
-            if bare[0] == "#":
-                return False
+            if bare[0] == "#" or (self._trailing and "`" in bare):
+                return False  # code that goes on from one line to the next keeps the space between them
             self._lines.append(bare)
+            self._trailing = self._trailing or line[-1] == " "
             return True
         if first == " ":
             return False  # a paragraph of an item, or code
         self._lists.clear()
         self._kind, self._level, self._sign = "para", 0, ""
         self._lines.append(bare)
+        self._trailing = line[-1] == " "
         return True
 
     def _item(self, item: re.Match[str], line: str) -> bool:
@@ -169,6 +173,7 @@ class _Reader:
         self._kind, self._level = "item", depth + 1
         self._sign = f"{number}{sort}" if len(mark) > 1 else sort
         self._lines.append(text)
+        self._trailing = line[-1] == " "
         return depth < _DEEPEST and _ITEM.match(text) is None and _START.match(text) is None
 
     def _row(self, bare: str) -> bool:

@@ -1,0 +1,184 @@
+"""Which rows a search finds: the newest, the most relevant, how many. Plain SQL on the reader's connection; for store.search.
+
+The index knows rows by key, and a key says nothing about time. Few hits are all taken and sorted; of many the newest sessions
+are looked into first, each from its end, until no session that follows can have anything newer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from store.db import fts_sqlite as fts
+from store.db import reads
+from store.query import Node
+from store.scope import Scope, newest_first
+
+MOST: Final = 20_000  # hits up to which they are counted, and can be ordered by relevance
+FEW: Final = 1_000  # hits that are simply taken all
+PROBES: Final = 200  # sessions looked into before it is asked which ones have hits at all
+AT_ONCE: Final = 100  # times read in one statement
+OLD: Final = 1_000  # hits of a session in a row that are too old: so are those before
+
+_STRANGERS: Final = (
+    "SELECT i.session_id FROM indexed AS i LEFT JOIN session AS s ON s.id = i.session_id "
+    "WHERE s.id IS NULL OR s.state <> 'ready'"
+)
+_READY: Final = "SELECT id, updated FROM session WHERE id = ? AND state = 'ready'"
+
+Place: TypeAlias = tuple[int, int | None]  # key and time of a row
+
+
+class Hits(Struct, frozen=True):
+    """One search in one state of the database."""
+
+    connection: sqlite3.Connection
+    match: str
+    slow: bool  # every look costs as much as all of it: the beginning of too many words
+    scope: Scope
+
+    # ---- newest first
+
+    def newest(self, limit: int) -> list[Place]:
+        if self.slow:
+            return self._merged(limit, self._grouped(fts.EVERY, self.match), None) or []
+        some = self._grouped(fts.NEWEST, self.match, FEW + 1)
+        if sum(map(len, some.values())) <= FEW:
+            return self._merged(limit, some, None) or []
+        found = self._merged(limit, None, PROBES)
+        if found is None:
+            # The newest sessions have none of it: ask which ones do. That costs what there are hits.
+            there = {number: None for (number,) in self._ask(fts.SESSIONS, self.match)}
+            found = self._merged(limit, there, None)
+        return found or []
+
+    def _grouped(self, sql: str, *values: object) -> dict[int, list[int]]:
+        """Keys by session, in the order that they come in."""
+        rows = [seq for (seq,) in self._ask(sql, *values)]
+        return {number: list(some) for number, some in groupby(rows, lambda seq: seq >> reads.ROW_BITS)}
+
+    def _merged(
+        self, limit: int, there: dict[int, list[int]] | dict[int, None] | None, probes: int | None
+    ) -> list[Place] | None:
+        """The newest hits of all sessions, or of those that are there; None: not among so many sessions."""
+        best: list[tuple[int, int, int | None]] = []  # time to sort by, key, time
+        for looked, (number, updated) in enumerate(self._sessions(there)):
+            # All that follow have nothing newer than this session's last news.
+            if len(best) >= limit and updated is not None and best[limit - 1][0] >= updated:
+                break
+            if probes is not None and looked >= probes:
+                return None
+            last = updated if updated is not None else 0
+            for seq, ts in self._within(number, limit, None if there is None else there[number]):
+                best.append((last if ts is None else ts, seq, ts))
+            best.sort(key=lambda one: (-one[0], -one[1]))
+            del best[limit:]
+        return [(seq, ts) for _, seq, ts in best]
+
+    def _sessions(self, there: Iterable[int] | None) -> Iterable[tuple[int, int | None]]:
+        if there is None:
+            return self.scope.by_news(self.connection)
+        if self.scope.allowed is not None:
+            wanted = set(there)
+            return [one for one in self.scope.by_news(self.connection) if one[0] in wanted]
+        found = (self._ask(_READY, number).fetchone() for number in there)
+        return newest_first([one for one in found if one is not None])
+
+    def _within(self, number: int, limit: int, rows: list[int] | None) -> Iterator[Place]:
+        """The last hits of a session, newest first; `rows` are all there are, if that is known."""
+        old = 0
+        for seq, ts in self._looked(number) if rows is None else self._times(rows):
+            if self.scope.holds(ts):
+                yield seq, ts
+                limit -= 1
+                if not limit:
+                    return
+            elif self.scope.old(ts):
+                old += 1
+                if old >= OLD:
+                    return
+
+    def _looked(self, number: int) -> Iterator[Place]:
+        low, end = reads.key_of(number, 0), reads.key_of(number + 1, 0)
+        yield from self._ask(fts.WITHIN, self.match, low, end)
+
+    def _times(self, rows: list[int]) -> Iterator[Place]:
+        for first in range(0, len(rows), AT_ONCE):
+            some = rows[first : first + AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            yield from self._ask(f"SELECT seq, ts FROM item WHERE seq IN ({marks}) ORDER BY seq DESC", *some)  # noqa: S608
+
+    # ---- how many, and which matter most
+
+    def count(self) -> int:
+        """MOST + 1 is more than MOST."""
+        most = MOST + 1
+        scope = self.scope
+        if scope.allowed is None:
+            total = int(self._ask(fts.COUNT, self.match, most).fetchone()[0])
+            # Those that were replaced are still in the index for a while.
+            strangers = {number for (number,) in self._ask(_STRANGERS)}
+            if not strangers:
+                return total
+            if total < most and not self.slow:
+                return total - sum(self._count_within(number, most) for number in strangers)
+        if self.slow or scope.allowed is None or len(scope.allowed) > PROBES:
+            return min(most, self._counted(most))
+        total = 0
+        for number, (_, inside) in scope.allowed.items():
+            total += (
+                self._count_within(number, most - total) if inside else sum(1 for _ in self._within(number, most, None))
+            )
+            if total >= most:
+                return most
+        return total
+
+    def _counted(self, most: int) -> int:
+        """One by one, where asking session by session costs more."""
+        total = 0
+        allowed = self.scope.allowed
+        for number, some in groupby(self._ask(fts.EVERY, self.match), lambda row: row[0] >> reads.ROW_BITS):
+            inside = allowed.get(number, (None, None))[1] if allowed is not None else self._ready(number)
+            if inside:
+                total += sum(1 for _ in some)
+            elif inside is not None:
+                total += sum(1 for _ in self._within(number, most, [seq for (seq,) in some]))
+            if total >= most:
+                break
+        return total
+
+    def _ready(self, number: int) -> bool | None:
+        return True if self._ask(_READY, number).fetchone() is not None else None
+
+    def _count_within(self, number: int, most: int) -> int:
+        low, end = reads.key_of(number, 0), reads.key_of(number + 1, 0)
+        return int(self._ask(fts.COUNT_WITHIN, self.match, low, end, most).fetchone()[0])
+
+    def relevant(self, limit: int) -> list[Place]:
+        found: list[Place] = []
+        known: dict[int, bool] = {}
+        for (seq,) in self._ask(fts.RELEVANT, self.match):
+            number = seq >> reads.ROW_BITS
+            if number not in known:
+                allowed = self.scope.allowed
+                known[number] = number in allowed if allowed is not None else self._ready(number) is True
+            if known[number]:
+                row = self._ask("SELECT ts FROM item WHERE seq = ?", seq).fetchone()
+                if row is not None and self.scope.holds(row[0]):
+                    found.append((seq, row[0]))
+                    if len(found) == limit:
+                        break
+        return found
+
+    def _ask(self, sql: str, *values: object) -> sqlite3.Cursor:
+        return self.connection.execute(sql, values)
+
+
+def hits(connection: sqlite3.Connection, node: Node, scope: Scope) -> Hits:
+    """A search for what the tree says."""
+    plain, slow = fts.spelled_out(connection, node)
+    return Hits(connection, fts.match(plain), slow, scope)
