@@ -18,10 +18,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import msgspec
 from msgspec import Struct, field
 
-from store.archive_plan import Plan, Task, plan
+from store.archive_plan import Plan, plan
+from store.archive_talk import GO, PAUSE, Stop, Task, Word, line, word
 from store.catalog import DRAFT, Catalog
 from store.db.lock import Lock, hold
 from store.delta import Row
@@ -37,8 +37,6 @@ MANY: Final = 256  # such tasks
 LEAST: Final = 4 << 20  # bytes that are worth a process
 DEATHS: Final = 8  # processes that may end before their time until we give up
 TRIES: Final = 2  # times that a session is begun on which a process has died
-GO: Final = b"go\n"
-PAUSE: Final = b"pause\n"
 
 
 class Progress(Struct, frozen=True):
@@ -68,27 +66,10 @@ class Totals(Struct):
     state: str = "running"  # done, cancelled, failed
 
 
-class Said(Struct, array_like=True, tag=0):
-    """See store.archive_work: this process has no need of what that module loads."""
-
-    path: bytes
-    what: str
-    files: int = 0
-    bytes: int = 0
-    records: int = 0
-    why: str = ""
-
-
-class Stop(Struct, array_like=True, tag=1):
-    why: str
-
-
 Tell: TypeAlias = Callable[[Progress], None]
-_decoder: Final[msgspec.json.Decoder[Said | Stop]] = msgspec.json.Decoder(Said | Stop)
-_encoder: Final = msgspec.json.Encoder()
 
 
-class Busy(StoreError):
+class Busy(StoreError):  # noqa: N818
     """Another import is at it."""
 
 
@@ -113,7 +94,7 @@ class ArchiveImport:
         self._workers = cores() if workers is None else workers
         self._skip = list(skip)
         self._before = before
-        self._news: SimpleQueue[tuple[_Hand, Said | Stop | None] | None] = SimpleQueue()
+        self._news: SimpleQueue[tuple[_Hand, Word | None] | None] = SimpleQueue()
         self._lock = threading.Lock()  # of the three below
         self._hands: list[_Hand] = []
         self._paused = False
@@ -236,24 +217,24 @@ class ArchiveImport:
             hand.alone = again
             hand.doing[task.path] = task
             hand.ahead += task.size
-            hand.send(_encoder.encode(task) + b"\n")
+            hand.send(line(task))
 
-    def _hear(self, hand: _Hand, said: Said | Stop) -> None:
+    def _hear(self, hand: _Hand, said: Word) -> None:
         if isinstance(said, Stop):
             raise StoreError(said.why)
         task = hand.doing.get(said.path)
         if task is None:
             return
         if said.what == "at":
-            hand.at = min(said.bytes, task.size)
+            hand.at = min(said.read, task.size)
             return
         self._finish(hand, task)
         totals = self.totals
         if said.what == "failed":
             totals.failed.append(said.why)
             return
-        totals.files_parsed += said.files if said.bytes else 0
-        totals.bytes += said.bytes
+        totals.files_parsed += said.files if said.read else 0
+        totals.bytes += said.read
         totals.records += said.records
         totals.sessions += said.what in ("new", "grown")
         totals.unchanged += said.what == "same"
@@ -327,7 +308,7 @@ class ArchiveImport:
 class _Hand:
     """A process at work."""
 
-    def __init__(self, db: Path, news: SimpleQueue[tuple[_Hand, Said | Stop | None] | None]) -> None:
+    def __init__(self, db: Path, news: SimpleQueue[tuple[_Hand, Word | None] | None]) -> None:
         self.doing: dict[bytes, Task] = {}  # in the order in which they were given
         self.ahead = 0  # bytes of these
         self.at = 0  # of the one it is at
@@ -340,10 +321,10 @@ class _Hand:
         self._thread = threading.Thread(target=self._listen, name="archive", daemon=True)
         self._thread.start()
 
-    def send(self, line: bytes) -> None:
+    def send(self, order: bytes) -> None:
         assert self.process.stdin is not None  # noqa: S101 - for the type checker
         with suppress(BrokenPipeError):  # it is gone: the other pipe says so, too
-            self.process.stdin.write(line)
+            self.process.stdin.write(order)
 
     def end(self) -> None:
         """At once: what it wrote is whole, and what it was at comes another time."""
@@ -359,8 +340,8 @@ class _Hand:
         rest = b""
         while data := self.process.stdout.read(1 << 16):
             *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self._news.put((self, _decoder.decode(line)))
+            for one in lines:
+                self._news.put((self, word(one)))
         self._news.put((self, None))
 
 

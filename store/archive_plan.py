@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from store.archive_talk import Task
 from store.catalog import DRAFT
 from store.db import reads
 from store.delta import Row
@@ -23,21 +24,13 @@ from store.fold import FOLD_VERSION
 from store.formats import formats
 from store.sources.scan import Found, scan
 
+SEALED: Final = ("archived", "deleted")
 _KNOWN: Final = (
-    "SELECT s.key, s.id, s.agent, s.fold_version, c.path, c.identity, c.size, c.mtime_ns FROM session AS s "
+    "SELECT s.key, s.id, s.agent, s.status, s.fold_version, c.path, c.identity, c.size, c.mtime_ns FROM session AS s "
     "JOIN source AS c ON c.session_id = s.id WHERE s.state = 'ready' ORDER BY s.id, c.file"
 )
 _LISTED: Final = "SELECT size, mtime_ns, row FROM catalog WHERE path = ?"
 _decoder: Final = msgspec.msgpack.Decoder(Row)
-
-
-class Task(Struct, frozen=True, array_like=True):
-    """One session to be read."""
-
-    path: bytes
-    size: int  # of its main file, as it was found
-    mtime_ns: int
-    session: int | None = None  # what the database has of it
 
 
 class Plan(Struct, frozen=True):
@@ -51,6 +44,7 @@ class Plan(Struct, frozen=True):
 class _Session(Struct):
     number: int
     agent: str
+    sealed: bool  # archived: nothing comes in any more
     version: int
     files: list[tuple[str, str, int, int]]  # path, identity, size, mtime_ns; the main one first
 
@@ -93,11 +87,11 @@ def _usable(db: Path) -> bool:
 
 def _sessions(connection: sqlite3.Connection) -> dict[str, _Session]:
     sessions: dict[str, _Session] = {}
-    for key, number, agent, version, *file in connection.execute(_KNOWN):
+    for key, number, agent, status, version, *file in connection.execute(_KNOWN):
         one = sessions.get(key)
         if one is None:
-            one = sessions[key] = _Session(number, agent, version, [])
-        one.files.append(tuple(file))  # type: ignore[arg-type]  # the columns are declared so
+            one = sessions[key] = _Session(number, agent, status in SEALED, version, [])
+        one.files.append(tuple(file))
     return sessions
 
 
@@ -113,6 +107,8 @@ def _draft(connection: sqlite3.Connection, found: Found) -> bool:
 
 
 def _current(known: _Session, found: Found, beside: Callable[[Path], Iterable[Path]] | None) -> bool:
+    if known.sealed:
+        return True
     return _same(known, found) and not _more(known, beside(Path(found.path)) if beside is not None else ())
 
 

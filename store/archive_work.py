@@ -18,18 +18,15 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeAlias
 
-import msgspec
-from msgspec import Struct
-
-from store.archive_plan import Task
+from store.archive_talk import GO, PAUSE, Said, Stop, Task, line, task
 from store.db.lock import hold
 from store.db.rows import Rows
 from store.db.writer import Made, Overtaken, Writer
 from store.errors import StoreError
 from store.facts import Facts, has_content
-from store.fold import State, fold_run
+from store.fold import State
 from store.intake import Outcome, begin, bring_up, sources_of
 from store.window import known
 
@@ -40,29 +37,8 @@ ROWS: Final = 4_000  # rows per transaction, about: few, because whoever writes 
 BYTES: Final = 8 << 20  # read for it, whatever the rows
 EVERY: Final = 0.1  # seconds between two words about a big session
 GARBAGE: Final = 128 << 20  # bytes read between two looks for cycles, of which there are hardly any
-PAUSE: Final = b"pause\n"
-GO: Final = b"go\n"
 
-
-class Said(Struct, array_like=True, tag=0):
-    """What became of a session; or with `what` 'at', how far it is."""
-
-    path: bytes
-    what: str  # new, grown, same, draft, failed, at
-    files: int = 0
-    bytes: int = 0
-    records: int = 0
-    why: str = ""  # a sentence, if it failed
-
-
-class Stop(Struct, array_like=True, tag=1):
-    """Nothing more can be written: why, in a sentence."""
-
-    why: str
-
-
-encoder: Final = msgspec.json.Encoder()
-Say = Callable[[Said], None]
+Say: TypeAlias = Callable[[Said], None]
 
 
 class Halted(Exception):  # noqa: N818
@@ -111,7 +87,7 @@ class Work:
             return
         self._made.append(made)
         self._rows += made[0].rows.rows
-        self._bytes += made[1].bytes
+        self._bytes += made[1].read
         if self._rows >= ROWS or self._bytes >= BYTES:
             self.flush()
 
@@ -121,8 +97,8 @@ class Work:
             return
         many, self._made = self._made, []
         read, self._rows, self._bytes = self._bytes, 0, 0
+        writer = self._open()
         try:
-            writer = self._open()
             with closing(_Turn(self.db)):
                 told = writer.admit([made for made, _ in many])
         except StoreError as error:
@@ -138,7 +114,10 @@ class Work:
 
     def _open(self) -> Writer:
         if self._writer is None:
-            self._writer = Writer(self.db)
+            try:
+                self._writer = Writer(self.db)
+            except StoreError as error:
+                raise Halted(str(error)) from error
         return self._writer
 
     def _read(self, path: Path, task: Task) -> tuple[Made, Said] | Said:
@@ -161,12 +140,12 @@ class Work:
         if begun.total > SMALL:
             return None
         state, facts = State(), Facts()
-        rows = Rows(0, state)
+        rows, book = Rows(0, state), self._open().first_book(str(path))
         content = False
         reading = begun.reading
         for events in reading:
             content = content or has_content(events)
-            rows.add(fold_run(state, events))
+            rows.add(book.fold(state, events))
             facts.add(events)
             self._between()
         sources = sources_of(reading, begun.looks, None)
@@ -174,7 +153,8 @@ class Work:
         said = Said(task.path, "new" if content else "draft", len(reading.files), reading.read, records)
         if not content:
             return said  # what the database may have had of it is more, and stays
-        return Made(str(path), rows, rows.take(), state, facts, begun.agent, sources, task.session), said
+        taken = rows.take()
+        return Made(str(path), rows, taken, state, facts, begun.agent, sources, task.session, book), said
 
     def _bring_up(self, path: Path, task: Task) -> Said:
         self.flush()
@@ -185,7 +165,7 @@ class Work:
             self._between()
             if time.monotonic() - told >= EVERY:
                 told = time.monotonic()
-                self._say(Said(task.path, "at", bytes=done))
+                self._say(Said(task.path, "at", read=done))
 
         try:
             outcome: Outcome = bring_up(self._open(), path, None, tell, alone=True)
@@ -232,14 +212,13 @@ class Orders:
         self._go.wait()
 
     def _listen(self) -> None:
-        task = msgspec.json.Decoder(Task)
-        for line in self._stdin:
-            if line == PAUSE:
+        for order in self._stdin:
+            if order == PAUSE:
                 self._go.clear()
-            elif line == GO:
+            elif order == GO:
                 self._go.set()
             else:
-                self.tasks.put(task.decode(line))
+                self.tasks.put(task(order))
         self._go.set()
         self.tasks.put(None)
 
@@ -253,14 +232,14 @@ def work(db: Path, orders: Orders, say: Say) -> None:
                 doing.flush()
                 orders.wait()
             try:
-                task = orders.tasks.get_nowait()
+                one = orders.tasks.get_nowait()
             except Empty:
                 doing.flush()
-                task = orders.tasks.get()
-            if task is None:
+                one = orders.tasks.get()
+            if one is None:
                 doing.flush()
                 return
-            doing.take(task)
+            doing.take(one)
     finally:
         doing.close()
 
@@ -276,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(2, 1)  # whatever else is printed must not come between
 
         def say(message: Said | Stop) -> None:
-            out.write(encoder.encode(message) + b"\n")
+            out.write(line(message))
 
         try:
             work(options.db, Orders(sys.stdin.buffer), say)

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 Ask = Callable[[str, tuple[Any, ...]], Any]  # a statement and its values → rows; whichever connection asks
 Result = TypeVar("Result")
 
-CLOSED: Final = ("archived", "deleted")  # states that nothing leads out of: no event comes any more
+CLOSED: Final = ("archived", "deleted")  # as in store.db.writer, which takes too long to load for this
 _LOOK: Final = """
 SELECT s.id, s.key, s.status, s.agent, s.agent_session, CAST(s.agent_ids_json AS BLOB), l.version, l.entries,
   d.schema_version, d.watermark, d.sealed
@@ -238,14 +238,13 @@ def folded(ask: Ask, number: int, list_price: Price) -> tuple[Digest, bool]:
 
 def patiently(db: Path, do: Callable[[Writer], Result], tries: int = 4) -> Result:
     """Write something; a busy database is waited for. Raises StoreError."""
-    from store.db.engine import Busy
     from store.db.writer import Writer
 
     for attempt in range(tries):
         try:
             with closing(Writer(db)) as writer:
                 return do(writer)
-        except Busy:
+        except reads.BusyError:
             if attempt + 1 == tries:
                 raise
             log.info("%s is busy: once more", db)

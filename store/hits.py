@@ -1,7 +1,7 @@
-"""Which rows a search finds: the newest, the most relevant, how many. Plain SQL on the reader's connection; for store.search.
+"""Which rows a search finds: the newest, the most relevant, how many. For store.search, on the reader's connection.
 
-The index knows rows by key, and a key says nothing about time. Few hits are all taken and sorted; of many the newest sessions
-are looked into first, each from its end, until no session that follows can have anything newer.
+The index knows rows by key, and a key says nothing about time. Few hits are all taken and sorted; of many the newest
+sessions are looked into first, each from its end, until no session that follows can have anything newer.
 """
 
 from __future__ import annotations

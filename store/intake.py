@@ -52,18 +52,21 @@ class Outcome(Struct, frozen=True):
     files: int = 0
 
 
-def take_in(db: Path, path: Path, upto: int | None = None, tell: Tell | None = None) -> Outcome:
-    """Bring the database up to date with a session. Raises StoreError; then it is as it was before."""
+def take_in(
+    db: Path, path: Path, upto: int | None = None, tell: Tell | None = None, *, anew: bool = False
+) -> Outcome:
+    """Bring the database up to date with a session; `anew`: also when it is. Raises StoreError; then it is as it was
+    before."""
     path = path.absolute()
     alone = cores() < 2
-    begun = None if _is_known(path, db) else begin(path, upto, alone)
+    begun = None if not anew and _is_known(path, db) else begin(path, upto, alone)
     try:
         from store.db.writer import Overtaken, Writer  # here: somebody reads while this loads all of SQLAlchemy
 
         for attempt in range(3):
             writer = Writer(db)
             try:
-                return bring_up(writer, path, upto, tell or silent, begun, alone=alone)
+                return bring_up(writer, path, upto, tell or silent, begun, alone=alone, anew=anew)
             except Overtaken:
                 pass  # another Playhead was faster: look again at what there is now
             except Brokenoff as error:
@@ -92,7 +95,14 @@ def _is_known(path: Path, db: Path) -> bool:
 
 
 def bring_up(
-    writer: Writer, path: Path, upto: int | None, tell: Tell, begun: Begun | None = None, *, alone: bool = False
+    writer: Writer,
+    path: Path,
+    upto: int | None,
+    tell: Tell,
+    begun: Begun | None = None,
+    *,
+    alone: bool = False,
+    anew: bool = False,
 ) -> Outcome:
     """The same with a writer that is there. Also raises Overtaken and Brokenoff: then that writer is to be closed."""
     leftovers = writer.leftovers()
@@ -100,7 +110,14 @@ def bring_up(
     try:
         if before is not None and before.only_copy:
             return Outcome(before.session, before.rows, 0, False, tuple(leftovers))
-        if before is not None and _gained(before, upto) <= AT_ONCE:
+        end = writer.end_of(str(path))
+        if end is not None:  # it is archived: nothing comes in any more
+            if before is not None and not anew:
+                return _refuse(writer, path, before, leftovers)
+            if begun is not None:
+                begun.reading.close()
+            return _from_scratch(writer, path, end, tell, leftovers, begin(path, end, alone))
+        if before is not None and not anew and _gained(before, upto) <= AT_ONCE:
             return _go_on(writer, path, before, upto, tell)
         return _from_scratch(writer, path, upto, tell, leftovers, begun or begin(path, upto, alone))
     finally:
@@ -154,16 +171,17 @@ def _from_scratch(
     with closing(begun.reading) as reading:
         number = writer.stage(str(path))
         rows = Rows(number, state)
+        book = writer.first_book(str(path))
         for events in reading:
-            rows.add(fold_run(state, events))
+            rows.add(book.fold(state, events))
             facts.add(events)
             if len(rows.pending) >= BATCH or reading.read - written >= HELD:
                 # In this thread: one of its own was no faster (300 MB, 2 cores).
-                writer.put(rows.take(), number)
+                writer.put(rows.take(), number, book)
                 written = reading.read
             tell(reading.read, begun.total, rows.rows)
     sources = sources_of(reading, begun.looks, upto)
-    writer.publish(str(path), rows, rows.take(), state, facts, begun.agent, sources)
+    writer.publish(str(path), rows, rows.take(), state, facts, begun.agent, sources, book=book)
     records = sum(pipe.records for pipe in reading.pipes)
     return Outcome(number, rows.rows, reading.read, True, tuple(leftovers), records, len(reading.files))
 
@@ -175,18 +193,27 @@ def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Te
     state, facts = before.state(), before.facts
     rows = Rows(before.session, state, lambda first: writer.strip(before.session, first), before.window.find)
     offsets = [source.offset for source in before.sources]
+    book = writer.book(before.session)
+    fold = fold_run if book is None else book.fold
     again = sum(pipe.records for pipe in rest.pipes)  # what the readers were shown once more
     for events in rest:
-        rows.add(fold_run(state, events))
+        rows.add(fold(state, events))
         facts.add(events)
         tell(rest.read - sum(offsets), total, rows.rows)
     read = rest.read - sum(offsets)
     if read or not before.unchanged or len(rest.files) > len(offsets):
         sources = sources_of(rest, looks, upto, before.sources)
-        writer.extend(before, rows, rows.take(), state, facts, sources)
+        writer.extend(before, rows, rows.take(), state, facts, sources, book)
     records = sum(pipe.records for pipe in rest.pipes) - again
     files = sum(pipe.fed > (offsets[n] if n < len(offsets) else 0) for n, pipe in enumerate(rest.pipes))
     return Outcome(before.session, rows.rows, read, anew=False, records=records, files=files)
+
+
+def _refuse(writer: Writer, path: Path, before: Known, leftovers: Sequence[int]) -> Outcome:
+    """What came too late is counted. It stays where it is, in the file."""
+    if not before.unchanged:
+        writer.refuse(before.session, sum(map(len, Rest(path, before, named(before.agent)))))
+    return Outcome(before.session, before.rows, 0, False, tuple(leftovers))
 
 
 # ---- what the files looked like -------------------------------------------------------------------------------------

@@ -435,7 +435,7 @@ def _tool(value: str, at: int, star: bool = False) -> Facet:
     if text.endswith("*"):
         text, star = text.rstrip("*"), True
     if not text:
-        raise QueryError("A tool is looked for by the beginning of its name at least, as in tool:Bash or tool:mcp*.", at)
+        raise QueryError("A tool is found by the beginning of its name at least, as in tool:Bash or tool:mcp*.", at)
     return Facet("t", text, star)
 
 

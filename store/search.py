@@ -17,8 +17,8 @@ from store.db import fts_sqlite as fts
 from store.db import reads
 from store.document import texts
 from store.errors import StoreError
-from store.items import Notice, Tool
 from store.hits import MOST, Place, hits
+from store.items import Notice, Tool
 from store.query import Limits, Query, QueryError, parse
 from store.scope import project_of, scope_of
 from store.snippet import Finder, Snippet

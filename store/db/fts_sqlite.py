@@ -39,8 +39,8 @@ COUNT_WITHIN: Final = (
     "SELECT count(*) FROM (SELECT 1 FROM fts_row WHERE fts_row MATCH ? AND rowid >= ? AND rowid < ? LIMIT ?)"
 )
 SESSIONS: Final = "SELECT DISTINCT rowid >> 32 FROM fts_row WHERE fts_row MATCH ?"
-# The words of the index, of a reader's own: a beginning is spelled out, for FTS5 would read and sort all rows of all words
-# that begin so, each time and before the first hit.
+# The words of the index, for a reader: a beginning is spelled out, because FTS5 would read and sort all rows of all
+# words that begin so, each time and before the first hit.
 VOCABULARY: Final = "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, fts_row, 'instance')"
 _WORD: Final = "SELECT term FROM temp.vocabulary WHERE term >= ? AND term < ? LIMIT 1"
 SPELLED: Final = 48  # words at most
@@ -106,11 +106,16 @@ def spelled_out(connection: sqlite3.Connection, node: Node) -> tuple[Node, bool]
             case Or():
                 return Or(tuple(map(walk, node.nodes)))
             case Words(prefix=True) if node.text.isascii() and node.text.isalnum():
-                words = _beginning(connection, node.text.lower())
+                words = [Words(word, False, node.column) for word in _beginning(connection, node.text.lower())]
                 if words:
-                    found = tuple(Words(word, False, node.column) for word in words)
-                    return found[0] if len(found) == 1 else Or(found)
-        slow = slow or (isinstance(node, Words | Facet) and node.prefix)
+                    return Or(tuple(words))
+            case Facet(prefix=True):
+                facets = [Facet(node.sort, word[2:]) for word in _beginning(connection, facet(node.sort, node.value))]
+                if facets:
+                    return Or(tuple(facets))
+            case Words() | Facet():
+                pass
+        slow = slow or node.prefix
         return node
 
     return walk(node), slow

@@ -69,6 +69,10 @@ def _open(uri: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=1.0, isolation_level=None, check_same_thread=False)
 
 
+class BusyError(StoreError):
+    """Another program writes; later it will not."""
+
+
 class DamagedError(StoreError):
     """The database file itself is broken. Whoever opens it next for writing sets it aside."""
 
@@ -121,7 +125,7 @@ def trouble(error: sqlite3.Error, path: Path) -> StoreError:
         case sqlite3.SQLITE_FULL:
             text = f"The disk with {path} is full: free some space, then open the session again."
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            text = f"{path} is locked by another program: close it, or try again in a moment."
+            return BusyError(f"{path} is locked by another program: close it, or try again in a moment.")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             text = f"{path} cannot be written: check the owner and mode of its folder."
         case sqlite3.SQLITE_CANTOPEN:

@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 
 BATCH: Final = 20_000  # rows per transaction
 CHARS: Final = 8 << 20  # of their text, whatever the rows: others wait for the lock meanwhile
-_READ: Final = 1_000  # rows
+_PART: Final = 4  # the index is tidied when a quarter of it is new
+_PIECES: Final = 4
+_PAGES: Final = 1_000  # of 4 KB, per transaction
 _EMPTY: Final[Document] = ("", "", "", "", "")
 
 Tell: TypeAlias = Callable[[int], None]  # rows indexed since the last call
@@ -120,7 +122,25 @@ class Indexer:
                         tell(count)
             if total == before:  # what waited a moment ago was replaced, or is another's by now
                 break
+        if total:
+            self._tidy(total)
         return total
+
+    def _tidy(self, new: int) -> None:
+        """Bring the pieces of the index together: every look into it costs as often as there are pieces.
+
+        Only when a good part of it is new, so that a row that comes in costs as much in a big index as in a small one.
+        """
+        (known,) = self._ask("SELECT coalesce(sum(rows), 0) FROM indexed")[0]
+        if new * _PART < known or self._ask(fts.PIECES)[0][0] <= _PIECES:
+            return
+        pages, done = -_PAGES, False  # the first time all of them are put on the list
+        while not done:
+            with self._tx() as tx:
+                before = tx.exec_driver_sql("SELECT total_changes()").scalar_one()
+                tx.exec_driver_sql(fts.MERGE, (pages,))
+                done = tx.exec_driver_sql("SELECT total_changes()").scalar_one() - before < 2  # as FTS5 documents it
+            pages = _PAGES
 
     def step(self, number: int) -> int:
         """Index the next rows of a session; returns how many."""

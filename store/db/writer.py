@@ -7,35 +7,44 @@ transaction that also retires the one it replaces. What a killed importer left b
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 import uuid
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from store import facts as facts_
-from store.db import reads, search
+from store.db import figures, reads, search
 from store.db.engine import open_engine, sentence
+from store.db.figures import Book, Counted
 from store.db.lock import Lock, hold
 from store.db.rows import Rows, Strip, Taken
-from store.db.tables import audit, import_run, item, session, source, strip
+from store.db.tables import audit, import_run, item, ledger, request, session, source, strip
+from store.digest import Digest, step
+from store.entries import Sealed
 from store.errors import StoreError
 from store.facts import Facts
 from store.fold import FOLD_VERSION, State
+from store.ledger import Ledger
+from store.prices import unknown
+from store.requests import Requests
 from store.window import Known, Source, fold_of
 
 SWEEP: Final = 2_000  # rows deleted per transaction
 # What a session is besides what its files say: whoever reads them again must not undo it.
 OWN: Final = (
     "status", "origin", "parent_session_id", "user_id", "host", "created", "ended", "closed", "end_reason", "outcome",
-    "user_title", "agent_ids_json", "model_config", "system_prompt",
+    "user_title", "model_config", "system_prompt",
 )  # fmt: skip
+CLOSED: Final = ("archived", "deleted")  # nothing leads out of these, and nothing comes in
 _INSERT: Final = "INSERT INTO item (seq, kind, turn, ts, chars, lines, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _REPLACE: Final = _INSERT.replace("INSERT", "REPLACE", 1)
 
@@ -51,6 +60,7 @@ class Made(Struct, frozen=True):
     agent: str
     sources: Sequence[Source]
     replaces: int | None = None  # the ready session of this key, when it was looked at
+    book: Book | None = None
 
 
 class Overtaken(Exception):  # noqa: N818
@@ -83,6 +93,15 @@ class Writer:
             raise sentence(error, self.path) from error
 
     @contextmanager
+    def _counting(self) -> Iterator[Connection]:
+        """A transaction that claims requests."""
+        try:
+            with self._tx() as tx:
+                yield tx
+        except Counted:
+            raise Overtaken from None
+
+    @contextmanager
     def _tx(self) -> Iterator[Connection]:
         with self._said(), self._connection.begin():
             yield self._connection
@@ -101,10 +120,12 @@ class Writer:
             added = insert(session).values(values).returning(session.c.id)
             return int(tx.execute(added).scalar_one())
 
-    def put(self, taken: Taken, number: int) -> None:
+    def put(self, taken: Taken, number: int, book: Book | None = None) -> None:
         """Write rows of a staged session."""
         with self._tx() as tx:
             _rows(tx, number, taken)
+            if book is not None:
+                book.write(tx, number)
 
     def publish(
         self,
@@ -116,12 +137,15 @@ class Writer:
         agent: str,
         sources: Sequence[Source],
         own: Mapping[str, object] | None = None,
+        book: Book | None = None,
     ) -> None:
         """The last rows; and from now on the session is the one that readers find. `own`: columns to be set with it."""
-        with self._tx() as tx:
+        with self._counting() as tx:
             _rows(tx, rows.session, taken)
             _retire(tx, key, rows.session)
             _about(tx, rows, state, facts, agent, sources)
+            if book is not None:
+                book.close(tx, rows.session)
             if own:
                 tx.execute(update(session).where(session.c.id == rows.session).values(own))
         if self._lock is not None:
@@ -140,23 +164,41 @@ class Writer:
                     added = tx.execute(insert(session).values(values).returning(session.c.id))
                     one.rows.session = number = int(added.scalar_one())
                     base = reads.key_of(number, 0)
-                    _rows(tx, number, Taken(None, [], [(base + row, *rest) for row, *rest in one.taken.fresh]))
+                    _rows(tx, number, Taken(None, [], [(base + record[0], *record[1:]) for record in one.taken.fresh]))
                     _retire(tx, one.key, number)
                     _about(tx, one.rows, one.state, one.facts, one.agent, one.sources)
+                    if one.book is not None:
+                        with suppress(Counted), tx.begin_nested():  # else it is without, until somebody asks
+                            one.book.close(tx, number)
         return told
 
     # ---- a session that grew
 
     def extend(
-        self, before: Known, rows: Rows, taken: Taken, state: State, facts: Facts, sources: Sequence[Source]
+        self,
+        before: Known,
+        rows: Rows,
+        taken: Taken,
+        state: State,
+        facts: Facts,
+        sources: Sequence[Source],
+        book: Book | None = None,
     ) -> None:
         """What is new in a ready session, all in one transaction: rows, figures and where to go on are never apart."""
-        with self._tx() as tx:
+        with self._counting() as tx:
             offsets = select(source.c.offset).where(source.c.session_id == before.session).order_by(source.c.file)
             if tx.execute(offsets).scalars().all() != [one.offset for one in before.sources]:
                 raise Overtaken
             _rows(tx, rows.session, taken)
+            if _status(tx, before.session) in CLOSED:
+                raise Overtaken  # archived meanwhile
             _about(tx, rows, state, facts, before.agent, sources, kept=before.kept)
+            if book is None:
+                figures.drop(tx, before.session)
+            elif figures.written(tx, before.session) != book.entries:
+                raise Overtaken
+            else:
+                book.close(tx, before.session)
 
     def strip(self, number: int, first: int) -> Strip:
         """The figures of a ready session's rows, to be changed."""
@@ -172,6 +214,57 @@ class Writer:
             nested.frombytes(found.nested)
             ids.frombytes(found.ids)
         return Strip(weights, ids, dict(zip(nested[::2], nested[1::2], strict=True)), dirty=False)
+
+    # ---- figures
+
+    def book(self, number: int) -> Book | None:
+        """To go on with the entries of a ready session; None when there are none to go on with."""
+        with self._tx() as tx:
+            return figures.book_of(tx, number, self.counted())
+
+    def first_book(self, key: str) -> Book:
+        """For a session that is read from its beginning."""
+        return Book(Ledger(Requests(self.counted(key))))
+
+    def counted(self, key: str | None = None) -> Callable[[int], bool]:
+        """Who asks whether a request has been counted: by anybody, or by another session than the one of this key."""
+        # The driver's own, between transactions: a statement for every request is to be a cheap one.
+        connection = self._connection.connection.driver_connection
+        assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - for the type checker
+        find = connection.cursor()
+        mine = {number for (number,) in find.execute("SELECT id FROM session WHERE key = ?", (key or "",))}
+
+        def ask(number: int) -> bool:
+            found = find.execute("SELECT session_id FROM request WHERE number = ?", (number,)).fetchone()
+            return found is not None and found[0] not in mine
+
+        return ask
+
+    def save_digest(self, number: int, digest: Digest, *, anew: bool) -> None:
+        """Keep a digest and its turns; an archived session is sealed with it, whoever archived it."""
+        with self._tx() as tx:
+            if _status(tx, number) in CLOSED and digest.watermark == figures.written(tx, number):
+                seal(tx, number, digest)
+            figures.save(tx, number, digest, anew=anew)
+
+    def name_agents(self, number: int, names: Sequence[str]) -> None:
+        """Keep the agents of an archived session; of another one they may become more."""
+        c = session.c
+        with self._tx() as tx:
+            wanted = update(session).where(c.id == number, c.status.in_(CLOSED))
+            tx.execute(wanted.values(agent_ids_json=msgspec.json.encode(list(names)).decode()))
+
+    def end_of(self, key: str) -> int | None:
+        """Up to which byte of its main file an archived session goes; None for one that is not archived."""
+        wanted = select(source.c.offset).join(session).where(source.c.file == 0, session.c.key == key)
+        with self._tx() as tx:
+            wanted = wanted.where(session.c.state == "ready", session.c.status.in_(CLOSED))
+            return tx.execute(wanted).scalar()
+
+    def refuse(self, number: int, events: int) -> None:
+        """So many events came after a session was archived. Each look at its files counts all of them."""
+        with self._tx() as tx:
+            tx.execute(update(ledger).where(ledger.c.session_id == number).values(refused=events))
 
     # ---- the books
 
@@ -263,6 +356,19 @@ class Writer:
         return self.path.with_name(f"{self.path.name}.import-{token}")
 
 
+def seal(tx: Connection, number: int, digest: Digest) -> None:
+    """Nothing more will come: written behind the session's last entry, once."""
+    if digest.sealed:
+        return
+    figures.append(tx, number, digest.watermark, [Sealed()])
+    step(digest, Sealed(), unknown)
+    tx.execute(update(ledger).where(ledger.c.session_id == number).values(entries=digest.watermark))
+
+
+def _status(tx: Connection, number: int) -> str | None:
+    return tx.execute(select(session.c.status).where(session.c.id == number)).scalar()
+
+
 def _retire(tx: Connection, key: str, number: int) -> None:
     """The ready session of this key makes room for `number`, and hands over what no file says."""
     columns = [session.c[name] for name in OWN]
@@ -276,6 +382,7 @@ def _retire(tx: Connection, key: str, number: int) -> None:
     tx.execute(update(session).where(session.c.id == number).values(dict(zip(OWN, own, strict=True))))
     tx.execute(update(session).where(session.c.parent_session_id == old).values(parent_session_id=number))
     tx.execute(update(audit).where(audit.c.session_id == old).values(session_id=number))
+    tx.execute(delete(request).where(request.c.session_id == old))  # who comes in its place counts them
 
 
 def _rows(tx: Connection, number: int, taken: Taken) -> None:

@@ -198,6 +198,27 @@ def test_rows_of_replaced_sessions_are_no_hits(archive: Archive, monkeypatch: py
     asked.close()
 
 
+def test_beginnings_of_words_are_found_however_many_there_are(archive: Archive) -> None:
+    """Few words are spelled out, of many the index makes one list: the answer is the same."""
+    rows = [said(row, f"word{row} WORDS wor\u00e9 {'other' if row % 2 else 'another'}", T0 + row) for row in range(120)]
+    archive.session("a", rows)
+    archive.session(
+        "b", [Tool(id=f"c{n}", name=f"mcp__t{n % 60}", input=Text('{"x":"word1"}'), ts=T0) for n in range(90)]
+    )
+    catch_up(archive.db)
+    asked = Search(archive.db)
+    for query, count in {
+        "word1*": 31 + 90, "WORD*": 120 + 90, "word11*": 11, "wore*": 120, "wor\u00e9*": 120, "oth*": 60, "nothing*": 0,
+        "said:word1*": 31, "word1* NOT oth*": 15 + 90, "(word5* OR word6*) another*": 11, '"words wor"*': 120,
+        "tool:mcp*": 90, "tool:mcp__t1*": 22, "word1* tool:mcp__t1*": 22,
+    }.items():  # fmt: skip
+        assert asked.count(query) == count, query
+        found = places(asked.find(query, limit=1_000))
+        assert len(found) == count, query
+        assert places(asked.find(query, limit=5)) == found[:5], query
+    asked.close()
+
+
 # ---- what is not there
 
 

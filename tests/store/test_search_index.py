@@ -364,6 +364,19 @@ def test_a_row_that_cannot_be_read_is_passed_over(archive: Archive, caplog: pyte
     assert {term for term, *_ in archive.words() if str(term).startswith("word")} == {"word0", "word2"}
 
 
+def test_an_index_of_many_pieces_is_put_together(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When much of it is new; not for every row that comes in."""
+    monkeypatch.setattr(search, "BATCH", 10)
+    archive.session("a", [said(row, f"word{row} and all") for row in range(400)])
+    catch_up(archive.db)
+    assert archive.ask(fts.PIECES) == [(1,)]
+    for number in range(3):
+        archive.session(f"b{number}", [said(0, "one more")])
+        catch_up(archive.db)
+    assert archive.ask(fts.PIECES) == [(4,)]
+    assert archive.words() == archive.afresh()
+
+
 def test_rows_that_are_not_there_hold_nothing_up(archive: Archive) -> None:
     """Another program was at work: what is there is found, and nobody looks for the rest for ever."""
     key = archive.session("a", [said(row, f"word{row}") for row in range(6)])

@@ -27,10 +27,12 @@ SIMPLE = (
     "a **b** `c` *i* [t](http://x.y) e\n\n**Note:** more, **two words**. " * 3,
     "- one\n- two `x`\n\n- three\n\nafter\n\n* star\n* more\n\n## Then\n+ plus",
     "1. one\n   - nested " + "long " * 60 + "\n   - again\n2. two\n\nthen\n\n7) seven\n8) eight",
-    "- `code`\n- `more`\n1. **b**\n2. 漢字\n\n`end`\n\n# Head `c` *i* [t](http://x)\n\n## two\n### 3. **bold**\n#### four",
+    "- `code`\n- `more`\n\nand\n\n1. **b**\n2. 漢字\n\n`end`",
+    "# Head `c` *i* [t](http://x)\n\n## two\n### 3. **bold**\n#### four",
     "Émile — “quoted” → ✅ 漢字 text. 🎉 **bold** and `code` and [a link](http://é.example). " * 6,
     "| case | before | after it |\n|---|:-:|--:|\n| flaky | 1 in `10` | 0 in **500** |\n| x || z |",
     "text\n\n| a | *b* [t](http://x.y/z) `c` |\n|:--|:--:|\n| c `x` | *dd* e **b** [t](http://x.y/z) |\n\n## more\n\nx",
+    "| a | bbb |\n|--:|:-:|",
     "- x\n\n| a |\n|-|\n| b |\n\n- y\n\n| a |\n|-|\n| 🎉 b |\n\nend",
     "snake_case, a -> b, [1], x < y, R&D, C# and @name",
 )

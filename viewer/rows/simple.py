@@ -196,7 +196,7 @@ class _Reader:
 
     def _cells(self, kind: Literal["head", "cell"], cells: list[str]) -> bool:
         for column, cell in enumerate(cells):
-            sign = "" if kind == "head" or self._aligned is None else self._aligned[column]
+            sign = self._aligned[column] if self._aligned is not None else ""
             if not self._put(kind, column, sign, cell, "\t" if column < len(cells) - 1 else "\n"):
                 return False
         return True
