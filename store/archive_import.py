@@ -66,6 +66,7 @@ class Totals(Struct):
     state: str = "running"  # done, cancelled, failed
 
 
+_behind: Final[list[subprocess.Popen[bytes]]] = []  # nobody waits for them
 Tell: TypeAlias = Callable[[Progress], None]
 
 
@@ -253,7 +254,8 @@ class ArchiveImport:
 
     def _died(self, hand: _Hand) -> None:
         """It ended before its time: what it was at is tried once more, each session alone."""
-        code = hand.process.wait()
+        hand.end()
+        code = hand.process.returncode
         why = f"signal {-code}" if code < 0 else f"exit code {code}"
         self._deaths += 1
         if self._deaths > DEATHS:
@@ -361,3 +363,20 @@ class _Alone:
         if self._lock is not None:
             self._lock.drop(remove=False)  # it stays: who holds a file that is gone holds nothing
             self._lock = None
+
+
+def index_behind(db: Path, *, wait: bool = False) -> None:
+    """Have the new rows indexed: in a process of its own that outlives this one, or here and now. Raises StoreError."""
+    if wait:
+        from store.db.search import catch_up
+
+        catch_up(db)
+        return
+    command = [sys.executable, "-m", "store.archive_index", "--db", str(db)]
+    null = subprocess.DEVNULL
+    try:
+        _behind.append(
+            subprocess.Popen(command, stdin=null, stdout=null, stderr=null, env=environment(), start_new_session=True)
+        )
+    except OSError as error:
+        raise StoreError(f"The search index is behind: {error.strerror or error}.") from error

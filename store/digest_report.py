@@ -41,15 +41,18 @@ class Session:
         if live_state(path, whole.format) == "ended":
             step(self.digest, Sealed(), list_price)
         self.id = facts.id or path.stem
+        self.agents = [part.agent for part in sorted(self.digest.parts.values(), key=lambda part: part.first)]
         self.turns = sorted(
             [*self.digest.turns.values(), *(part.turn for part in self.digest.parts.values() if part.turn is not None)],
             key=lambda turn: turn.start_seq,
         )
 
 
-def session_wire(session: str, digest: Digest) -> dict[str, Any]:
-    """The figures of a session over all of its agents."""
+def session_wire(session: str, digest: Digest, agents: Iterable[str] | None = None) -> dict[str, Any]:
+    """The figures of a session over its agents: over all that are in the digest, or those that are told."""
     parts = sorted(digest.parts.values(), key=lambda part: part.first)
+    if agents is not None:
+        parts = [digest.parts[agent] for agent in agents if agent in digest.parts]
     names = [part.agent or "main" for part in parts]
     return {"session_id": session, "agent_ids": names, **_figures(digest, parts)}
 

@@ -44,6 +44,10 @@ FROM pragma_user_version AS v, session AS s
 LEFT JOIN ledger AS l ON l.session_id = s.id LEFT JOIN digest AS d ON d.session_id = s.id AND d.agent = 0
 WHERE v.user_version = ? AND s.state = 'ready' AND s.key = ?
 """
+_IDS: Final = """
+SELECT s.key FROM pragma_user_version AS v, session AS s
+WHERE v.user_version = ? AND s.state = 'ready' AND s.agent_session = ?
+"""
 _ENTRIES: Final = "SELECT first, data FROM entry WHERE session_id = ? AND first >= ? ORDER BY first"
 _FIRST: Final = "SELECT max(first) FROM entry WHERE session_id = ? AND first <= ?"
 _FIGURES: Final = "SELECT figures FROM digest WHERE session_id = ? AND agent = 0"
@@ -153,30 +157,44 @@ def figures(path: Path, db: Path, list_price: Price = price) -> Figures | None:
     Raises StoreError.
     """
     path = path.absolute()
-    about = _about(path, db)
-    if about is None:
+    one = about(path, db)
+    if one is None:
         return None
-    if not about.closed and not _current(path, db):
+    if not one.closed and not _current(path, db):
         return None
-    if not about.complete:
+    if not one.complete:
         if not path.exists():
-            raise StoreError(f"{path} is gone, and it was kept before Playhead made figures: its rows are all there is.")
+            raise StoreError(f"{path} is gone, and was kept before Playhead made figures: its rows are all there is.")
         from store.intake import take_in
 
         take_in(db, path, anew=True)
-        about = _about(path, db)
-    if about is not None and not about.fresh:
-        fold_on(db, about.number, list_price)
-        about = _about(path, db)
-    if about is None or not about.fresh:
+        one = about(path, db)
+    if one is not None and not one.fresh:
+        fold_on(db, one.number, list_price)
+        one = about(path, db)
+    if one is None or not one.fresh:
         return None  # it changes faster than it is read
     try:
-        return Figures(reads.connect(db), db, about, list_price)
+        return Figures(reads.connect(db), db, one, list_price)
     except sqlite3.Error as error:
         raise reads.trouble(error, db) from error
 
 
-def _about(path: Path, db: Path) -> About | None:
+def path_of(id: str, db: Path) -> Path | None:
+    """The main file of the session of that id, be it there or gone; None: the database knows none, or several."""
+    if not db.exists() or reads.mark(db).exists():
+        return None
+    try:
+        with closing(reads.connect(db)) as connection:
+            found = connection.execute(_IDS, (reads.SCHEMA, id)).fetchall()
+    except sqlite3.Error as error:
+        log.warning("%s", reads.trouble(error, db))
+        return None
+    return Path(found[0][0]) if len(found) == 1 else None
+
+
+def about(path: Path, db: Path) -> About | None:
+    """What the database says of a session, however its file is now; None: it has none of that path."""
     if not db.exists() or reads.mark(db).exists():
         return None
     try:

@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from store.db import fts_sqlite as fts
 from store.db import reads
-from store.query import Node
+from store.query import And, Node, Words
 from store.scope import Scope, newest_first
 
 MOST: Final = 20_000  # hits up to which they are counted, and can be ordered by relevance
-FEW: Final = 1_000  # hits that are simply taken all
+FEW: Final = 700  # hits that are simply taken all
 PROBES: Final = 200  # sessions looked into before it is asked which ones have hits at all
 AT_ONCE: Final = 100  # times read in one statement
 OLD: Final = 1_000  # hits of a session in a row that are too old: so are those before
@@ -40,14 +40,15 @@ class Hits(Struct, frozen=True):
     match: str
     slow: bool  # every look costs as much as all of it: the beginning of too many words
     scope: Scope
+    few: int = FEW
 
     # ---- newest first
 
     def newest(self, limit: int) -> list[Place]:
         if self.slow:
             return self._merged(limit, self._grouped(fts.EVERY, self.match), None) or []
-        some = self._grouped(fts.NEWEST, self.match, FEW + 1)
-        if sum(map(len, some.values())) <= FEW:
+        some = self._grouped(fts.NEWEST, self.match, self.few + 1)
+        if sum(map(len, some.values())) <= self.few:
             return self._merged(limit, some, None) or []
         found = self._merged(limit, None, PROBES)
         if found is None:
@@ -181,4 +182,6 @@ class Hits(Struct, frozen=True):
 def hits(connection: sqlite3.Connection, node: Node, scope: Scope) -> Hits:
     """A search for what the tree says."""
     plain, slow = fts.spelled_out(connection, node)
-    return Hits(connection, fts.match(plain), slow, scope)
+    # Words that must stand together, or in one row, are looked up for every hit.
+    dear = isinstance(node, And) or (isinstance(node, Words) and not node.text.isalnum())
+    return Hits(connection, fts.match(plain), slow, scope, FEW // 4 if dear else FEW)

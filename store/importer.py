@@ -195,7 +195,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with suppress(StoreError):  # the next one tries again
         tidy(options.db, outcome.leftovers)
     from store.db.search import catch_up
+    from store.figures import fold_on
 
+    try:
+        fold_on(options.db, outcome.session)  # before the search: it is much less, and asked for sooner
+    except StoreError as error:
+        log.warning("figures are folded when they are asked for: %s", error)
     try:
         catch_up(options.db)  # searching comes behind reading; killed here, the next one goes on
     except StoreError as error:

@@ -52,9 +52,7 @@ class Outcome(Struct, frozen=True):
     files: int = 0
 
 
-def take_in(
-    db: Path, path: Path, upto: int | None = None, tell: Tell | None = None, *, anew: bool = False
-) -> Outcome:
+def take_in(db: Path, path: Path, upto: int | None = None, tell: Tell | None = None, *, anew: bool = False) -> Outcome:
     """Bring the database up to date with a session; `anew`: also when it is. Raises StoreError; then it is as it was
     before."""
     path = path.absolute()

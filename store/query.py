@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple, NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 from msgspec import Struct
 
-from store.document import COLUMNS
-from store.errors import StoreError
+from store.query_tokens import COLUMN_ALIASES, WHOLE, QueryError, Token, tokens, where
 
 LONGEST: Final = 1_000  # characters of a query
 DEEPEST: Final = 12  # parentheses in each other
@@ -24,22 +23,11 @@ STATES: Final = {
     "waiting": "waiting", "pending": "pending", "subagent": "subagent",
 }  # fmt: skip
 _ALIASES: Final = {"answer": "message", "thinking": "thought"}
-_COLUMN_ALIASES: Final = {"thinking": "thought", "answer": "said", "prompt": "said"}
-_WHOLE: Final = ("agent", "project", "since", "until")  # they narrow the whole search, not one word of it
-FIELDS: Final = ("kind", "tool", "is", *_WHOLE, *COLUMNS)
 _NOWHERE: Final = -1  # in an option, not in the query
 _AGE: Final = re.compile(r"(\d{1,6})\s*(s|min|m|h|d|w|mo|y)", re.IGNORECASE)
 _SECONDS: Final = {
     "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800, "mo": 2_592_000, "y": 31_536_000,
 }  # fmt: skip
-
-
-class QueryError(StoreError):
-    """The query is not one. `at` is the character where, from 0."""
-
-    def __init__(self, text: str, at: int = 0) -> None:
-        super().__init__(text)
-        self.at = at
 
 
 class Words(Struct, frozen=True):
@@ -145,13 +133,6 @@ def time_of(value: str, now: datetime, at: int = 0) -> int:
         raise QueryError(f"“{_short(value)}” is no time: write 2d, 3h, 1w, or a date like 2026-09-01.", at) from None
 
 
-class _Token(NamedTuple):
-    sort: str  # word, phrase, (, ), AND, OR, NOT, field
-    text: str
-    at: int
-    star: bool = False
-
-
 class _Reader:
     """Recursive descent over the tokens."""
 
@@ -160,7 +141,7 @@ class _Reader:
             raise QueryError(f"The query is too long: {LONGEST:,} characters are enough.", LONGEST)
         # What no text has, and SQLite could not take.
         text = re.sub("[\x00\ud800-\udfff]", " ", text)
-        self._tokens = _tokens(text)
+        self._tokens = tokens(text)
         self._index = 0
         self._now = now
         self._deep = 0
@@ -173,10 +154,10 @@ class _Reader:
         node = self._or()
         token = self._peek()
         if token is not None:  # only a ) can be left over
-            raise QueryError(f"There is no ( for the ) at {_where(token.at)}.", token.at)
+            raise QueryError(f"There is no ( for the ) at {where(token.at)}.", token.at)
         return node
 
-    def _peek(self) -> _Token | None:
+    def _peek(self) -> Token | None:
         return self._tokens[self._index] if self._index < len(self._tokens) else None
 
     def _or(self) -> Node | None:
@@ -201,7 +182,7 @@ class _Reader:
                 return True
         return False
 
-    def _and(self, after: _Token | None = None) -> Node | None:
+    def _and(self, after: Token | None = None) -> Node | None:
         nodes: list[Node] = []
         nots: list[tuple[Node, int]] = []
         count = 0
@@ -210,7 +191,7 @@ class _Reader:
                 self._index += 1
                 following = self._peek()
                 if not count or following is None or following.sort in ("AND", "OR", ")"):
-                    raise QueryError(f"AND at {_where(token.at)} needs a word on both sides.", token.at)
+                    raise QueryError(f"AND at {where(token.at)} needs a word on both sides.", token.at)
                 continue
             count += 1
             if token.sort == "NOT":
@@ -226,22 +207,22 @@ class _Reader:
             if after is None and token is not None and token.sort == "OR":
                 after = token
             if after is not None:
-                raise QueryError(f"OR at {_where(after.at)} needs a word on both sides.", after.at)
+                raise QueryError(f"OR at {where(after.at)} needs a word on both sides.", after.at)
             return None
         if nots and not nodes:
             at = nots[0][1]
-            raise QueryError(f"NOT at {_where(at)} takes away from something: say also what to find.", at)
+            raise QueryError(f"NOT at {where(at)} takes away from something: say also what to find.", at)
         if not nodes:
             return None
         if len(nodes) == 1 and not nots:
             return nodes[0]
         return And(tuple(nodes), tuple(node for node, _ in nots))
 
-    def _not(self, token: _Token) -> Node | None:
+    def _not(self, token: Token) -> Node | None:
         self._index += 1
         following = self._peek()
         if following is None or following.sort in ("AND", "OR", "NOT", ")"):
-            raise QueryError(f"NOT at {_where(token.at)} needs a word behind it.", token.at)
+            raise QueryError(f"NOT at {where(token.at)} needs a word behind it.", token.at)
         if following.sort == "field" and following.text in ("agent", "project") and not self._inside:
             self._index += 1
             self._narrow(following, negative=True)
@@ -263,35 +244,35 @@ class _Reader:
             return self._field(token)
         return self._text(token)
 
-    def _group(self, token: _Token) -> Node | None:
+    def _group(self, token: Token) -> Node | None:
         self._deep += 1
         if self._deep > DEEPEST:
-            raise QueryError(f"Parentheses at {_where(token.at)} are too deep.", token.at)
+            raise QueryError(f"Parentheses at {where(token.at)} are too deep.", token.at)
         inside, self._inside = self._inside, True
         node = self._or()
         self._inside = inside
         self._deep -= 1
         following = self._peek()
         if following is None:
-            raise QueryError(f"The ( at {_where(token.at)} is not closed.", token.at)
+            raise QueryError(f"The ( at {where(token.at)} is not closed.", token.at)
         self._index += 1
         if node is None and not self.skipped:
-            raise QueryError(f"There is nothing in the parentheses at {_where(token.at)}.", token.at)
+            raise QueryError(f"There is nothing in the parentheses at {where(token.at)}.", token.at)
         return node
 
-    def _text(self, token: _Token, column: str = "") -> Node | None:
-        if not any(map(_counts, token.text)):
+    def _text(self, token: Token, column: str = "") -> Node | None:
+        if not any(map(str.isalnum, token.text)):
             if token.star:
-                raise QueryError(f"The * at {_where(token.at)} needs the beginning of a word, as in pars*.", token.at)
+                raise QueryError(f"The * at {where(token.at)} needs the beginning of a word, as in pars*.", token.at)
             self.skipped.append(token.at)
             return None
         return Words(token.text, token.star, column)
 
-    def _field(self, token: _Token) -> Node | None:
-        if token.text in _WHOLE:
+    def _field(self, token: Token) -> Node | None:
+        if token.text in WHOLE:
             if self._inside:
                 why = "narrows the whole search: write it outside of parentheses, as in project:atlas (one OR other)"
-                raise QueryError(f"{token.text}: at {_where(token.at)} {why}.", token.at)
+                raise QueryError(f"{token.text}: at {where(token.at)} {why}.", token.at)
             self._narrow(token)
             return None
         value = self._value(token)
@@ -303,21 +284,21 @@ class _Reader:
             case "is":
                 return _state(value.text, value.at)
             case column:
-                return self._text(value, _COLUMN_ALIASES.get(column, column))
+                return self._text(value, COLUMN_ALIASES.get(column, column))
 
-    def _value(self, field: _Token) -> _Token:
+    def _value(self, field: Token) -> Token:
         value = self._peek()
         if value is None or value.sort not in ("word", "phrase") or value.at != field.at + len(field.text) + 1:
-            raise QueryError(f"{field.text}: at {_where(field.at)} needs a word right behind it.", field.at)
+            raise QueryError(f"{field.text}: at {where(field.at)} needs a word right behind it.", field.at)
         self._index += 1
         return value
 
-    def _narrow(self, field: _Token, *, negative: bool = False) -> None:
+    def _narrow(self, field: Token, *, negative: bool = False) -> None:
         value = self._value(field)
         told = self.sessions
         text = value.text.strip()
         if not text:
-            raise QueryError(f"{field.text}: at {_where(field.at)} needs a word right behind it.", field.at)
+            raise QueryError(f"{field.text}: at {where(field.at)} needs a word right behind it.", field.at)
         agents, projects, not_agents, not_projects = told.agents, told.projects, told.not_agents, told.not_projects
         since, until = told.since, told.until
         match field.text:
@@ -335,87 +316,6 @@ class _Reader:
                 end = time_of(text, self._now, value.at)
                 until = end if until is None else min(until, end)
         self.sessions = Sessions(agents, projects, not_agents, not_projects, since, until)
-
-
-# ---- tokens
-
-_FIELD: Final = re.compile(r"([A-Za-z_]+):")
-
-
-def _tokens(text: str) -> list[_Token]:
-    found: list[_Token] = []
-    at, end = 0, len(text)
-    while at < end:
-        char = text[at]
-        if char.isspace():
-            at += 1
-        elif char in "()":
-            found.append(_Token(char, char, at))
-            at += 1
-        elif char == '"':
-            close = text.find('"', at + 1)
-            if close < 0:
-                raise QueryError(f"The quote at {_where(at)} is not closed.", at)
-            star = text.startswith("*", close + 1)
-            found.append(_Token("phrase", text[at + 1 : close], at, star))
-            at = close + 1 + star
-        elif char == "-" and at + 1 < end and (text[at + 1].isalnum() or text[at + 1] in '("'):
-            found.append(_Token("NOT", "-", at))
-            at += 1
-        else:
-            at = _word(text, at, found)
-    return found
-
-
-def _word(text: str, at: int, found: list[_Token]) -> int:
-    """Add the word that begins here, and a field in front of it; returns where it ends."""
-    field = _FIELD.match(text, at)
-    if field is not None:
-        name = field[1].lower()
-        if name in FIELDS or name in _COLUMN_ALIASES:
-            found.append(_Token("field", name, at))
-            at = field.end()
-            if at == len(text) or text[at].isspace() or text[at] in '"()':
-                return at  # a phrase, or nothing: the parser says so
-        elif not text.startswith(("/", ":"), field.end()):
-            import difflib  # here, because the importer never parses a query
-
-            close = difflib.get_close_matches(name, FIELDS, 1, 0.75)
-            if close:
-                raise QueryError(
-                    f"There is no field {field[1]}: at {_where(at)}. Is it {close[0]}:? Else put it in quotes.", at
-                )
-    start, deep = at, 0
-    while at < len(text):
-        char = text[at]
-        if char.isspace() or char == '"':
-            break
-        if char == "(":
-            deep += 1  # a call, as in main(argv)
-        elif char == ")":
-            if deep == 0:
-                break
-            deep -= 1
-        at += 1
-    word = text[start:at]
-    if word in ("AND", "OR", "NOT") and not (found and found[-1].sort == "field" and _touches(found[-1], start)):
-        found.append(_Token(word, word, start))
-        return at
-    body = word.rstrip("*")
-    if "*" in body:
-        raise QueryError(
-            f"A * can only end a word, as in pars*; this one is at {_where(start + body.index('*'))}.", start
-        )
-    found.append(_Token("word", body, start, len(body) < len(word)))
-    return at
-
-
-def _touches(field: _Token, at: int) -> bool:
-    return field.at + len(field.text) + 1 == at
-
-
-def _counts(char: str) -> bool:
-    return char.isalnum()
 
 
 # ---- values
@@ -447,8 +347,8 @@ def _state(value: str, at: int) -> Facet:
 
 
 def _unknown(sort: str, value: str, known: tuple[str, ...], at: int) -> NoReturn:
-    where = "" if at == _NOWHERE else f" ({_where(at)})"
-    raise QueryError(f"There is no {sort} “{_short(value)}”{where}. There are: {', '.join(known)}.", at)
+    place = "" if at == _NOWHERE else f" ({where(at)})"
+    raise QueryError(f"There is no {sort} “{_short(value)}”{place}. There are: {', '.join(known)}.", at)
 
 
 def _any(nodes: tuple[Node, ...]) -> Node:
@@ -461,7 +361,3 @@ def _later(one: int | None, other: int | None) -> int | None:
 
 def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _where(at: int) -> str:
-    return f"character {at + 1}"

@@ -18,7 +18,7 @@ from store.db import reads
 from store.db.engine import open_engine, swap
 from store.db.salvage import keys
 from store.db.search import catch_up
-from store.db.writer import OWN
+from store.db.writer import CLOSED, OWN
 from store.errors import StoreError
 from store.intake import take_in
 from store.window import Source, known, look
@@ -31,7 +31,7 @@ _SOURCES: Final = (
 )
 _KINDS: Final = "SELECT kind, count(*) FROM item WHERE seq >= ? AND seq < ? GROUP BY kind"
 _BESIDES: Final = ("catalog", "price", "import_run")  # whole tables that are not about one session
-_OF_SESSION: Final = ("source", "strip", "agent", "turn", "digest")
+_OF_SESSION: Final = ("source", "strip", "agent", "turn", "digest", "entry", "ledger", "request")
 """What goes with a session that is copied. Its rows are of no table's key, and the search makes its index anew."""
 
 
@@ -92,10 +92,10 @@ def _silent(_done: int, _total: int, _key: str) -> None:
 
 
 def _make(old: sqlite3.Connection, fresh: Path, done: Rebuilt, tell: Tell) -> None:
-    wanted = "SELECT id, key, state, rows FROM session WHERE state IN ('ready', 'old') ORDER BY id"
+    wanted = "SELECT id, key, state, rows, status FROM session WHERE state IN ('ready', 'old') ORDER BY id"
     sessions = old.execute(wanted).fetchall()
     numbers: dict[int, int] = {}
-    for position, (number, key, state, rows) in enumerate(sessions):
+    for position, (number, key, state, rows, status) in enumerate(sessions):
         tell(position, len(sessions), key)
         sources = [Source(Path(path), *rest) for path, *rest in old.execute(_SOURCES, (number,))]
         now = [look(source) for source in sources]
@@ -105,7 +105,7 @@ def _make(old: sqlite3.Connection, fresh: Path, done: Rebuilt, tell: Tell) -> No
         because = "" if all(source is not None and not source.touched for source in now) else "its file has changed"
         if not gone:
             try:
-                outcome = take_in(fresh, Path(key))
+                outcome = take_in(fresh, Path(key), sources[0].offset if status in CLOSED else None)
             except StoreError as error:
                 because, gone = str(error), True
             else:
@@ -186,7 +186,8 @@ def _entries(old: sqlite3.Connection, new: sqlite3.Connection, table: str, numbe
     names = _columns(old, table)
     place = names.index("session_id")
     read = f"SELECT {_names(names)} FROM {table} WHERE session_id = ?"  # noqa: S608 - tables of our own
-    write = f"INSERT INTO {table} ({_names(names)}) VALUES ({_marks(names)})"  # noqa: S608
+    # A request that another one has counted meanwhile stays that one's.
+    write = f"INSERT OR IGNORE INTO {table} ({_names(names)}) VALUES ({_marks(names)})"  # noqa: S608
     rows = old.execute(read, (number,))
     new.executemany(write, ((*row[:place], added, *row[place + 1 :]) for row in rows))
 

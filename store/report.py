@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from store.decode import type_of
 from store.errors import StoreError, sentence
@@ -20,6 +22,13 @@ from store.pipe import Pipe
 from store.sources import journal, scan
 from store.summary import summary
 from store.whole import CHUNK, events_of, open_file
+
+if TYPE_CHECKING:
+    from store.digest_report import Session
+    from store.figures import Figures
+    from store.requests import Requests
+
+log = logging.getLogger(__name__)
 
 SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
 DAMAGE: Final = 10_000  # entries in the list of damage; all of it is counted
@@ -150,17 +159,19 @@ def show(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def digests(names: Iterable[str], agent: str = "") -> Iterator[dict[str, Any]]:
-    """The figures of each session, or of one of its agents. A request that two of them tell counts in the first.
-
-    Raises StoreError.
-    """
-    from store.digest_report import Session, agent_wire, session_wire  # not for those who only look at rows
+    """The figures of each session, or of one of its agents. A request that two of them tell counts in the first, or
+    where the database has counted it. Raises StoreError."""
+    from store.digest_report import agent_wire, session_wire  # not for those who only look at rows
     from store.requests import Requests
 
     requests = Requests()
     for name in names:
-        session = Session(session_path(name), requests)
-        figures = agent_wire(agent, session.digest) if agent else session_wire(session.id, session.digest)
+        with _figures(name, requests) as session:
+            figures = (
+                agent_wire(agent, session.digest)
+                if agent
+                else session_wire(session.id, session.digest, session.agents)
+            )
         if figures is None:
             raise StoreError(f"{name} has no agent {agent}.")
         yield figures
@@ -168,9 +179,32 @@ def digests(names: Iterable[str], agent: str = "") -> Iterator[dict[str, Any]]:
 
 def turns(name: str) -> Iterator[dict[str, Any]]:
     """One object per turn of a session, by where they start. Raises StoreError."""
-    from store.digest_report import Session, turn_wire
+    from store.digest_report import turn_wire
 
-    return (turn_wire(turn) for turn in Session(session_path(name)).turns)
+    with _figures(name) as session:
+        return iter([turn_wire(turn) for turn in session.turns])
+
+
+@contextmanager
+def _figures(name: str, requests: Requests | None = None) -> Iterator[Session | Figures]:
+    """A session's figures out of the database when it lies there as it is now, else out of its file."""
+    from store.digest_report import Session
+    from store.figures import figures, path_of
+
+    db = data_dir() / "playhead.db"
+    path = Path(name) if os.path.lexists(name) else path_of(name, db) or session_path(name)
+    try:
+        stored = figures(path, db)
+    except StoreError as error:
+        if not path.exists():
+            raise
+        log.warning("the figures of %s are read from its file: %s", path, error)
+        stored = None
+    if stored is None:
+        yield Session(path, requests)
+        return
+    with closing(stored):
+        yield stored
 
 
 def session_path(name: str) -> Path:
@@ -218,20 +252,24 @@ def session_files(roots: Iterable[Path] | None = None) -> Iterator[Path]:
 
     Raises StoreError for a root that cannot be read.
     """
-    if roots is None:
-        places = scan.roots([journal.folder(data_dir())])
-    else:
-        places = []
-        for root in roots:
-            try:
-                os.scandir(root).close()
-            except OSError as error:
-                file = isinstance(error, NotADirectoryError)
-                raise StoreError(f"{root} is a file, not a folder." if file else sentence(error, root)) from error
-            inner = root / "projects"
-            places.append(inner if inner.is_dir() else root)  # a whole ~/.claude, whatever its name
-    for found in scan.scan(places, {}):
+    for found in scan.scan(session_places(roots), {}):
         yield Path(found.path)
+
+
+def session_places(roots: Iterable[Path] | None = None) -> list[Path]:
+    """The folders that `session_files` looks through. Raises StoreError."""
+    if roots is None:
+        return scan.roots([journal.folder(data_dir())])
+    places = []
+    for root in roots:
+        try:
+            os.scandir(root).close()
+        except OSError as error:
+            file = isinstance(error, NotADirectoryError)
+            raise StoreError(f"{root} is a file, not a folder." if file else sentence(error, root)) from error
+        inner = root / "projects"
+        places.append(inner if inner.is_dir() else root)  # a whole ~/.claude, whatever its name
+    return places
 
 
 def iso(ts: int | None) -> str | None:

@@ -19,7 +19,8 @@ from store.document import texts
 from store.errors import StoreError
 from store.hits import MOST, Place, hits
 from store.items import Notice, Tool
-from store.query import Limits, Query, QueryError, parse
+from store.query import Limits, Query, parse
+from store.query_tokens import QueryError
 from store.scope import project_of, scope_of
 from store.snippet import Finder, Snippet
 

@@ -22,7 +22,7 @@ from store.errors import StoreError
 from viewer.options import SIZE, Options
 
 TROUBLE: Final = 2
-COMMANDS: Final = ("run", "show", "digest", "turns", "coverage", "sessions", "search", "doctor", "bench")
+COMMANDS: Final = ("run", "show", "digest", "turns", "coverage", "sessions", "search", "import", "doctor", "bench")
 _USAGE: Final = """\
 playhead [PATH ...]                       open a window, with these sessions or folders
        playhead -                                show what comes in on standard input
@@ -33,6 +33,7 @@ playhead [PATH ...]                       open a window, with these sessions or 
        playhead coverage PATH ... [--json]       account for every byte of some files
        playhead sessions [--json] [--root DIR]   list sessions
        playhead search QUERY ... [--json]        find words in every session; --help says how
+       playhead import [--root DIR] [--json]     keep a copy of every session in the database
        playhead doctor [--rebuild] [--json]      look the database over; make anew what can be
        playhead bench NAME ... [--json]          measure"""
 
@@ -328,6 +329,14 @@ def _search(arguments: list[str]) -> int:
     return finding.run(parser.parse_args(words), _lines, _print, _say)
 
 
+def _import(arguments: list[str]) -> int:
+    from viewer import importing
+
+    parser = _Parser("playhead import", allow_abbrev=False)
+    importing.options(parser)
+    return importing.run(parser.parse_args(arguments), _lines, _print, _say)
+
+
 def _taken_away(word: str) -> bool:
     """-word means without it; options of ours have two dashes."""
     return word.startswith("-") and not word.startswith("--") and word not in ("-", "-h")
@@ -368,6 +377,7 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "coverage": _coverage,
     "sessions": _sessions,
     "search": _search,
+    "import": _import,
     "doctor": _doctor,
     "bench": _bench,
 }

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from store.db import tables as t
 from store.digest import DIGEST_VERSION, Digest, Turn, dump
@@ -20,8 +21,8 @@ from store.fold import Change, State
 from store.ledger import LEDGER_VERSION, Ledger
 from store.requests import Requests
 
-_CLAIM = "INSERT INTO request (number, session_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
-_ENTRY = "INSERT INTO entry (session_id, first, data) VALUES (?, ?, ?)"
+_CLAIM: Final = "INSERT INTO request (number, session_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_ENTRY: Final = "INSERT INTO entry (session_id, first, data) VALUES (?, ?, ?)"
 
 
 class Counted(Exception):  # noqa: N818
@@ -92,7 +93,9 @@ def save(tx: Connection, number: int, digest: Digest, *, anew: bool = False) -> 
             t.digest.c.session_id == number, t.digest.c.agent == 0
         )
     ).one_or_none()
-    if (written(tx, number) or 0) < digest.watermark or (there is not None and _later(there, digest, anew)):
+    later = there is not None and _later(there.schema_version, there.watermark, digest, anew)
+    entries = written(tx, number)
+    if later or entries is None or entries < digest.watermark:
         return
     now = time.time_ns() // 1000
     if anew:
@@ -110,16 +113,17 @@ def save(tx: Connection, number: int, digest: Digest, *, anew: bool = False) -> 
     digest.turns.clear()
 
 
-def _later(there: Row[tuple[int, int, int | None]], digest: Digest, anew: bool) -> bool:
-    if there.schema_version != DIGEST_VERSION:
+def _later(version: int, watermark: int, digest: Digest, anew: bool) -> bool:
+    if version != DIGEST_VERSION:
         return False
-    return there.watermark > digest.watermark or (there.watermark == digest.watermark and not anew)
+    return watermark > digest.watermark or (watermark == digest.watermark and not anew)
 
 
 def _agents(tx: Connection, number: int, digest: Digest, turns: Sequence[Turn]) -> dict[str, int]:
     """The numbers that agents have here, new ones in the order in which they came in."""
     c = t.agent.c
-    found = {name: agent for name, agent in tx.execute(select(c.name, c.agent).where(c.session_id == number))}
+    there = tx.execute(select(c.name, c.agent).where(c.session_id == number)).all()
+    found: dict[str, int] = {name: agent for name, agent in there}  # noqa: C416 - dict() of rows has no types
     last = max(found.values(), default=0)
     firsts = {turn.agent: turn.start_row for turn in turns if turn.idx == 0 and turn.start_row >= 0}
     new = []

@@ -151,7 +151,7 @@ def test_only_new_bytes_are_folded(session: Path, db: Path, monkeypatch: pytest.
         folded.append(len(run))
         return fold_run(state, run)
 
-    monkeypatch.setattr("store.intake.fold_run", counted)
+    monkeypatch.setattr("store.ledger.fold_run", counted)
     outcome = take_in(db, session)
     assert outcome.read == session.stat().st_size - upto
     assert 0 < sum(folded) < sum(map(len, Whole(session))) / 2

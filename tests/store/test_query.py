@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from store.db import fts_sqlite as fts
-from store.query import DEEPEST, LONGEST, MOST, And, Facet, Limits, Or, Query, QueryError, Sessions, Words, parse
+from store.query import DEEPEST, LONGEST, MOST, And, Facet, Limits, Or, Query, Sessions, Words, parse
+from store.query_tokens import QueryError
 
 NOW = datetime(2026, 9, 14, 15, 0, tzinfo=UTC)
 DAY = 86_400_000_000

@@ -19,7 +19,8 @@ from store.db import reads
 from store.db.search import catch_up
 from store.errors import StoreError
 from store.items import Item, Message, Prompt, Tool
-from store.query import Limits, QueryError, parse
+from store.query import Limits, parse
+from store.query_tokens import QueryError
 from store.search import Found, Search
 from store.snippet import WIDTH, Finder, fold
 from store.text import Text

@@ -94,3 +94,12 @@ def test_signs_that_are_not_of_a_diff_do_not_break_it(look: Look) -> None:
     hunk = Hunk(0, 0, ("", "\t tab", "*odd", "+\x00\u202e", "-" + "\ud800"))
     laid = lay_out(edit((hunk,)), 900, look, Fold(open=True))
     assert "⟨NUL⟩⟨RLO⟩" in laid.text(Pos(1, 0), None)
+
+
+def test_a_proposed_edit_has_no_line_numbers() -> None:
+    """Nobody knows yet where it will stand: unknown is never 0, nor counted on from 0."""
+    lines = lines_of((Hunk(0, 0, ("-a", "-b", "+c")), Hunk(0, 0, ("+d",))), 100)
+    assert [(line.sign, line.old, line.new) for line in lines] == [
+        ("-", 0, 0), ("-", 0, 0), ("+", 0, 0), ("@", 0, 0), ("+", 0, 0),
+    ]  # fmt: skip
+    assert "0" not in lines[3].text

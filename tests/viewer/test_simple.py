@@ -33,6 +33,7 @@ SIMPLE = (
     "| case | before | after it |\n|---|:-:|--:|\n| flaky | 1 in `10` | 0 in **500** |\n| x || z |",
     "text\n\n| a | *b* [t](http://x.y/z) `c` |\n|:--|:--:|\n| c `x` | *dd* e **b** [t](http://x.y/z) |\n\n## more\n\nx",
     "| a | bbb |\n|--:|:-:|",
+    "| after it | at |\n|--:|:-:|\n| 0 in 500 now | not by this |",
     "- x\n\n| a |\n|-|\n| b |\n\n- y\n\n| a |\n|-|\n| 🎉 b |\n\nend",
     "snake_case, a -> b, [1], x < y, R&D, C# and @name",
 )

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-BENCHES: Final = ("stream", "open", "scroll", "tail", "start", "idle", "fold", "search")
+BENCHES: Final = ("stream", "open", "scroll", "tail", "start", "idle", "fold", "search", "archive")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,7 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     commands.add_parser("all", help="all of them, with their defaults").add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS
     )
-    modules = {name: importlib.import_module(f"viewer.bench.{name}") for name in BENCHES}
+    found = [importlib.import_module(f"viewer.bench.{name}") for name in BENCHES]
+    modules = {module.NAME: module for module in found}
     for name, module in modules.items():
         one = commands.add_parser(name, help=module.HELP, description=module.HELP)
         one.add_argument("--json", action="store_true", default=argparse.SUPPRESS)

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from store.db.engine import open_engine
 from store.db.rows import Rows
 from store.db.search import Indexer, catch_up
 from store.db.writer import Writer
@@ -140,6 +141,7 @@ def seed(db: Path, rows: int, sessions: int) -> None:
     rng = random.Random(rows)
     pools = Pools(rng)
     templates = [_item(pools, rng, number) for number in range(2_000)]
+    open_engine(db).dispose()  # what was kept may be of an earlier version
     with closing(Search(db)) as there:
         if there.waiting() or there.count("parser"):
             return

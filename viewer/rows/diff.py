@@ -47,8 +47,10 @@ def lines_of(hunks: Sequence[Hunk], limit: int) -> list[Line]:
         if len(found) >= limit:
             break
         if number:
-            found.append(Line("@", f"line {hunk.new_start}", 0, 0))
+            found.append(Line("@", f"line {hunk.new_start}" if hunk.new_start else "another place", 0, 0))
         old, new = hunk.old_start, hunk.new_start
+        # A hunk that does not know where it stands (a proposed edit) starts at 0: its lines have no numbers.
+        one_old, one_new = min(1, old), min(1, new)
         for line in hunk.lines[: limit - len(found)]:
             sign = line[:1] if line[:1] in ("+", "-", " ") else "\\" if line.startswith("\\") else " "
             text = line[1:] if line[:1] in ("+", "-", " ") else line
@@ -58,15 +60,15 @@ def lines_of(hunks: Sequence[Hunk], limit: int) -> list[Line]:
             match sign:
                 case "+":
                     found.append(Line(sign, text, 0, new))
-                    new += 1
+                    new += one_new
                 case "-":
                     found.append(Line(sign, text, old, 0))
-                    old += 1
+                    old += one_old
                 case "\\":
                     found.append(Line("@", text.removeprefix("\\ "), 0, 0))
                 case _:
                     found.append(Line(" ", text, old, new))
-                    old, new = old + 1, new + 1
+                    old, new = old + one_old, new + one_new
     return _emphasised(found)
 
 
@@ -163,7 +165,7 @@ def _chunk(sheet: Sheet, lines: list[Line], numbers_right: int, sign_x: int, tex
     step = part.step
     meta_top = y0 + (step - look.metrics("meta").height()) // 2
     mono_top = y0 + (step - look.metrics("mono").height()) // 2
-    labels = [str(line.new or line.old) if line.sign != "@" else "…" for line in lines]
+    labels = [str(line.new or line.old or "") if line.sign != "@" else "…" for line in lines]
     label_x = [numbers_right - advance(look, "meta", label) for label in labels]
 
     def draw(painter: QPainter) -> None:

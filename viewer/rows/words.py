@@ -144,9 +144,8 @@ class Words(Lines):
             rules.append(row)
             tall = 0
             for column, (block, line) in enumerate(cells[at : at + columns]):
-                room = (
-                    widths[column] - natural[at + column] if len(cells) > columns else 0.0
-                )  # a head alone is not aligned
+                # A head alone is not aligned, and what stands out to the right of the last sign does not count.
+                room = widths[column] - line.horizontalAdvance() if len(cells) > columns else 0.0
                 shift = room if block.sign == ">" else room / 2 if block.sign == "^" else 0.0
                 line.setPosition(QPointF(lefts[column] + pad + 1.5 + shift, row + pad + 1.5))
                 tall = max(tall, ceil(line.height()))

@@ -1,4 +1,4 @@
-"""What figures are folded from, and who has counted which request. Empty: whoever asks for figures has the file read."""
+"""What figures are folded from, and who counts which request. Empty: whoever asks for figures has the file read."""
 
 from __future__ import annotations
 
