@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 import msgspec
@@ -47,6 +49,15 @@ _word: Final[msgspec.json.Decoder[Word]] = msgspec.json.Decoder(Word)
 def line(message: Task | Word) -> bytes:
     """As it goes through the pipe. Paths are bytes, because not all of them are text."""
     return _encoder.encode(message) + b"\n"
+
+
+def lines(fd: int) -> Iterator[bytes]:
+    """Lines as they come in, until the end. Not through a file object: a thread that waits in one cannot be left."""
+    rest = b""
+    while data := os.read(fd, 1 << 16):
+        *whole, rest = (rest + data).split(b"\n")
+        for one in whole:
+            yield one + b"\n"
 
 
 def task(line: bytes) -> Task:

@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import BinaryIO, Final, TypeAlias
+from typing import Final, TypeAlias
 
-from store.archive_talk import GO, PAUSE, Said, Stop, Task, line, task
+from store.archive_talk import GO, PAUSE, Said, Stop, Task, line, lines, task
 from store.db.lock import hold
 from store.db.rows import Rows
 from store.db.writer import Made, Overtaken, Writer
@@ -196,7 +196,7 @@ class _Turn:
 class Orders:
     """What comes in on standard input, taken by a thread of its own: a pause is heard in the middle of a session."""
 
-    def __init__(self, stdin: BinaryIO) -> None:
+    def __init__(self, stdin: int) -> None:
         self.tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._go = threading.Event()
         self._go.set()
@@ -212,7 +212,7 @@ class Orders:
         self._go.wait()
 
     def _listen(self) -> None:
-        for order in self._stdin:
+        for order in lines(self._stdin):
             if order == PAUSE:
                 self._go.clear()
             elif order == GO:
@@ -258,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             out.write(line(message))
 
         try:
-            work(options.db, Orders(sys.stdin.buffer), say)
+            work(options.db, Orders(sys.stdin.fileno()), say)
         except Halted as error:
             say(Stop(str(error)))
             return 1

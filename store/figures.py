@@ -160,9 +160,11 @@ def figures(path: Path, db: Path, list_price: Price = price) -> Figures | None:
     one = about(path, db)
     if one is None:
         return None
-    if not one.closed and not _current(path, db):
-        return None
-    if not one.complete:
+    if not one.closed:
+        if not _current(path, db):
+            return None
+        one = about(path, db)
+    if one is not None and not one.complete:
         if not path.exists():
             raise StoreError(f"{path} is gone, and was kept before Playhead made figures: its rows are all there is.")
         from store.intake import take_in

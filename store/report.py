@@ -168,9 +168,7 @@ def digests(names: Iterable[str], agent: str = "") -> Iterator[dict[str, Any]]:
     for name in names:
         with _figures(name, requests) as session:
             figures = (
-                agent_wire(agent, session.digest)
-                if agent
-                else session_wire(session.id, session.digest, session.agents)
+                agent_wire(agent, session.digest) if agent else session_wire(session.id, session.digest, session.agents)
             )
         if figures is None:
             raise StoreError(f"{name} has no agent {agent}.")

@@ -63,10 +63,13 @@ ROOTS: Final[Setting[tuple[str, ...]]] = Setting(
     "sessions.roots", (), "More session folders", "Looked through besides the agents' own folders, one per line."
 )
 GROUP: Final = Setting("sessions.group", True, "Group sessions by project", "Off: one list, newest first.")
+KEEP: Final = Setting(
+    "sessions.keep", True, "Keep a copy of every session", "What an agent later deletes is still here, and is found."
+)
 RESTORE: Final = Setting("window.restore", True, "Restore the window", "Place, panels and the last session.")
 ABSOLUTE: Final = Setting("time.absolute", False, "Absolute times", "Clock times in place of '3 min ago'.")
 
-DECLARED: Final[tuple[AnySetting, ...]] = (FOLLOW, ROW_LINES, THEME, ZOOM, ABSOLUTE, ROOTS, GROUP, RESTORE)
+DECLARED: Final[tuple[AnySetting, ...]] = (FOLLOW, ROW_LINES, THEME, ZOOM, ABSOLUTE, ROOTS, GROUP, KEEP, RESTORE)
 
 
 class Settings:

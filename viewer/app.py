@@ -22,6 +22,7 @@ from store.paths import config_dir, data_dir, state_dir
 from store.settings import Settings
 from viewer import garbage, logs, theme
 from viewer.jobs import Jobs
+from viewer.keeping import Keeping
 from viewer.options import Options
 from viewer.place import Places
 from viewer.window import MainWindow
@@ -78,6 +79,10 @@ class App(QObject):
         theme.apply(self.qt, self.look)
         self.jobs = Jobs(self)
         self.window = MainWindow(self.live, self.settings, self.places, self.jobs, self.look, state_dir() / "logs")
+        self.keeping: Keeping | None = None
+        if not safe:  # there nothing is remembered
+            self.keeping = Keeping(self.live, self._roots, lambda: self.settings[st.KEEP], self)
+            self.window.keep(self.keeping)
         self._undecided = False  # no session was asked for: the list says which one to show
         self.broke.connect(self.window.on_error)
         self.settings.watch(self.on_setting)
@@ -160,6 +165,11 @@ class App(QObject):
     def on_setting(self, setting: st.AnySetting) -> None:
         if setting.name in (st.THEME.name, st.ZOOM.name, st.ROW_LINES.name):
             self.dress()
+        elif setting is st.KEEP and self.keeping is not None:
+            if self.settings[st.KEEP]:
+                self.keeping.soon()
+            else:
+                self.keeping.end()
 
     def on_scheme(self) -> None:
         if not self.options.theme and self.settings[st.THEME] == "system":
@@ -192,6 +202,8 @@ class App(QObject):
             return
         self._ended = True
         self.window.remember(self.kept)
+        if self.keeping is not None:
+            self.keeping.end()
         self.jobs.shutdown()
         self.live.shutdown()
         self._uninstall()

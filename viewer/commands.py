@@ -14,10 +14,12 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow
 from store import settings as st
 from store.errors import StoreError
 from store.settings import Settings
+from viewer.actions import Actions
 from viewer.desk import Desk
 from viewer.jobs import Jobs
 from viewer.notice import NoticeBar
 from viewer.sessions.pane import SessionsPane
+from viewer.status import StatusLine
 from viewer.theme.look import Look
 from viewer.timeline.pane import TimelinePane
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
 
     from store.live import Live
+    from viewer.keeping import Keeping
 
 ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
 
@@ -43,6 +46,9 @@ class Commands(QMainWindow):
     sessions_dock: QDockWidget
     inspector_dock: QDockWidget
     logs: Path | None
+    status: StatusLine
+    actions_: Actions
+    keeping: Keeping | None = None
 
     @abstractmethod
     def open_path(self, path: str, *, follow: bool = False) -> None:
@@ -107,6 +113,29 @@ class Commands(QMainWindow):
         if self.desk.current is not None:
             key = self.desk.current.key
             self.jobs.run(lambda: self.live.stop(key), lambda _: None)
+
+    def keep(self, keeping: Keeping) -> None:
+        """Say how far the copying of sessions is, and let it be paused and ended."""
+        self.keeping = keeping
+        keeping.told.connect(self.status.set_copies)
+        keeping.ran.connect(self.on_keeping)
+        keeping.trouble.connect(self.on_keep_trouble)
+
+    def on_keeping(self, runs: bool, paused: bool) -> None:
+        for name in ("keep_pause", "keep_end"):
+            self.actions_[name].setEnabled(runs)
+        self.actions_["keep_pause"].setChecked(paused)
+
+    def on_keep_trouble(self, why: str) -> None:
+        self.notice.say("copies", why)
+
+    def on_keep_pause(self, on: bool) -> None:
+        if self.keeping is not None:
+            self.keeping.pause(on)
+
+    def on_keep_end(self) -> None:
+        if self.keeping is not None:
+            self.keeping.end()
 
     def on_quit(self) -> None:
         self.close()

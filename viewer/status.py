@@ -40,8 +40,11 @@ class StatusLine(QStatusBar):
         self.trouble.setAccessibleName("Records")
         self.progress = QLabel(self)
         self.progress.setAccessibleName("Reading")
+        self.copies = QLabel(self)
+        self.copies.setAccessibleName("Copies")
+        self.copies.hide()
         self.setSizeGripEnabled(False)
-        for widget in (self.facts, self.waiting, self.progress, self.hint):
+        for widget in (self.facts, self.waiting, self.progress, self.copies, self.hint):
             self.addWidget(widget)
         self.addPermanentWidget(self.trouble)
         self._tick = QTimer(self)
@@ -99,6 +102,11 @@ class StatusLine(QStatusBar):
         self.progress.setText("" if ready else f"reading {done * 100 // total} % of {wording.size(total)}")
         self.progress.setVisible(not ready)
 
+    def set_copies(self, text: str) -> None:
+        """How far the copying of sessions is."""
+        self.copies.setText(text)
+        self.copies.setVisible(bool(text))
+
     def set_hint(self, text: str) -> None:
         room = max(100, self.width() // 2)
         self.hint.setText(self.hint.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room))
@@ -114,7 +122,7 @@ class StatusLine(QStatusBar):
 
     def set_look(self, look: Look) -> None:
         self.setFont(look.font("meta"))
-        for label in (self.facts, self.waiting, self.hint, self.trouble, self.progress):
+        for label in (self.facts, self.waiting, self.hint, self.trouble, self.progress, self.copies):
             token = "state.waiting" if label is self.waiting else "text.muted"
             # Padding, not a margin: a style sheet overrules the label's own margins.
             label.setIndent(0)  # a label with a style sheet is indented else

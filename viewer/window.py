@@ -97,6 +97,7 @@ class MainWindow(Commands):
         self.desk.follow_default = settings[st.FOLLOW]
         self._menu()
         self._wire()
+        self.on_keeping(runs=False, paused=False)
         self._dress()  # the parts were made with this look
         self.sessions.set_grouped(settings[st.GROUP])
         self.on_setting(st.ABSOLUTE)

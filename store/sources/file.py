@@ -69,18 +69,19 @@ class Tail:
     def __init__(self, path: Path | str, offset: int = 0) -> None:
         self.path = Path(path)
         self.offset = offset
+        self._name = os.fspath(self.path)  # asked with each look: a Path makes it in three calls
         self._seen: _Seen | None = None
         self._before: bytes | None = b"" if offset == 0 else None  # the last bytes before the offset; None: not looked
 
     def read(self, limit: int = LIMIT) -> Chunk:
         """The next bytes, at most `limit`, and the facts. Empty with no fact: nothing is new."""
         try:
-            st = self.path.stat()
-            if refused := refusal(st.st_mode, self.path):
-                raise StoreError(refused)
+            st = os.stat(self._name)  # noqa: PTH116 - see there
             now = _seen(st)
             if now == self._seen and self.offset >= now.size:
                 return Chunk(offset=self.offset, size=now.size)
+            if refused := refusal(st.st_mode, self.path):
+                raise StoreError(refused)
             return self._look(limit)
         except FileNotFoundError as error:
             self._seen = None if self._seen is None else _Seen(self._seen.device, self._seen.inode, -1, 0, 0)
@@ -89,7 +90,7 @@ class Tail:
             raise StoreError(sentence(error, self.path)) from error
 
     def _look(self, limit: int) -> Chunk:
-        fd = os.open(self.path, _FLAGS)
+        fd = os.open(self._name, _FLAGS)
         try:
             st = os.fstat(fd)  # the file may have been replaced since the first stat: this is the one that is read
             if refused := refusal(st.st_mode, self.path):

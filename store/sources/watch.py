@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 POLL: Final = 3.0  # seconds between two looks at the watched files
 RARELY: Final = 10  # looks after which a tree without notifications is looked at as a whole
-PACE: Final = 0.04  # seconds between two rounds of callbacks while a file grows all the time
+PACE: Final = 0.05  # seconds between two rounds of callbacks while a file grows all the time
 STEADY: Final = 0.1  # that is: its news follow each other this closely; the first after a quiet time are told at once
 MOST_FOLDERS: Final = 20_000  # of one tree; a home folder given by mistake must not eat the system's watches
 _SKIPPED: Final = frozenset({".git", "node_modules", "__pycache__", ".venv"})
@@ -70,6 +70,8 @@ class Watcher:
         except OSError as error:
             log.info("no file notifications, polling instead: %s", error)
         self._bell = threading.Event()
+        self._nap = threading.Lock()  # held but for a moment: to acquire it is a sleep that `_wake` ends
+        self._nap.acquire()
         self._folders = Folders(self._notifier)
 
     # ---- commands, from any thread
@@ -182,6 +184,8 @@ class Watcher:
 
     def _wake(self) -> None:
         self._bell.set()
+        with contextlib.suppress(RuntimeError):  # it is free already
+            self._nap.release()
         with self._lock:  # a descriptor that was closed meanwhile may be somebody else's by now
             if self._notifier is not None and self._thread is not None:
                 self._notifier.wake()
@@ -229,9 +233,9 @@ class Watcher:
 
     def _collect(self) -> list[Change]:
         """Let news pile up after a round: a steady writer wakes us once for many records."""
-        self._bell.clear()
+        self._nap.acquire(blocking=False)
         if not self._over.is_set():
-            self._bell.wait(PACE)
+            self._nap.acquire(timeout=PACE)  # one call: an Event's wait is a dozen, and all of them are cold
         return [] if self._notifier is None else self._notifier.wait(0)
 
     def _tell(self, changes: list[Change]) -> None:

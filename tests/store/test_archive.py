@@ -1,52 +1,28 @@
-"""The import of the archive: everything there is, once, whatever happens; nothing that did not change is opened."""
+"""The life of a session: which state leads where, what archiving does, and that nothing comes in afterwards."""
 
 from __future__ import annotations
 
+import json
 import os
-import random
 import sqlite3
-import sys
-import threading
-from collections.abc import Iterator
 from contextlib import closing
+from itertools import product
 from pathlib import Path
-from queue import SimpleQueue
+from threading import Event, Thread
 
-import orjson
 import pytest
-from imports import Folded
+from builders import answer, assistant, call, lines, user
 
-from store.archive_import import ArchiveImport, Busy, Totals
-from store.archive_plan import plan
-from store.archive_talk import GO, PAUSE, Said, Task, line
-from store.archive_work import Orders, Work, work
-from store.catalog import Catalog
+from store import archive
+from store.archive import ACTIONS, MOVES, STATES
 from store.db import reads
 from store.db.writer import Writer
+from store.digest_report import Session, session_wire, turn_wire
 from store.errors import StoreError
+from store.figures import Figures, about, figures, parse_names, patiently
 from store.intake import take_in
-from store.whole import Whole
-from store.window import known
-from viewer.bench.make_session import write_session
-
-DRAFT = b'{"type":"custom-title","customTitle":"Nothing yet","sessionId":"00000000-0000-4000-8000-000000000009"}\n'
-
-
-def name(number: int) -> str:
-    return f"{number:08x}-0000-4000-8000-000000000000.jsonl"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Six sessions of two projects, one of them with subagents, and a draft; the higher the number the newer."""
-    root = tmp_path / "claude" / "projects"
-    for number in range(6):
-        path = root / f"-p{number % 2}" / name(number)
-        write_session(path, records=40 + 30 * number, seed=number, agents=2 if number == 3 else 0, agent_records=20)
-    (root / "-p0" / name(9)).write_bytes(DRAFT)
-    for number, path in enumerate(sorted(root.glob("*/*.jsonl"), key=lambda path: path.name)):
-        os.utime(path, ns=(0, (1_700_000_000 + number) * 1_000_000_000))
-    return root
+from store.prices import unknown
+from store.rebuild import rebuild
 
 
 @pytest.fixture
@@ -54,352 +30,264 @@ def db(tmp_path: Path) -> Path:
     return tmp_path / "data" / "playhead.db"
 
 
-def sessions(root: Path) -> list[Path]:
-    return sorted(path for path in root.glob("*/*.jsonl") if path.read_bytes() != DRAFT)
-
-
-def imported(db: Path, root: Path) -> Totals:
-    return ArchiveImport(db, [root]).run()
-
-
-def check_all(db: Path, paths: list[Path]) -> None:
-    """Every session is there, once, row by row; and nothing else."""
-    for path in paths:
-        found = known(path, db)
-        assert found is not None, path
-        with closing(found.window):
-            assert found.window.read(0, found.rows) == Folded(Whole(path)).rows
-            assert found.unchanged
-    with closing(sqlite3.connect(db)) as connection:
-        keys = connection.execute("SELECT key FROM session WHERE state = 'ready' ORDER BY key").fetchall()
-        assert keys == [(str(path),) for path in sorted(paths)]
-        assert connection.execute("SELECT count(*) FROM session WHERE state = 'staged'").fetchone() == (0,)
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
-def whole_or_nothing(db: Path) -> int:
-    """What is to be seen is whole; returns how many sessions that are."""
-    if not db.exists():
-        return 0
-    with closing(sqlite3.connect(db)) as connection:
-        try:
-            keys = connection.execute("SELECT key FROM session WHERE state = 'ready'").fetchall()
-        except sqlite3.OperationalError:
-            return 0  # killed before it had made its tables
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    for (key,) in keys:
-        found = known(Path(key), db)
-        assert found is not None
-        with closing(found.window):
-            assert found.window.read(0, found.rows) == Folded(Whole(Path(key))).rows
-    return len(keys)
-
-
-# ---- everything, once
-
-
-def test_every_session_comes_in_and_drafts_do_not(root: Path, db: Path) -> None:
-    totals = imported(db, root)
-    files = [*sessions(root), *root.rglob("agent-*.jsonl")]
-    assert (totals.sessions, totals.drafts, totals.unchanged, totals.failed) == (6, 1, 0, [])
-    assert (totals.files, totals.files_parsed) == (7, len(files) + 1)
-    assert totals.bytes == sum(path.stat().st_size for path in files) + len(DRAFT)
-    assert totals.records == sum(path.read_bytes().count(b"\n") for path in files) + 1
-    check_all(db, sessions(root))
-
-
-opened: list[str] | None = None
-
-
-def _hook(event: str, arguments: tuple[object, ...]) -> None:
-    if opened is not None and event == "open":
-        opened.append(os.fsdecode(arguments[0]) if isinstance(arguments[0], (str, bytes)) else "")
-
-
 @pytest.fixture
-def openings() -> Iterator[list[str]]:
-    """Every file that this process opens."""
-    global opened
-    sys.addaudithook(_hook)
-    opened = []
-    yield opened
-    opened = None
+def session(tmp_path: Path, db: Path) -> Path:
+    """With a subagent, and a turn that nobody ended."""
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(lines(user("go"), assistant(call("Task")), user("and?", uuid="u2", seconds=4)))
+    helper(path, "a1")
+    take_in(db, path)
+    return path
 
 
-def test_what_did_not_change_is_not_opened(root: Path, db: Path, openings: list[str]) -> None:
-    """000-01: a stat per file, drafts and subagents included."""
-    imported(db, root)
-    openings.clear()
-    totals = imported(db, root)
-    assert (totals.files_parsed, totals.bytes, totals.sessions, totals.unchanged) == (0, 0, 0, 7)
-    assert totals.files == 7 + 2
-    assert openings
-    assert not [path for path in openings if path.startswith(str(root))]
+def helper(path: Path, name: str) -> None:
+    file = path.with_suffix("") / "subagents" / f"agent-{name}.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    more = {"isSidechain": True, "agentId": name}
+    file.write_bytes(lines(assistant(call("Bash", f"t{name}"), id=name, uuid=name, seconds=2, **more)))
 
 
-def test_newest_first(root: Path, db: Path) -> None:
-    tasks = plan(db, [root]).tasks
-    assert [Path(os.fsdecode(task.path)).name for task in tasks] == [name(n) for n in (9, 5, 4, 3, 2, 1, 0)]
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(lines(answer("late", seconds=50), assistant("later", id="m9", uuid="a9", seconds=51)))
 
 
-def test_what_grew_is_gone_on_with(root: Path, db: Path, tmp_path: Path) -> None:
-    """The session itself, a file of a subagent, and a subagent that was not there."""
-    grown, parent = root / "-p1" / name(5), root / "-p1" / name(3)
-    other = tmp_path / grown.name
-    write_session(other, records=260, seed=5)
-    more = other.read_bytes()[grown.stat().st_size :]
-    first, second = sorted(parent.with_suffix("").rglob("agent-*.jsonl"))
-    later = second.rename(tmp_path / "later")
-    imported(db, root)
-    with grown.open("ab") as file:
-        file.write(more)
-    totals = imported(db, root)
-    assert (totals.sessions, totals.files_parsed, totals.bytes) == (1, 1, len(more))
-    assert totals.records == more.count(b"\n")
-    later.rename(second)
-    size = second.stat().st_size
-    totals = imported(db, root)
-    assert (totals.sessions, totals.files_parsed, totals.bytes) == (1, 1, size)
-    with first.open("ab") as file:
-        file.write(orjson.dumps({"type": "system", "content": "late", "uuid": "u"}) + b"\n")
-    assert imported(db, root).files_parsed == 1
-    assert imported(db, root).files_parsed == 0
-
-
-def test_a_draft_with_its_first_message_comes_in(root: Path, db: Path) -> None:
-    imported(db, root)
-    path = root / "-p0" / name(9)
-    path.write_bytes(DRAFT + sessions(root)[0].read_bytes())
-    assert imported(db, root).sessions == 1
-    check_all(db, sessions(root))
-
-
-def test_a_draft_is_not_listed_from_the_note_of_the_import(root: Path, db: Path) -> None:
-    imported(db, root)
-    with closing(Catalog(db)) as catalog:
-        assert catalog.load() == {}
-
-
-def test_a_session_that_was_emptied_keeps_what_it_had(root: Path, db: Path) -> None:
-    imported(db, root)
-    path = sessions(root)[0]
-    had = Folded(Whole(path)).rows
-    path.write_bytes(DRAFT)
-    assert imported(db, root).drafts == 1
-    assert imported(db, root).files_parsed == 0
+def ask(db: Path, sql: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(db)) as connection:
-        query = "SELECT rows FROM session WHERE key = ? AND state = 'ready'"
-        assert connection.execute(query, (str(path),)).fetchone() == (len(had),)
+        return connection.execute(sql).fetchall()
 
 
-def test_a_rewritten_session_replaces_what_was(root: Path, db: Path) -> None:
-    imported(db, root)
-    path = sessions(root)[0]
-    write_session(path, records=30, seed=77)
-    assert imported(db, root).sessions == 1
-    check_all(db, sessions(root))
+def put(db: Path, sql: str, *values: object) -> None:
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute(sql, values)
+        connection.commit()
 
 
-def test_what_the_agent_deletes_is_still_there(root: Path, db: Path) -> None:
-    imported(db, root)
-    path = sessions(root)[0]
-    rows = Folded(Whole(path)).rows
-    path.unlink()
-    totals = imported(db, root)
-    assert (totals.sessions, totals.files_parsed) == (0, 0)
-    found = known(path, db)
+def cached(db: Path) -> object:
+    return ask(db, "SELECT agent_ids_json FROM session WHERE state = 'ready'")[0][0]
+
+
+def look(path: Path, db: Path) -> Figures:
+    found = figures(path, db, unknown)
     assert found is not None
-    assert found.only_copy
-    with closing(found.window):
-        assert found.window.read(0, found.rows) == rows
+    return found
 
 
-def test_many_sessions_share_a_transaction(root: Path, db: Path) -> None:
-    said: list[Said] = []
-    doing = Work(db, said.append)
-    with closing(doing):
-        for task in plan(db, [root]).tasks:
-            doing.take(task)
-        assert [one.what for one in said] == ["draft"]  # the others wait, and nobody is told that they are in
-        assert whole_or_nothing(db) == 0
-        doing.flush()
-    assert [one.what for one in said] == ["draft", *["new"] * 6]
-    check_all(db, sessions(root))
+def agents(path: Path, db: Path) -> list[str]:
+    with closing(look(path, db)) as found:
+        return found.agents
 
 
-def test_big_sessions_come_in_one_by_one(root: Path, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.archive_work.SMALL", 100_000)
-    monkeypatch.setattr("store.archive_work.EVERY", 0)
-    said: list[Said] = []
-    with closing(Work(db, said.append)) as doing:
-        for task in plan(db, [root]).tasks:
-            doing.take(task)
-        doing.flush()
-    assert {one.what for one in said} == {"draft", "new", "at"}
-    check_all(db, sessions(root))
+# ---- states
 
 
-def test_the_books_say_what_was_done(root: Path, db: Path) -> None:
-    with closing(Writer(db)) as writer:
-        writer.begin_run("/elsewhere", 3)  # and is killed
-    totals = imported(db, root)
-    imported(db, root)  # nothing to do is nothing to write down
-    with closing(sqlite3.connect(db)) as connection:
-        found = connection.execute("SELECT root, state, parsed, bytes, records FROM import_run ORDER BY id").fetchall()
-    assert found == [
-        ("/elsewhere", "failed", None, None, None),
-        (str(root), "done", totals.files_parsed, totals.bytes, totals.records),
-    ]
+@pytest.mark.parametrize(("state", "action"), list(product(STATES, ACTIONS)))
+def test_every_state_and_every_action(session: Path, db: Path, state: str, action: str) -> None:
+    """000-08: archived is for ever, but for a fork and deleting it; what is deleted stays so. A refusal changes
+    nothing."""
+    put(db, "UPDATE session SET status = ?", state)
+    do = getattr(archive, action)
+    if (state, action) in MOVES:
+        do(db, session)
+        assert ask(db, "SELECT status FROM session") == [(MOVES[state, action],)]
+    else:
+        with pytest.raises(StoreError, match=f"that is {state} has no {action}: "):
+            do(db, session)
+        assert ask(db, "SELECT status FROM session") == [(state,)]
+        assert ask(db, "SELECT count(*) FROM audit") == [(0,)]
+    leads = {after for (before, _), after in MOVES.items() if before == "archived"}
+    assert leads == {"archived", "deleted"}
+    assert {after for (before, _), after in MOVES.items() if before == "deleted"} == {"deleted"}
 
 
-# ---- what gets in the way
+def test_a_fork_takes_over_where_and_with_what(session: Path, db: Path) -> None:
+    """It writes nothing: a session without a message is none."""
+    archive.archive(db, session, unknown)
+    put(db, "UPDATE session SET system_prompt = 'be brief'")
+    seed = archive.fork(db, session)
+    assert (seed.agent, seed.cwd, seed.system_prompt) == ("claude-code", "/w/demo", "be brief")
+    assert ask(db, "SELECT id FROM session") == [(seed.parent,)]
 
 
-def test_a_file_that_grows_while_it_is_read(root: Path, db: Path, tmp_path: Path) -> None:
-    path = sessions(root)[0]
-    other = tmp_path / path.name
-    write_session(other, records=400, seed=int(path.name[:8], 16))
-    more = [other.read_bytes()[path.stat().st_size :]]
-
-    def grow() -> None:
-        if more:
-            with path.open("ab") as file:
-                file.write(more.pop())
-
-    said: list[Said] = []
-    with closing(Work(db, said.append, grow)) as doing:
-        for task in plan(db, [root]).tasks:
-            if os.fsdecode(task.path) == str(path):
-                doing.take(task)
-        doing.flush()
-    assert [one.what for one in said] == ["new"]
-    assert not more
-    imported(db, root)
-    check_all(db, sessions(root))
+def test_deleting_twice_is_deleting_once(session: Path, db: Path) -> None:
+    archive.archive(db, session, unknown)
+    archive.delete(db, session)
+    archive.delete(db, session)
+    assert [action for (action,) in ask(db, "SELECT action FROM audit ORDER BY id")] == ["archive", "delete"]
+    assert cached(db) is None
 
 
-def test_one_bad_session_is_told_and_costs_no_other(root: Path, db: Path) -> None:
-    gone = root / "-p0" / name(0)
-    tasks = plan(db, [root]).tasks
-    gone.unlink()
-    said: list[Said] = []
-    with closing(Work(db, said.append)) as doing:
-        for task in tasks:
-            doing.take(task)
-        doing.flush()
-    failed = [one for one in said if one.what == "failed"]
-    assert [one.why for one in failed] == [f"{gone} does not exist (any more)."]
-    assert len(said) == 7
-    check_all(db, sessions(root))
+def test_what_is_not_there_cannot_be_archived(tmp_path: Path, session: Path, db: Path) -> None:
+    with pytest.raises(StoreError, match="is not in the database"):
+        archive.archive(db, tmp_path / "other.jsonl")
 
 
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_session_is_told(root: Path, db: Path) -> None:
-    bad = sessions(root)[0]
-    bad.chmod(0)
-    totals = imported(db, root)
-    assert totals.failed == [f"{bad} cannot be read: permission denied. Check its owner and mode."]
-    assert totals.sessions == 5
-    bad.chmod(0o600)
-    assert imported(db, root).sessions == 1
+# ---- archiving
 
 
-def test_bytes_that_are_no_session_are_kept_as_they_are(root: Path, db: Path) -> None:
-    (root / "-p0" / name(7)).write_bytes(random.Random(1).randbytes(5_000))
-    (root / "-p0" / name(8)).write_bytes(b"")
-    totals = imported(db, root)
-    assert (totals.sessions, totals.drafts, totals.failed) == (7, 2, [])
-    assert imported(db, root).files_parsed == 0
+def test_archiving_drains_and_seals(tmp_path: Path, db: Path) -> None:
+    """X-03, 000-41: what the file says by then is in it; figures are complete and the first look folds nothing."""
+    session = tmp_path / "alone.jsonl"
+    session.write_bytes(lines(user("go"), assistant(call("Task")), user("and?", uuid="u2", seconds=4)))
+    take_in(db, session)
+    grow(session)
+    archive.archive(db, session, unknown)
+    one = about(session, db)
+    assert one is not None
+    assert (one.status, one.fresh, parse_names(one.names)) == ("archived", True, [""])
+    with closing(look(session, db)) as found:
+        wire, rows = session_wire(found.id, found.digest, found.agents), [turn_wire(turn) for turn in found.turns]
+    os.utime(session, (1, 1))  # over for whoever looks at the file
+    wanted = Session(session, list_price=unknown)
+    assert wire == session_wire(wanted.id, wanted.digest)
+    assert rows == [turn_wire(turn) for turn in wanted.turns]
+    assert not any(row["open"] for row in rows)
+    assert ask(db, "SELECT status, closed IS NOT NULL FROM session") == [("archived", 1)]
 
 
-def test_a_window_may_be_faster(root: Path, db: Path) -> None:
-    path = sessions(root)[0]
-    said: list[Said] = []
-    with closing(Work(db, said.append)) as doing:
-        for task in plan(db, [root]).tasks:
-            doing.take(task)
-        take_in(db, path)
-        doing.flush()
-    assert sorted(one.what for one in said) == ["draft", *["new"] * 5, "same"]
-    check_all(db, sessions(root))
+def test_what_comes_late_is_refused_and_counted(session: Path, db: Path) -> None:
+    """X-03: also in a new subagent's file, and also when the session is read anew."""
+    archive.archive(db, session, unknown)
+    rows = ask(db, "SELECT * FROM item")
+    with closing(look(session, db)) as found:
+        before = session_wire(found.id, found.digest, found.agents)
+    grow(session)
+    assert take_in(db, session).read == 0
+    ((refused,),) = ask(db, "SELECT refused FROM ledger")
+    assert isinstance(refused, int)
+    assert refused >= 2
+    take_in(db, session)
+    assert ask(db, "SELECT refused FROM ledger") == [(refused,)]  # once each, however often somebody looks
+    assert ask(db, "SELECT * FROM item") == rows
+    put(db, "UPDATE session SET fold_version = 0")
+    outcome = take_in(db, session)
+    assert (outcome.anew, outcome.rows) == (True, len(rows))
+    with closing(look(session, db)) as found:
+        assert session_wire(found.id, found.digest, found.agents) == before
+    assert ask(db, "SELECT status FROM session WHERE state = 'ready'") == [("archived",)]
 
 
-def test_two_at_once_are_refused(root: Path, db: Path) -> None:
-    first = ArchiveImport(db, [root])
-    running, errors = threading.Event(), []
+def test_who_was_about_to_write_is_refused(session: Path, db: Path) -> None:
+    """X-03: archived between an import's look and its transaction."""
+    grow(session)
+    meanwhile = [session]
 
-    def again(_progress: object) -> None:
-        if not running.is_set():
-            running.set()
-            with pytest.raises(Busy, match="Another import"):
-                imported(db, root)
-            errors.append(None)
+    def tell(_done: int, _total: int, _rows: int) -> None:
+        while meanwhile:
+            put(db, "UPDATE session SET status = 'archived' WHERE key = ?", str(meanwhile.pop()))
 
-    first._tell = again
-    assert first.run().sessions == 6
-    assert errors == [None]
-    assert imported(db, root).files_parsed == 0
+    rows = ask(db, "SELECT * FROM item")
+    assert take_in(db, session, None, tell).read == 0
+    assert ask(db, "SELECT * FROM item") == rows
 
 
-def test_cancelled_it_goes_on_the_next_time(root: Path, db: Path) -> None:
-    stopped = ArchiveImport(db, [root], lambda _: stopped.cancel())
-    assert stopped.run().state == "cancelled"
-    whole_or_nothing(db)
-    with closing(sqlite3.connect(db)) as connection:
-        assert connection.execute("SELECT state FROM import_run").fetchall() == [("cancelled",)]
-    totals = imported(db, root)
-    assert totals.state == "done"
-    check_all(db, sessions(root))
+def test_a_rebuild_keeps_it_archived_and_as_long_as_it_was(session: Path, db: Path) -> None:
+    archive.archive(db, session, unknown)
+    with closing(look(session, db)) as found:
+        before = session_wire(found.id, found.digest, found.agents)
+    grow(session)
+    rebuild(db)
+    with closing(look(session, db)) as found:
+        assert found.about.status == "archived"
+        assert session_wire(found.id, found.digest, found.agents) == before
 
 
-def test_paused_nothing_comes_in_until_it_goes_on(root: Path, db: Path) -> None:
-    tasks = plan(db, [root]).tasks
-    told: SimpleQueue[Said] = SimpleQueue()
-    end, into = os.pipe()
-    with os.fdopen(end, "rb", buffering=0) as stdin, os.fdopen(into, "wb", buffering=0) as out:
-        orders = Orders(stdin)
-        thread = threading.Thread(target=work, args=(db, orders, told.put))
+# ---- the agent set
+
+
+@pytest.mark.parametrize("state", ["active", "paused"])
+def test_only_archived_sessions_keep_their_agents(session: Path, db: Path, state: str) -> None:
+    """000-03, 000-06, 000-07, 000-13: while a session may grow a new agent is seen at once; afterwards nobody scans."""
+    put(db, "UPDATE session SET status = ?", state)
+    assert agents(session, db) == ["", "a1"]
+    assert cached(db) is None
+    helper(session, "a2")  # resumed, and another agent works in it
+    assert agents(session, db) == ["", "a1", "a2"]
+    with closing(look(session, db)) as found:
+        assert "a2" in {turn.agent for turn in found.turns}
+    assert cached(db) is None
+    put(db, "UPDATE session SET status = 'archived'")  # as if it had been archived before there was such a column
+    assert agents(session, db) == ["", "a1", "a2"]
+    assert json.loads(str(cached(db))) == ["", "a1", "a2"]
+    put(db, "INSERT INTO agent (session_id, agent, name) VALUES (1, 9, 'a3')")
+    put(db, "INSERT INTO turn (session_id, agent, idx, start_row, start_seq) VALUES (1, 9, 0, 1, 1)")
+    assert agents(session, db) == ["", "a1", "a2"]
+    with closing(look(session, db)) as found:  # 000-14: digest and turns ask the same one
+        assert {turn.agent for turn in found.turns} == {"", "a1", "a2"}
+
+
+def test_a_cached_set_touches_no_entries(session: Path, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """000-02: one row is looked up and parsed; neither entries nor rows nor the digest are read."""
+    archive.archive(db, session, unknown)
+    told: list[str] = []
+    connect = reads.connect
+
+    def traced(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.set_trace_callback(told.append)
+        return connection
+
+    monkeypatch.setattr(reads, "connect", traced)
+    assert agents(session, db) == ["", "a1"]
+    assert any("agent_ids_json" in sql for sql in told)
+    words = " ".join(" ".join(told).split())
+    for table in ("FROM entry", "FROM item", "JOIN entry", "JOIN item", "figures FROM", "FROM agent"):
+        assert table not in words
+
+
+BAD = ["", "null", "[]", "{", "{}", '"main"', "[1]", '["a", 1]', '["a", "a"]', "[[]]", b"\xff[", b'["\xff"]', 7, 2.5]
+
+
+@pytest.mark.parametrize("blob", BAD, ids=repr)
+def test_what_nobody_can_read_is_repaired(session: Path, db: Path, blob: object) -> None:
+    """000-11: not only read around, as for ever after would cost a scan each."""
+    archive.archive(db, session, unknown)
+    if isinstance(blob, bytes):
+        put(db, "UPDATE session SET agent_ids_json = CAST(? AS TEXT)", blob)
+    else:
+        put(db, "UPDATE session SET agent_ids_json = ?", blob)
+    assert agents(session, db) == ["", "a1"]
+    assert cached(db) == '["","a1"]'
+
+
+def test_the_repair_waits_for_a_busy_database(session: Path, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """000-10: by the writer, in a transaction that has the lock from its start; delayed, never lost."""
+    archive.archive(db, session, unknown)
+    put(db, "UPDATE session SET agent_ids_json = NULL")
+    monkeypatch.setattr("store.db.engine.BUSY_MS", 1)
+    tried, waits = Event(), Event()
+    begun: list[str] = []
+    real = Writer.name_agents
+
+    def named(writer: Writer, number: int, names: list[str]) -> None:
+        begun.append("try")
+        if len(begun) == 2:
+            tried.set()
+            assert waits.wait(30)
+        real(writer, number, names)
+
+    monkeypatch.setattr(Writer, "name_agents", named)
+    with closing(sqlite3.connect(db, isolation_level=None, check_same_thread=False)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        found: list[list[str]] = []
+        thread = Thread(target=lambda: found.append(agents(session, db)))
         thread.start()
-        out.write(PAUSE)
-        for task in tasks:
-            out.write(line(task))
-        out.close()  # the end of the orders ends the pause: nobody is left who could
-        thread.join()
-    assert sorted(told.get().what for _ in tasks) == ["draft", *["new"] * 6]
-    check_all(db, sessions(root))
+        assert tried.wait(30)
+        assert cached(db) is None
+        holder.execute("ROLLBACK")
+        waits.set()
+        thread.join(30)
+    assert found == [["", "a1"]]
+    assert len(begun) == 2
+    assert cached(db) == '["","a1"]'
 
 
-def test_a_pause_holds_the_whole_import(root: Path, db: Path) -> None:
-    """Paused before it begins, it starts its processes and nothing comes out of them until it is told to go on."""
-    seen: list[int] = []
-
-    def tell(progress: object) -> None:
-        seen.append(running.totals.sessions + running.totals.drafts)
-        if len(seen) == 5:
-            running.resume()
-
-    running = ArchiveImport(db, [root], tell)
-    running.pause()
-    assert running.run().sessions == 6
-    assert seen[:5] == [0] * 5
-    assert running._rested > 0
-
-
-def test_a_database_of_a_newer_playhead_is_left_alone(root: Path, db: Path) -> None:
-    Writer(db).close()
-    with closing(sqlite3.connect(db)) as connection:
-        connection.execute(f"PRAGMA user_version={reads.SCHEMA + 1}")
-    before = db.read_bytes()
-    with pytest.raises(StoreError, match="newer Playhead"):
-        imported(db, root)
-    assert db.read_bytes() == before
-
-
-def test_go_is_heard() -> None:
-    end, into = os.pipe()
-    with os.fdopen(end, "rb", buffering=0) as stdin, os.fdopen(into, "wb", buffering=0) as out:
-        orders = Orders(stdin)
-        task = Task(b"/a", 1, 2)
-        out.write(PAUSE + GO + line(task))
-        assert orders.tasks.get() == task
-        assert not orders.paused
+def test_a_database_that_stays_busy_is_said(session: Path, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """000-10: never swallowed."""
+    monkeypatch.setattr("store.db.engine.BUSY_MS", 1)
+    tries: list[int] = []
+    with closing(sqlite3.connect(db, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked by another program"):
+            patiently(db, lambda writer: tries.append(1) or writer.note("x", "y"))
+    assert len(tries) == 4

@@ -155,8 +155,29 @@ class Canvas(QListView):
 
     def settle(self, all_new: bool = False) -> None:
         """Place the rows if something changed; move the pixels that stay, paint the others."""
-        if self.scene.dirty or all_new:
+        if all_new or (self.scene.dirty and not self._extend()):
             self._arrange(self.scene.place, all_new=all_new)
+
+    def _extend(self) -> bool:
+        """The way of nearly every tick: new rows at the end are all that is new, and all others move by as much.
+
+        Such a tick runs cold, so what counts is how little of it there is: no row that was there before is looked at.
+        """
+        if self._busy:
+            return True
+        self._busy = True
+        try:
+            way = self.scene.extend()
+            if way is None:
+                return False
+            if self.geo.stick:
+                self._bottom = self.scene.height - self.geo.foot
+                damage.follow(self.viewport(), self.scene.width, self._bottom, way, self.counters, self.afloat)
+        finally:
+            self._busy = False
+        self._sync_bar()
+        self._tell()
+        return True
 
     def _arrange(self, move: Callable[[], None], *, all_new: bool = False) -> None:
         """Let rows be placed otherwise, and show it."""
@@ -270,24 +291,29 @@ class Canvas(QListView):
             self.scene.place()
             self.viewport().update()  # this event may cover too little
         region, bounds = event.region(), event.rect()
-        upper, lower = bounds.top(), bounds.bottom()
+        upper, lower, left, width = bounds.top(), bounds.bottom() + 1, bounds.left(), bounds.width()
+        whole = region.rectCount() == 1
+        current, back = self.currentIndex().row(), self.scene.look.colour("surface.window")
         with QPainter(self.viewport()) as painter:
-            for area in damage.rects(region):
-                painter.fillRect(area, self.scene.look.colour("surface.window"))
-            for placed in self.geo.placed:
-                if placed.bottom <= upper or placed.top > lower:
-                    continue
-                # Piece by piece: what lies between the two ends of a tall row costs nothing.
-                for area in damage.rects(region.intersected(self._rect(placed))):
-                    if not self._paint_row(painter, placed, area):
+            for area in (bounds,) if whole else damage.rects(region):
+                painter.fillRect(area, back)
+            for placed in self.geo.between(upper, lower):
+                if whole:
+                    top = max(upper, placed.top)
+                    areas = [QRect(left, top, width, min(lower, placed.bottom) - top)]
+                else:  # piece by piece: what lies between the two ends of a tall row costs nothing
+                    areas = damage.rects(region.intersected(self._rect(placed)))
+                for area in areas:
+                    if not self._paint_row(painter, placed, area, placed.row == current):
                         return
 
-    def _paint_row(self, painter: QPainter, placed: Placed, area: QRect) -> bool:
-        self.counters.rows_painted += 1
-        self.counters.px_painted += area.height()
-        scene = self.scene
+    def _paint_row(self, painter: QPainter, placed: Placed, area: QRect, current: bool) -> bool:
+        scene, counters = self.scene, self.counters
         item, rev, laid, height, lead = placed.what
         top = placed.top + lead
+        start, end = area.top() - top, area.bottom() + 1 - top
+        counters.rows_painted += 1
+        counters.px_painted += end - start
         painter.save()
         painter.setClipRect(area)
         try:
@@ -295,7 +321,7 @@ class Canvas(QListView):
                 line = QRect(0, placed.top, scene.width, lead)
                 damage.paint_unread(painter, line, scene.unread_text, scene.look)
             painter.translate(0, top)
-            laid.paint(painter, max(0, area.top() - top), area.bottom() + 1 - top, self.selection.within(placed.row))
+            laid.paint(painter, max(0, start), end, self.selection.within(placed.row))
         except Exception:
             # The painter's state is unknown now: stop here, and paint everything again with a placeholder.
             if scene.layouts.give_up(item, rev):
@@ -305,7 +331,7 @@ class Canvas(QListView):
             self.viewport().update()
             return False
         painter.restore()
-        if placed.row == self.currentIndex().row():
+        if current:
             token = "accent.focus" if self.hasFocus() else "line.strong"
             painter.fillRect(0, top, max(2, scene.look.px(2)), height - lead, scene.look.colour(token))
         return True

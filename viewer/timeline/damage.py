@@ -54,6 +54,22 @@ def repair(
         viewport.update(area)
 
 
+def follow(
+    viewport: QWidget, width: int, end: int, way: int, counters: Counters, afloat: Sequence[QWidget] = ()
+) -> None:
+    """Rows that reach down to `end` moved by `way`, and new ones follow them down to `end`: move and ask for those."""
+    if not way:
+        return
+    floating = any(child.isVisible() for child in afloat)  # the pill stays, and would be moved with the rows
+    if floating or not -end < way < 0 or viewport.devicePixelRatioF() % 1:
+        viewport.update()
+        counters.full += 1
+        return
+    # What lies below `end` is bare and stays: the one strip that appears is the new rows.
+    viewport.scroll(0, way, QRect(0, 0, width, end))
+    counters.scrolled += 1
+
+
 def rects(region: QRegion) -> list[QRect]:
     """The rectangles of a region. (The type hints do not know that it can be iterated over.)"""
     return list(cast("Iterable[QRect]", region))

@@ -50,12 +50,39 @@ class Geometry:
         # until the reader scrolls or new rows fill it.
         self.slack = False
         self.foot = 0  # px of air below the last row
-        self.placed: Sequence[Placed] = ()
+        self._placed: Sequence[Placed] = ()
+        self._moved = 0  # px that all of them moved down since they were put there
         self.at_end = True  # the last row's end is in sight
         self._measure = measure
         self._clamp = False
 
     # ---- asked
+
+    @property
+    def placed(self) -> Sequence[Placed]:
+        """The visible rows, from the top."""
+        if self._moved:
+            way, self._moved = self._moved, 0
+            self._placed = [Placed(row, top + way, what) for row, top, what in self._placed]
+        return self._placed
+
+    @placed.setter
+    def placed(self, placed: Sequence[Placed]) -> None:
+        self._placed, self._moved = placed, 0
+
+    def between(self, upper: int, lower: int) -> list[Placed]:
+        """The visible rows of which something lies in [upper, lower), from the top. O(rows from there to the end)."""
+        found: list[Placed] = []
+        moved = self._moved
+        for placed in reversed(self._placed):
+            row, top, what = placed
+            top += moved
+            if top + what.height <= upper:
+                break
+            if top < lower:
+                found.append(Placed(row, top, what) if moved else placed)
+        found.reverse()
+        return found
 
     @property
     def position(self) -> int:
@@ -93,20 +120,24 @@ class Geometry:
             self.slack = False
             self._upwards(height)
 
-    def extend(self, new: int, height: int) -> bool:
+    def extend(self, new: int, height: int) -> int | None:
         """Rows from `new` on came behind all others, and nothing else changed: measure those of them that are seen.
 
-        O(new rows in sight). False, with nothing placed: it takes `place`.
+        O(new rows in sight): rows that only move are not touched. How far down they moved, or None, with nothing
+        placed: it takes `place`.
         """
-        old = self.placed
+        old = self._placed
         if not old or self.slack or self._clamp or old[-1].row >= new:
-            return False
+            return None
+        bottom = old[-1].bottom + self._moved
         if not self.stick:
-            if old[-1].bottom < height:
-                return False
+            if bottom < height:
+                return None
             self.at_end = False
-            return True
+            return 0
         heights, y = self.heights, height - self.foot
+        if bottom != y:
+            return None
         found: list[Placed] = []
         row = heights.before(len(heights))
         while row is not None and row >= new and y > 0:
@@ -114,13 +145,21 @@ class Geometry:
             y -= what.height
             found.append(Placed(row, y, what))
             row = heights.before(row)
-        way = y - old[-1].bottom
-        if row != old[-1].row or y <= 0 or old[0].top + way > 0:
-            return False
+        way = y - bottom
+        moved = self._moved + way
+        if row != old[-1].row or y <= 0 or old[0].top + moved > 0:
+            return None
+        gone = 0  # the row that ends at `y` is in sight, so it ends
+        while old[gone].top + old[gone].what.height + moved <= 0:
+            gone += 1
+        if moved:
+            found = [Placed(row, top - moved, what) for row, top, what in found]
         found.reverse()
-        self._settle([*(Placed(row, top + way, what) for row, top, what in old if top + what.height + way > 0), *found])
+        self._placed, self._moved = [*old[gone:], *found], moved
+        first = old[gone]
+        self.anchor, self.offset = first.row, -(first.top + moved)
         self.at_end = True
-        return True
+        return way
 
     def _upwards(self, height: int) -> None:
         y = height - self.foot

@@ -88,12 +88,25 @@ class Scene:
         """A line of prose, which is what estimates, a wheel and an arrow count in."""
         return max(8, self.look.metrics("prose").height())
 
+    def extend(self) -> int | None:
+        """Measure new rows behind all others, if they are all that is new: how far down the ones before them moved.
+
+        None: it takes `place`.
+        """
+        new = self._new
+        if new is None or self.width <= 0 or self.height <= 0:
+            return None
+        way = self.geo.extend(new, self.height)
+        if way is not None:
+            self._dirty, self._new = False, None
+        return way
+
     def place(self) -> None:
         """Find the visible rows. O(visible rows); O(new rows) when rows at the end are all that is new."""
-        new = self._new
-        self.dirty = False
-        if self.width > 0 and self.height > 0 and not (new is not None and self.geo.extend(new, self.height)):
-            self.geo.place(self.height)
+        if self.extend() is None:
+            self.dirty = False
+            if self.width > 0 and self.height > 0:
+                self.geo.place(self.height)
 
     def _estimates(self, first: int, end: int) -> Guess:
         if self.model is None:

@@ -1,0 +1,123 @@
+"""The import behind a window: a process that says how far it is, waits when it is told to, and ends when it is to."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from store.archive_child import Background, Over
+from store.archive_import import Progress
+from store.db.lock import hold
+from store.db.writer import Writer
+from store.paths import data_dir
+from viewer.bench.make_session import write_session
+
+LONG = 60.0
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "sessions"
+    for number in range(4):
+        path = root / f"{number}.jsonl"
+        write_session(path, records=40, seed=number)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    write_session(root / "fresh.jsonl", records=40, seed=9)
+    return root
+
+
+class Heard:
+    """What the callbacks were told."""
+
+    def __init__(self) -> None:
+        self.progress: list[Progress] = []
+        self.some = threading.Event()
+        self.over: list[Over] = []
+        self.done = threading.Event()
+
+    def on_progress(self, now: Progress) -> None:
+        self.progress.append(now)
+        self.some.set()
+
+    def on_over(self, over: Over) -> None:
+        self.over.append(over)
+        self.done.set()
+
+
+def ready() -> int:
+    with closing(sqlite3.connect(data_dir() / "playhead.db")) as connection:
+        return int(connection.execute("SELECT count(*) FROM session WHERE state = 'ready'").fetchone()[0])
+
+
+def test_quiet_sessions_are_copied_and_made_searchable(root: Path) -> None:
+    heard = Heard()
+    child = Background([str(root)], heard.on_progress, heard.on_over)
+    child.start()
+    assert heard.done.wait(LONG)
+    assert heard.over == [Over(4, 0)]  # one is being written: it comes another time
+    assert (heard.progress[-1].done, heard.progress[-1].total) == (4, 4)
+    assert ready() == 4
+    with closing(sqlite3.connect(data_dir() / "playhead.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM indexed").fetchone() == (4,)
+    child.pause()  # of no effect, as is the end
+    child.cancel()
+
+
+def test_paused_it_waits_and_then_goes_on(root: Path) -> None:
+    heard = Heard()
+    db = data_dir() / "playhead.db"
+    Writer(db).close()
+    turn = hold(db.with_name(f"{db.name}.archive-turn"), wait=True)  # nothing comes in while we have it
+    assert turn is not None
+    child = Background([str(root)], heard.on_progress, heard.on_over)
+    try:
+        child.start()
+        assert heard.some.wait(LONG)
+        child.pause()
+        child.resume()
+        assert ready() == 0
+    finally:
+        turn.drop(remove=False)
+    assert heard.done.wait(LONG)
+    assert heard.over == [Over(4, 0)]
+
+
+def test_cancelled_it_ends_with_its_processes_and_says_nothing_more(root: Path) -> None:
+    heard = Heard()
+    db = data_dir() / "playhead.db"
+    Writer(db).close()
+    turn = hold(db.with_name(f"{db.name}.archive-turn"), wait=True)
+    assert turn is not None
+    child = Background([str(root)], heard.on_progress, heard.on_over)
+    child.start()
+    assert heard.some.wait(LONG)
+    child.cancel()
+    assert heard.over == []
+    turn.drop(remove=False)
+    mine = hold(db.with_name(f"{db.name}.archive"), wait=True)  # free again: its holder is dead
+    assert mine is not None
+    mine.drop(remove=False)
+    assert ready() == 0
+    again = Heard()
+    child = Background([str(root)], again.on_progress, again.on_over)
+    child.start()
+    assert again.done.wait(LONG)
+    assert again.over == [Over(4, 0)]
+
+
+def test_it_leaves_the_work_to_another_one(root: Path) -> None:
+    db = data_dir() / "playhead.db"
+    db.parent.mkdir(parents=True, exist_ok=True)
+    other = hold(db.with_name(f"{db.name}.archive"), wait=True)
+    assert other is not None
+    heard = Heard()
+    child = Background([str(root)], heard.on_progress, heard.on_over)
+    child.start()
+    assert heard.done.wait(LONG)
+    other.drop(remove=False)
+    assert heard.over == [Over()]

@@ -1,0 +1,141 @@
+"""Copies of every session: made behind the window's back, said in one line, and never in the reader's way."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from store import settings as st
+from store.archive_import import Progress
+from store.db.lock import hold
+from store.db.writer import Writer
+from store.delta import SessionsDelta
+from store.live import Live
+from store.paths import data_dir
+from viewer.app import App
+from viewer.bench.make_session import write_session
+from viewer.keeping import Keeping, clock, words
+from viewer.options import Options
+
+LONG = 60_000
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "sessions"
+    for number in range(3):
+        path = root / f"{number}.jsonl"
+        write_session(path, records=40, seed=number)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    return root
+
+
+@pytest.fixture
+def live(qtbot: QtBot) -> Iterator[Live]:
+    live = Live()
+    yield live
+    live.shutdown()
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewer.keeping.AFTER", 0)
+    monkeypatch.setattr("viewer.keeping.QUIET", 0)
+
+
+def ready() -> int:
+    db = data_dir() / "playhead.db"
+    if not db.exists():
+        return 0
+    with closing(sqlite3.connect(db)) as connection:
+        return int(connection.execute("SELECT count(*) FROM session WHERE state = 'ready'").fetchone()[0])
+
+
+def test_it_begins_when_the_list_is_complete(root: Path, live: Live, soon: None, qtbot: QtBot) -> None:
+    keeping = Keeping(live, lambda: [str(root)], lambda: True)
+    said: list[str] = []
+    keeping.told.connect(said.append)
+    live.sessions.emit(SessionsDelta(scanned=1))
+    assert not keeping._timer.isActive()
+    live.sessions.emit(SessionsDelta(total=3))
+    with qtbot.waitSignal(keeping.ran, timeout=LONG, check_params_cb=lambda runs, _: not runs):
+        pass
+    assert ready() == 3
+    assert any("copying" in text for text in said)
+    assert said[-1] == ""
+    live.sessions.emit(SessionsDelta(total=3))  # once per start
+    assert not keeping._timer.isActive()
+    assert not keeping.running
+
+
+def test_switched_off_nothing_is_copied(root: Path, live: Live, soon: None) -> None:
+    keeping = Keeping(live, lambda: [str(root)], lambda: False)
+    live.sessions.emit(SessionsDelta(total=3))
+    assert not keeping._timer.isActive()
+
+
+def test_the_reader_comes_first(root: Path, live: Live, soon: None, qtbot: QtBot) -> None:
+    """A session of the user that is read in the background holds it, before it begins and later."""
+    keeping = Keeping(live, lambda: [str(root)], lambda: True)
+    live.progress.emit("a", 1, 10)
+    keeping.on_quiet()
+    assert not keeping.running
+    live.progress.emit("a", 10, 10)
+    keeping.on_quiet()
+    assert keeping.running
+    live.progress.emit("b", 1, 10)
+    assert keeping.waiting
+    keeping.on_quiet()  # still at it
+    assert keeping.waiting
+    live.progress.emit("b", 10, 10)
+    qtbot.waitUntil(lambda: not keeping.running, timeout=LONG)
+    assert ready() == 3
+
+
+def test_the_user_pauses_and_ends_it_from_the_menu(root: Path, qtbot: QtBot) -> None:
+    db = data_dir() / "playhead.db"
+    Writer(db).close()
+    turn = hold(db.with_name(f"{db.name}.archive-turn"), wait=True)  # nothing comes in while we have it
+    assert turn is not None
+    app = App(Options(paths=(str(root),)))
+    qtbot.addWidget(app.window)
+    window, keeping = app.window, app.keeping
+    assert keeping is not None
+    pause, end = window.actions_["keep_pause"], window.actions_["keep_end"]
+    try:
+        app.start(restore=False)
+        assert not pause.isEnabled()
+        keeping.begin()
+        assert pause.isEnabled()
+        assert end.isEnabled()
+        qtbot.waitUntil(lambda: window.status.copies.text().startswith("copying 3 sessions"), timeout=LONG)
+        pause.trigger()
+        assert window.status.copies.text() == "copying paused"
+        pause.trigger()
+        qtbot.waitUntil(lambda: window.status.copies.text().startswith("copying 3 sessions"), timeout=LONG)
+        end.trigger()
+        assert not pause.isEnabled()
+        assert not window.status.copies.text()
+        assert not keeping.running
+        assert ready() == 0
+        keeping.begin()
+        app.settings[st.KEEP] = False
+        assert not keeping.running
+    finally:
+        turn.drop(remove=False)
+        app.shutdown()
+
+
+def test_words() -> None:
+    now = Progress(done=4, total=1_204, bytes=1, size=9, records=20, rate=12_345.6, left=200.0)
+    assert words(now) == "copying 1,200 sessions · 12,346 records/s, 3 min left"
+    assert words(now, waiting=True) == "copying 1,200 sessions, waiting"
+    assert words(Progress()) == ""
+    assert words(Progress(done=3, total=3)) == "making copies searchable"
+    assert [clock(seconds) for seconds in (0.2, 59, 100, 7200)] == ["1 s", "59 s", "2 min", "2 h"]
