@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
+from store import entries as en
 from store.db import reads
 from store.digest import DIGEST_VERSION, Digest, Turn, load, step
 from store.digest_parts import Money, Sum
-from store.entries import Sealed, unpress
 from store.errors import StoreError
 from store.formats import named
 from store.ledger import LEDGER_VERSION
@@ -111,7 +111,7 @@ class Figures:
         data = self._ask(_FIGURES, (self.about.number,))[0][0]
         digest = load(data)
         if self._ended and not digest.sealed:
-            step(digest, Sealed(), self._price)
+            step(digest, en.Sealed(), self._price)
         return digest
 
     @cached_property
@@ -251,7 +251,7 @@ def folded(ask: Ask, number: int, list_price: Price) -> tuple[Digest, bool]:
     at = ask(_FIRST, (number, digest.watermark)).fetchone()[0] or 0
     for first, data in ask(_ENTRIES, (number, at)):
         skip = digest.watermark - first
-        for entry in unpress(data)[skip:] if skip > 0 else unpress(data):
+        for entry in en.unpress(data)[max(0, skip) :]:
             step(digest, entry, list_price)
     return digest, anew
 

@@ -88,6 +88,9 @@ class Ledger:
         if known is None:
             return -1, False
         row = known[0]
+        if row == self._rows:  # the usual case
+            self._rows = row + 1
+            return row, True
         if row < self._rows:
             if row in self._skipped:
                 self._skipped.discard(row)
@@ -221,10 +224,10 @@ class Ledger:
         )  # fmt: skip
 
     def _spent(self, state: State, event: ev.Spent) -> None:
-        at = event.at
-        tokens = self.requests.take(event.key, event.tokens)
+        at, requests = event.at, self.requests
+        tokens = requests.take(event.key, event.tokens)
         if tokens is not None:
-            self.entries.append(en.Used(-1, at.ts, at.agent, tokens, self.requests.whole(event.key)))
+            self.entries.append(en.Used(-1, at.ts, at.agent, tokens, requests.whole(event.key)))
 
     # ---- for whoever goes on later
 

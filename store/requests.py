@@ -25,12 +25,13 @@ class Requests:
         self.counted: set[int] = set()
         self._recent: OrderedDict[int, Tokens] = OrderedDict()
         self._elsewhere = elsewhere
+        self._last = ("", 0)  # key and number: the records of a request follow each other
 
     def take(self, key: str, told: Tokens) -> Tokens | None:
         """What is new of a request, or None. One without a key is new."""
         if not key:
             return told
-        number = number_of(key)
+        number = self._number(key)
         before = self._recent.get(number)
         if before is None:
             if number in self.counted or (self._elsewhere is not None and self._elsewhere(number)):
@@ -41,6 +42,8 @@ class Requests:
                 self._recent.popitem(last=False)
             return told
         self._recent.move_to_end(number)
+        if told == before:
+            return None
         # Field by field the most: the last record has it, and one that says less leaves out what another one told.
         now = Tokens(
             before.llm or told.llm,
@@ -68,8 +71,13 @@ class Requests:
 
     def whole(self, key: str) -> int:
         """All input of a request so far; 0 when it is not known any more."""
-        tokens = self._recent.get(number_of(key))
+        tokens = self._recent.get(self._number(key))
         return 0 if tokens is None else tokens.input + tokens.cache_read + tokens.cache_write
+
+    def _number(self, key: str) -> int:
+        if key != self._last[0]:
+            self._last = (key, number_of(key))
+        return self._last[1]
 
     def dump(self) -> bytes:
         """What must be known to go on later, but for `counted`, which is kept where it can be asked."""

@@ -38,7 +38,22 @@ print("\\nQT", sorted(name for name in sys.modules if name.startswith("PySide6")
 """
 
 # What the viewer may know of the store. Its benches measure the inside, so they may look there.
-FACE = {"", "archive_child", "archive_import", "delta", "doctor", "errors", "events", "items", "live", "paths", "report", "search", "settings", "text"}
+FACE = {
+    "",
+    "archive_child",
+    "archive_import",
+    "delta",
+    "doctor",
+    "errors",
+    "events",
+    "items",
+    "live",
+    "paths",
+    "report",
+    "search",
+    "settings",
+    "text",
+}
 
 LINE = {
     "type": "user",

@@ -154,12 +154,15 @@ class Writer:
             self._lock = None
 
     def admit(self, many: Sequence[Made]) -> list[bool]:
-        """Whole sessions in one transaction: seen all at once, or none of them. False: another process was faster."""
+        """Whole sessions in one transaction: seen all at once, or none of them. False: another process was faster, or
+        what is there is archived: nothing comes in the place of that but what `end_of` allows."""
         told: list[bool] = []
         with self._tx() as tx:
             for one in many:
-                ready = select(session.c.id).where(session.c.key == one.key, session.c.state == "ready")
-                told.append(tx.execute(ready).scalar() == one.replaces)
+                c = session.c
+                there = tx.execute(select(c.id, c.status).where(c.key == one.key, c.state == "ready")).one_or_none()
+                number_there, status = (None, None) if there is None else there
+                told.append(number_there == one.replaces and status not in CLOSED)
                 if told[-1]:
                     values = {"key": one.key, "state": "staged", "origin": "file"}
                     added = tx.execute(insert(session).values(values).returning(session.c.id))
@@ -233,7 +236,8 @@ class Writer:
         connection = self._connection.connection.driver_connection
         assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - for the type checker
         find = connection.cursor()
-        mine = {number for (number,) in find.execute("SELECT id FROM session WHERE key = ?", (key or "",))}
+        ready = "SELECT id FROM session WHERE key = ? AND state = 'ready'"
+        mine = {number for (number,) in find.execute(ready, (key or "",))}
 
         def ask(number: int) -> bool:
             found = find.execute("SELECT session_id FROM request WHERE number = ?", (number,)).fetchone()

@@ -221,7 +221,8 @@ def test_only_what_is_new_is_folded(tmp_path: Path, db: Path, monkeypatch: pytes
     fold_on(db, one.number, unknown)
     take_in(db, path)
     folded: list[int] = []
-    monkeypatch.setattr("store.figures.unpress", lambda data: folded.append(len(en.unpress(data))) or en.unpress(data))
+    real = en.unpress
+    monkeypatch.setattr(en, "unpress", lambda data: folded.append(len(real(data))) or real(data))
     assert stored(path, db) == read(path)
     ((there,),) = ask(db, "SELECT entries FROM ledger")
     assert isinstance(there, int)

@@ -70,6 +70,30 @@ def test_a_row_at_the_end_is_the_only_one_that_is_measured(qtbot, look) -> None:
     same_pixels(view)
 
 
+def test_rows_that_only_move_are_neither_looked_at_nor_painted(qtbot, look) -> None:
+    model = window_model(1000)
+    view = make_view(qtbot, look, model)
+    QApplication.processEvents()
+    counters = view.counters
+    for row in range(1000, 1060, 2):
+        asked, painted, px, full = counters.asked, counters.rows_painted, counters.px_painted, counters.full
+        kept = {placed.row: placed.top for placed in view.geo.placed}
+        model.apply(added(model, message(row, "one line"), message(row + 1, f"two\n\nlines {row}")))
+        QApplication.processEvents()
+        new = [placed for placed in view.geo.placed if placed.row >= row]
+        assert [placed.row for placed in new] == [row, row + 1]
+        assert (counters.asked - asked, counters.rows_painted - painted, counters.full - full) == (2, 2, 0)
+        way = sum(placed.what.height for placed in new)
+        assert counters.px_painted - px == way
+        # All others moved up by just that, those at the top out of sight, and the anchor is the first that is left.
+        left = [placed for placed in view.geo.placed if placed.row < row]
+        assert [placed.top + way for placed in left] == [kept[placed.row] for placed in left]
+        assert left[0].top <= 0 < left[0].bottom
+        assert (view.geo.anchor, view.geo.offset) == (left[0].row, -left[0].top)
+        assert view.geo.placed[-1].bottom == view.viewport().height() - view.geo.foot
+    same_pixels(view)
+
+
 def test_rows_behind_the_reader_cost_nothing_until_they_are_seen(qtbot, look) -> None:
     model = window_model(1000)
     view = make_view(qtbot, look, model)

@@ -35,7 +35,7 @@ class Bar(QScrollBar):
 
     def put(self, most: int, page: int, step: int, value: int) -> None:
         """Show this place. Tells nobody: whoever calls knows."""
-        seen = not self.testAttribute(_QUIET)
+        seen = self.updatesEnabled()
         loud = not self.blockSignals(True)
         if seen:
             self.setAttribute(_QUIET, True)

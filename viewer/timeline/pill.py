@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QPushButton, QWidget
+from typing_extensions import override
 
 from viewer.theme.look import Look
 
@@ -13,6 +15,7 @@ class Pill(QPushButton):
 
     def __init__(self, look: Look, parent: QWidget) -> None:
         super().__init__(parent)
+        self._drawn: tuple[tuple[str, QSize, bool, bool, bool, float], QPixmap] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip("Go to the end and follow (End)")
@@ -21,6 +24,7 @@ class Pill(QPushButton):
         self.hide()
 
     def set_look(self, look: Look) -> None:
+        self._drawn = None
         back, ink, focus = (look.colour(name).name() for name in ("pill.background", "pill.text", "accent.focus"))
         self.setStyleSheet(
             f"QPushButton {{ background: {back}; color: {ink}; border: {look.px(2)}px solid {back};"
@@ -36,3 +40,23 @@ class Pill(QPushButton):
         news = "1 new row. " if rows == 1 else f"{rows:,} new rows. " if rows else ""
         self.setAccessibleName(f"{news}Go to the end and follow")
         self.adjustSize()
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """From a picture: every step of the rows below paints it again, and a style sheet is slow to draw."""
+        scale = self.devicePixelRatioF()
+        state = (self.text(), self.size(), self.hasFocus(), self.isDown(), self.isEnabled(), scale)
+        if self._drawn is None or self._drawn[0] != state:
+            from PySide6.QtWidgets import QStyle, QStyleOptionButton  # here: no pill is seen at the first paint
+
+            picture = QPixmap(self.size() * scale)
+            picture.setDevicePixelRatio(scale)
+            picture.fill(Qt.GlobalColor.transparent)
+            option = QStyleOptionButton()
+            self.initStyleOption(option)
+            with QPainter(picture) as painter:
+                painter.setFont(self.font())
+                self.style().drawControl(QStyle.ControlElement.CE_PushButton, option, painter, self)
+            self._drawn = state, picture
+        with QPainter(self) as painter:
+            painter.drawPixmap(0, 0, self._drawn[1])

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from store.events import ItemId
 from store.items import Item
-from viewer.rows.base import Fold, Laid
+from viewer.rows.base import Laid
 from viewer.theme.look import Look
 from viewer.timeline.estimates import estimates
 from viewer.timeline.folds import Folds, State

@@ -1,0 +1,119 @@
+"""`bench digest`: what the figures of an archived session cost, the first time and every other time."""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from store import archive, entries, figures
+from store.digest_report import session_wire
+from store.entries import Entry, unpress
+from store.figures import Figures, about, parse_names
+from store.intake import take_in
+from store.prices import price
+from viewer.bench.apart import folder
+from viewer.bench.common import Report, figure, report
+from viewer.bench.make_session import write_session
+
+NAME: Final = "digest"
+HELP: Final = "digest, turns and agent set of an archived session: cold and cached"
+ALL: Final = ((),)
+PER_RECORD: Final = 2.35  # events, in the sessions that are made here
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--events", type=int, default=100_000, help="of the big session; the other has a tenth")
+    parser.add_argument("--repeat", type=int, default=50, help="times that figures are asked for when they are there")
+
+
+def measure(arguments: argparse.Namespace) -> list[Report]:
+    found: dict[str, list[float]] = {}
+    with folder() as home:
+        db = home / "playhead.db"
+        small = _session(home, db, "small", arguments.events // 10)
+        big = _session(home, db, "big", arguments.events)
+        found["price_list_ms"] = [_price_list()]
+        for path, name in ((small, "tenth"), (big, "big")):
+            found[f"{name}_cold_ms"], found[f"{name}_entries_cold"] = _cold(path, db)
+            found[f"{name}_cached_ms"], found[f"{name}_entries_cached"] = _asked(path, db, arguments.repeat)
+            found[f"{name}_turns_ms"] = [_timed(lambda path=path: len(_open(path, db).turns)) for _ in range(5)]
+            found[f"{name}_agents_ms"] = [_timed(lambda path=path: _agents(path, db)) for _ in range(arguments.repeat)]
+    params = {"events": arguments.events, "repeat": arguments.repeat}
+    return [report(NAME, params, {name: figure(values) for name, values in found.items()})]
+
+
+def _session(home: Path, db: Path, name: str, events: int) -> Path:
+    path = home / f"{name}.jsonl"
+    write_session(path, records=round(events / PER_RECORD), seed=len(name), agents=3)
+    take_in(db, path)
+    archive.archive(db, path)
+    return path
+
+
+def _price_list() -> float:
+    """It is loaded once per process, by whoever folds first."""
+    from store.events import Tokens
+
+    return _timed(lambda: price(Tokens("claude-opus-5", 1)))
+
+
+def _cold(path: Path, db: Path) -> tuple[list[float], list[float]]:
+    """Nothing of it was folded before."""
+    taken, counted = [], []
+    for _ in range(3):
+        with closing(sqlite3.connect(db)) as connection:
+            one = about(path, db)
+            assert one is not None
+            for table in ("digest", "turn"):
+                connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (one.number,))  # noqa: S608
+            connection.commit()
+        spent, read = _asked(path, db, 1)
+        taken += spent
+        counted += read
+    return taken, counted
+
+
+def _asked(path: Path, db: Path, times: int) -> tuple[list[float], list[float]]:
+    """The digest on the wire, and the entries that were read for it."""
+    read = 0
+
+    def counting(data: bytes) -> list[Entry]:
+        nonlocal read
+        found = unpress(data)
+        read += len(found)
+        return found
+
+    entries.unpress = counting
+    try:
+        taken = [_timed(lambda: _wire(path, db)) for _ in range(times)]
+    finally:
+        entries.unpress = unpress
+    return taken, [read]
+
+
+def _wire(path: Path, db: Path) -> None:
+    with closing(_open(path, db)) as found:
+        session_wire(found.id, found.digest, found.agents)
+
+
+def _open(path: Path, db: Path) -> Figures:
+    found = figures.figures(path, db)
+    assert found is not None
+    return found
+
+
+def _agents(path: Path, db: Path) -> None:
+    one = about(path, db)
+    assert one is not None
+    assert parse_names(one.names)
+
+
+def _timed(do: object) -> float:
+    assert callable(do)
+    start = time.perf_counter()
+    do()
+    return (time.perf_counter() - start) * 1e3
