@@ -197,7 +197,8 @@ def test_a_rebuild_keeps_it_archived_and_as_long_as_it_was(session: Path, db: Pa
 
 @pytest.mark.parametrize("state", ["active", "paused"])
 def test_only_archived_sessions_keep_their_agents(session: Path, db: Path, state: str) -> None:
-    """000-03, 000-06, 000-07, 000-13: while a session may grow a new agent is seen at once; afterwards nobody scans."""
+    """000-03, 000-06, 000-07, 000-13, 000-14: while a session may grow a new agent is seen at once; afterwards nobody
+    scans, and digest and turns know the same agents."""
     put(db, "UPDATE session SET status = ?", state)
     assert agents(session, db) == ["", "a1"]
     assert cached(db) is None
@@ -212,7 +213,7 @@ def test_only_archived_sessions_keep_their_agents(session: Path, db: Path, state
     put(db, "INSERT INTO agent (session_id, agent, name) VALUES (1, 9, 'a3')")
     put(db, "INSERT INTO turn (session_id, agent, idx, start_row, start_seq) VALUES (1, 9, 0, 1, 1)")
     assert agents(session, db) == ["", "a1", "a2"]
-    with closing(look(session, db)) as found:  # 000-14: digest and turns ask the same one
+    with closing(look(session, db)) as found:
         assert {turn.agent for turn in found.turns} == {"", "a1", "a2"}
 
 

@@ -17,7 +17,7 @@ from imports import Folded
 
 from store import ingest
 from store.delta import Delta
-from store.hub import Hub
+from store.hub import Hub, News
 from store.ingest import FileIngest
 from store.intake import take_in
 from store.items import Item, Tool, text_of
@@ -30,14 +30,26 @@ from viewer.bench.make_session import write_session
 WAIT = 30.0
 
 
+class Heard(Hub):
+    """A hub that notes who brought news: it rings only for the first of those that wait."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        super().__init__(wake)
+        self.threads: list[str] = []
+
+    def put(self, key: str, news: News, *, collected: bool = False) -> None:
+        self.threads.append(threading.current_thread().name)
+        super().put(key, news, collected=collected)
+
+
 class Screen:
     """A hub that is ticked whenever there is news, and the rows that a model would show."""
 
     def __init__(self, path: Path, *, database: bool = True) -> None:
         self.key = str(path)
         self.news = threading.Event()
-        self.threads: list[str] = []  # who brought news
-        self.hub = Hub(self._ring)
+        self.hub = Heard(self._ring)
+        self.threads = self.hub.threads
         self.session = self.hub.sessions[self.key] = Session(self.key)
         self.watcher = Watcher()
         self.progress: list[tuple[int, int]] = []
@@ -52,7 +64,6 @@ class Screen:
         self.ingest.start()
 
     def _ring(self) -> None:
-        self.threads.append(threading.current_thread().name)
         self.news.set()
 
     def tick(self) -> None:

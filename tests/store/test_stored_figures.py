@@ -230,6 +230,7 @@ def test_only_what_is_new_is_folded(tmp_path: Path, db: Path, monkeypatch: pytes
 
 
 def test_another_version_is_folded_anew(session: Path, db: Path) -> None:
+    """000-23: and the outcome is what it was, as everything else."""
     take_in(db, session)
     before = stored(session, db)
     for change in (
@@ -242,7 +243,7 @@ def test_another_version_is_folded_anew(session: Path, db: Path) -> None:
                 "INSERT INTO turn (session_id, agent, idx, start_row, start_seq) VALUES (1, 0, 99, 1, 1)"
             )
             connection.commit()
-        assert stored(session, db) == before  # 000-23: its outcome as well
+        assert stored(session, db) == before
         assert ask(db, "SELECT count(*), sum(idx = 99) FROM turn") == [(1, 0)]
 
 
