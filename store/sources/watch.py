@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 POLL: Final = 3.0  # seconds between two looks at the watched files
 RARELY: Final = 10  # looks after which a tree without notifications is looked at as a whole
-PACE: Final = 0.045  # seconds between two rounds of callbacks while a file grows all the time
+PACE: Final = 0.04  # seconds between two rounds of callbacks while a file grows all the time
 STEADY: Final = 0.1  # that is: its news follow each other this closely; the first after a quiet time are told at once
 MOST_FOLDERS: Final = 20_000  # of one tree; a home folder given by mistake must not eat the system's watches
 _SKIPPED: Final = frozenset({".git", "node_modules", "__pycache__", ".venv"})

@@ -34,9 +34,9 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
     found: dict[str, list[float]] = {}
     with folder() as home:
         db = home / "playhead.db"
+        found["price_list_ms"] = [_price_list()]
         small = _session(home, db, "small", arguments.events // 10)
         big = _session(home, db, "big", arguments.events)
-        found["price_list_ms"] = [_price_list()]
         for path, name in ((small, "tenth"), (big, "big")):
             found[f"{name}_cold_ms"], found[f"{name}_entries_cold"] = _cold(path, db)
             found[f"{name}_cached_ms"], found[f"{name}_entries_cached"] = _asked(path, db, arguments.repeat)
