@@ -415,3 +415,5 @@ def test_go_is_heard() -> None:
         out.write(PAUSE + GO + line(task))
         assert orders.tasks.get() == task
         assert not orders.paused
+        out.close()
+        assert orders.tasks.get() is None  # its thread has ended: nobody reads from the number of a closed file

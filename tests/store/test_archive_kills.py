@@ -104,14 +104,12 @@ def killed_at(statement: int, work: Callable[[], object]) -> int:
 
 
 def one_by_one(db: Path, root: Path, *, small: bool) -> None:
-    import store.archive_work as module
-    import store.intake
-
-    module.ROWS = 60  # type: ignore[misc]
-    store.intake.BATCH = 20  # type: ignore[misc]
-    if not small:
-        module.SMALL = 0  # type: ignore[misc]
-    with closing(Work(db, lambda _: None)) as doing:
+    # Small pieces, so that there are many statements to die at; and only here.
+    with pytest.MonkeyPatch.context() as patch, closing(Work(db, lambda _: None)) as doing:
+        patch.setattr("store.archive_work.ROWS", 60)
+        patch.setattr("store.intake.BATCH", 20)
+        if not small:
+            patch.setattr("store.archive_work.SMALL", 0)
         for task in plan(db, [root]).tasks:
             doing.take(task)
         doing.flush()
