@@ -154,11 +154,14 @@ def test_what_is_new_comes_behind_rows_of_subagents_whose_files_are_gone(db: Pat
 
 
 def test_a_file_that_comes_back_is_folded_anew(db: Path, session: Path) -> None:
-    data = session.read_bytes()
+    """All of them: of a subagent whose file is still gone there would be no rows but these."""
+    data = {file: file.read_bytes() for file in (session, *session.with_suffix("").rglob("*.jsonl"))}
+    assert len(data) == 3
     take_in(db, session)
     delete(session)
     set_columns(db, "fold_version = 0")
-    session.write_bytes(data)
+    for file, content in data.items():
+        file.write_bytes(content)
     assert known(session, db) is None
     outcome = take_in(db, session)
     assert outcome.anew
