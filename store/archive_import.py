@@ -7,13 +7,14 @@ Killed at any moment it leaves whole sessions only, and the next one goes on. On
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -317,9 +318,10 @@ class _Hand:
         self.alone = False
         self._news = news
         command = [sys.executable, "-m", "store.archive_work", "--db", str(db)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment()
-        )
+        with _deaf():
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment()
+            )
         self._thread = threading.Thread(target=self._listen, name="archive", daemon=True)
         self._thread.start()
 
@@ -380,3 +382,16 @@ def index_behind(db: Path, *, wait: bool = False) -> None:
         )
     except OSError as error:
         raise StoreError(f"The search index is behind: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """A Ctrl-C is for us and not for what is started meanwhile, which inherits that; ours comes a moment later."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
