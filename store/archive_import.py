@@ -7,22 +7,22 @@ Killed at any moment it leaves whole sessions only, and the next one goes on. On
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from msgspec import Struct, field
 
+from store.archive_hand import Hand
 from store.archive_plan import Plan, plan
-from store.archive_talk import GO, PAUSE, Stop, Task, Word, line, word
+from store.archive_talk import GO, PAUSE, Stop, Task, Word, line
 from store.catalog import DRAFT, Catalog
 from store.db.lock import Lock, hold
 from store.delta import Row
@@ -96,9 +96,9 @@ class ArchiveImport:
         self._workers = cores() if workers is None else workers
         self._skip = list(skip)
         self._before = before
-        self._news: SimpleQueue[tuple[_Hand, Word | None] | None] = SimpleQueue()
+        self._news: SimpleQueue[tuple[Hand, Word | None] | None] = SimpleQueue()
         self._lock = threading.Lock()  # of the three below
-        self._hands: list[_Hand] = []
+        self._hands: list[Hand] = []
         self._paused = False
         self._rested = 0.0  # seconds of pauses
         self._since = 0.0  # when the present one began
@@ -207,7 +207,7 @@ class ArchiveImport:
             self._report()
         self._report(force=True)
 
-    def _give(self, hand: _Hand) -> None:
+    def _give(self, hand: Hand) -> None:
         """Enough for it to go on; little at the end, so that all are done at the same time."""
         fair = min(AHEAD, self._left // (2 * len(self._hands)))
         while self._todo and len(hand.doing) < MANY and (not hand.doing or hand.ahead < fair):
@@ -221,7 +221,7 @@ class ArchiveImport:
             hand.ahead += task.size
             hand.send(line(task))
 
-    def _hear(self, hand: _Hand, said: Word) -> None:
+    def _hear(self, hand: Hand, said: Word) -> None:
         if isinstance(said, Stop):
             raise StoreError(said.why)
         task = hand.doing.get(said.path)
@@ -246,14 +246,14 @@ class ArchiveImport:
             row = Row(id=path, agent="", state=DRAFT, bytes=task.size, path=path)
             self._drafts[path] = (task.size, task.mtime_ns, row)
 
-    def _finish(self, hand: _Hand, task: Task) -> None:
+    def _finish(self, hand: Hand, task: Task) -> None:
         del hand.doing[task.path]
         hand.ahead -= task.size
         hand.at = 0
         self._done += 1
         self._passed += task.size
 
-    def _died(self, hand: _Hand) -> None:
+    def _died(self, hand: Hand) -> None:
         """It ended before its time: what it was at is tried once more, each session alone."""
         hand.end()
         code = hand.process.returncode
@@ -275,7 +275,7 @@ class ArchiveImport:
 
     def _hire(self) -> None:
         try:
-            hand = _Hand(self.db, self._news)
+            hand = Hand(self.db, self._news)
         except OSError as error:
             raise StoreError(f"The import could not be started: {error.strerror or error}.") from error
         with self._lock:
@@ -306,47 +306,6 @@ class ArchiveImport:
         left = (self._size - done) * spent / done if done else None
         records = self.totals.records
         self._tell(Progress(self._done, self._total, done, self._size, records, records / spent, left))
-
-
-class _Hand:
-    """A process at work."""
-
-    def __init__(self, db: Path, news: SimpleQueue[tuple[_Hand, Word | None] | None]) -> None:
-        self.doing: dict[bytes, Task] = {}  # in the order in which they were given
-        self.ahead = 0  # bytes of these
-        self.at = 0  # of the one it is at
-        self.alone = False
-        self._news = news
-        command = [sys.executable, "-m", "store.archive_work", "--db", str(db)]
-        with _deaf():
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment()
-            )
-        self._thread = threading.Thread(target=self._listen, name="archive", daemon=True)
-        self._thread.start()
-
-    def send(self, order: bytes) -> None:
-        assert self.process.stdin is not None  # noqa: S101 - for the type checker
-        with suppress(BrokenPipeError):  # it is gone: the other pipe says so, too
-            self.process.stdin.write(order)
-
-    def end(self) -> None:
-        """At once: what it wrote is whole, and what it was at comes another time."""
-        self.process.kill()
-        self.process.wait()
-        self._thread.join()
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe is not None  # noqa: S101 - for the type checker
-            pipe.close()
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None  # noqa: S101 - for the type checker
-        rest = b""
-        while data := self.process.stdout.read(1 << 16):
-            *lines, rest = (rest + data).split(b"\n")
-            for one in lines:
-                self._news.put((self, word(one)))
-        self._news.put((self, None))
 
 
 class _Alone:
@@ -382,16 +341,3 @@ def index_behind(db: Path, *, wait: bool = False) -> None:
         )
     except OSError as error:
         raise StoreError(f"The search index is behind: {error.strerror or error}.") from error
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """A Ctrl-C is for us and not for what is started meanwhile, which inherits that; ours comes a moment later."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -23,7 +23,8 @@ from typing import Final, TypeAlias
 from store.archive_talk import GO, PAUSE, Said, Stop, Task, line, lines, task
 from store.db.lock import hold
 from store.db.rows import Rows
-from store.db.writer import Made, Overtaken, Writer
+from store.db.session_rows import Overtaken
+from store.db.writer import Made, Writer
 from store.errors import StoreError
 from store.facts import Facts, has_content
 from store.fold import State

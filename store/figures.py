@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 Ask = Callable[[str, tuple[Any, ...]], Any]  # a statement and its values → rows; whichever connection asks
 Result = TypeVar("Result")
 
-CLOSED: Final = ("archived", "deleted")  # as in store.db.writer, which takes too long to load for this
+CLOSED: Final = ("archived", "deleted")  # as in store.db.session_rows, which takes too long to load for this
 _LOOK: Final = """
 SELECT s.id, s.key, s.status, s.agent, s.agent_session, CAST(s.agent_ids_json AS BLOB), l.version, l.entries,
   d.schema_version, d.watermark, d.sealed

@@ -15,22 +15,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from store.delta import Rebase
 from store.errors import StoreError, sentence
 from store.events import Event
-from store.facts import Facts
 from store.fold import State
 from store.formats.base import Format
 from store.growth import Growth
 from store.hub import Hub
-from store.past import Rows, has_line, size_of_file, speaks_of_child
+from store.past import Rows, gain, has_line, loaded, shown, size_of_file, speaks_of_child
 from store.pipe import Pipe
-from store.resume import Rest, pipe_at
+from store.resume import pipe_at
 from store.session import Session
 from store.sources.watch import Watcher
-from store.told import Gained, Loaded
 from store.whole import Whole, format_of, live_state
-from store.window import DbWindow, Known, ListWindow, known, said
+from store.window import Known, known, said
 
 if TYPE_CHECKING:
     from store.importer import Import
@@ -214,17 +211,6 @@ class FileIngest:
             if not (isinstance(error, FileNotFoundError) and self._stand_on_copy()):
                 self._say(trouble=sentence(error, self.path), state="failed")
 
-    def _load(self, rows: Rows, window: Known | ListWindow | None, facts: Facts | None = None) -> None:
-        told = list(facts.events()) if facts is not None else []
-        view = window.window if isinstance(window, Known) else window
-        loaded = Loaded(
-            rows.state,
-            Rebase(view, rows.overlay, tuple(rows.tail)),
-            rows.state.rows,
-            [*told, *rows.facts.events()],
-        )
-        self._hub.put(self.key, loaded)
-
     def _read_more(self) -> None:
         """More of the end of a session that a child is still reading. Not if files joined: they would be lost again."""
         assert self._more is not None  # noqa: S101 - for the type checker
@@ -243,7 +229,7 @@ class FileIngest:
         if len(rows.tail) < least:
             return False
         self._adopt(whole.files, whole.pipes)
-        self._load(rows, None)
+        self._hub.put(self.key, loaded(rows))
         return True
 
     def _adopt(self, files: list[Path], pipes: list[Pipe]) -> None:
@@ -275,23 +261,11 @@ class FileIngest:
             return False
         assert self._format is not None  # noqa: S101 - for the type checker
         at_once = self._import is None
-        window = before.window
         if at_once:
-            shown = Rebase(window, {}, ())
-            self._hub.put(self.key, Loaded(State(before.rows, before.turn), shown, before.rows, before.facts.events()))
-            window = DbWindow(window.path, before.session, before.rows)  # a connection of our own: the screen reads now
-        rows = Rows(before.state(window), before.rows)
-        if at_once:
-            window.close()
-        rest = Rest(self.path, before, self._format)
-        for events in rest:
-            rows.add(events)
+            self._hub.put(self.key, shown(before))
+        rest, news = gain(self.path, before, self._format, at_once=at_once)
         self._adopt(rest.files, rest.pipes)
-        if at_once:
-            news = Gained(rows.state, rows.changes(before.rows), rows.facts.events())
-            self._hub.put(self.key, lambda session: session.gain(news))
-        else:
-            self._load(rows, before, facts=before.facts)
+        self._hub.put(self.key, news)
         if sources and not sources[0].touched and not sources[0].missing:
             # Now that the past is shown: the reader sees the last records again, for what the next ones leave out.
             self.growth.pipes[0] = pipe_at(self._format, 0, sources[0])
@@ -309,9 +283,7 @@ class FileIngest:
             return False
         self._copy = True
         self.growth.files = [source.path for source in before.sources]
-        shown = Rebase(before.window, {}, ())
-        past = Loaded(State(before.rows, before.turn), shown, before.rows, before.facts.events())
-        self._hub.put(self.key, past)
+        self._hub.put(self.key, shown(before))
         why = f"{self.path.name} was deleted by its agent. This is the copy that Playhead has kept of it."
         self._say(trouble=why, agent=before.agent, state="ended")
         return True

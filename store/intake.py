@@ -59,7 +59,8 @@ def take_in(db: Path, path: Path, upto: int | None = None, tell: Tell | None = N
     alone = cores() < 2
     begun = None if not anew and _is_known(path, db) else begin(path, upto, alone)
     try:
-        from store.db.writer import Overtaken, Writer  # here: somebody reads while this loads all of SQLAlchemy
+        from store.db.session_rows import Overtaken  # here: somebody reads while this loads all of SQLAlchemy
+        from store.db.writer import Writer
 
         for attempt in range(3):
             writer = Writer(db)
@@ -254,7 +255,7 @@ def sources_of(
             found.append(Source(path, pipe.agent, pipe.parent, "", 0, 0, pipe.offset, b"", b""))
             continue
         if index == 0 and (source.identity != look.identity or source.size < pipe.fed):
-            from store.db.writer import Overtaken
+            from store.db.session_rows import Overtaken
 
             raise Overtaken
         # Only a file that was read to its end is 'unchanged' when it looks the same the next time.

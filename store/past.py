@@ -1,16 +1,29 @@
-"""What `store.ingest` needs to show a session's past: rows gathered for a Rebase, and looks at files and events."""
+"""What `store.ingest` needs to show a session's past: rows gathered for a Rebase, and looks at files and events.
+
+What the database knows of a session is shown at once, and then what its files gained since.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from store.delta import Rebase
 from store.events import Event, ToolStarted, ToolUpdated
 from store.facts import Facts
 from store.fold import Change, Cut, Put, State, fold_run
 from store.formats import HEAD
+from store.formats.base import Format
 from store.items import Item
+from store.resume import Rest
+from store.told import Gained, Loaded
 from store.whole import open_file
+from store.window import DbWindow, Known
+
+
+if TYPE_CHECKING:
+    from store.session import Session
 
 
 class Rows:
@@ -46,6 +59,42 @@ class Rows:
         cut: list[Change] = [Cut(self.base)] if self.base < rows else []
         newer = [Put(row, item) for row, item in sorted(self.overlay.items(), key=lambda entry: entry[0])]
         return [*cut, *newer, *(Put(row, item) for row, item in enumerate(self.tail, self.base))]
+
+
+def loaded(rows: Rows, before: Known | None = None) -> Loaded:
+    """The past as it was read, behind what the database has of it."""
+    told = list(before.facts.events()) if before is not None else []
+    window = before.window if before is not None else None
+    past = Rebase(window, rows.overlay, tuple(rows.tail))
+    return Loaded(rows.state, past, rows.state.rows, [*told, *rows.facts.events()])
+
+
+def shown(before: Known) -> Loaded:
+    """The past as the database has it: rows are on the screen before anything is read of the fold or of files."""
+    state = State(before.rows, before.turn)
+    return Loaded(state, Rebase(before.window, {}, ()), before.rows, before.facts.events())
+
+
+def gain(
+    path: Path, before: Known, format: Format, *, at_once: bool
+) -> tuple[Rest, Loaded | Callable[[Session], None]]:
+    """Read what the files gained since; what stands there now, and the news of it. `at_once`: `shown` was put before.
+
+    Raises StoreError.
+    """
+    window = before.window
+    if at_once:  # a connection of our own: the screen reads now
+        window = DbWindow(window.path, before.session, before.rows)
+    rows = Rows(before.state(window), before.rows)
+    if at_once:
+        window.close()
+    rest = Rest(path, before, format)
+    for events in rest:
+        rows.add(events)
+    if not at_once:
+        return rest, loaded(rows, before)
+    news = Gained(rows.state, rows.changes(before.rows), rows.facts.events())
+    return rest, lambda session: session.gain(news)
 
 
 def speaks_of_child(event: Event) -> bool:

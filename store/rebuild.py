@@ -18,7 +18,7 @@ from store.db import reads
 from store.db.engine import open_engine, swap
 from store.db.salvage import keys
 from store.db.search import catch_up
-from store.db.writer import CLOSED, OWN
+from store.db.session_rows import CLOSED, OWN
 from store.errors import StoreError
 from store.intake import take_in
 from store.window import Source, known, look

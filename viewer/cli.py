@@ -6,19 +6,18 @@ The command `playhead` and `python -m viewer` call `main`. Trouble of the world 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import Any, Final, NoReturn
 
-import orjson
 from typing_extensions import override
 
 from store.errors import StoreError
+from viewer import output
 from viewer.options import SIZE, Options
 
 TROUBLE: Final = 2
@@ -55,10 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _COMMANDS[command](arguments[1:])
         return _window(arguments)
     except StoreError as error:
-        _say(str(error))
+        output.say(str(error))
         return TROUBLE
     except BrokenPipeError:
-        _hush()  # whoever read our output has enough
+        output.hush()  # whoever read our output has enough
         return 0
     except KeyboardInterrupt:
         return 130
@@ -69,7 +68,7 @@ class _Version(argparse.Action):
 
     @override
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        _print([f"playhead {_version()}"])
+        output.print_([f"playhead {_version()}"])
         parser.exit()
 
 
@@ -178,9 +177,9 @@ def _show(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     rows = report.show(Path(options.path))
     if options.json:
-        _lines(rows)
+        output.lines(rows)
     else:
-        _print(_row_line(row) for row in rows)
+        output.print_(_row_line(row) for row in rows)
     return 0
 
 
@@ -192,109 +191,27 @@ def _row_line(row: dict[str, Any]) -> str:
 
 
 def _digest(arguments: list[str]) -> int:
-    from store import report
+    from viewer import figures
 
     parser = _Parser("playhead digest", allow_abbrev=False)
-    parser.add_argument("sessions", metavar="PATH|ID", nargs="+")
-    parser.add_argument("--agent", metavar="ID", default="", help="of this agent alone; main is the one that was asked")
-    parser.add_argument("--json", action="store_true", help="one JSON object per session")
-    options = parser.parse_args(arguments)
-    figures = report.digests(options.sessions, options.agent)
-    if options.json:
-        _lines(figures)
-    else:
-        _print(line for entry in figures for line in _digest_lines(entry))
-    return 0
-
-
-def _digest_lines(entry: dict[str, Any]) -> Iterator[str]:
-    yield entry.get("session_id") or entry["agent_id"]
-    times = f"{_seconds(entry['active_ms'])} of {_seconds(entry['duration_ms'])}"
-    yield (
-        f"  {_plural(entry['turn_count'], 'turn')}, {times}, "
-        f"cost {_dollars(entry['cost_usd'])}{' at least' if entry['unpriced_requests'] else ''}"
-    )
-    for llm, used in entry["by_model"].items():
-        cache = f"cache {used['cache_read']:,} read, {used['cache_create']:,} written"
-        yield f"  {llm}: {used['in']:,} in, {used['out']:,} out, {cache}, {_dollars(used['cost_usd'])}"
-    yield f"  {_plural(entry['tool_total'], 'tool call')}, {entry['tool_failed']:,} failed"
-    for name, samples in {**entry["errors"], **entry["issues"]}.items():
-        rows = ", ".join(str(row) for row in samples["sample_ordinals"][:5])
-        yield f"  {samples['count']:,} × {name} at row {rows}{' …' if samples['count'] > 5 else ''}"
+    figures.digest_options(parser)
+    return figures.digest(parser.parse_args(arguments), output.lines, output.print_)
 
 
 def _turns(arguments: list[str]) -> int:
-    from store import report
+    from viewer import figures
 
     parser = _Parser("playhead turns", allow_abbrev=False)
-    parser.add_argument("session", metavar="PATH|ID")
-    parser.add_argument("--json", action="store_true", help="one JSON object per turn")
-    options = parser.parse_args(arguments)
-    found = report.turns(options.session)
-    if options.json:
-        _lines(found)
-    else:
-        _print(
-            f"{turn['agent']:<6} {turn['idx']:>4}  {turn['start_ts'] or '':<24}  {_seconds(turn['duration_ms']):>9}  "
-            f"{turn['status'] or 'open':<10}  {turn['tool_count']:>4} calls  {turn['error_count']:>3} errors  "
-            f"{_dollars(turn['cost_usd'])}"
-            for turn in found
-        )
-    return 0
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _seconds(millis: int | None) -> str:
-    return "–" if millis is None else f"{millis / 1000:,.1f} s"
-
-
-def _dollars(usd: float | None) -> str:
-    return "–" if usd is None else f"${usd:,.2f}"
+    figures.turns_options(parser)
+    return figures.turns(parser.parse_args(arguments), output.lines, output.print_)
 
 
 def _coverage(arguments: list[str]) -> int:
-    from store import report
+    from viewer import coverage
 
     parser = _Parser("playhead coverage", allow_abbrev=False)
-    parser.add_argument("paths", metavar="PATH", nargs="+")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(arguments)
-    coverage = report.Coverage()
-    code = 0
-    for name in options.paths:
-        try:
-            for file in report.files_below(Path(name)):
-                try:
-                    coverage.add(file)
-                except StoreError as error:
-                    _say(str(error))
-                    code = TROUBLE
-        except StoreError as error:
-            _say(str(error))
-            code = TROUBLE
-    result = coverage.result
-    if options.json:
-        _lines([result])
-    elif coverage.files:
-        _print(_coverage_lines(result))
-    return code
-
-
-def _coverage_lines(result: dict[str, Any]) -> Iterator[str]:
-    share = 100 * result["understood"] / result["records"] if result["records"] else 100.0
-    files = f"{result['files']:,} file{'' if result['files'] == 1 else 's'}"
-    sizes = f"{files}, {result['bytes']:,} bytes, {result['records']:,} records"
-    yield f"{sizes}: {share:.2f} % understood"
-    for name in ("understood", "raw", "damaged", "blank"):
-        yield f"  {name:<10} {result['bytes_' + name]:>16,} bytes"
-    for name, counts in result["by_type"].items():
-        if counts["raw"]:
-            yield f"  raw: {counts['raw']:,} × {name}"
-    for entry in result["damage"][:20]:
-        yield f"  damage: {entry['reason']}, {entry['length']:,} bytes at {entry['offset']:,} of {entry['file']}"
+    coverage.options(parser)
+    return coverage.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
 
 
 def _sessions(arguments: list[str]) -> int:
@@ -308,14 +225,14 @@ def _sessions(arguments: list[str]) -> int:
     refused: list[str] = []
     found = sorted(report.sessions(roots, refused.append), key=lambda entry: entry["updated"] or "", reverse=True)
     if options.json:
-        _lines(found)
+        output.lines(found)
     else:
-        _print(
+        output.print_(
             f"{entry['updated'] or '':<24}  {entry['state']:<5}  {entry['title'] or entry['id']}  {entry['cwd']}"
             for entry in found
         )
     if refused:
-        _say(refused[0] if len(refused) == 1 else f"{refused[0]} {len(refused) - 1:,} more cannot be read.")
+        output.say(refused[0] if len(refused) == 1 else f"{refused[0]} {len(refused) - 1:,} more cannot be read.")
     return TROUBLE if refused else 0
 
 
@@ -326,7 +243,7 @@ def _search(arguments: list[str]) -> int:
     parser = _Parser("playhead search", allow_abbrev=False)
     finding.options(parser)
     words = [f" {word}" if _taken_away(word) else word for word in arguments]
-    return finding.run(parser.parse_args(words), _lines, _print, _say)
+    return finding.run(parser.parse_args(words), output.lines, output.print_, output.say)
 
 
 def _import(arguments: list[str]) -> int:
@@ -334,7 +251,7 @@ def _import(arguments: list[str]) -> int:
 
     parser = _Parser("playhead import", allow_abbrev=False)
     importing.options(parser)
-    return importing.run(parser.parse_args(arguments), _lines, _print, _say)
+    return importing.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
 
 
 def _taken_away(word: str) -> bool:
@@ -351,12 +268,12 @@ def _doctor(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args(arguments)
     answer = doctor.answer(
-        rebuild=options.rebuild, tell=_say if sys.stderr is not None and sys.stderr.isatty() else None
+        rebuild=options.rebuild, tell=output.say if sys.stderr is not None and sys.stderr.isatty() else None
     )
     if options.json:
-        _lines([answer.told])
+        output.lines([answer.told])
     else:
-        _print(answer.lines)
+        output.print_(answer.lines)
     return 0 if answer.well else 1
 
 
@@ -381,52 +298,6 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "doctor": _doctor,
     "bench": _bench,
 }
-
-
-# ---- output
-
-
-@contextlib.contextmanager
-def _stdout() -> Iterator[BinaryIO]:
-    """Where the answer goes. A closed one or a full disk is one line, like all trouble."""
-    if sys.stdout is None:  # closed by who called: python has no file for it
-        raise StoreError("Standard output is closed: there is nowhere to write to.")
-    try:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _hush()
-        raise StoreError(f"Standard output takes no more: {error.strerror or error}.") from error
-
-
-def _hush() -> None:
-    """Let what is still held for stdout go nowhere: Python would complain once more when it flushes at exit."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _lines(objects: Iterable[dict[str, Any]]) -> None:
-    """One JSON object per line, as UTF-8 whatever the terminal says."""
-    with _stdout() as out:
-        for value in objects:
-            out.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
-
-
-def _print(lines: Iterable[str]) -> None:
-    with _stdout() as out:
-        for line in lines:
-            out.write(_safe(line).encode("utf-8", "replace") + b"\n")
-
-
-def _safe(text: str) -> str:
-    """Text from a session, without what a terminal would obey."""
-    return "".join(char if char.isprintable() else "�" for char in text)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"playhead: {_safe(' '.join(text.split()))}\n")
 
 
 def _version() -> str:

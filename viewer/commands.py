@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from store import settings as st
 from store.errors import StoreError
 from store.settings import Settings
 from viewer.actions import Actions
 from viewer.desk import Desk
+from viewer.frame import Frame
 from viewer.jobs import Jobs
-from viewer.notice import NoticeBar
-from viewer.sessions.pane import SessionsPane
-from viewer.status import StatusLine
-from viewer.theme.look import Look
-from viewer.timeline.pane import TimelinePane
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
@@ -32,27 +27,16 @@ if TYPE_CHECKING:
 ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
 
 
-class Commands(QMainWindow):
-    """Commands only: the parts are made, shown and told by the window."""
+class Commands(Frame):
+    """Commands only: the parts come with the frame, and are told by the window."""
 
     live: Live
     settings: Settings
     jobs: Jobs
-    look: Look
     desk: Desk
-    notice: NoticeBar
-    pane: TimelinePane
-    sessions: SessionsPane
-    sessions_dock: QDockWidget
-    inspector_dock: QDockWidget
     logs: Path | None
-    status: StatusLine
     actions_: Actions
     keeping: Keeping | None = None
-
-    @abstractmethod
-    def open_path(self, path: str, *, follow: bool = False) -> None:
-        """Show a session file or the sessions of a folder."""
 
     @abstractmethod
     def inspect(self, row: int) -> None:

@@ -1,28 +1,20 @@
-"""The main window: docks, menus and who tells whom. It holds no data and decides nothing. Made by app."""
+"""The main window: menus, and who tells whom. It holds no data and decides nothing. Made by app."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QMimeData, QModelIndex, QSettings, Qt, QUrl, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QSettings, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
     QGuiApplication,
     QKeySequence,
     QShowEvent,
 )
 from PySide6.QtWidgets import (
-    QDockWidget,
     QMenu,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
 )
 from typing_extensions import override
 
@@ -34,15 +26,10 @@ from viewer import geometry, wording
 from viewer.actions import Actions
 from viewer.commands import Commands
 from viewer.desk import Desk
-from viewer.drop import DropSign
-from viewer.header import HeaderBar
 from viewer.jobs import Jobs
-from viewer.notice import NoticeBar, Remedy
+from viewer.notice import Remedy
 from viewer.place import Places
-from viewer.sessions.pane import SessionsPane
-from viewer.status import StatusLine
 from viewer.theme.look import Look
-from viewer.timeline.pane import TimelinePane
 
 if TYPE_CHECKING:
     from store.live import Live
@@ -58,47 +45,18 @@ class MainWindow(Commands):
     def __init__(
         self, live: Live, settings: Settings, places: Places, jobs: Jobs, look: Look, logs: Path | None = None
     ) -> None:
-        super().__init__()
-        self.live, self.settings, self.places, self.jobs, self.look = live, settings, places, jobs, look
+        super().__init__(look)
+        self.live, self.settings, self.places, self.jobs = live, settings, places, jobs
         self.logs = logs
         self._dropped: list[str] = []
-        self.setWindowTitle("Playhead")
-        self.setObjectName("main")
-        self.setAcceptDrops(True)
-        self.setDockNestingEnabled(False)
-
-        self.header = HeaderBar(look)
-        self.notice = NoticeBar(look)
-        self.pane = TimelinePane(look)
         self._home: HomePage | None = None
         self._inspector: InspectorPane | None = None
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.pane)
-        middle = QWidget()
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        self.hair = QWidget()
-        self.hair.setFixedHeight(1)
-        for widget in (self.header, self.hair, self.notice):
-            column.addWidget(widget)
-        column.addWidget(self.stack, 1)
-        self.setCentralWidget(middle)
-
-        self.sessions = SessionsPane(look)
-        self.sessions_dock = self._dock("Sessions", self.sessions, Qt.DockWidgetArea.LeftDockWidgetArea)
-        self.inspector_dock = self._dock("Raw record", None, Qt.DockWidgetArea.RightDockWidgetArea)
-        self.inspector_dock.hide()
-        self.status = StatusLine(look)
-        self.setStatusBar(self.status)
-        self.drop_sign = DropSign(look, self)
         self.actions_ = Actions(self)
         self.desk = Desk(live, self.pane, places, self)
         self.desk.follow_default = settings[st.FOLLOW]
         self._menu()
         self._wire()
         self.on_keeping(runs=False, paused=False)
-        self._dress()  # the parts were made with this look
         self.sessions.set_grouped(settings[st.GROUP])
         self.on_setting(st.ABSOLUTE)
         self.on_shown("")
@@ -130,17 +88,6 @@ class MainWindow(Commands):
             self._inspector.close_button.clicked.connect(self.inspector_dock.hide)
             self.inspector_dock.setWidget(self._inspector)
         return self._inspector
-
-    def _dock(self, title: str, widget: QWidget | None, area: Qt.DockWidgetArea) -> QDockWidget:
-        dock = QDockWidget(title, self)
-        dock.setObjectName(f"dock.{title}")
-        dock.setTitleBarWidget(QWidget(dock))  # the panes have their own first line
-        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
-        dock.setAllowedAreas(area)
-        if widget is not None:
-            dock.setWidget(widget)
-        self.addDockWidget(area, dock)
-        return dock
 
     def _menu(self) -> None:
         menu = QMenu(self)
@@ -340,39 +287,15 @@ class MainWindow(Commands):
         remedy = Remedy("Show the log", self.on_logs) if self.logs is not None else None
         self.notice.say("error", f"An error of Playhead itself: {first}", remedy)
 
-    # ---- looks
+    # ---- events
 
+    @override
     def set_look(self, look: Look) -> None:
-        """Another theme or zoom."""
-        self.look = look
-        for part in (self.header, self.notice, self.pane, self.sessions, self.status, self.drop_sign):
-            part.set_look(look)
+        super().set_look(look)
         if self._home is not None:
             self._home.set_look(look)
         if self._inspector is not None:
             self._inspector.set_look(look)
-        self._dress()
-
-    def _dress(self) -> None:
-        """The look of what is the window's own."""
-        look = self.look
-        for dock in (self.sessions_dock, self.inspector_dock):
-            dock.setMinimumWidth(look.px(240))
-        self.sessions_dock.setMaximumWidth(look.px(360))
-        palette = self.hair.palette()
-        palette.setColor(self.hair.backgroundRole(), look.colour("line.hair"))
-        self.hair.setPalette(palette)
-        self.hair.setAutoFillBackground(True)
-
-    # ---- remembered
-
-    def restore(self, kept: QSettings | None) -> None:
-        """Where the window was, on a screen that is there."""
-        self.resize(self.look.px(1280), self.look.px(860))
-        widths = [self.look.px(280), self.look.px(320)]
-        self.resizeDocks([self.sessions_dock, self.inspector_dock], widths, Qt.Orientation.Horizontal)
-        if kept is not None:
-            geometry.restore(self, kept)
 
     def remember(self, kept: QSettings | None) -> None:
         """For the next start."""
@@ -380,8 +303,6 @@ class MainWindow(Commands):
         if kept is not None:
             current = self.desk.current
             geometry.remember(self, kept, current.key if current is not None and current.file else "")
-
-    # ---- events
 
     @override
     def showEvent(self, event: QShowEvent) -> None:
@@ -403,32 +324,10 @@ class MainWindow(Commands):
         event.accept()
 
     @override
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if paths := local_paths(event.mimeData()):
-            self.drop_sign.offer(len(paths))
-            event.acceptProposedAction()
-
-    @override
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.drop_sign.hide()
-
-    @override
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.drop_sign.hide()
-        for path in local_paths(event.mimeData()):
-            self.open_path(path)
-        event.acceptProposedAction()
-
-    @override
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.WindowStateChange:
             self.actions_["full"].setChecked(self.isFullScreen())
-
-
-def local_paths(data: QMimeData) -> Sequence[str]:
-    """Files and folders that are being dragged."""
-    return [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
 
 
 def _name(key: str) -> str:

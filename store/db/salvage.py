@@ -21,7 +21,8 @@ from sqlalchemy import Engine
 from store import facts as facts_
 from store.db import reads
 from store.db.rows import Rows
-from store.db.writer import OWN, Writer
+from store.db.session_rows import OWN
+from store.db.writer import Writer
 from store.events import ItemId
 from store.facts import Facts
 from store.fold import Put, State

@@ -11,10 +11,10 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,7 @@ from msgspec import Struct
 from store.delta import Row, SessionsDelta
 from store.errors import StoreError
 from store.sources.listing import all_named, named, registry, row_of, working
+from store.sources.memory import Cache, Memory
 from store.sources.scan import Found, is_session, look, roots, scan
 from store.sources.watch import Watcher
 
@@ -36,17 +37,6 @@ BATCH: Final = 0.1  # seconds of a scan that are told in one piece
 QUICK: Final = 100  # sessions of a scan that are read without pause: more than a screen of them
 PATIENCE: Final = 0.5  # seconds; a list that is just being saved, or a network disk that hangs, is not waited for
 _ACTIVE: Final = ("live", "idle")
-
-
-class Cache(Protocol):
-    """What was learned last time: path → (size, mtime_ns, row). `store.catalog.Catalog` is one."""
-
-    def load(self) -> Mapping[str, tuple[int, int, Row]]: ...
-    def kept(self, path: str) -> Row | None: ...
-    def said(self) -> str: ...
-    def save(self, entries: Mapping[str, tuple[int, int, Row]]) -> None: ...
-    def forget(self, paths: Iterable[str]) -> None: ...
-    def close(self) -> None: ...
 
 
 class _Session(Struct):
@@ -83,14 +73,13 @@ class Discovery:
         self._registries = [place for root in self._roots if (place := registry(root)) is not None]
         self._watcher = watcher
         self._listed = listed
-        self._cache = cache
+        self._memory = Memory(cache)
         self._check = check
         self._sessions: dict[str, _Session] = {}
         self._stems: dict[str, str] = {}  # session id as in the file's name → path
         self._due: dict[str, float] = {}  # path → when to look at it; active and changed ones only
         self._put: dict[str, Row] = {}
         self._gone: list[str] = []
-        self._learned: dict[str, tuple[int, int, Row]] = {}
         # What the watcher's thread leaves for ours.
         self._news = threading.Condition()
         self._changed: set[str] = set()
@@ -159,7 +148,8 @@ class Discovery:
             for place in self._registries:
                 self._follow(place, self._on_registry)
             self._scan()
-            self._save()
+            if not self._over():
+                self._memory.save()
             self._report()
             while not self._over():
                 self._wait()
@@ -170,8 +160,7 @@ class Discovery:
         finally:
             for watched, callback in self._callbacks:
                 self._watcher.unwatch(watched, callback)
-            if self._cache is not None:
-                self._cache.close()
+            self._memory.close()
 
     def _follow(self, path: Path, callback: Callable[[Path], None], tree: bool = True) -> None:
         if self._over():
@@ -226,9 +215,7 @@ class Discovery:
     # ---- scan
 
     def _load(self) -> None:
-        if self._cache is None:
-            return
-        for path, (size, mtime_ns, row) in self._cache.load().items():
+        for path, (size, mtime_ns, row) in self._memory.load().items():
             self._sessions[path] = _Session(size, mtime_ns, row)
             self._stems[_stem(path)] = path
 
@@ -329,8 +316,7 @@ class Discovery:
             return
         if row != session.told:
             self._put[path] = session.told = row
-            if self._cache is not None:
-                self._learned[path] = (found.size, found.mtime_ns, row)
+            self._memory.learn(path, found.size, found.mtime_ns, row)
         if row.state in _ACTIVE:
             self._due[path] = now + self._check
 
@@ -358,10 +344,10 @@ class Discovery:
         session = self._sessions.get(path)
         if session is None:
             return
-        kept = self._kept(path, session.row)
+        kept = self._memory.kept(path, session.row)
         if kept is not None:
             if kept != session.row:
-                self._learned[path] = (session.size, session.mtime_ns, kept)
+                self._memory.learn(path, session.size, session.mtime_ns, kept)
             if kept != session.told:
                 self._put[path] = session.told = kept
             session.row = kept
@@ -371,21 +357,7 @@ class Discovery:
             del self._stems[_stem(path)]
         if session.told is not None:
             self._gone.append(session.told.id)
-        if self._cache is not None:
-            try:
-                self._cache.forget([path])
-            except StoreError as error:
-                log.info("the list is not remembered: %s", error)
-                self._cache = None
-
-    def _kept(self, path: str, row: Row | None) -> Row | None:
-        """What the list says of a file that is gone. It knows a session better than the database does."""
-        if self._cache is None or os.path.lexists(path):
-            return None
-        kept = self._cache.kept(path)
-        if kept is None or row is None:
-            return kept
-        return msgspec.structs.replace(row, missing=True, state="failed" if row.state == "failed" else "ended")
+        self._memory.forget(path)
 
     def _tell(self, scanned: int | None = None, total: int | None = None) -> None:
         put, self._put = self._put, {}
@@ -401,18 +373,8 @@ class Discovery:
 
     def _report(self) -> None:
         """What has happened to the database since somebody was told."""
-        said = "" if self._cache is None else self._cache.said()
-        if said:
+        if said := self._memory.said():
             self._list(SessionsDelta(trouble=said))
-
-    def _save(self) -> None:
-        learned, self._learned = self._learned, {}
-        if self._cache is not None and learned and not self._over():
-            try:
-                self._cache.save(learned)
-            except StoreError as error:
-                log.info("the list is not remembered: %s", error)
-                self._cache = None
 
 
 def _stem(path: str) -> str:

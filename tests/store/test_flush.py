@@ -146,9 +146,7 @@ def test_g1_5_prompt_complete_once_with_duration_from_the_tally() -> None:
     """G.1-5, 004-12: also when the stop reason comes in the same batch as chunks."""
     session, _ = session_with(7)
     session.feed([make("a"), make("b"), make("R7")])
-    assert [fact for fact in session.facts if isinstance(fact, Completed)] == [
-        Completed("s", "end_turn", 5 * S, 2)
-    ]
+    assert [fact for fact in session.facts if isinstance(fact, Completed)] == [Completed("s", "end_turn", 5 * S, 2)]
     assert not session.header.pending
     session.feed([make("R7")])
     assert len(session.facts) == 1, "a second answer announces nothing"

@@ -171,7 +171,7 @@ GRANDCHILD = (
     "import os, signal, subprocess, sys, time\n"
     "child = subprocess.Popen([sys.executable, '-c', 'import signal, time\\n"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\\n"
-    "print(\"child\", flush=True)\\nwhile True: time.sleep(1)'])\n"
+    'print("child", flush=True)\\nwhile True: time.sleep(1)\'])\n'
     "print('pid', child.pid, flush=True)\n"
 )
 

@@ -219,7 +219,7 @@ class TestDemo:
             if record["type"] == "stream_event" and record["event"]["type"] == "content_block_delta":
                 delta = record["event"]["delta"]
                 piece = delta.get("text", "") + delta.get("thinking", "")
-                key = f'{record["api_message_id"]}'
+                key = f"{record['api_message_id']}"
                 said[key] = said.get(key, "") + piece
             elif record["type"] == "assistant" and record["message"]["id"] in said:
                 for block in record["message"]["content"]:

@@ -14,12 +14,13 @@ from PySide6.QtWidgets import QApplication
 from store.items import Message, Thought
 from store.text import Text
 from viewer.rows.base import Fold, Laid, Pos, lay_out
-from viewer.rows.dress import Dresser, measure
+from viewer.rows.dress import Dresser
 from viewer.rows.markdown import StreamDoc
 from viewer.rows.parts import COUNT
 from viewer.rows.pieces import PROSE_MAX, Splitter, fits
 from viewer.rows.prose import KEPT, Prose, kept
 from viewer.rows.syntax import lex
+from viewer.rows.typeset import measure
 from viewer.theme import make_look
 from viewer.theme.look import Look
 

@@ -173,6 +173,14 @@ def test_orphans_at_the_cut_may_go_but_the_rest_stays(qtbot, look) -> None:
     same_pixels(view)
 
 
+def test_the_end_of_a_session_is_told_to_the_rows_in_sight(view) -> None:
+    for over in (True, False):
+        with still(view):
+            view.set_over(over)
+        assert {placed.what.laid.fold.over for placed in view.geo.placed} == {over}
+        same_pixels(view)
+
+
 # ---- folding -------------------------------------------------------------------------------------------------------
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtGui import QTextOption
 
 from viewer.rows.clean import breakable, clean
-from viewer.rows.dress import measure
 from viewer.rows.parts import Lines
 from viewer.rows.sheet import Sheet
+from viewer.rows.typeset import measure
 
 GLANCE, MOST = 12, 200
 TEXT_MAX = 1_000

@@ -18,7 +18,6 @@ from PySide6.QtGui import (
     QTextDocument,
     QTextFormat,
     QTextFrameFormat,
-    QTextOption,
     QTextTable,
 )
 from typing_extensions import override
@@ -26,12 +25,12 @@ from typing_extensions import override
 from viewer.rows.clean import breakable, clean
 from viewer.rows.parts import COUNT, char_format
 from viewer.rows.same import list_of
+from viewer.rows.typeset import HEADINGS, PIXELS, gap, measure, mono_form, prose_option, strong_form
 from viewer.theme.look import Look
 
 _Feature = QTextDocument.MarkdownFeature
 # GitHub's tables and task lists; HTML stays text, or '<system-reminder>' would vanish.
 MARKDOWN = QTextDocument.MarkdownFeature(_Feature.MarkdownDialectGitHub.value | _Feature.MarkdownNoHTML.value)
-HEADINGS = {1: 20, 2: 17, 3: 15}
 _Property = QTextFormat.Property
 _KEEP = QTextCursor.MoveMode.KeepAnchor  # looked up once: an enum member costs as much as the call it is for
 _UNMARKED = QTextBlockFormat.MarkerType.NoMarker
@@ -41,7 +40,6 @@ _FAMILIES = _Property.FontFamilies.value
 _QUOTE = _Property.BlockQuoteLevel.value
 _RULER = _Property.BlockTrailingHorizontalRulerWidth.value
 _ADJUST = _Property.FontSizeAdjustment.value
-PIXELS = _Property.FontPixelSize.value
 _ALT = _Property.ImageAltText.value
 _RICH = ("`", "[", "<", "_", "*", "~", "http", "www.", "    ", "@")  # what may become another font, or a link
 _LINE_HEIGHT = QTextBlockFormat.LineHeightTypes.MinimumHeight.value
@@ -64,13 +62,6 @@ def _nothing() -> QImage:
     return image
 
 
-@lru_cache(maxsize=1)
-def prose_option() -> QTextOption:
-    made = QTextOption()
-    made.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-    return made
-
-
 class Block(NamedTuple):
     """What a block is, for the space around it."""
 
@@ -79,23 +70,6 @@ class Block(NamedTuple):
 
 
 _CELL = Block("cell")
-
-
-def gap(look: Look, before: str, after: str) -> int:
-    """The space between two blocks, in px."""
-    if not before or "none" in (before, after):
-        return 0
-    if after == "heading":
-        return look.px(12 if before == "heading" else 20)
-    if before == "heading":
-        return look.px(8)
-    if before == after == "item":
-        return look.px(4)
-    if before == after == "code":
-        return 0
-    if "rule" in (before, after):
-        return look.px(16)
-    return look.px(10)
 
 
 class Dresser:
@@ -372,34 +346,6 @@ def _font_pixels(cursor: QTextCursor, block: QTextBlock, size: int) -> None:
     cursor.mergeBlockCharFormat(form)
 
 
-@lru_cache(maxsize=8)
-def measure(look: Look) -> int:
-    """The width of about 90 characters of prose: longer lines are hard to find the beginning of."""
-    sample = "the quick brown fox jumps over the lazy dog and then it runs on to the other side. "
-    return round(look.metrics("prose").horizontalAdvance(sample) * 90 / len(sample))
-
-
-@lru_cache(maxsize=1)
-def strong_form() -> QTextCharFormat:
-    """Bold words."""
-    form = QTextCharFormat()
-    form.setFontWeight(QFont.Weight.DemiBold)
-    return form
-
-
 def _fixed(form: QTextCharFormat) -> bool:
     """Whether Qt's reader took it for code: it says so of a span, and gives a block a font and nothing else."""
     return form.fontFixedPitch() or form.hasProperty(_FAMILIES)
-
-
-@lru_cache(maxsize=16)
-def mono_form(look: Look, code: bool, anchor: bool) -> QTextCharFormat:
-    """Code, in a block of its own or among words."""
-    form = QTextCharFormat()
-    font = look.font("mono")
-    form.setFontFamilies([font.family()])
-    form.setProperty(PIXELS, font.pixelSize())
-    form.setForeground(look.colour("text.link" if anchor else "code.text"))
-    if not code:
-        form.setBackground(look.colour("code.inline"))
-    return form

@@ -13,13 +13,13 @@ from store.text import Text
 from viewer.rows import simple
 from viewer.rows.base import Fold, Pos
 from viewer.rows.clean import clean
-from viewer.rows.dress import gap
 from viewer.rows.parts import Lines, Part, Span, char_format
 from viewer.rows.pieces import Piece, Splitter, fence_at, fits, references
 from viewer.rows.prose import Prose
 from viewer.rows.same import woven
 from viewer.rows.sheet import Sheet, size_text
 from viewer.rows.syntax import lex
+from viewer.rows.typeset import gap
 from viewer.rows.words import Words
 from viewer.theme.look import Look
 

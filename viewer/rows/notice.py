@@ -8,11 +8,11 @@ from store.items import Item, Notice
 from store.text import Text
 from viewer.rows.base import Fold, Laid, layer_for, row
 from viewer.rows.clean import breakable, clean, one_line
-from viewer.rows.dress import measure
 from viewer.rows.header import chevron
 from viewer.rows.output import add_output
 from viewer.rows.parts import Lines, elide
 from viewer.rows.sheet import Sheet
+from viewer.rows.typeset import measure
 from viewer.theme.look import Look
 
 DIVIDERS = frozenset({"compaction", "interruption", "branch", "limit"})  # they part before from after

@@ -9,11 +9,11 @@ from store.items import Item, Prompt
 from store.text import Text
 from viewer.rows.base import Fold, Laid, layer_for, row
 from viewer.rows.clean import breakable, clean, one_line
-from viewer.rows.dress import measure
 from viewer.rows.header import chevron
 from viewer.rows.output import Pages, first_page, left_text, paged
 from viewer.rows.parts import Lines, elide
 from viewer.rows.sheet import Sheet, clock
+from viewer.rows.typeset import measure
 from viewer.theme.look import Look
 
 WRAP = QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere

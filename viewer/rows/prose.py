@@ -18,9 +18,10 @@ from typing_extensions import override
 
 from viewer.rows.calm import calm, runs
 from viewer.rows.clean import BREAK, breakable, clean, plain
-from viewer.rows.dress import Block, Document, Dresser, keep_shapes, measure
+from viewer.rows.dress import Block, Document, Dresser, keep_shapes
 from viewer.rows.parts import COUNT, Part, around, char_format, reach
 from viewer.rows.same import Blocks, documents
+from viewer.rows.typeset import measure
 from viewer.theme import icons
 from viewer.theme.look import Look
 

@@ -15,9 +15,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QTextCharFormat, QTextLayout, QTextLine, QTextOption
 from typing_extensions import override
 
-from viewer.rows.dress import HEADINGS, PIXELS, gap, measure, mono_form, prose_option, strong_form
 from viewer.rows.parts import COUNT, KEPT_SHAPES, Lines, Part, char_format, format_range
 from viewer.rows.simple import Block, Read, Run
+from viewer.rows.typeset import HEADINGS, PIXELS, gap, measure, mono_form, prose_option, strong_form
 from viewer.theme.look import Look
 
 _TAKEN = Read("", [], [])

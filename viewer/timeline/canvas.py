@@ -30,7 +30,7 @@ from store.items import Item
 from viewer import viewport
 from viewer.rows.base import PAINTED, Hit
 from viewer.theme.look import Look
-from viewer.timeline import damage
+from viewer.timeline import damage, painting
 from viewer.timeline.bar import Bar
 from viewer.timeline.geometry import Placed
 from viewer.timeline.model import TimelineModel
@@ -215,7 +215,8 @@ class Canvas(QListView):
         """Whether the session has ended: what has no result by now will have none. No row changes its height."""
         if self.folds.over != over:
             self.folds.over = over
-            self.viewport().update()
+            self.scene.dirty = True  # what is in sight was laid out with the old word
+            self.settle(all_new=True)
 
     def set_follow(self, follow: bool) -> None:
         """Go to the end and stay there, or let go of it."""
@@ -290,51 +291,10 @@ class Canvas(QListView):
         if self.scene.dirty and not self._busy:
             self.scene.place()
             self.viewport().update()  # this event may cover too little
-        region, bounds = event.region(), event.rect()
-        upper, lower, left, width = bounds.top(), bounds.bottom() + 1, bounds.left(), bounds.width()
-        whole = region.rectCount() == 1
-        current, back = self.currentIndex().row(), self.scene.look.colour("surface.window")
         with QPainter(self.viewport()) as painter:
-            for area in (bounds,) if whole else damage.rects(region):
-                painter.fillRect(area, back)
-            for placed in self.geo.between(upper, lower):
-                if whole:
-                    top = max(upper, placed.top)
-                    areas = [QRect(left, top, width, min(lower, placed.bottom) - top)]
-                else:  # piece by piece: what lies between the two ends of a tall row costs nothing
-                    areas = damage.rects(region.intersected(self._rect(placed)))
-                for area in areas:
-                    if not self._paint_row(painter, placed, area, placed.row == current):
-                        return
-
-    def _paint_row(self, painter: QPainter, placed: Placed, area: QRect, current: bool) -> bool:
-        scene, counters = self.scene, self.counters
-        item, rev, laid, height, lead = placed.what
-        top = placed.top + lead
-        start, end = area.top() - top, area.bottom() + 1 - top
-        counters.rows_painted += 1
-        counters.px_painted += end - start
-        painter.save()
-        painter.setClipRect(area)
-        try:
-            if lead:
-                line = QRect(0, placed.top, scene.width, lead)
-                damage.paint_unread(painter, line, scene.unread_text, scene.look)
-            painter.translate(0, top)
-            laid.paint(painter, max(0, start), end, self.selection.within(placed.row))
-        except Exception:
-            # The painter's state is unknown now: stop here, and paint everything again with a placeholder.
-            if scene.layouts.give_up(item, rev):
-                log.exception("row %s cannot be painted", item)
-            painter.restore()
-            scene.dirty = True
-            self.viewport().update()
-            return False
-        painter.restore()
-        if current:
-            token = "accent.focus" if self.hasFocus() else "line.strong"
-            painter.fillRect(0, top, max(2, scene.look.px(2)), height - lead, scene.look.colour(token))
-        return True
+            current, focused = self.currentIndex().row(), self.hasFocus()
+            if not painting.paint(painter, self.scene, event.region(), current, focused):
+                self.viewport().update()
 
     def _rect(self, placed: Placed) -> QRect:
         return QRect(0, placed.top, self.scene.width, placed.what.height)

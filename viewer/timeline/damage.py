@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QPainter, QRegion
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QRegion
 from PySide6.QtWidgets import QWidget
 
-from viewer.theme.look import Look
 from viewer.timeline.geometry import Placed
 from viewer.timeline.layouts import Counters
 
@@ -87,18 +86,3 @@ def _way(before: dict[str, Placed], new: Sequence[Placed]) -> int | None:
         if grown is None and known.what.laid is placed.what.laid:
             grown = placed.top - known.top
     return grown
-
-
-def paint_unread(painter: QPainter, rect: QRect, text: str, look: Look) -> None:
-    """The line above what came while the reader was away."""
-    ink = look.colour("row.new_line")
-    painter.setFont(look.font("meta.bold"))
-    painter.setPen(ink)
-    wide = look.metrics("meta.bold").horizontalAdvance(text) + look.px(24)
-    middle = rect.center().y()
-    left = (rect.width() - wide) // 2
-    margin = look.px(20)
-    if left > margin:
-        painter.fillRect(margin, middle, left - margin, 1, ink)
-        painter.fillRect(left + wide, middle, rect.width() - margin - left - wide, 1, ink)
-    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)

@@ -1,0 +1,85 @@
+"""A session through its states, and what holds for an archived one: sealed, its agents kept, late events counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from store.db import figures
+from store.db.session_rows import CLOSED, status_of
+from store.db.tables import audit, ledger, session, source
+from store.db.transactions import Transactions
+from store.digest import Digest, step
+from store.entries import Sealed
+from store.errors import StoreError
+from store.figures import folded
+from store.prices import price, unknown
+
+
+class Moves(Transactions):
+    """The writer's part of `store.archive`."""
+
+    def move(self, number: int, allowed: Callable[[str], str], action: str) -> None:
+        """Give a session its next state, which `allowed` tells or refuses; one that is archived is sealed first."""
+        now, c = time.time_ns() // 1000, session.c
+        with self._tx() as tx:
+            before = status_of(tx, number)
+            if before is None:
+                raise StoreError("The session was read anew meanwhile: try again.")
+            values: dict[str, object] = {"status": allowed(before)}
+            if action == "archive":
+                digest, anew = folded(tx.exec_driver_sql, number, price)
+                if figures.written(tx, number) == digest.watermark:
+                    seal(tx, number, digest)
+                    figures.save(tx, number, digest, anew=anew)
+                    parts = sorted(digest.parts.values(), key=lambda part: part.first)
+                    values["agent_ids_json"] = names_json([part.agent for part in parts]) if parts else None
+                values["closed"] = now
+            elif values["status"] == "deleted":
+                values["agent_ids_json"] = None
+            tx.execute(update(session).where(c.id == number).values(values))
+            if values["status"] != before:
+                tx.execute(insert(audit).values(ts=now, actor="user", action=action, session_id=number))
+
+    def seed(self, number: int) -> tuple[str, str, str, str, str | None, str | None]:
+        """What a fork takes over."""
+        c = session.c
+        with self._tx() as tx:
+            wanted = select(c.agent, c.cwd, c.branch, c.llm, c.model_config, c.system_prompt).where(c.id == number)
+            return tuple(tx.execute(wanted).one())
+
+    def name_agents(self, number: int, names: Sequence[str]) -> None:
+        """Keep the agents of an archived session; of another one they may become more."""
+        c = session.c
+        with self._tx() as tx:
+            wanted = update(session).where(c.id == number, c.status.in_(CLOSED))
+            tx.execute(wanted.values(agent_ids_json=names_json(names)))
+
+    def end_of(self, key: str) -> int | None:
+        """Up to which byte of its main file an archived session goes; None for one that is not archived."""
+        wanted = select(source.c.offset).join(session).where(source.c.file == 0, session.c.key == key)
+        with self._tx() as tx:
+            wanted = wanted.where(session.c.state == "ready", session.c.status.in_(CLOSED))
+            return tx.execute(wanted).scalar()
+
+    def refuse(self, number: int, events: int) -> None:
+        """So many events came after a session was archived. Each look at its files counts all of them."""
+        with self._tx() as tx:
+            tx.execute(update(ledger).where(ledger.c.session_id == number).values(refused=events))
+
+
+def seal(tx: Connection, number: int, digest: Digest) -> None:
+    """Nothing more will come: written behind the session's last entry, once."""
+    if digest.sealed:
+        return
+    figures.append(tx, number, digest.watermark, [Sealed()])
+    step(digest, Sealed(), unknown)
+    tx.execute(update(ledger).where(ledger.c.session_id == number).values(entries=digest.watermark))
+
+
+def names_json(names: Sequence[str]) -> str:
+    """The agent set as it lies in the session's row."""
+    return msgspec.json.encode(list(names)).decode()

@@ -1,0 +1,105 @@
+"""A session's rows, and its own row with all that hangs on it: every function here is a part of a transaction."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from store import facts as facts_
+from store.db import reads, search
+from store.db.rows import Rows, Strip, Taken
+from store.db.tables import audit, item, request, session, source, strip
+from store.facts import Facts
+from store.fold import FOLD_VERSION, State
+from store.window import Source, fold_of
+
+# What a session is besides what its files say: whoever reads them again must not undo it.
+OWN: Final = (
+    "status", "origin", "parent_session_id", "user_id", "host", "created", "ended", "closed", "end_reason", "outcome",
+    "user_title", "model_config", "system_prompt",
+)  # fmt: skip
+CLOSED: Final = ("archived", "deleted")  # nothing leads out of these, and nothing comes in
+_INSERT: Final = "INSERT INTO item (seq, kind, turn, ts, chars, lines, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_REPLACE: Final = _INSERT.replace("INSERT", "REPLACE", 1)
+
+
+class Overtaken(Exception):  # noqa: N818
+    """Another process changed the session meanwhile: look again."""
+
+
+def status_of(tx: Connection, number: int) -> str | None:
+    return tx.execute(select(session.c.status).where(session.c.id == number)).scalar()
+
+
+def retire(tx: Connection, key: str, number: int) -> None:
+    """The ready session of this key makes room for `number`, and hands over what no file says."""
+    columns = [session.c[name] for name in OWN]
+    found = tx.execute(
+        select(session.c.id, *columns).where(session.c.key == key, session.c.state == "ready")
+    ).one_or_none()
+    if found is None:
+        return
+    old, *own = found
+    tx.execute(update(session).where(session.c.id == old).values(state="old"))
+    tx.execute(update(session).where(session.c.id == number).values(dict(zip(OWN, own, strict=True))))
+    tx.execute(update(session).where(session.c.parent_session_id == old).values(parent_session_id=number))
+    tx.execute(update(audit).where(audit.c.session_id == old).values(session_id=number))
+    tx.execute(delete(request).where(request.c.session_id == old))  # who comes in its place counts them
+
+
+def write_rows(tx: Connection, number: int, taken: Taken) -> None:
+    if taken.cut is not None:
+        low, end = reads.key_of(number, taken.cut), reads.key_of(number + 1, 0)
+        search.forget_rows(tx, number, taken.cut)
+        tx.execute(delete(item).where(item.c.seq >= low, item.c.seq < end))
+        tx.execute(delete(strip).where(strip.c.session_id == number, strip.c.first >= taken.cut))
+    if taken.late:
+        search.replace_rows(tx, number, ((record[0], record[-1]) for record in taken.late))
+        tx.exec_driver_sql(_REPLACE, taken.late)
+    if taken.fresh:
+        tx.exec_driver_sql(_INSERT, taken.fresh)
+
+
+def write_about(
+    tx: Connection, rows: Rows, state: State, facts: Facts, agent: str, sources: Sequence[Source], *, kept: bool = False
+) -> None:
+    """Everything about a session besides its rows. One that is kept stays of the version that folded its first row."""
+    number = rows.session
+    dirty = {first: one for first, one in rows.strips.items() if one.dirty}
+    if dirty:
+        tx.execute(delete(strip).where(strip.c.session_id == number, strip.c.first.in_(dirty)))
+        tx.execute(insert(strip), [_strip(number, first, one) for first, one in dirty.items()])
+    tx.execute(delete(source).where(source.c.session_id == number))
+    tx.execute(
+        insert(source),
+        [
+            {
+                "session_id": number, "file": index, "path": str(one.path), "agent": one.agent, "parent": one.parent,
+                "identity": one.identity, "size": one.size, "mtime_ns": one.mtime_ns, "offset": one.offset,
+                "head": one.head, "tail": one.tail,
+            }
+            for index, one in enumerate(sources)
+        ],
+    )  # fmt: skip
+    values = {
+        "state": "ready", "token": None, "agent": agent, "agent_session": facts.id, "title": facts.title,
+        "cwd": facts.cwd, "branch": facts.branch, "llm": facts.llm or "", "started": facts.started,
+        "updated": facts.updated, "rows": rows.rows, "turn": state.turn, "fold_version": FOLD_VERSION,
+        "facts": facts_.dump(facts), "fold": fold_of(state), "missing": 0,
+    }  # fmt: skip
+    if kept:
+        del values["fold_version"], values["fold"]
+    changed = tx.execute(update(session).where(session.c.id == number, session.c.state != "old").values(values))
+    if changed.rowcount != 1:
+        raise Overtaken
+
+
+def _strip(number: int, first: int, one: Strip) -> dict[str, object]:
+    nested = array("i", [value for pair in sorted(one.nested.items()) for value in pair])
+    return {
+        "session_id": number, "first": first, "weights": one.weights.tobytes(), "nested": nested.tobytes(),
+        "ids": one.ids.tobytes(),
+    }  # fmt: skip

@@ -1,0 +1,84 @@
+"""What the list of sessions knew last time, and what it learns for the next. For `sources.discover` only.
+
+It saves reading, and no more: when it cannot be read or written, the search goes on without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from store.delta import Row
+from store.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+
+class Cache(Protocol):
+    """What was learned last time: path → (size, mtime_ns, row). `store.catalog.Catalog` is one."""
+
+    def load(self) -> Mapping[str, tuple[int, int, Row]]: ...
+    def kept(self, path: str) -> Row | None: ...
+    def said(self) -> str: ...
+    def save(self, entries: Mapping[str, tuple[int, int, Row]]) -> None: ...
+    def forget(self, paths: Iterable[str]) -> None: ...
+    def close(self) -> None: ...
+
+
+class Memory:
+    """A cache, or none. Belongs to one thread."""
+
+    def __init__(self, cache: Cache | None) -> None:
+        self._cache = cache
+        self._learned: dict[str, tuple[int, int, Row]] = {}
+
+    def load(self) -> Mapping[str, tuple[int, int, Row]]:
+        """(size, mtime_ns, row) by path."""
+        return {} if self._cache is None else self._cache.load()
+
+    def learn(self, path: str, size: int, mtime_ns: int, row: Row) -> None:
+        """For the next `save`."""
+        if self._cache is not None:
+            self._learned[path] = (size, mtime_ns, row)
+
+    def kept(self, path: str, row: Row | None) -> Row | None:
+        """What the list says of a file that is gone. It knows a session better than the database does."""
+        if self._cache is None or os.path.lexists(path):
+            return None
+        kept = self._cache.kept(path)
+        if kept is None or row is None:
+            return kept
+        return msgspec.structs.replace(row, missing=True, state="failed" if row.state == "failed" else "ended")
+
+    def forget(self, path: str) -> None:
+        if self._cache is not None:
+            self._learned.pop(path, None)
+            try:
+                self._cache.forget([path])
+            except StoreError as error:
+                self._give_up(error)
+
+    def said(self) -> str:
+        """What has happened to the database since somebody was told; '' is nothing."""
+        return "" if self._cache is None else self._cache.said()
+
+    def save(self) -> None:
+        learned, self._learned = self._learned, {}
+        if self._cache is not None and learned:
+            try:
+                self._cache.save(learned)
+            except StoreError as error:
+                self._give_up(error)
+
+    def close(self) -> None:
+        if self._cache is not None:
+            self._cache.close()
+            self._cache = None
+
+    def _give_up(self, error: StoreError) -> None:
+        log.info("the list is not remembered: %s", error)
+        self.close()

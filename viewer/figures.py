@@ -1,0 +1,79 @@
+"""`playhead digest` and `playhead turns`: what sessions took, and turn by turn, for people and scripts. No Qt."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from store import report
+
+Lines = Callable[[Iterable[dict[str, Any]]], None]
+Print = Callable[[Iterable[str]], None]
+
+
+def digest_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sessions", metavar="PATH|ID", nargs="+")
+    parser.add_argument("--agent", metavar="ID", default="", help="of this agent alone; main is the one that was asked")
+    parser.add_argument("--json", action="store_true", help="one JSON object per session")
+
+
+def digest(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
+    """Raises StoreError."""
+    figures = report.digests(chosen.sessions, chosen.agent)
+    if chosen.json:
+        lines(figures)
+    else:
+        print_(line for entry in figures for line in _digest_lines(entry))
+    return 0
+
+
+def turns_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", metavar="PATH|ID")
+    parser.add_argument("--json", action="store_true", help="one JSON object per turn")
+
+
+def turns(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
+    """Raises StoreError."""
+    found = report.turns(chosen.session)
+    if chosen.json:
+        lines(found)
+    else:
+        print_(map(_turn_line, found))
+    return 0
+
+
+def _digest_lines(entry: dict[str, Any]) -> Iterator[str]:
+    yield entry.get("session_id") or entry["agent_id"]
+    times = f"{_seconds(entry['active_ms'])} of {_seconds(entry['duration_ms'])}"
+    yield (
+        f"  {_plural(entry['turn_count'], 'turn')}, {times}, "
+        f"cost {_dollars(entry['cost_usd'])}{' at least' if entry['unpriced_requests'] else ''}"
+    )
+    for llm, used in entry["by_model"].items():
+        cache = f"cache {used['cache_read']:,} read, {used['cache_create']:,} written"
+        yield f"  {llm}: {used['in']:,} in, {used['out']:,} out, {cache}, {_dollars(used['cost_usd'])}"
+    yield f"  {_plural(entry['tool_total'], 'tool call')}, {entry['tool_failed']:,} failed"
+    for name, samples in {**entry["errors"], **entry["issues"]}.items():
+        rows = ", ".join(str(row) for row in samples["sample_ordinals"][:5])
+        yield f"  {samples['count']:,} × {name} at row {rows}{' …' if samples['count'] > 5 else ''}"
+
+
+def _turn_line(turn: dict[str, Any]) -> str:
+    return (
+        f"{turn['agent']:<6} {turn['idx']:>4}  {turn['start_ts'] or '':<24}  {_seconds(turn['duration_ms']):>9}  "
+        f"{turn['status'] or 'open':<10}  {turn['tool_count']:>4} calls  {turn['error_count']:>3} errors  "
+        f"{_dollars(turn['cost_usd'])}"
+    )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _seconds(millis: int | None) -> str:
+    return "–" if millis is None else f"{millis / 1000:,.1f} s"
+
+
+def _dollars(usd: float | None) -> str:
+    return "–" if usd is None else f"${usd:,.2f}"
