@@ -107,12 +107,12 @@ def _draft(connection: sqlite3.Connection, found: Found) -> bool:
 
 
 def _current(known: _Session, found: Found, beside: Callable[[Path], Iterable[Path]] | None) -> bool:
-    if known.sealed:
-        return True
+    if known.sealed:  # what was written since is not read, but counted, once
+        return _same(known, found, sealed=True)
     return _same(known, found) and not _more(known, beside(Path(found.path)) if beside is not None else ())
 
 
-def _same(known: _Session, found: Found) -> bool:
+def _same(known: _Session, found: Found, *, sealed: bool = False) -> bool:
     """Whether nothing was written since. What another version folded is read again, as long as all of it is there."""
     missing = False
     for index, (path, identity, size, mtime_ns) in enumerate(known.files):
@@ -127,7 +127,7 @@ def _same(known: _Session, found: Found) -> bool:
             continue
         if (identity, size, mtime_ns) != (str(now.st_ino), now.st_size, now.st_mtime_ns):
             return False
-    return known.version == FOLD_VERSION or missing
+    return sealed or known.version == FOLD_VERSION or missing
 
 
 def _more(known: _Session, folders: Iterable[Path]) -> bool:

@@ -25,8 +25,9 @@ from store.db.lock import hold
 from store.db.rows import Rows
 from store.db.session_rows import Overtaken
 from store.db.writer import Made, Writer
+from store.draft import Draft, has_content
 from store.errors import StoreError
-from store.facts import Facts, has_content
+from store.facts import Facts
 from store.fold import State
 from store.intake import Outcome, begin, bring_up, sources_of
 from store.window import known
@@ -155,7 +156,8 @@ class Work:
         if not content:
             return said  # what the database may have had of it is more, and stays
         taken = rows.take()
-        return Made(str(path), rows, taken, state, facts, begun.agent, sources, task.session, book), said
+        draft = Draft(str(path), "file")
+        return Made(draft, rows, taken, state, facts, begun.agent, sources, task.session, book), said
 
     def _bring_up(self, path: Path, task: Task) -> Said:
         self.flush()
@@ -173,7 +175,7 @@ class Work:
         except BaseException:
             self.close()  # it may hold a session that will not be finished
             raise
-        what = "new" if outcome.anew else "grown" if outcome.read else "same"
+        what = "draft" if outcome.session is None else "new" if outcome.anew else "grown" if outcome.read else "same"
         return Said(task.path, what, outcome.files, outcome.read, outcome.records)
 
 

@@ -31,14 +31,6 @@ def renames(event: ev.SessionNamed, rank: int) -> bool:
     return not event.rank == rank == PROMPT_RANK
 
 
-def has_content(run: Iterable[Event]) -> bool:
-    """Whether any of these is more than bookkeeping. The one definition, for the list and the import.
-
-    A session without such an event is a draft: nobody has said or done anything in it, so it is not listed or kept.
-    """
-    return not all(isinstance(event, _BOOKKEEPING) for event in run)
-
-
 class Facts(Struct, array_like=True):
     """Changed in place by `add`. '' and None are unknown."""
 
@@ -124,10 +116,6 @@ class Facts(Struct, array_like=True):
         return found
 
 
-_BOOKKEEPING: Final = (
-    ev.SessionNamed, ev.ConfigChanged, ev.AdapterSeen, ev.Usage, ev.Spent, ev.NoticeAdded, ev.TurnEnded,
-    ev.Compacting,
-)  # fmt: skip
 _TAKEN: Final = frozenset(
     (
         ev.Usage, ev.ConfigChanged, ev.AdapterSeen, ev.Compacting, ev.Compacted, ev.SessionNamed, ev.PromptText,

@@ -14,16 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import msgspec
-from msgspec import Struct
-
 from store import entries as en
+from store.about import About, Reader
 from store.db import reads
-from store.digest import DIGEST_VERSION, Digest, Turn, load, step
+from store.digest import Digest, Turn, load, step
 from store.digest_parts import Money, Sum
 from store.errors import StoreError
 from store.formats import named
-from store.ledger import LEDGER_VERSION
 from store.prices import Price, price
 from store.whole import live_state
 from store.window import known
@@ -36,18 +33,6 @@ log = logging.getLogger(__name__)
 Ask = Callable[[str, tuple[Any, ...]], Any]  # a statement and its values → rows; whichever connection asks
 Result = TypeVar("Result")
 
-CLOSED: Final = ("archived", "deleted")  # as in store.db.session_rows, which takes too long to load for this
-_LOOK: Final = """
-SELECT s.id, s.key, s.status, s.agent, s.agent_session, CAST(s.agent_ids_json AS BLOB), l.version, l.entries,
-  d.schema_version, d.watermark, d.sealed
-FROM pragma_user_version AS v, session AS s
-LEFT JOIN ledger AS l ON l.session_id = s.id LEFT JOIN digest AS d ON d.session_id = s.id AND d.agent = 0
-WHERE v.user_version = ? AND s.state = 'ready' AND s.key = ?
-"""
-_IDS: Final = """
-SELECT s.key FROM pragma_user_version AS v, session AS s
-WHERE v.user_version = ? AND s.state = 'ready' AND s.agent_session = ?
-"""
 _ENTRIES: Final = "SELECT first, data FROM entry WHERE session_id = ? AND first >= ? ORDER BY first"
 _FIRST: Final = "SELECT max(first) FROM entry WHERE session_id = ? AND first <= ?"
 _FIGURES: Final = "SELECT figures FROM digest WHERE session_id = ? AND agent = 0"
@@ -58,58 +43,30 @@ SELECT a.name, t.idx, t.name, t.synthetic, t.start_seq, t.start_row, t.start_ts,
 FROM turn AS t JOIN agent AS a ON a.session_id = t.session_id AND a.agent = t.agent
 WHERE t.session_id = ? ORDER BY t.start_row, t.start_seq
 """
-_names = msgspec.json.Decoder(list[str])
-
-
-class About(Struct, frozen=True):
-    """What the tables say of a session, in one statement."""
-
-    number: int
-    key: str
-    status: str
-    agent: str
-    id: str
-    names: bytes | None  # the cached agent set, as it lies there
-    version: int | None  # of its entries; None: they were never made
-    entries: int | None
-    folded: int | None  # version and last entry of its digest
-    watermark: int | None
-    sealed: int | None
-
-    @property
-    def closed(self) -> bool:
-        return self.status in CLOSED
-
-    @property
-    def complete(self) -> bool:
-        """Its entries are there, and made as they would be now."""
-        return self.version == LEDGER_VERSION
-
-    @property
-    def fresh(self) -> bool:
-        """Its digest has all of its entries, and nothing is to be done."""
-        done = self.folded == DIGEST_VERSION and self.watermark == self.entries
-        return done and (not self.closed or self.sealed is not None)
 
 
 class Figures:
     """One session's. Close it. Raises StoreError."""
 
-    def __init__(self, connection: sqlite3.Connection, db: Path, about: About, list_price: Price = price) -> None:
+    def __init__(self, reader: Reader, about: About, list_price: Price = price, *, own: bool = False) -> None:
+        """With `own` the reader ends with this."""
         self.about = about
         self.id = about.id or Path(about.key).stem
-        self.db = db
-        self._connection = connection
+        self._reader = reader
+        self._own = own
         self._price = list_price
 
     def close(self) -> None:
-        self._connection.close()
+        if self._own:
+            self._reader.close()
 
     @cached_property
     def digest(self) -> Digest:
         """As of now: one that is over is sealed, though only archiving writes that down."""
-        data = self._ask(_FIGURES, (self.about.number,))[0][0]
-        digest = load(data)
+        found = self._reader.ask(_FIGURES, (self.about.number,))
+        if not found:
+            raise StoreError(f"{self.about.key} was read anew meanwhile: ask again.")
+        digest = load(found[0][0])
         if self._ended and not digest.sealed:
             step(digest, en.Sealed(), self._price)
         return digest
@@ -117,15 +74,13 @@ class Figures:
     @cached_property
     def agents(self) -> list[str]:
         """The agents of this session by their first entries; '' is the main one. The only place that knows them."""
-        if not self.about.closed:
-            return self._scan()
-        cached = parse_names(self.about.names)
+        cached = self.about.agents
         if cached is not None:
             return cached
         found = self._scan()
         number = self.about.number
-        if found:
-            patiently(self.db, lambda writer: writer.name_agents(number, found))
+        if found and self.about.closed:
+            patiently(self._reader.db, lambda writer: writer.name_agents(number, found))
         return found
 
     def _scan(self) -> list[str]:
@@ -134,7 +89,7 @@ class Figures:
     @cached_property
     def turns(self) -> list[Turn]:
         """By where they start."""
-        found = {(turn.agent, turn.idx): turn for turn in map(_turn, self._ask(_TURNS, (self.about.number,)))}
+        found = {(turn.agent, turn.idx): turn for turn in map(_turn, self._reader.ask(_TURNS, (self.about.number,)))}
         if self._ended and any(turn.open for turn in found.values()):
             found |= self.digest.turns  # those that the seal has closed
         wanted = set(self.agents)
@@ -144,68 +99,62 @@ class Figures:
     def _ended(self) -> bool:
         return self.about.closed or live_state(Path(self.about.key), named(self.about.agent)) == "ended"
 
-    def _ask(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
-        try:
-            return self._connection.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise reads.trouble(error, self.db) from error
-
 
 def figures(path: Path, db: Path, list_price: Price = price) -> Figures | None:
     """A session's figures, brought up to date; None: it does not lie in this database, or not as its file is now.
 
     Raises StoreError.
     """
-    path = path.absolute()
-    one = about(path, db)
+    reader = Reader(db)
+    try:
+        found = look(reader, path, list_price, own=True)
+    except BaseException:
+        reader.close()
+        raise
+    if found is None:
+        reader.close()
+    return found
+
+
+def look(reader: Reader, path: Path, list_price: Price = price, *, own: bool = False) -> Figures | None:
+    """The same over a connection that is there. Of an archived session they cost one statement for each of its tables.
+
+    Raises StoreError.
+    """
+    path, db = path.absolute(), reader.db
+    one = reader.about(path)
     if one is None:
         return None
     if not one.closed:
         if not _current(path, db):
             return None
-        one = about(path, db)
+        one = reader.about(path)
     if one is not None and not one.complete:
         if not path.exists():
             raise StoreError(f"{path} is gone, and was kept before Playhead made figures: its rows are all there is.")
         from store.intake import take_in
 
         take_in(db, path, anew=True)
-        one = about(path, db)
+        one = reader.about(path)
     if one is not None and not one.fresh:
         fold_on(db, one.number, list_price)
-        one = about(path, db)
+        one = reader.about(path)
     if one is None or not one.fresh:
         return None  # it changes faster than it is read
-    try:
-        return Figures(reads.connect(db), db, one, list_price)
-    except sqlite3.Error as error:
-        raise reads.trouble(error, db) from error
+    return Figures(reader, one, list_price, own=own)
 
 
-def path_of(id: str, db: Path) -> Path | None:
-    """The main file of the session of that id, be it there or gone; None: the database knows none, or several."""
-    if not db.exists() or reads.mark(db).exists():
-        return None
-    try:
-        with closing(reads.connect(db)) as connection:
-            found = connection.execute(_IDS, (reads.SCHEMA, id)).fetchall()
-    except sqlite3.Error as error:
-        log.warning("%s", reads.trouble(error, db))
-        return None
-    return Path(found[0][0]) if len(found) == 1 else None
+def agents_of(reader: Reader, path: Path, list_price: Price = price) -> list[str] | None:
+    """The agents of a session by their first entries, as `Figures.agents`; None: it does not lie in the database.
 
-
-def about(path: Path, db: Path) -> About | None:
-    """What the database says of a session, however its file is now; None: it has none of that path."""
-    if not db.exists() or reads.mark(db).exists():
-        return None
-    try:
-        with closing(reads.connect(db)) as connection:
-            found = connection.execute(_LOOK, (reads.SCHEMA, str(path))).fetchone()
-    except sqlite3.Error as error:
-        log.warning("%s", reads.trouble(error, db))
-        return None
-    return None if found is None else About(*found)
+    Of an archived session one statement and one parse, however long it is. Raises StoreError.
+    """
+    one = reader.about(path)
+    cached = None if one is None else one.agents
+    if one is None or cached is not None:
+        return cached
+    found = look(reader, path, list_price)
+    return None if found is None else found.agents
 
 
 def _current(path: Path, db: Path) -> bool:
@@ -269,20 +218,6 @@ def patiently(db: Path, do: Callable[[Writer], Result], tries: int = 4) -> Resul
                 raise
             log.info("%s is busy: once more", db)
     raise AssertionError("unreachable")
-
-
-# ---- how things lie
-
-
-def parse_names(data: bytes | None) -> list[str] | None:
-    """The cached agent set; None when it is none: what nobody can read is made again."""
-    if not data:
-        return None
-    try:
-        names = _names.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return names if names and len(set(names)) == len(names) else None
 
 
 def _turn(record: tuple[Any, ...]) -> Turn:

@@ -198,7 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from store.figures import fold_on
 
     try:
-        fold_on(options.db, outcome.session)  # before the search: it is much less, and asked for sooner
+        if outcome.session is not None:
+            fold_on(options.db, outcome.session)  # before the search: it is much less, and asked for sooner
     except StoreError as error:
         log.warning("figures are folded when they are asked for: %s", error)
     try:

@@ -12,10 +12,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from store.db.reads import DamagedError
 from store.db.rows import Rows
+from store.draft import Draft, has_content
 from store.errors import StoreError, sentence
 from store.facts import Facts
 from store.fold import State, fold_run
@@ -43,7 +45,7 @@ Tell: TypeAlias = Callable[[int, int, int], None]  # bytes done, bytes in all, r
 class Outcome(Struct, frozen=True):
     """What an import did."""
 
-    session: int
+    session: int | None  # None: a draft, which is not kept
     rows: int
     read: int  # bytes, the known ones not counted
     anew: bool  # it was read from its beginning
@@ -165,24 +167,26 @@ def begin(path: Path, upto: int | None, alone: bool) -> Begun:
 def _from_scratch(
     writer: Writer, path: Path, upto: int | None, tell: Tell, leftovers: Sequence[int], begun: Begun
 ) -> Outcome:
-    state, facts = State(), Facts()
+    draft, state, facts = Draft(str(path), "file"), State(), Facts()
     written = 0
+    content = False
     with closing(begun.reading) as reading:
-        number = writer.stage(str(path))
-        rows = Rows(number, state)
+        rows = Rows(0, state)
         book = writer.first_book(str(path))
         for events in reading:
+            content = content or has_content(events)
             rows.add(book.fold(state, events))
             facts.add(events)
-            if len(rows.pending) >= BATCH or reading.read - written >= HELD:
+            if content and (len(rows.pending) >= BATCH or reading.read - written >= HELD):
                 # In this thread: one of its own was no faster (300 MB, 2 cores).
-                writer.put(rows.take(), number, book)
+                writer.put(draft, rows, rows.take(), book)
                 written = reading.read
             tell(reading.read, begun.total, rows.rows)
     sources = sources_of(reading, begun.looks, upto)
-    writer.publish(str(path), rows, rows.take(), state, facts, begun.agent, sources, book=book)
     records = sum(pipe.records for pipe in reading.pipes)
-    return Outcome(number, rows.rows, reading.read, True, tuple(leftovers), records, len(reading.files))
+    if content:
+        writer.publish(draft, rows, rows.take(), state, facts, begun.agent, sources, book=book)
+    return Outcome(draft.session, rows.rows, reading.read, True, tuple(leftovers), records, len(reading.files))
 
 
 def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Tell) -> Outcome:
@@ -211,7 +215,15 @@ def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Te
 def _refuse(writer: Writer, path: Path, before: Known, leftovers: Sequence[int]) -> Outcome:
     """What came too late is counted. It stays where it is, in the file."""
     if not before.unchanged:
-        writer.refuse(before.session, sum(map(len, Rest(path, before, named(before.agent)))))
+        looks = [_look(source.path) for source in before.sources]
+        # All of it, also what was counted before: then it is the same however often somebody looks.
+        late = [
+            msgspec.structs.replace(source, touched=source.touched or now.size > source.offset)
+            for source, now in zip(before.sources, looks, strict=True)
+        ]
+        rest = Rest(path, msgspec.structs.replace(before, sources=tuple(late)), named(before.agent))
+        events = sum(map(len, rest))
+        writer.refuse(before.session, events, [(now.size, now.mtime_ns) for now in looks])
     return Outcome(before.session, before.rows, 0, False, tuple(leftovers))
 
 

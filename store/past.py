@@ -21,7 +21,6 @@ from store.told import Gained, Loaded
 from store.whole import open_file
 from store.window import DbWindow, Known
 
-
 if TYPE_CHECKING:
     from store.session import Session
 

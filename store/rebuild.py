@@ -109,11 +109,15 @@ def _make(old: sqlite3.Connection, fresh: Path, done: Rebuilt, tell: Tell) -> No
             except StoreError as error:
                 because, gone = str(error), True
             else:
-                numbers[number] = outcome.session
-                done.made += 1
-                done.rows += outcome.rows
-                with closing(sqlite3.connect(fresh)) as new:
-                    _compare(old, new, (number, key, rows), (outcome.session, outcome.rows), because, done)
+                made = outcome.session
+                if made is None:
+                    gone = True  # its file has no content (any more): it stays as it is
+                else:
+                    numbers[number] = made
+                    done.made += 1
+                    done.rows += outcome.rows
+                    with closing(sqlite3.connect(fresh)) as new:
+                        _compare(old, new, (number, key, rows), (made, outcome.rows), because, done)
         if gone:
             numbers[number] = _copy(old, fresh, number)
             done.copied += 1
@@ -134,8 +138,9 @@ def _read_again(fresh: Path, key: str, done: Rebuilt) -> None:
     except StoreError as error:
         done.differs.append(Differs(key, (0, 0), {}, str(error)))
         return
-    done.made += 1
-    done.rows += outcome.rows
+    if outcome.session is not None:
+        done.made += 1
+        done.rows += outcome.rows
 
 
 def _compare(

@@ -6,7 +6,8 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from store.summary import summary
 from store.whole import CHUNK, events_of, open_file
 
 if TYPE_CHECKING:
+    from store.about import Reader
     from store.digest_report import Session
     from store.figures import Figures
     from store.requests import Requests
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
+EPOCH: Final = date(1970, 1, 1).toordinal()
 DAMAGE: Final = 10_000  # entries in the list of damage; all of it is counted
 
 
@@ -165,44 +168,58 @@ def digests(names: Iterable[str], agent: str = "") -> Iterator[dict[str, Any]]:
     from store.requests import Requests
 
     requests = Requests()
-    for name in names:
-        with _figures(name, requests) as session:
+    with _reader() as reader:
+        for name in names:
+            session = _figures(reader, name, requests)
             figures = (
                 agent_wire(agent, session.digest) if agent else session_wire(session.id, session.digest, session.agents)
             )
-        if figures is None:
-            raise StoreError(f"{name} has no agent {agent}.")
-        yield figures
+            if figures is None:
+                raise StoreError(f"{name} has no agent {agent}.")
+            yield figures
 
 
 def turns(name: str) -> Iterator[dict[str, Any]]:
     """One object per turn of a session, by where they start. Raises StoreError."""
     from store.digest_report import turn_wire
 
-    with _figures(name) as session:
-        return iter([turn_wire(turn) for turn in session.turns])
+    with _reader() as reader:
+        return iter([turn_wire(turn) for turn in _figures(reader, name).turns])
 
 
 @contextmanager
-def _figures(name: str, requests: Requests | None = None) -> Iterator[Session | Figures]:
+def _reader() -> Iterator[Reader]:
+    from store.about import Reader
+
+    with closing(Reader(data_dir() / "playhead.db")) as reader:
+        yield reader
+
+
+def _figures(reader: Reader, name: str, requests: Requests | None = None) -> Session | Figures:
     """A session's figures out of the database when it lies there as it is now, else out of its file."""
     from store.digest_report import Session
-    from store.figures import figures, path_of
+    from store.figures import look
 
-    db = data_dir() / "playhead.db"
-    path = Path(name) if os.path.lexists(name) else path_of(name, db) or session_path(name)
+    path = _path(reader, name)
     try:
-        stored = figures(path, db)
+        stored = look(reader, path)
     except StoreError as error:
         if not path.exists():
             raise
         log.warning("the figures of %s are read from its file: %s", path, error)
         stored = None
-    if stored is None:
-        yield Session(path, requests)
-        return
-    with closing(stored):
-        yield stored
+    return Session(path, requests) if stored is None else stored
+
+
+def find_session(name: str) -> Path:
+    """The main file of a session by its path or its id: where it is, or was when the database kept it. Raises
+    StoreError."""
+    with _reader() as reader:
+        return _path(reader, name)
+
+
+def _path(reader: Reader, name: str) -> Path:
+    return Path(name) if os.path.lexists(name) else reader.path_of(name) or session_path(name)
 
 
 def session_path(name: str) -> Path:
@@ -274,11 +291,20 @@ def iso(ts: int | None) -> str | None:
     """Microseconds as ISO-8601 UTC."""
     if ts is None:
         return None
+    # By hand: a digest has hundreds of them, and a datetime for each costs more than the rest of it.
+    day, millis = divmod(ts // 1000, 86_400_000)
+    name = _date(day)
+    seconds, millis = divmod(millis, 1000)
+    return name and f"{name}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{millis:03}Z"
+
+
+@lru_cache(1024)
+def _date(day: int) -> str | None:
+    """A day since 1970; None outside of the years that there are."""
     try:
-        when = datetime.fromtimestamp(ts / 1_000_000, UTC)
-    except (OverflowError, ValueError, OSError):
+        return date.fromordinal(EPOCH + day).isoformat()
+    except (OverflowError, ValueError):
         return None
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _lines(path: Path) -> int:

@@ -11,6 +11,7 @@ from store.db import reads
 from store.db.rows import Rows
 from store.db.search import catch_up, forget
 from store.db.writer import Writer
+from store.draft import Draft
 from store.facts import Facts
 from store.fold import Change, Put, State
 from store.items import Item
@@ -32,9 +33,8 @@ class Archive:
         path = self.folder / f"{name}.jsonl"
         path.write_bytes(b"{}\n")
         with closing(Writer(self.db)) as writer:
-            number = writer.stage(str(path))
             state = State()
-            rows = Rows(number, state)
+            rows = Rows(0, state)
             rows.add(Put(row, item) for row, item in enumerate(items))
             state.rows = rows.rows
             times = [item.ts for item in items if item.ts is not None]
@@ -42,7 +42,7 @@ class Archive:
                 id=name, title=title, cwd=cwd, started=min(times, default=None), updated=max(times, default=None)
             )
             sources = [source_of(path, agent, None, 0)]
-            writer.publish(str(path), rows, rows.take(), state, facts, agent, sources)
+            writer.publish(Draft(str(path)), rows, rows.take(), state, facts, agent, sources)
         return str(path)
 
     def change(self, key: str, changes: Iterable[Change]) -> None:

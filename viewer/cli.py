@@ -21,7 +21,6 @@ from viewer import output
 from viewer.options import SIZE, Options
 
 TROUBLE: Final = 2
-COMMANDS: Final = ("run", "show", "digest", "turns", "coverage", "sessions", "search", "import", "doctor", "bench")
 _USAGE: Final = """\
 playhead [PATH ...]                       open a window, with these sessions or folders
        playhead -                                show what comes in on standard input
@@ -33,6 +32,7 @@ playhead [PATH ...]                       open a window, with these sessions or 
        playhead sessions [--json] [--root DIR]   list sessions
        playhead search QUERY ... [--json]        find words in every session; --help says how
        playhead import [--root DIR] [--json]     keep a copy of every session in the database
+       playhead archive [PATH|ID ...] [--json]   close sessions for ever; --help says what else
        playhead doctor [--rebuild] [--json]      look the database over; make anew what can be
        playhead bench NAME ... [--json]          measure"""
 
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command = arguments[0] if arguments else ""
         if command in COMMANDS:
-            return _COMMANDS[command](arguments[1:])
+            return COMMANDS[command](arguments[1:])
         return _window(arguments)
     except StoreError as error:
         output.say(str(error))
@@ -254,6 +254,14 @@ def _import(arguments: list[str]) -> int:
     return importing.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
 
 
+def _archive(arguments: list[str]) -> int:
+    from viewer import archiving
+
+    parser = _Parser("playhead archive", allow_abbrev=False)
+    archiving.options(parser)
+    return archiving.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
+
+
 def _taken_away(word: str) -> bool:
     """-word means without it; options of ours have two dashes."""
     return word.startswith("-") and not word.startswith("--") and word not in ("-", "-h")
@@ -286,7 +294,7 @@ def _bench(arguments: list[str]) -> int:
     return code
 
 
-_COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
+COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "run": _run,
     "show": _show,
     "digest": _digest,
@@ -295,6 +303,7 @@ _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "sessions": _sessions,
     "search": _search,
     "import": _import,
+    "archive": _archive,
     "doctor": _doctor,
     "bench": _bench,
 }

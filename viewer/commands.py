@@ -77,7 +77,7 @@ class Commands(Frame):
     def on_recent(self) -> None:
         key = self.desk.before()
         if key:
-            self.desk.show_session(key)
+            self.desk.show_again(key)
 
     def on_close_session(self) -> None:
         current = self.desk.current
@@ -91,7 +91,7 @@ class Commands(Frame):
         key, after = current.key, self.desk.before()
         self.desk.close_session(key)
         if after:
-            self.desk.show_session(after)
+            self.desk.show_again(after)
 
     def on_stop(self) -> None:
         if self.desk.current is not None:

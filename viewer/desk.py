@@ -1,18 +1,20 @@
-"""The sessions that are open and which of them is in the timeline: models, places, folds, unread. Used by window."""
+"""The sessions that are open and which of them is in the timeline: models, places, folds, unread. Used by window.
+
+A session that nobody looks at is released after a while, when its agent is not at work: its model, its worker and its
+connection go, and what brings it back as it was stays.
+"""
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from store.delta import Delta, Header, Row, SessionsDelta
-from store.items import Raw
+from store.delta import Delta, Row, SessionsDelta
 from viewer import garbage, wording
+from viewer.opened import Left, Opened, raw_rows, row_of
 from viewer.place import Place, Places
 from viewer.timeline.model import TimelineModel
 
@@ -22,33 +24,10 @@ if TYPE_CHECKING:
 
 # Headers know whole seconds, and a file is written a little after the moment its record tells.
 SLACK: Final = 2 * wording.SECOND
-OPEN: Final = 8  # files that are kept open; the one not looked at for longest is closed
-
-
-class Opened:
-    """One open session."""
-
-    __slots__ = ("file", "first_unread", "header", "key", "model", "place", "raw", "since", "unread")
-
-    def __init__(self, key: str, model: TimelineModel, place: Place, *, file: bool) -> None:
-        self.key = key
-        self.model = model
-        self.header: Header | None = None
-        self.place = place
-        self.file = file  # it can be closed and opened again at no loss
-        self.since = time.time_ns() // 1000
-        self.unread = 0
-        self.first_unread = ""  # the first item that came while nobody looked
-        self.raw = 0  # rows that were not understood, as far as they are known
-
-    def arrived(self, told: Header | None) -> Header | None:
-        """The header of a stream: what comes comes now, also if recorded yesterday or with no time at all."""
-        now = time.time_ns() // 1000
-        known = self.header.updated if self.header is not None else None
-        header = told or self.header
-        if header is None or (told is None and known is not None and now < known + wording.SECOND):
-            return None
-        return msgspec.structs.replace(header, updated=now)
+OPEN: Final = 8  # files that are kept open besides those whose agent is at work; the one left longest ago goes
+RELEASE: Final = 20_000  # ms after which a session that is not looked at is, if its agent is not at work
+LEFT: Final = 50  # released sessions that come back as they were; older ones come back at their place
+ACTIVE: Final = ("live", "idle")  # what the list says of a session whose agent is there
 
 
 class Desk(QObject):
@@ -67,10 +46,15 @@ class Desk(QObject):
         self._places = places
         self._open: OrderedDict[str, Opened] = OrderedDict()  # looked at last: last
         self.follow_default = True
-        self._found: set[str] = set()  # sessions that the search has told about
+        self._left: OrderedDict[str, Left] = OrderedDict()
+        self._waits: dict[str, QTimer] = {}  # until a session is released
+        self._due: set[str] = set()  # would be released, but for its agent or its import
+        self._reading: set[str] = set()  # sessions that an import is at
+        self._states: dict[str, str] = {}  # of the sessions that the search has told about
         self._shown_rows: dict[str, Row] = {}  # and those that only we list
         self.current: Opened | None = None
         live.changed.connect(self.on_changed)
+        live.progress.connect(self.on_progress)
 
     # ---- commands
 
@@ -90,7 +74,11 @@ class Desk(QObject):
         opened = self._open.get(key)
         if opened is None:  # before the drain: what it brings must find its model
             place = self._places[key] if key in self._places else Place(follow=self.follow_default)
-            opened = self._open[key] = Opened(key, TimelineModel(self), place, file=file)
+            left = self._left.pop(key, None)
+            if left is not None:
+                place = left.place
+            opened = self._open[key] = Opened(key, TimelineModel(self), place, file=file, left=left)
+        self._look_again(key)
         self._live.drain(key)  # nothing of it may be missing at this moment
         self._open.move_to_end(key)
         self.current = opened
@@ -100,8 +88,12 @@ class Desk(QObject):
         self._view.restore_folds(place.folds)
         if opened.first_unread:
             self._view.mark_unread(opened.model.position_of(opened.first_unread))
+        if opened.selected is not None:
+            self._view.restore_selection(opened.selected)
+            opened.selected = None
         # The view keeps it in mind until its row has been read.
         self._view.restore_place((place.item, place.offset, place.follow))
+        self._come_back(opened)
         opened.unread, opened.first_unread = 0, ""
         self._places.visit(key)
         self._places.mark(key, 0)
@@ -113,6 +105,7 @@ class Desk(QObject):
 
     def close_session(self, key: str) -> None:
         """Stop reading it. What runs in it is ended: the window has asked before."""
+        self._left.pop(key, None)
         opened = self._open.get(key)
         if opened is None:
             return
@@ -124,9 +117,17 @@ class Desk(QObject):
             self.shown.emit("")
 
     def before(self) -> str:
-        """The session looked at before this one; '' when there is none."""
+        """The session looked at before this one, released or not; '' when there is none."""
         now = self.current.key if self.current is not None else ""
-        return next((key for key in reversed(self._open) if key != now), "")
+        there = {*self._open, *self._left} - {now}
+        return next((key for key in self._places.recent if key in there), "")
+
+    def show_again(self, key: str) -> None:
+        """A session that `before` named."""
+        if key in self._open:
+            self.show_session(key)
+        elif key in self._left:
+            self.open_file(key)
 
     def opened(self, key: str) -> Opened | None:
         return self._open.get(key)
@@ -143,8 +144,11 @@ class Desk(QObject):
         opened = self._open.get(delta.session)
         if opened is None:
             return
+        empty = not opened.model.length
         opened.model.apply(delta)
-        opened.raw += _raw(delta)
+        if opened.left is not None and (empty or delta.rebase is not None):
+            self._come_back(opened)
+        opened.raw += raw_rows(delta)
         header = delta.header
         if not opened.file:
             header = opened.arrived(header)
@@ -162,13 +166,29 @@ class Desk(QObject):
     def on_sessions(self, delta: SessionsDelta) -> None:
         """Sessions that were looked at once and have grown since are unread, also when that was before a restart."""
         for row in delta.put:
-            self._found.add(row.id)
+            self._states[row.id] = row.state
             self._shown_rows.pop(row.id, None)
+            if row.id in self._due:
+                self._wait(row.id)
             if row.id in self._open or row.id not in self._places:
                 continue
-            seen = self._places[row.id].seen
+            seen, count = self._places[row.id].seen, self._places.marks.get(row.id, 0)
             if seen is not None and row.updated is not None and row.updated > seen + SLACK:
-                self.unread.emit(row.id, self._places.marks.get(row.id, 0) or -1)
+                left = self._left.get(row.id)
+                if left is not None and row.updated > (left.updated or 0) + SLACK:
+                    count = 0  # more than were counted while it was open
+                self.unread.emit(row.id, count or -1)
+        for key in delta.gone:
+            self._states.pop(key, None)
+
+    def on_progress(self, key: str, done: int, total: int) -> None:
+        """An import that would have to begin anew is not ended for a little memory."""
+        if done < total:
+            self._reading.add(key)
+        else:
+            self._reading.discard(key)
+            if key in self._due:
+                self._wait(key)
 
     # ---- how
 
@@ -177,30 +197,97 @@ class Desk(QObject):
             return
         self._live.drain(self.current.key)
         self._remember(self.current)
-        self.current = None
+        key, self.current = self.current.key, None
+        self._wait(key)
 
     def _remember(self, opened: Opened) -> None:
         seen = opened.header.updated if opened.header is not None else None
         item, offset, follow = self._view.place()
         opened.place = Place(item, offset, follow, dict(self._view.fold_state()), seen or opened.place.seen)
+        opened.selected = self._view.selection_state()
         if opened.file:
             self._places.put(opened.key, opened.place)
 
     def _list(self, opened: Opened) -> None:
         """A line in the list for what the search does not find: demos, pipes, processes, files from elsewhere."""
-        if opened.key in self._found or opened.header is None:
+        if opened.key in self._states or opened.header is None:
             return
         row = row_of(opened.key, opened.header, opened.file, opened.since)
         if self._shown_rows.get(opened.key) != row:
             self._shown_rows[opened.key] = row
             self.listed.emit(SessionsDelta((row,)))
 
+    # ---- released, and back
+
+    def _wait(self, key: str) -> None:
+        """Nobody looks at it: release it in a while, if nobody does until then."""
+        self._due.discard(key)
+        opened = self._open.get(key)
+        if opened is None or not opened.file or opened is self.current or key in self._waits:
+            return
+        timer = self._waits[key] = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(lambda: self._release_if_idle(key))
+        timer.start(RELEASE)
+
+    def _look_again(self, key: str) -> None:
+        self._due.discard(key)
+        timer = self._waits.pop(key, None)
+        if timer is not None:
+            timer.stop()
+            timer.deleteLater()
+
+    def _release_if_idle(self, key: str) -> None:
+        """Its time is over. If it cannot go now, the news that change this start the time anew."""
+        self._look_again(key)
+        opened = self._open.get(key)
+        if opened is None or opened is self.current:
+            return
+        # What the search does not know would not be told of any more.
+        if key in self._reading or self._at_work(opened) or key not in self._states:
+            self._due.add(key)
+        else:
+            self._release(opened)
+
+    def _at_work(self, opened: Opened) -> bool:
+        listed = self._states.get(opened.key)
+        return opened.at_work if listed is None else listed in ACTIVE
+
+    def _release(self, opened: Opened) -> None:
+        """Let go of all that can be had again. Rows that nobody has seen stay unread."""
+        self._live.drain(opened.key)
+        if opened.key not in self._open:
+            return  # whoever heard of what was drained has closed it
+        self._left[opened.key] = opened.leave()
+        self._left.move_to_end(opened.key)
+        while len(self._left) > LEFT:
+            self._left.popitem(last=False)
+        self._forget(opened)
+
+    def _come_back(self, opened: Opened) -> None:
+        """A released session has rows again: what is new, and what was selected."""
+        left = opened.left
+        if left is None or opened is not self.current or not opened.model.length:
+            return
+        there = opened.model.position_of(left.last) is not None
+        if not there and opened.model.base == 0 and left.last:
+            return  # the end of a long session: the whole of it follows
+        row = opened.new_row(left)
+        opened.left = None
+        if row is not None:
+            self._view.mark_unread(row)
+        if left.selected is not None:
+            self._view.restore_selection(left.selected)
+
     def _evict(self) -> None:
         files = [opened for opened in self._open.values() if opened.file and opened is not self.current]
-        for opened in files[: max(0, len(files) + 1 - OPEN)]:
-            self._forget(opened)
+        idle = [opened for opened in files if not self._at_work(opened)]
+        for opened in idle[: max(0, len(idle) + 1 - OPEN)]:
+            self._release(opened)
 
     def _forget(self, opened: Opened) -> None:
+        self._look_again(opened.key)
+        self._reading.discard(opened.key)
         del self._open[opened.key]
         self._live.close(opened.key)
         kept = opened.file and Path(opened.key).exists()
@@ -209,30 +296,3 @@ class Desk(QObject):
             self.listed.emit(SessionsDelta(gone=(opened.key,)))
         opened.model.deleteLater()
         QTimer.singleShot(0, garbage.collect)  # after the model is gone
-
-
-def row_of(key: str, header: Header, file: bool, since: int) -> Row:
-    """The list's line for an open session. `since`: when it was opened, for streams that say no times."""
-    state = header.state if header.state in ("idle", "ended", "failed") else "live"
-    if header.trouble and header.state == "opening":
-        state = "failed"
-    folder = header.cwd.rstrip("/").rpartition("/")[2]
-    size = 0
-    if file:
-        try:
-            size = Path(key).stat().st_size
-        except OSError:
-            state = "failed"
-    title = header.title or (Path(key).name if file else "")
-    return Row(
-        key, agent=header.adapter or header.agent, title=title, cwd=header.cwd, project=folder,
-        started=header.started, updated=header.updated or since, state=state, bytes=size, path=key if file else "",
-        session=header.id,
-    )  # fmt: skip
-
-
-def _raw(delta: Delta) -> int:
-    count = sum(isinstance(item, Raw) for item in delta.added)
-    if delta.rebase is not None:
-        count += sum(isinstance(item, Raw) for item in delta.rebase.tail)
-    return count

@@ -18,6 +18,7 @@ STATES: Final[Mapping[str, str]] = {
     "live": "live", "opening": "opening", "running": "running", "compacting": "compacting",
     "waiting": "waiting for you", "idle": "idle", "draft": "draft", "ended": "ended", "failed": "failed",
 }  # fmt: skip
+AT_WORK: Final = frozenset(("running", "compacting", "waiting"))  # the states in which an agent is
 OVER: Final = frozenset(("ended", "failed"))  # the states in which nothing more will come of itself
 
 

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from msgspec import Struct
+
 from store.document import Document, facet, spaced
 from store.query import And, Facet, Node, Or, Words
 
@@ -49,6 +51,19 @@ PIECES: Final = "SELECT count(DISTINCT segid) FROM fts_row_idx"
 MERGE: Final = "INSERT INTO fts_row (fts_row, rank) VALUES ('merge', ?)"
 # What a person or the agent said weighs more than what a tool printed.
 RELEVANT: Final = "SELECT rowid FROM fts_row WHERE fts_row MATCH ? ORDER BY bm25(fts_row, 4.0, 1.0, 2.0, 1.0, 0.0)"
+
+
+class Statements(Struct, frozen=True):
+    """What a search asks the index; the values of what is looked for come first in each."""
+
+    newest: str = NEWEST
+    every: str = EVERY
+    within: str = WITHIN
+    count: str = COUNT
+    count_within: str = COUNT_WITHIN
+    sessions: str = SESSIONS
+    relevant: str = RELEVANT
+    values: tuple[object, ...] = ()
 
 
 class Executes(Protocol):
@@ -92,6 +107,12 @@ def _many(tx: Executes, sql: str, documents: Iterable[tuple[int, Document]]) -> 
     values = [(seq, *document) for seq, document in documents]
     if values:
         tx.exec_driver_sql(sql, values)
+
+
+def asked(connection: sqlite3.Connection, node: Node) -> tuple[Statements, bool]:
+    """What to ask for the tree; and whether every look costs as much as all of it."""
+    plain, slow = spelled_out(connection, node)
+    return Statements(values=(match(plain),)), slow
 
 
 def spelled_out(connection: sqlite3.Connection, node: Node) -> tuple[Node, bool]:

@@ -65,10 +65,15 @@ class Moves(Transactions):
             wanted = wanted.where(session.c.state == "ready", session.c.status.in_(CLOSED))
             return tx.execute(wanted).scalar()
 
-    def refuse(self, number: int, events: int) -> None:
-        """So many events came after a session was archived. Each look at its files counts all of them."""
+    def refuse(self, number: int, events: int, looks: Sequence[tuple[int, int]]) -> None:
+        """So many events came after a session was archived. `looks`: size and mtime_ns of each of its files then; who
+        finds them so again has nothing to count."""
         with self._tx() as tx:
             tx.execute(update(ledger).where(ledger.c.session_id == number).values(refused=events))
+            for file, (size, mtime_ns) in enumerate(looks):
+                if mtime_ns:
+                    there = update(source).where(source.c.session_id == number, source.c.file == file)
+                    tx.execute(there.values(size=size, mtime_ns=mtime_ns))
 
 
 def seal(tx: Connection, number: int, digest: Digest) -> None:

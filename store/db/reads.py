@@ -1,4 +1,4 @@
-"""Reading the database with the standard library alone: the GUI thread's way in, before and without SQLAlchemy.
+"""Reading the archive with the standard library alone: the GUI thread's way in, before and without SQLAlchemy.
 
 Also what readers and writers must agree on: the numbers of the schema, how a row's key is made, how payloads lie.
 """
@@ -8,13 +8,15 @@ from __future__ import annotations
 import sqlite3
 import time
 import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 import msgspec
 
+from store.db import place
 from store.errors import StoreError
 from store.items import Item, pack, unpack
 
@@ -50,8 +52,42 @@ def unpress(payload: bytes) -> Item:
     return unpack(zlib.decompress(payload) if payload[0] == _ZLIB else payload)
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A read-only connection, usable from any one thread at a time. Raises sqlite3.Error."""
+class Rows(Protocol):
+    """What a statement found."""
+
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """What readers need of a connection: sqlite3's own has it, and the one to a server."""
+
+    def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Rows: ...
+    def interrupt(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def there(path: Path) -> bool:
+    """Whether there is something to read: a file that is not known to be damaged, or a server in its place."""
+    return place.server(path) is not None or (path.exists() and not mark(path).exists())
+
+
+def connect(path: Path, patience: int | None = None) -> Connection:
+    """A read-only connection to the archive, usable from any one thread at a time. Raises sqlite3.Error.
+
+    `patience`: milliseconds that a server has for a statement.
+    """
+    url = place.server(path)
+    if url is None:
+        return connect_file(path)
+    from store.db import reads_postgres  # psycopg: only for who has a server
+
+    return reads_postgres.connect(url) if patience is None else reads_postgres.connect(url, patience)
+
+
+def connect_file(path: Path) -> sqlite3.Connection:
+    """The same to a file, also where a server holds the archive: the list of last time lies in it."""
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"
     connection = _open(uri)
     try:
@@ -67,6 +103,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def _open(uri: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=1.0, isolation_level=None, check_same_thread=False)
+
+
+class ServerError(sqlite3.OperationalError):
+    """What went wrong with a server, as the kind of error that whoever reads expects."""
+
+    told: StoreError
+    sqlite_errorcode = 0
 
 
 class BusyError(StoreError):
@@ -120,6 +163,8 @@ def damage(path: Path) -> DamagedError:
 
 def trouble(error: sqlite3.Error, path: Path) -> StoreError:
     """One sentence for an error of the database: what is wrong and what to do."""
+    if isinstance(error, ServerError):
+        return error.told
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     match code:
         case sqlite3.SQLITE_FULL:

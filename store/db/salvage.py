@@ -23,6 +23,7 @@ from store.db import reads
 from store.db.rows import Rows
 from store.db.session_rows import OWN
 from store.db.writer import Writer
+from store.draft import Draft
 from store.events import ItemId
 from store.facts import Facts
 from store.fold import Put, State
@@ -207,19 +208,19 @@ def _one(
 ) -> int:
     """Write one session. It cannot go on, so its fold is that of version 0: should its file come back, it is read."""
     state = State(0, session.get("turn") or 0)
-    number = writer.stage(key)
+    draft = Draft(key, "file")
     callers: dict[ItemId, int] = {}
-    rows = Rows(number, state, find=callers.get)
+    rows = Rows(0, state, find=callers.get)
     for row, item in enumerate(items):
         if type(item) is Tool and item.kind == "tool.agent":
             callers[item.id] = row
         rows.add([Put(row, item)])
         if len(rows.pending) >= CHUNK:
-            writer.put(rows.take(), number)
+            writer.put(draft, rows, rows.take())
     state.rows = rows.rows
     agent = session.get("agent") or (files[0].agent if files else "")
     files = files or [Source(Path(key), agent, None, "", 0, 0, 0, b"", b"")]
-    writer.publish(key, rows, rows.take(), state, _facts(session), agent, files, own)
+    writer.publish(draft, rows, rows.take(), state, _facts(session), agent, files, own)
     return rows.rows
 
 

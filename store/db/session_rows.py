@@ -85,7 +85,7 @@ def write_about(
         ],
     )  # fmt: skip
     values = {
-        "state": "ready", "token": None, "agent": agent, "agent_session": facts.id, "title": facts.title,
+        "state": "ready", "agent": agent, "agent_session": facts.id, "title": facts.title,
         "cwd": facts.cwd, "branch": facts.branch, "llm": facts.llm or "", "started": facts.started,
         "updated": facts.updated, "rows": rows.rows, "turn": state.turn, "fold_version": FOLD_VERSION,
         "facts": facts_.dump(facts), "fold": fold_of(state), "missing": 0,

@@ -25,8 +25,10 @@ from store.db.lock import Lock, hold
 from store.db.moves import Moves, seal
 from store.db.rows import Rows, Strip, Taken
 from store.db.session_rows import CLOSED, Overtaken, retire, status_of, write_about, write_rows
+from store.db.sessions import ensure_session
 from store.db.tables import audit, import_run, session, source, strip
 from store.digest import Digest
+from store.draft import Draft
 from store.errors import StoreError
 from store.facts import Facts
 from store.fold import State
@@ -38,7 +40,7 @@ from store.window import Known, Source
 class Made(Struct, frozen=True):
     """A whole session in memory, on its way in with others."""
 
-    key: str
+    draft: Draft
     rows: Rows
     taken: Taken  # as of session 0: it has no number yet
     state: State
@@ -75,28 +77,20 @@ class Writer(Moves, Leftovers):
 
     # ---- a session that was never seen
 
-    def stage(self, key: str) -> int:
-        """Begin a session that nobody sees yet; returns its id."""
-        token = uuid.uuid4().hex
-        try:
-            self._lock = hold(self._lock_path(token), wait=False)
-        except OSError as error:
-            raise StoreError(f"{self.path.parent} cannot be written: {error.strerror or error}.") from error
-        with self._tx() as tx:
-            values = {"key": key, "state": "staged", "token": token, "origin": "file"}
-            added = insert(session).values(values).returning(session.c.id)
-            return int(tx.execute(added).scalar_one())
-
-    def put(self, taken: Taken, number: int, book: Book | None = None) -> None:
-        """Write rows of a staged session."""
-        with self._tx() as tx:
-            write_rows(tx, number, taken)
+    def put(self, draft: Draft, rows: Rows, taken: Taken, book: Book | None = None) -> None:
+        """Write rows of a session that nobody sees yet; the first of them bring its row with them."""
+        with self._taking_in(draft) as tx:
+            if draft.saved:
+                write_rows(tx, rows.session, taken)
+            else:
+                ensure_session(tx, draft, staged=self._hold_token())
+                _begin(tx, draft, rows, taken)
             if book is not None:
-                book.write(tx, number)
+                book.write(tx, rows.session)
 
     def publish(
         self,
-        key: str,
+        draft: Draft,
         rows: Rows,
         taken: Taken,
         state: State,
@@ -107,17 +101,40 @@ class Writer(Moves, Leftovers):
         book: Book | None = None,
     ) -> None:
         """The last rows; and from now on the session is the one that readers find. `own`: columns to be set with it."""
-        with self._counting() as tx:
-            write_rows(tx, rows.session, taken)
-            retire(tx, key, rows.session)
+        with self._taking_in(draft) as tx:
+            if draft.saved:
+                write_rows(tx, rows.session, taken)
+            else:
+                ensure_session(tx, draft, staged="")
+                _begin(tx, draft, rows, taken)
+            retire(tx, draft.key, rows.session)
             write_about(tx, rows, state, facts, agent, sources)
             if book is not None:
                 book.close(tx, rows.session)
-            if own:
-                tx.execute(update(session).where(session.c.id == rows.session).values(own))
+            tx.execute(update(session).where(session.c.id == rows.session).values(token=None, **(own or {})))
         if self._lock is not None:
             self._lock.drop()
             self._lock = None
+
+    @contextmanager
+    def _taking_in(self, draft: Draft) -> Iterator[Connection]:
+        """A transaction without which the draft is what it was."""
+        was = draft.session
+        try:
+            with self._counting() as tx:
+                yield tx
+        except BaseException:
+            draft.session = was
+            raise
+
+    def _hold_token(self) -> str:
+        """The name of a lock that says that we live."""
+        token = uuid.uuid4().hex
+        try:
+            self._lock = hold(self._lock_path(token), wait=False)
+        except OSError as error:
+            raise StoreError(f"{self.path.parent} cannot be written: {error.strerror or error}.") from error
+        return token
 
     def admit(self, many: Sequence[Made]) -> list[bool]:
         """Whole sessions in one transaction: seen all at once, or none of them. False: another process was faster, or
@@ -126,18 +143,17 @@ class Writer(Moves, Leftovers):
         with self._tx() as tx:
             for one in many:
                 c = session.c
-                there = tx.execute(select(c.id, c.status).where(c.key == one.key, c.state == "ready")).one_or_none()
+                key = one.draft.key
+                there = tx.execute(select(c.id, c.status).where(c.key == key, c.state == "ready")).one_or_none()
                 number_there, status = (None, None) if there is None else there
-                told.append(number_there == one.replaces and status not in CLOSED)
+                fits = number_there == one.replaces and status not in CLOSED
+                one.draft.session = None  # an attempt that failed left none
+                told.append(fits and ensure_session(tx, one.draft, staged=None if there is None else ""))
                 if told[-1]:
-                    values = {"key": one.key, "state": "staged", "origin": "file"}
-                    added = tx.execute(insert(session).values(values).returning(session.c.id))
-                    one.rows.session = number = int(added.scalar_one())
-                    base = reads.key_of(number, 0)
-                    write_rows(
-                        tx, number, Taken(None, [], [(base + record[0], *record[1:]) for record in one.taken.fresh])
-                    )
-                    retire(tx, one.key, number)
+                    _begin(tx, one.draft, one.rows, one.taken)
+                    number = one.rows.session
+                    if there is not None:
+                        retire(tx, key, number)
                     write_about(tx, one.rows, one.state, one.facts, one.agent, one.sources)
                     if one.book is not None:
                         with suppress(Counted), tx.begin_nested():  # else it is without, until somebody asks
@@ -250,3 +266,11 @@ class Writer(Moves, Leftovers):
         }  # fmt: skip
         with self._tx() as tx:
             tx.execute(update(import_run).where(import_run.c.id == run).values(values))
+
+
+def _begin(tx: Connection, draft: Draft, rows: Rows, taken: Taken) -> None:
+    """The first rows of a session, which were counted before it had a number."""
+    assert draft.session is not None  # noqa: S101 - the caller has ensured it
+    rows.session = draft.session
+    base = reads.key_of(draft.session, 0)
+    write_rows(tx, draft.session, Taken(None, [], [(base + record[0], *record[1:]) for record in taken.fresh]))

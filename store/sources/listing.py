@@ -18,7 +18,7 @@ SMALL: Final = 50  # records; a longer file has content for certain
 def row_of(path: Path) -> Row:
     """The row of a session file; its state is 'draft' before the first content record. Raises StoreError."""
     # Here, because tailing a file must not wait for what only the list needs.
-    from store.facts import has_content
+    from store.draft import has_content
     from store.summary import summary
     from store.whole import events_of
 

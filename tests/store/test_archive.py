@@ -14,12 +14,13 @@ import pytest
 from builders import answer, assistant, call, lines, user
 
 from store import archive
+from store.about import about, parse_names
 from store.archive import ACTIONS, MOVES, STATES
 from store.db import reads
 from store.db.writer import Writer
 from store.digest_report import Session, session_wire, turn_wire
 from store.errors import StoreError
-from store.figures import Figures, about, figures, parse_names, patiently
+from store.figures import Figures, figures, patiently
 from store.intake import take_in
 from store.prices import unknown
 from store.rebuild import rebuild
@@ -83,8 +84,8 @@ def agents(path: Path, db: Path) -> list[str]:
 
 @pytest.mark.parametrize(("state", "action"), list(product(STATES, ACTIONS)))
 def test_every_state_and_every_action(session: Path, db: Path, state: str, action: str) -> None:
-    """000-08: archived is for ever, but for a fork and deleting it; what is deleted stays so. A refusal changes
-    nothing."""
+    """000-08: archived is for ever, but for a fork and deleting it, and taking that back leads to archived again. A
+    refusal changes nothing."""
     put(db, "UPDATE session SET status = ?", state)
     do = getattr(archive, action)
     if (state, action) in MOVES:
@@ -97,7 +98,7 @@ def test_every_state_and_every_action(session: Path, db: Path, state: str, actio
         assert ask(db, "SELECT count(*) FROM audit") == [(0,)]
     leads = {after for (before, _), after in MOVES.items() if before == "archived"}
     assert leads == {"archived", "deleted"}
-    assert {after for (before, _), after in MOVES.items() if before == "deleted"} == {"deleted"}
+    assert {after for (before, _), after in MOVES.items() if before == "deleted"} == {"deleted", "archived"}
 
 
 def test_a_fork_takes_over_where_and_with_what(session: Path, db: Path) -> None:
@@ -115,6 +116,38 @@ def test_deleting_twice_is_deleting_once(session: Path, db: Path) -> None:
     archive.delete(db, session)
     assert [action for (action,) in ask(db, "SELECT action FROM audit ORDER BY id")] == ["archive", "delete"]
     assert cached(db) is None
+
+
+def test_deleting_touches_no_file_and_can_be_taken_back(session: Path, db: Path) -> None:
+    """Its agents and figures are what they were, and it is archived as before: nothing comes in."""
+    archive.archive(db, session, unknown)
+    with closing(look(session, db)) as found:
+        before = session_wire(found.id, found.digest, found.agents)
+    files = {path: path.read_bytes() for path in session.parent.rglob("*.jsonl")}
+    archive.delete(db, session)
+    assert archive.closed(db) == {str(session): archive.Closed("deleted")}
+    archive.restore(db, session)
+    assert archive.closed(db) == {str(session): archive.Closed("archived")}
+    assert {path: path.read_bytes() for path in session.parent.rglob("*.jsonl")} == files
+    with closing(look(session, db)) as found:
+        assert session_wire(found.id, found.digest, found.agents) == before
+    grow(session)
+    assert take_in(db, session).read == 0
+    assert archive.closed(db)[str(session)].refused > 0
+
+
+def test_a_session_that_nobody_imported_is_read_first(session: Path, db: Path) -> None:
+    other = session.with_name("other.jsonl")
+    other.write_bytes(session.read_bytes())
+    archive.archive(db, other, unknown)
+    assert archive.closed(db) == {str(other): archive.Closed("archived")}
+
+
+def test_a_session_with_nothing_in_it_cannot_be_archived(tmp_path: Path, db: Path) -> None:
+    path = tmp_path / "draft.jsonl"
+    path.write_bytes(lines({"type": "permission-mode", "permissionMode": "default", "sessionId": "s"}))
+    with pytest.raises(StoreError, match="nothing in it that could be kept"):
+        archive.archive(db, path)
 
 
 def test_what_is_not_there_cannot_be_archived(tmp_path: Path, session: Path, db: Path) -> None:

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from imports import REPO
 from store.db.lock import hold
 from store.db.writer import Writer
 from store.paths import data_dir
+from store.sources.watch import Watcher
 from viewer.cli import main
 from viewer.importing import clock
 
@@ -70,6 +71,26 @@ def test_a_root_that_is_not_there_is_one_sentence(root: Path, capsysbinary: pyte
     assert err.decode() == f"playhead: {root / 'nothing'} does not exist (any more).\n"
 
 
+def written(db: Path, sql: str, by: subprocess.Popen[bytes]) -> bool:
+    """Wait until the statement finds a row that another process writes; False: it has ended without."""
+    news = threading.Event()
+    watcher = Watcher()
+    # Before the first look: what is written after it rings. The end of the process rings as well.
+    watcher.watch(db.with_name(f"{db.name}-wal"), lambda _: news.set())
+    ended = threading.Thread(target=lambda: (by.wait(), news.set()), daemon=True)
+    ended.start()
+    try:
+        with closing(sqlite3.connect(db)) as connection:
+            while connection.execute(sql).fetchone() is None:
+                if by.poll() is not None:
+                    return False
+                assert news.wait(120)
+                news.clear()
+        return True
+    finally:
+        watcher.stop()
+
+
 def test_ctrl_c_leaves_a_sound_database_and_says_how_to_go_on(root: Path) -> None:
     db = data_dir() / "playhead.db"
     Writer(db).close()
@@ -80,10 +101,7 @@ def test_ctrl_c_leaves_a_sound_database_and_says_how_to_go_on(root: Path) -> Non
         cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:
-        with closing(sqlite3.connect(db)) as connection:
-            while connection.execute("SELECT 1 FROM import_run WHERE state = 'running'").fetchone() is None:
-                assert process.poll() is None
-                time.sleep(0.02)
+        assert written(db, "SELECT 1 FROM import_run WHERE state = 'running'", process)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
         out, err = process.communicate(timeout=60)
     finally:

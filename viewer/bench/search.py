@@ -16,6 +16,7 @@ from store.db.engine import open_engine
 from store.db.rows import Rows
 from store.db.search import Indexer, catch_up
 from store.db.writer import Writer
+from store.draft import Draft
 from store.events import Hunk
 from store.facts import Facts
 from store.fold import Put, State
@@ -172,9 +173,8 @@ def _session(
 ) -> None:
     name = f"session-{number:05}"
     with closing(Writer(db)) as writer:
-        session_id = writer.stage(name)
-        state = State()
-        rows = Rows(session_id, state)
+        draft, state = Draft(name), State()
+        rows = Rows(0, state)
         facts = Facts(id=name, title=name, cwd=f"/home/dev/project-{number % 40}", started=start)
         step = max(1, 600 * MINUTE // count)
         for first in range(0, count, _BATCH):
@@ -183,10 +183,10 @@ def _session(
                 for row in range(first, min(count, first + _BATCH))
             )
             if first + _BATCH < count:
-                writer.put(rows.take(), session_id)
+                writer.put(draft, rows, rows.take())
         facts.updated = start + (count - 1) * step
         state.rows = rows.rows
-        writer.publish(name, rows, rows.take(), state, facts, "claude-code", [source_of(marker, "", None, 0)])
+        writer.publish(draft, rows, rows.take(), state, facts, "claude-code", [source_of(marker, "", None, 0)])
 
 
 def _placed(item: Item, number: int, row: int, ts: int, sessions: int) -> Item:

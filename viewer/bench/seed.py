@@ -11,6 +11,7 @@ import msgspec
 
 from store.db.rows import Rows
 from store.db.writer import Writer
+from store.draft import Draft
 from store.events import Hunk
 from store.facts import Facts
 from store.fold import Put, State
@@ -64,9 +65,8 @@ def seeded(rows: int, folder: Path | None = None) -> DbWindow | None:
     rng = random.Random(rows)
     templates = [item_at(row, rng) for row in range(200)]
     writer = Writer(path)
-    number = writer.stage("bench")
-    state = State()
-    written = Rows(number, state)
+    draft, state = Draft("bench"), State()
+    written = Rows(0, state)
     for first in range(0, rows, BATCH):
         end = min(rows, first + BATCH)
         written.add(
@@ -74,9 +74,9 @@ def seeded(rows: int, folder: Path | None = None) -> DbWindow | None:
             for row in range(first, end)
         )
         if end < rows:
-            writer.put(written.take(), number)
+            writer.put(draft, written, written.take())
     state.rows = rows
     state.turn = rows // 10 + 1
-    writer.publish("bench", written, written.take(), state, Facts(), "claude-code", [source_of(path, "", None, 0)])
+    writer.publish(draft, written, written.take(), state, Facts(), "claude-code", [source_of(path, "", None, 0)])
     writer.close()
-    return DbWindow(path, number, rows)
+    return DbWindow(path, written.session, rows)

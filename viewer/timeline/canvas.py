@@ -1,8 +1,7 @@
-"""The transcript's pixels: a QListView that owns its geometry, so that nothing costs the transcript's length.
+"""The transcript's pixels: a list that owns its geometry, so that nothing costs the transcript's length.
 
-Made as a TimelineView only. It places rows, paints them, keeps the scroll bar true and answers what Qt asks about where
-things are. Stock behaviour is kept where it is right for rows of unequal height: the current row, and what a screen
-reader sees (a list with items), which Qt gives to subclasses of QListView alone.
+Made as a TimelineView only. It places rows, has them painted, keeps the scroll bar true and answers what Qt asks about
+where things are. Stock behaviour is kept where it is right for rows of unequal height.
 """
 
 from __future__ import annotations
@@ -11,23 +10,12 @@ import logging
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from PySide6.QtCore import (
-    QItemSelection,
-    QItemSelectionModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QPoint,
-    QRect,
-    Qt,
-    Signal,
-    Slot,
-)
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent, QRegion, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QWidget
 from typing_extensions import override
 
 from store.items import Item
-from viewer import viewport
 from viewer.rows.base import PAINTED, Hit
 from viewer.theme.look import Look
 from viewer.timeline import damage, painting
@@ -35,6 +23,7 @@ from viewer.timeline.bar import Bar
 from viewer.timeline.geometry import Placed
 from viewer.timeline.model import TimelineModel
 from viewer.timeline.scene import Scene
+from viewer.timeline.stock import Stock
 
 log = logging.getLogger(__name__)
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
@@ -42,7 +31,7 @@ Hint = QAbstractItemView.ScrollHint
 LONGEST: Final = 1 << 30  # px; a scroll bar counts in 32 bits
 
 
-class Canvas(QListView):
+class Canvas(Stock):
     """See the module. The state is the scene's anchor; the scroll bar only shows it."""
 
     follow_changed = Signal(bool)
@@ -62,20 +51,7 @@ class Canvas(QListView):
         self._told = (True, 0)
         self.afloat: tuple[QWidget, ...] = ()  # widgets on the viewport that stay where they are when rows move
         self.bar = Bar()
-        super().__init__(parent)
-        viewport.give(self)
-        self.setVerticalScrollBar(self.bar)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        # Always there: a bar that comes and goes changes the width, and with it every height.
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setAutoScroll(False)
-        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        # Nothing looks different under the pointer: without this, rows it passes would be painted whole.
-        self.viewport().setAttribute(Qt.WidgetAttribute.WA_Hover, False)
+        super().__init__(self.bar, parent)
         self.verticalScrollBar().sliderReleased.connect(self.on_thumb_released)
         self.set_look(look)
 
@@ -323,24 +299,12 @@ class Canvas(QListView):
     # ---- what Qt asks about geometry
 
     @override
-    def verticalScrollbarValueChanged(self, value: int) -> None:
-        pass  # would look which row came under a resting pointer, and paint that one and the one before again
-
-    @override
-    def doItemsLayout(self) -> None:
-        pass  # rows are laid out when they are seen
-
-    @override
     def updateGeometries(self) -> None:
         self._sync_bar()
 
     @override
     def verticalOffset(self) -> int:
         return self.geo.position
-
-    @override
-    def horizontalOffset(self) -> int:
-        return 0
 
     @override
     def visualRect(self, index: Index) -> QRect:
@@ -386,14 +350,6 @@ class Canvas(QListView):
         elif hint == Hint.PositionAtBottom or (hint == Hint.EnsureVisible and not above):
             top = max(0, limit - tall)
         self._travel(lambda: self.geo.go(row, top, self.scene.height))
-
-    @override
-    def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:
-        pass  # what is selected is text, not rows
-
-    @override
-    def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
-        return QRegion()
 
     def hit(self, point: QPoint) -> tuple[int, Hit] | None:
         """The row and what lies under a point; beyond the rows, the nearest one."""

@@ -5,8 +5,10 @@ Rows between the ends are selected whole, so that a selection of a million rows 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
+from store.events import ItemId
 from viewer.rows.base import Pos
 
 FIRST: Final = Pos(-1, -1)  # before everything in a row
@@ -18,6 +20,9 @@ class Place(NamedTuple):
 
     row: int
     pos: Pos
+
+
+Marked: TypeAlias = tuple[tuple[ItemId, Pos], ...]  # the four ends of a selection, by item: row numbers come and go
 
 
 class Selection:
@@ -69,6 +74,19 @@ class Selection:
         start = ends[0].pos if row == ends[0].row else FIRST
         end = ends[1].pos if row == ends[1].row else LAST
         return (None if start == FIRST else start, None if end == LAST else end)
+
+    def marked(self, name: Callable[[int], ItemId]) -> Marked | None:
+        """The selection by item, to be kept while another session is shown; None if nothing is selected."""
+        if self._base is None or self._head is None or self.ends is None:
+            return None
+        return tuple((name(place.row), place.pos) for place in (*self._base, *self._head))
+
+    def restore(self, marked: Marked, locate: Callable[[ItemId], int | None]) -> None:
+        """Select what `marked` gave, if its rows are all there."""
+        rows = [locate(item) for item, _ in marked]
+        places = [Place(row, pos) for row, (_, pos) in zip(rows, marked, strict=True) if row is not None]
+        if len(places) == len(marked) == 4:
+            self._base, self._head = (places[0], places[1]), (places[2], places[3])
 
     def shift(self, rows: int) -> None:
         """Rows were inserted (or, negative, removed) before all others."""

@@ -21,6 +21,7 @@ from viewer.timeline.canvas import Canvas, Hint
 from viewer.timeline.folds import State
 from viewer.timeline.mouse import Mouse
 from viewer.timeline.scene import Place
+from viewer.timeline.selection import Marked
 
 ALL_PAGES: Final = 1_000_000
 
@@ -167,6 +168,16 @@ class TimelineView(Canvas):
         event.accept()
 
     # ---- selection and copy
+
+    def selection_state(self) -> Marked | None:
+        """What is selected, in terms that outlive the model."""
+        return self.selection.marked(lambda row: self.item(row).id)
+
+    def restore_selection(self, marked: Marked) -> None:
+        """Select what `selection_state` gave, as far as its rows are known."""
+        if self.timeline is not None:
+            self.selection.restore(marked, self.timeline.position_of)
+            self.viewport().update()
 
     def selected_text(self, limit: int = copying.LIMIT) -> str:
         """The selection as text, cut at a limit, which it says then."""

@@ -1,0 +1,162 @@
+"""What the tables say of a session, asked over one read connection that is kept: for figures, archiving and lists.
+
+One statement per question. Reads with the standard library; writes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from store.db import reads
+from store.digest_parts import DIGEST_VERSION
+from store.ledger import LEDGER_VERSION
+
+log = logging.getLogger(__name__)
+
+CLOSED: Final = ("archived", "deleted")  # as in store.db.session_rows, which takes too long to load for this
+_LOOK: Final = """
+SELECT s.id, s.key, s.status, s.agent, s.agent_session, CAST(s.agent_ids_json AS BLOB), l.version, l.entries,
+  l.refused, d.schema_version, d.watermark, d.sealed
+FROM pragma_user_version AS v, session AS s
+LEFT JOIN ledger AS l ON l.session_id = s.id LEFT JOIN digest AS d ON d.session_id = s.id AND d.agent = 0
+WHERE v.user_version = ? AND s.state = 'ready' AND s.key = ?
+"""
+_IDS: Final = """
+SELECT s.key FROM pragma_user_version AS v, session AS s
+WHERE v.user_version = ? AND s.state = 'ready' AND s.agent_session = ?
+"""
+_names = msgspec.json.Decoder(list[str])
+
+
+class About(Struct, frozen=True):
+    """What the tables say of a session, in one statement."""
+
+    number: int
+    key: str
+    status: str
+    agent: str
+    id: str
+    names: bytes | None  # the cached agent set, as it lies there
+    version: int | None  # of its entries; None: they were never made
+    entries: int | None
+    refused: int | None  # events that came after it was archived
+    folded: int | None  # version and last entry of its digest
+    watermark: int | None
+    sealed: int | None
+
+    @property
+    def closed(self) -> bool:
+        return self.status in CLOSED
+
+    @property
+    def complete(self) -> bool:
+        """Its entries are there, and made as they would be now."""
+        return self.version == LEDGER_VERSION
+
+    @property
+    def fresh(self) -> bool:
+        """Its digest has all of its entries, and nothing is to be done."""
+        done = self.folded == DIGEST_VERSION and self.watermark == self.entries
+        return done and (not self.closed or self.sealed is not None)
+
+    @property
+    def agents(self) -> list[str] | None:
+        """The agents of an archived session, as somebody found them once; None: they have to be found."""
+        return parse_names(self.names) if self.closed else None
+
+
+class Reader:
+    """One connection for many questions, of one thread at a time. Close it. Raises StoreError."""
+
+    def __init__(self, db: Path) -> None:
+        self.db = db
+        self._connection: sqlite3.Connection | None = None
+        self._file = (0, 0)  # the database that is open: another one may have taken its place
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a database that can be asked."""
+        return self._open() is not None
+
+    def ask(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """Rows; none where there is no database."""
+        try:
+            connection = self._open()
+            return [] if connection is None else connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise reads.trouble(error, self.db) from error
+
+    def about(self, path: Path) -> About | None:
+        """What the database says of a session, however its file is now; None: it has none of that path."""
+        try:
+            connection = self._open()
+            if connection is None:
+                return None
+            found = connection.execute(_LOOK, (reads.SCHEMA, str(path))).fetchone()
+        except sqlite3.Error as error:
+            log.warning("%s", reads.trouble(error, self.db))
+            return None
+        return None if found is None else About(*found)
+
+    def path_of(self, id: str) -> Path | None:
+        """The main file of the session of that id, be it there or gone; None: the database knows none, or several."""
+        try:
+            connection = self._open()
+            if connection is None:
+                return None
+            found = connection.execute(_IDS, (reads.SCHEMA, id)).fetchall()
+        except sqlite3.Error as error:
+            log.warning("%s", reads.trouble(error, self.db))
+            return None
+        return Path(found[0][0]) if len(found) == 1 else None
+
+    def _open(self) -> sqlite3.Connection | None:
+        """Raises sqlite3.Error."""
+        try:
+            stat = self.db.stat()
+        except OSError:
+            self.close()
+            return None
+        if reads.mark(self.db).exists():
+            self.close()
+            return None
+        file = (stat.st_dev, stat.st_ino)
+        if self._connection is None or file != self._file:
+            self.close()
+            self._connection, self._file = reads.connect(self.db), file
+        return self._connection
+
+
+def about(path: Path, db: Path) -> About | None:
+    """The same for one question."""
+    with closing(Reader(db)) as reader:
+        return reader.about(path)
+
+
+def path_of(id: str, db: Path) -> Path | None:
+    """The same for one question."""
+    with closing(Reader(db)) as reader:
+        return reader.path_of(id)
+
+
+def parse_names(data: bytes | None) -> list[str] | None:
+    """The cached agent set; None when it is none: what nobody can read is made again."""
+    if not data:
+        return None
+    try:
+        names = _names.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return names if names and len(set(names)) == len(names) else None
