@@ -9,7 +9,7 @@ _HERE: Final = Path(__file__).parent
 
 
 def path(name: str) -> Path:
-    """Where 'icons/bot.svg' or 'fonts/Inter-Regular.otf' lies; raises FileNotFoundError for what is not shipped."""
+    """Where 'icons/bot.svg' or 'fonts/Inter-Regular.ttf' lies; raises FileNotFoundError for what is not shipped."""
     # A wheel is unpacked when it is installed, so a resource is always a real file: Qt can be given its path.
     found = _HERE.joinpath(*name.split("/"))
     if not found.exists():

@@ -14,13 +14,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from store.db import reads
+from store.db import place, reads
 from store.digest_parts import DIGEST_VERSION
 from store.ledger import LEDGER_VERSION
+from store.states import CLOSED, Closed
 
 log = logging.getLogger(__name__)
 
-CLOSED: Final = ("archived", "deleted")  # as in store.db.session_rows, which takes too long to load for this
 _LOOK: Final = """
 SELECT s.id, s.key, s.status, s.agent, s.agent_session, CAST(s.agent_ids_json AS BLOB), l.version, l.entries,
   l.refused, d.schema_version, d.watermark, d.sealed
@@ -31,6 +31,11 @@ WHERE v.user_version = ? AND s.state = 'ready' AND s.key = ?
 _IDS: Final = """
 SELECT s.key FROM pragma_user_version AS v, session AS s
 WHERE v.user_version = ? AND s.state = 'ready' AND s.agent_session = ?
+"""
+_CLOSED: Final = """
+SELECT s.key, s.status, coalesce(l.refused, 0) FROM pragma_user_version AS v, session AS s
+LEFT JOIN ledger AS l ON l.session_id = s.id
+WHERE v.user_version = ? AND s.state = 'ready' AND s.status IN ('archived', 'deleted') ORDER BY s.key
 """
 _names = msgspec.json.Decoder(list[str])
 
@@ -77,7 +82,7 @@ class Reader:
 
     def __init__(self, db: Path) -> None:
         self.db = db
-        self._connection: sqlite3.Connection | None = None
+        self._connection: reads.Connection | None = None
         self._file = (0, 0)  # the database that is open: another one may have taken its place
 
     def close(self) -> None:
@@ -104,11 +109,14 @@ class Reader:
             connection = self._open()
             if connection is None:
                 return None
-            found = connection.execute(_LOOK, (reads.SCHEMA, str(path))).fetchone()
+            found = connection.execute(_LOOK, (reads.SCHEMA, place.key_of(path, self.db))).fetchone()
         except sqlite3.Error as error:
             log.warning("%s", reads.trouble(error, self.db))
             return None
-        return None if found is None else About(*found)
+        if found is None:
+            return None
+        number, key, *rest = found
+        return About(number, place.path_of(key, self.db), *rest)
 
     def path_of(self, id: str) -> Path | None:
         """The main file of the session of that id, be it there or gone; None: the database knows none, or several."""
@@ -120,10 +128,14 @@ class Reader:
         except sqlite3.Error as error:
             log.warning("%s", reads.trouble(error, self.db))
             return None
-        return Path(found[0][0]) if len(found) == 1 else None
+        return Path(place.path_of(found[0][0], self.db)) if len(found) == 1 else None
 
-    def _open(self) -> sqlite3.Connection | None:
+    def _open(self) -> reads.Connection | None:
         """Raises sqlite3.Error."""
+        if place.server(self.db) is not None:
+            if self._connection is None:
+                self._connection = reads.connect(self.db)
+            return self._connection
         try:
             stat = self.db.stat()
         except OSError:
@@ -149,6 +161,13 @@ def path_of(id: str, db: Path) -> Path | None:
     """The same for one question."""
     with closing(Reader(db)) as reader:
         return reader.path_of(id)
+
+
+def closed(db: Path) -> dict[str, Closed]:
+    """Every session that is archived or deleted, by the path of its main file. Raises StoreError."""
+    with closing(Reader(db)) as reader:
+        found = reader.ask(_CLOSED, (reads.SCHEMA,))
+    return {place.path_of(key, db): Closed(status, refused) for key, status, refused in found}
 
 
 def parse_names(data: bytes | None) -> list[str] | None:

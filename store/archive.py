@@ -7,52 +7,18 @@ hiding: it can be taken back, and no file of an agent is ever touched.
 
 from __future__ import annotations
 
-from contextlib import closing
+import shlex
 from pathlib import Path
-from typing import Final
 
 from msgspec import Struct
 
-from store.about import About, Reader, about
-from store.db import reads
+from store.about import About, about
 from store.errors import StoreError
 from store.figures import fold_on, patiently
+from store.formats import named
 from store.intake import take_in
 from store.prices import Price, price
-
-STATES: Final = ("active", "paused", "archived", "deleted")
-ACTIONS: Final = ("resume", "pause", "archive", "fork", "delete", "restore")
-MOVES: Final = {
-    ("paused", "resume"): "active",
-    ("active", "pause"): "paused",  # also when its agent died
-    ("active", "archive"): "archived",
-    ("paused", "archive"): "archived",
-    ("archived", "fork"): "archived",
-    ("archived", "delete"): "deleted",
-    ("deleted", "delete"): "deleted",
-    ("deleted", "restore"): "archived",  # and no further: what was archived stays so
-}
-"""(state, action) → state. What is not in here is refused."""
-_HINTS: Final = {
-    "delete": "archive it first",
-    "fork": "archive it first, or go on with it",
-    "resume": "fork it instead",
-    "pause": "nobody works in it",
-    "archive": "it is there already",
-    "restore": "it is not deleted",
-}
-_CLOSED: Final = """
-SELECT s.key, s.status, coalesce(l.refused, 0) FROM pragma_user_version AS v, session AS s
-LEFT JOIN ledger AS l ON l.session_id = s.id
-WHERE v.user_version = ? AND s.state = 'ready' AND s.status IN ('archived', 'deleted') ORDER BY s.key
-"""
-
-
-class Closed(Struct, frozen=True):
-    """A session that nothing comes into any more."""
-
-    status: str  # archived, deleted
-    refused: int = 0  # events that came too late
+from store.states import next_state
 
 
 class Seed(Struct, frozen=True):
@@ -60,35 +26,12 @@ class Seed(Struct, frozen=True):
 
     parent: int
     agent: str
+    id: str  # as the agent calls the session
     cwd: str
     branch: str
     llm: str
     model_config: str | None
     system_prompt: str | None
-
-
-def next_state(state: str, action: str) -> str:
-    """Raises StoreError for a move that there is not."""
-    found = MOVES.get((state, action))
-    if found is None:
-        raise StoreError(refusal(state, action))
-    return found
-
-
-def refusal(state: str, action: str) -> str:
-    """Why there is no such move, in a sentence; '' when there is."""
-    if (state, action) in MOVES:
-        return ""
-    hint = _HINTS[action]
-    if state == "deleted":
-        hint = "restore it first" if action == "fork" else "what was archived stays so"
-    return f"A session that is {state} has no {action}: {hint}."
-
-
-def closed(db: Path) -> dict[str, Closed]:
-    """Every session that is archived or deleted, by the path of its main file. Raises StoreError."""
-    with closing(Reader(db)) as reader:
-        return {key: Closed(status, refused) for key, status, refused in reader.ask(_CLOSED, (reads.SCHEMA,))}
 
 
 def archive(db: Path, path: Path, list_price: Price = price) -> None:
@@ -133,6 +76,17 @@ def fork(db: Path, path: Path) -> Seed:
     one = _there(db, path)
     next_state(one.status, "fork")
     return Seed(one.number, *patiently(db, lambda writer: writer.seed(one.number)))
+
+
+def fork_command(db: Path, path: Path) -> str:
+    """What a terminal is given to fork an archived session: its agent goes on with a copy. Raises StoreError."""
+    seed = fork(db, path)
+    words = [word.format(id=seed.id) for word in named(seed.agent).fork]
+    if not words:
+        raise StoreError(f"{seed.agent} has no command that forks a session.")
+    if not path.exists():
+        raise StoreError(f"{path} is gone: its agent has nothing left to go on from.")
+    return f"cd {shlex.quote(seed.cwd)} && {shlex.join(words)}" if seed.cwd else shlex.join(words)
 
 
 def _move(db: Path, path: Path, action: str) -> None:

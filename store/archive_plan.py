@@ -18,16 +18,16 @@ from msgspec import Struct
 
 from store.archive_talk import Task
 from store.catalog import DRAFT
-from store.db import reads
+from store.db import place, reads
 from store.delta import Row
 from store.fold import FOLD_VERSION
 from store.formats import formats
 from store.sources.scan import Found, scan
+from store.states import CLOSED
 
-SEALED: Final = ("archived", "deleted")
 _KNOWN: Final = (
     "SELECT s.key, s.id, s.agent, s.status, s.fold_version, c.path, c.identity, c.size, c.mtime_ns FROM session AS s "
-    "JOIN source AS c ON c.session_id = s.id WHERE s.state = 'ready' ORDER BY s.id, c.file"
+    "JOIN source AS c ON c.session_id = s.id WHERE s.state = 'ready'{} ORDER BY s.id, c.file"
 )
 _LISTED: Final = "SELECT size, mtime_ns, row FROM catalog WHERE path = ?"
 _decoder: Final = msgspec.msgpack.Decoder(Row)
@@ -59,14 +59,15 @@ def plan(db: Path, places: Iterable[Path], skip: Iterable[str] = (), before: int
     files = unchanged = 0
     left = frozenset(skip)
     beside = {format.agent: format.beside for format in formats()}
-    with closing(reads.connect(db)) as connection:
-        sessions = _sessions(connection)
+    with closing(reads.connect(db)) as archive:
+        sessions = _sessions(archive, db)
+    with closing(_list(db)) as listed:
         for found in scan(places, {}):
             if found.path in left or (before is not None and found.mtime_ns > before):
                 continue
             known = sessions.get(found.path)
             files += 1 if known is None else len(known.files)
-            if (known is not None and _current(known, found, beside.get(known.agent))) or _draft(connection, found):
+            if (known is not None and _current(known, found, beside.get(known.agent))) or _draft(listed, found):
                 unchanged += 1
                 continue
             number = None if known is None else known.number
@@ -75,7 +76,7 @@ def plan(db: Path, places: Iterable[Path], skip: Iterable[str] = (), before: int
 
 
 def _usable(db: Path) -> bool:
-    if not db.exists() or reads.mark(db).exists():
+    if not reads.there(db):
         return False
     try:
         with closing(reads.connect(db)) as connection:
@@ -85,12 +86,22 @@ def _usable(db: Path) -> bool:
     return bool(found == (reads.SCHEMA, reads.APPLICATION))
 
 
-def _sessions(connection: sqlite3.Connection) -> dict[str, _Session]:
+def _list(db: Path) -> sqlite3.Connection:
+    """What lies on this machine, also where the archive is on a server: the list of last time. Raises sqlite3.Error."""
+    if place.server(db) is not None and not (db.exists() and not reads.mark(db).exists()):
+        from store.db.engine import open_file
+
+        open_file(db).dispose()
+    return reads.connect_file(db)
+
+
+def _sessions(connection: reads.Connection, db: Path) -> dict[str, _Session]:
     sessions: dict[str, _Session] = {}
-    for key, number, agent, status, version, *file in connection.execute(_KNOWN):
-        one = sessions.get(key)
+    for key, number, agent, status, version, *file in connection.execute(_KNOWN.format(place.mine(db, "s"))):
+        path = place.path_of(key, db)
+        one = sessions.get(path)
         if one is None:
-            one = sessions[key] = _Session(number, agent, status in SEALED, version, [])
+            one = sessions[path] = _Session(number, agent, status in CLOSED, version, [])
         one.files.append(tuple(file))
     return sessions
 
@@ -108,11 +119,11 @@ def _draft(connection: sqlite3.Connection, found: Found) -> bool:
 
 def _current(known: _Session, found: Found, beside: Callable[[Path], Iterable[Path]] | None) -> bool:
     if known.sealed:  # what was written since is not read, but counted, once
-        return _same(known, found, sealed=True)
+        return _same(known, found)
     return _same(known, found) and not _more(known, beside(Path(found.path)) if beside is not None else ())
 
 
-def _same(known: _Session, found: Found, *, sealed: bool = False) -> bool:
+def _same(known: _Session, found: Found) -> bool:
     """Whether nothing was written since. What another version folded is read again, as long as all of it is there."""
     missing = False
     for index, (path, identity, size, mtime_ns) in enumerate(known.files):
@@ -127,7 +138,7 @@ def _same(known: _Session, found: Found, *, sealed: bool = False) -> bool:
             continue
         if (identity, size, mtime_ns) != (str(now.st_ino), now.st_size, now.st_mtime_ns):
             return False
-    return sealed or known.version == FOLD_VERSION or missing
+    return known.version == FOLD_VERSION or missing
 
 
 def _more(known: _Session, folders: Iterable[Path]) -> bool:

@@ -25,11 +25,12 @@ from store.db.lock import hold
 from store.db.rows import Rows
 from store.db.session_rows import Overtaken
 from store.db.writer import Made, Writer
-from store.draft import Draft, has_content
+from store.draft import has_content
 from store.errors import StoreError
 from store.facts import Facts
 from store.fold import State
 from store.intake import Outcome, begin, bring_up, sources_of
+from store.sources.journal import draft_of
 from store.window import known
 
 log = logging.getLogger(__name__)
@@ -156,8 +157,7 @@ class Work:
         if not content:
             return said  # what the database may have had of it is more, and stays
         taken = rows.take()
-        draft = Draft(str(path), "file")
-        return Made(draft, rows, taken, state, facts, begun.agent, sources, task.session, book), said
+        return Made(draft_of(path), rows, taken, state, facts, begun.agent, sources, task.session, book), said
 
     def _bring_up(self, path: Path, task: Task) -> Said:
         self.flush()

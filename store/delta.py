@@ -32,6 +32,7 @@ class Header(Struct, frozen=True, gc=False):
     updated: int | None = None  # of the newest record, in whole seconds
     queued: tuple[str, ...] = ()
     trouble: str = ""  # one sentence for the user: the file was deleted, cannot be read, …
+    draft: bool = False  # nothing was said in it yet, so it is not saved; a stream that is only shown is none
 
 
 class Window(Protocol):
@@ -99,6 +100,7 @@ class Row(Struct, frozen=True, gc=False):
     unread: int = 0
     session: str = ""  # the agent's own id
     missing: bool = False  # its agent has deleted the file: what the database has is the only copy
+    host: str = ""  # another one, where its file is: what is here is what the archive has of it
 
 
 class SessionsDelta(Struct, frozen=True, gc=False):

@@ -16,6 +16,7 @@ from store.errors import StoreError
 from store.events import Event
 
 UNKNOWN: Final = "unknown"  # the origin of a session that nobody has named one for
+USER_RANK: Final = 100  # of a title that the user gave: above whatever a format says
 LONGEST: Final = 200  # characters of a title that a user gives
 
 # Bookkeeping: connecting, handshakes, pings and their answers, settings, usage, hooks, titles, the end of a start that
@@ -35,7 +36,7 @@ def _says(event: Any) -> bool:
 
 
 def _is_prompt(event: Any) -> bool:
-    return event.origin != "injected"  # what a hook adds is nobody's word
+    return bool(event.origin != "injected")  # what a hook adds is nobody's word
 
 
 _SOMETIMES: Final[dict[type[Event], Callable[[Any], bool]]] = {
@@ -77,6 +78,8 @@ class Draft(Struct):
     title: str = ""  # as the user calls it
     status: str = "paused"  # active while somebody works in it
     token: str | None = None  # names the lock that says so
+    ended: int | None = None
+    end_reason: str | None = None
     session: int | None = None
 
     @property

@@ -26,12 +26,13 @@ class At(Struct, frozen=True, gc=False, array_like=True):
     parent: ItemId | None = None  # the tool call that started the subagent
 
 
-class Hunk(Struct, frozen=True, gc=False):
+class Hunk(Struct, frozen=True, gc=False, omit_defaults=True):
     """One piece of a diff; every line starts with ' ', '+' or '-'."""
 
     old_start: int
     new_start: int
     lines: tuple[str, ...]
+    path: str = ""  # the file, where one call may change several
 
 
 class Option(Struct, frozen=True, gc=False):

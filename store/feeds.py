@@ -22,9 +22,11 @@ from store.sources.watch import Watcher
 
 # What only streams and the list need is imported where it is used: a session file is on the screen before that.
 if TYPE_CHECKING:
+    from store.recorder import Recorder
     from store.sources.discover import Discovery
     from store.sources.journal import Journal
     from store.streams import Ended, Stream
+    from store.told import Started
 
 MOST_RAW: Final = 256 << 20  # bytes of source that the raw view of one row may read
 
@@ -40,10 +42,13 @@ class Feeds:
         progress: Callable[[str, int, int], None],
         listed: Callable[[SessionsDelta], None],
         *,
+        started: Callable[[Started], None] = lambda _: None,
         database: bool = True,
     ) -> None:
         self.hub = hub
         self.watcher = Watcher()
+        self.recorder: Recorder | None = None  # made with the first stream
+        self._started = started
         self._told = told
         self._progress = progress
         self._listed = listed
@@ -73,17 +78,25 @@ class Feeds:
         from store.streams import Stream
 
         key = journal.key if journal is not None else f"{name}:{next(self._numbers)}"
-        header = Header(state="running", title=name, started=None)
+        saved = journal is not None and self._database
+        header = Header(state="running", title=name, started=None, draft=saved)
         self.hub.sessions[key] = Session(key, header)
         stream = Stream(key, self.hub, self._told, journal, hint)
+        if saved:
+            if self.recorder is None:
+                from store.recorder import Recorder
+
+                self.recorder = Recorder(data_dir() / "playhead.db", self._started)
+                self.hub.flushed = self.recorder.tick
+            stream.recorder = self.recorder
         self._streams[key] = stream
         return stream
 
-    def _journal(self, name: str, argv: Sequence[str] = (), cwd: Path | None = None) -> Journal | None:
+    def _journal(self, name: str, origin: str, argv: Sequence[str] = (), cwd: Path | None = None) -> Journal | None:
         from store.sources.journal import Journal, folder
 
         try:
-            return Journal(folder(data_dir()), name, argv, cwd, self._trouble)
+            return Journal(folder(data_dir()), name, argv, cwd, self._trouble, origin)
         except StoreError as error:
             self._trouble(str(error))
             return None
@@ -97,24 +110,32 @@ class Feeds:
         """Follow our own standard input."""
         from store.sources.stdin import Stdin
 
-        stream = self._stream("standard input", self._journal("stdin"))
+        stream = self._stream("standard input", self._journal("stdin", "stdin"))
         source = Stdin(stream.take, lambda why: stream.end(why or "end of input", not why), fd)
         stream.stop_source = source.stop
         source.start()
         return stream.key
 
-    def run(self, argv: Sequence[str], cwd: str = "") -> str:
-        """Start a command in a process group of its own and follow its output. Raises StoreError if it cannot start."""
+    def run(self, argv: Sequence[str], cwd: str = "", title: str = "") -> str:
+        """Start a command in a process group of its own and follow its output. Raises StoreError if it cannot start.
+
+        A title that cannot be is dropped, and the session's header says so.
+        """
         import shlex
 
         from store.streams import Run
 
         where = Path(cwd) if cwd else Path.cwd()
         name = Path(argv[0]).name if argv else "run"
-        journal = self._journal(name, argv, where)
+        journal = self._journal(name, "run", argv, where)
         stream = self._stream(shlex.join(argv), journal)
         stream.say(cwd=str(where))
 
+        if title:
+            try:
+                stream.rename(title)
+            except StoreError as error:
+                stream.say(trouble=str(error))
         life = Run(stream)
         try:
             life.start(argv, where)
@@ -180,6 +201,13 @@ class Feeds:
             self._ending = [thread for thread in self._ending if thread.is_alive()] + [ending]
         self.hub.forget(key)
 
+    def rename(self, key: str, title: str) -> None:
+        """Give a stream a title of the user's, before it is saved or after. Raises StoreError."""
+        stream = self._streams.get(key)
+        if stream is None:
+            raise StoreError("Only a session that runs here can be given a title.")
+        stream.rename(title)
+
     def stop(self, key: str) -> None:
         """End what runs in a session, but keep showing it. Blocks until a process group is gone: use a job."""
         stream = self._streams.get(key)
@@ -194,6 +222,8 @@ class Feeds:
             self.close(key)
         for ending in self._ending:
             ending.join()
+        if self.recorder is not None:
+            self.recorder.close()
         self.watcher.stop()
 
     def files(self, key: str) -> list[Path]:

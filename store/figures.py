@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from store import entries as en
 from store.about import About, Reader
-from store.db import reads
+from store.db import place, reads
 from store.digest import Digest, Turn, load, step
 from store.digest_parts import Money, Sum
 from store.errors import StoreError
@@ -137,7 +137,7 @@ def look(reader: Reader, path: Path, list_price: Price = price, *, own: bool = F
         take_in(db, path, anew=True)
         one = reader.about(path)
     if one is not None and not one.fresh:
-        fold_on(db, one.number, list_price)
+        fold_on(db, one.number, list_price, place.host_of(path, db))
         one = reader.about(path)
     if one is None or not one.fresh:
         return None  # it changes faster than it is read
@@ -176,8 +176,10 @@ def _current(path: Path, db: Path) -> bool:
 # ---- folding
 
 
-def fold_on(db: Path, number: int, list_price: Price = price) -> None:
+def fold_on(db: Path, number: int, list_price: Price = price, host: str = "") -> None:
     """Bring a session's digest and turns up to its entries: load once, save once. Raises StoreError.
+
+    `host`: the other host whose session it is.
 
     It is folded outside of the transaction that saves it: that may take a second, and others want to write.
     """
@@ -186,7 +188,7 @@ def fold_on(db: Path, number: int, list_price: Price = price) -> None:
             digest, anew = folded(connection.execute, number, list_price)
     except sqlite3.Error as error:
         raise reads.trouble(error, db) from error
-    patiently(db, lambda writer: writer.save_digest(number, digest, anew=anew))
+    patiently(db, lambda writer: writer.save_digest(number, digest, anew=anew), host=host)
 
 
 def folded(ask: Ask, number: int, list_price: Price) -> tuple[Digest, bool]:
@@ -205,13 +207,13 @@ def folded(ask: Ask, number: int, list_price: Price) -> tuple[Digest, bool]:
     return digest, anew
 
 
-def patiently(db: Path, do: Callable[[Writer], Result], tries: int = 4) -> Result:
+def patiently(db: Path, do: Callable[[Writer], Result], tries: int = 4, host: str = "") -> Result:
     """Write something; a busy database is waited for. Raises StoreError."""
     from store.db.writer import Writer
 
     for attempt in range(tries):
         try:
-            with closing(Writer(db)) as writer:
+            with closing(Writer(db, host=host)) as writer:
                 return do(writer)
         except reads.BusyError:
             if attempt + 1 == tries:

@@ -6,15 +6,13 @@ sessions are looked into first, each from its end, until no session that follows
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from store.db import fts_sqlite as fts
-from store.db import reads
+from store.db import fts_sqlite, reads
 from store.query import And, Node, Words
 from store.scope import Scope, newest_first
 
@@ -36,8 +34,8 @@ Place: TypeAlias = tuple[int, int | None]  # key and time of a row
 class Hits(Struct, frozen=True):
     """One search in one state of the database."""
 
-    connection: sqlite3.Connection
-    match: str
+    connection: reads.Connection
+    sql: fts_sqlite.Statements
     slow: bool  # every look costs as much as all of it: the beginning of too many words
     scope: Scope
     few: int = FEW
@@ -46,20 +44,20 @@ class Hits(Struct, frozen=True):
 
     def newest(self, limit: int) -> list[Place]:
         if self.slow:
-            return self._merged(limit, self._grouped(fts.EVERY, self.match), None) or []
-        some = self._grouped(fts.NEWEST, self.match, self.few + 1)
+            return self._merged(limit, self._grouped(self.sql.every), None) or []
+        some = self._grouped(self.sql.newest, self.few + 1)
         if sum(map(len, some.values())) <= self.few:
             return self._merged(limit, some, None) or []
         found = self._merged(limit, None, PROBES)
         if found is None:
             # The newest sessions have none of it: ask which ones do. That costs what there are hits.
-            there = {number: None for (number,) in self._ask(fts.SESSIONS, self.match)}
+            there = {number: None for (number,) in self._look(self.sql.sessions)}
             found = self._merged(limit, there, None)
         return found or []
 
     def _grouped(self, sql: str, *values: object) -> dict[int, list[int]]:
         """Keys by session, in the order that they come in."""
-        rows = [seq for (seq,) in self._ask(sql, *values)]
+        rows = [seq for (seq,) in self._look(sql, *values)]
         return {number: list(some) for number, some in groupby(rows, lambda seq: seq >> reads.ROW_BITS)}
 
     def _merged(
@@ -105,7 +103,7 @@ class Hits(Struct, frozen=True):
 
     def _looked(self, number: int) -> Iterator[Place]:
         low, end = reads.key_of(number, 0), reads.key_of(number + 1, 0)
-        yield from self._ask(fts.WITHIN, self.match, low, end)
+        yield from self._look(self.sql.within, low, end)
 
     def _times(self, rows: list[int]) -> Iterator[Place]:
         for first in range(0, len(rows), AT_ONCE):
@@ -120,7 +118,7 @@ class Hits(Struct, frozen=True):
         most = MOST + 1
         scope = self.scope
         if scope.allowed is None:
-            total = int(self._ask(fts.COUNT, self.match, most).fetchone()[0])
+            total = int(self._look(self.sql.count, most).fetchone()[0])
             # Those that were replaced are still in the index for a while.
             strangers = {number for (number,) in self._ask(_STRANGERS)}
             if not strangers:
@@ -142,7 +140,7 @@ class Hits(Struct, frozen=True):
         """One by one, where asking session by session costs more."""
         total = 0
         allowed = self.scope.allowed
-        for number, some in groupby(self._ask(fts.EVERY, self.match), lambda row: row[0] >> reads.ROW_BITS):
+        for number, some in groupby(self._look(self.sql.every), lambda row: row[0] >> reads.ROW_BITS):
             inside = allowed.get(number, (None, None))[1] if allowed is not None else self._ready(number)
             if inside:
                 total += sum(1 for _ in some)
@@ -157,12 +155,12 @@ class Hits(Struct, frozen=True):
 
     def _count_within(self, number: int, most: int) -> int:
         low, end = reads.key_of(number, 0), reads.key_of(number + 1, 0)
-        return int(self._ask(fts.COUNT_WITHIN, self.match, low, end, most).fetchone()[0])
+        return int(self._look(self.sql.count_within, low, end, most).fetchone()[0])
 
     def relevant(self, limit: int) -> list[Place]:
         found: list[Place] = []
         known: dict[int, bool] = {}
-        for (seq,) in self._ask(fts.RELEVANT, self.match):
+        for (seq,) in self._look(self.sql.relevant, *self.sql.rank):
             number = seq >> reads.ROW_BITS
             if number not in known:
                 allowed = self.scope.allowed
@@ -175,13 +173,23 @@ class Hits(Struct, frozen=True):
                         break
         return found
 
-    def _ask(self, sql: str, *values: object) -> sqlite3.Cursor:
+    def _look(self, sql: str, *values: object) -> reads.Rows:
+        """Ask the index for what is searched."""
+        return self._ask(sql, *self.sql.values, *values)
+
+    def _ask(self, sql: str, *values: object) -> reads.Rows:
         return self.connection.execute(sql, values)
 
 
-def hits(connection: sqlite3.Connection, node: Node, scope: Scope) -> Hits:
+def hits(connection: reads.Connection, node: Node, scope: Scope) -> Hits:
     """A search for what the tree says."""
-    plain, slow = fts.spelled_out(connection, node)
+    slow = False
+    if reads.is_file(connection):
+        sql, slow = fts_sqlite.asked(connection, node)
+    else:
+        from store.db import fts_postgres
+
+        sql = fts_postgres.asked(node)
     # Words that must stand together, or in one row, are looked up for every hit.
     dear = isinstance(node, And) or (isinstance(node, Words) and not node.text.isalnum())
-    return Hits(connection, fts.match(plain), slow, scope, FEW // 4 if dear else FEW)
+    return Hits(connection, sql, slow, scope, FEW // 4 if dear else FEW)

@@ -33,6 +33,7 @@ class Hub:
         self.unknown: dict[str, int] = {}  # events for sessions that nobody opened: counted, shown, not swallowed
         self.folded = 0  # events so far
         self.facts: list[Fact] = []
+        self.flushed: Callable[[], None] | None = None  # called with every tick: what came so far is to be saved
         self._wake = wake
         self._clock = clock
         self._budget = budget

@@ -15,12 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from store.around import Around
 from store.errors import StoreError, sentence
 from store.events import Event
 from store.fold import State
 from store.formats.base import Format
 from store.growth import Growth
 from store.hub import Hub
+from store.late import behind_seal
+from store.late import sentence as sentence_of_late
 from store.past import Rows, gain, has_line, loaded, shown, size_of_file, speaks_of_child
 from store.pipe import Pipe
 from store.resume import pipe_at
@@ -41,7 +44,6 @@ LATER: Final = 0.3  # seconds until more of the end is read: the first paint nee
 AHEAD: Final = 4 << 20  # new bytes behind what the database knows that are folded here; more goes to the child
 FEW: Final = 4  # files of a session that the watcher's thread looks at; a session of more is left to the worker
 GLANCE: Final = 64 << 10  # bytes it reads of each
-AROUND: Final = 1.0  # seconds between two looks for subagents' files that nothing announced
 
 Progress = Callable[[str, int, int], None]  # (session, bytes done, bytes in all)
 
@@ -62,14 +64,12 @@ class FileIngest:
         self.key = key
         self.path = path
         self.growth = Growth(path, self._put, lambda trouble: self._say(trouble=trouble))
-        self.searches = 0  # looks for files of subagents, for tests
+        self.around = Around(path, watcher, self._on_change, lambda: self._bell.set())
         self._hub = hub
         self._watcher = watcher
         self._progress = progress
         self._database = database
         self._format: Format | None = None
-        self._children: set[Path] = set()
-        self._beside: list[Path] = []
         self._import: Import | None = None
         self._more: tuple[float, int, int] | None = None  # read more of the end: when, from where, if so many files
         self._imported = threading.Event()
@@ -78,9 +78,8 @@ class FileIngest:
         self._copy = False  # the file is gone, and what is shown is what the database has kept
         self._troubled = False  # it could not be read, and the window says so
         self._collected = False  # what is read now was collected for a while: the watcher waited
-        self._announced = False  # something is new where subagents' files appear
-        self._searched = -AROUND  # when they were looked for last
-        self._search: float | None = None  # when to look for them again
+        self._archived = False  # nothing comes in any more: what does is counted
+        self._late = 0  # such events
         self._turn = threading.Lock()  # held by whoever reads: the worker, or the watcher's thread for a moment
         self._broken = False  # by an error of our own: nothing more is read
         self._bell = threading.Event()
@@ -97,10 +96,8 @@ class FileIngest:
             return
         self._over.set()
         self._bell.set()
-        for path in [self.path, *self._children]:
-            self._watcher.unwatch(path, self._on_change)
-        for path in self._beside:
-            self._watcher.unwatch(path, self._on_beside)
+        self._watcher.unwatch(self.path, self._on_change)
+        self.around.stop()
         if self._import is not None:
             self._import.cancel()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
@@ -122,11 +119,6 @@ class FileIngest:
             self._give_up()
         finally:
             self._turn.release()
-
-    def _on_beside(self, path: Path) -> None:
-        if path not in self._children:  # those are watched one by one
-            self._announced = True
-            self._bell.set()
 
     # ---- the worker
 
@@ -168,7 +160,8 @@ class FileIngest:
 
     def _patience(self) -> float | None:
         """Seconds until something is due that nobody rings for."""
-        due = self._search if self._more is None else min(self._more[0], self._search or self._more[0])
+        search = self.around.due
+        due = search if self._more is None else min(self._more[0], search or self._more[0])
         return None if due is None else max(0.0, due - time.monotonic())
 
     def _say(self, **changes: object) -> None:
@@ -181,7 +174,7 @@ class FileIngest:
         """Show the past: from the database, as a whole, or its end first."""
         try:
             size = self.path.stat().st_size
-            self._copy = False
+            self._copy = self._archived = False
             self._format = format_of(self.path) if has_line(self.path) else None
             if self._format is None:  # nothing yet that says whose file this is
                 self._say(trouble=self._why, state="idle")
@@ -190,6 +183,9 @@ class FileIngest:
                 self._troubled = False
                 self._say(trouble=self._why)
             before = known(self.path) if self._database else None
+            if before is not None and before.archived:
+                self._stand_on_archived(before)
+                return
             if before is not None and self._stand_on(before, AHEAD):
                 pass
             elif size <= SMALL:
@@ -235,18 +231,8 @@ class FileIngest:
     def _adopt(self, files: list[Path], pipes: list[Pipe]) -> None:
         """Go on with these files from where these pipes are."""
         self.growth.adopt(files, pipes)
-        for path in files[1:]:
-            self._watch_child(path)
         assert self._format is not None  # noqa: S101 - for the type checker
-        for folder in self._format.beside(self.path) if self._format.beside is not None else ():
-            if folder not in self._beside:
-                self._beside.append(folder)
-                self._watcher.watch_tree(folder, self._on_beside)
-
-    def _watch_child(self, path: Path) -> None:
-        if path not in self._children:
-            self._children.add(path)
-            self._watcher.watch(path, self._on_change)
+        self.around.adopt(files[1:], self._format)
 
     # ---- what the database knows
 
@@ -270,6 +256,15 @@ class FileIngest:
             # Now that the past is shown: the reader sees the last records again, for what the next ones leave out.
             self.growth.pipes[0] = pipe_at(self._format, 0, sources[0])
         return True
+
+    def _stand_on_archived(self, before: Known) -> None:
+        """Show what was archived, and nothing else: what its files gained since is counted."""
+        self._hub.put(self.key, shown(before))
+        rest = behind_seal(self.path, before)
+        self._late = sum(map(len, rest))
+        self._archived = True
+        self._adopt(rest.files, rest.pipes)
+        self._say(trouble=sentence_of_late(self._late) or self._why, agent=before.agent, state="archived")
 
     def _stand_on_copy(self) -> bool:
         """The file is gone: show what the database has kept of it. False: nothing."""
@@ -316,7 +311,9 @@ class FileIngest:
         if self._progress is not None:
             self._progress(self.key, 1, 1)
         before = None if self._failed else known(self.path)
-        done = before is not None and self._stand_on(before, 1 << 62)
+        done = before is not None and (before.archived or self._stand_on(before, 1 << 62))
+        if before is not None and before.archived:  # another version had folded it
+            self._stand_on_archived(before)
         self._import = None
         if news := said():
             self._say(trouble=news)
@@ -338,7 +335,7 @@ class FileIngest:
             if self.growth.anew is not None:
                 self._start_over()
                 return
-            if self._time_to_search():
+            if self.around.time_to_search():
                 again = self._look_for_children() or again
 
     def _glance(self) -> bool:
@@ -348,15 +345,19 @@ class FileIngest:
             return False
         self._collected = self._watcher.collected
         try:
-            if growth.anew is not None or growth.take(GLANCE) or self._announced:
+            if growth.anew is not None or growth.take(GLANCE) or self.around.announced:
                 return False
         finally:
             self._collected = False
-        return self._search is not None and time.monotonic() < self._search
+        return self.around.due is not None and time.monotonic() < self.around.due
 
     def _put(self, events: list[Event]) -> None:
+        if self._archived:
+            self._late += len(events)
+            self._say(trouble=sentence_of_late(self._late))
+            return
         self._hub.put(self.key, events, collected=self._collected)
-        self._announced = self._announced or any(map(speaks_of_child, events))
+        self.around.announced = self.around.announced or any(map(speaks_of_child, events))
 
     def _start_over(self) -> None:
         """The file is another one now: read it anew, and say so."""
@@ -370,29 +371,11 @@ class FileIngest:
         self.growth.forget()
         self._begin()
 
-    def _time_to_search(self) -> bool:
-        """Whether to look for files of subagents: at once if something was announced, else now and then.
-
-        A folder of a project may hold hundreds of files; it is not read for each record that is appended to one.
-        """
-        now = time.monotonic()
-        if not self._announced and now < self._searched + AROUND:
-            self._search = self._searched + AROUND  # also if nobody rings until then
-            return False
-        self._announced, self._searched, self._search = False, now, None
-        return True
-
     def _look_for_children(self) -> bool:
         """Files of subagents that appeared."""
         assert self._format is not None  # noqa: S101 - for the type checker
-        if self._format.children is None:
-            return False
         found = False
-        self.searches += 1
-        for child in self._format.children(self.path):
-            if child.path in self._children:
-                continue
-            found = True
-            self._watch_child(child.path)
+        for child in self.around.search(self._format):
             self.growth.join(child.path, Pipe(self._format, len(self.growth.pipes), child.agent, child.call))
+            found = True
         return found

@@ -12,20 +12,21 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import msgspec
 from msgspec import Struct
 
 from store.db.reads import DamagedError
 from store.db.rows import Rows
-from store.draft import Draft, has_content
+from store.draft import has_content
 from store.errors import StoreError, sentence
 from store.facts import Facts
 from store.fold import State, fold_run
 from store.formats import named
 from store.formats.base import Child
+from store.late import behind_seal
 from store.pipe import Pipe
 from store.relay import Brokenoff, Place, Relay, cores
 from store.resume import Rest
+from store.sources.journal import draft_of
 from store.whole import Whole
 from store.window import Known, Source, known, source_of
 
@@ -167,7 +168,7 @@ def begin(path: Path, upto: int | None, alone: bool) -> Begun:
 def _from_scratch(
     writer: Writer, path: Path, upto: int | None, tell: Tell, leftovers: Sequence[int], begun: Begun
 ) -> Outcome:
-    draft, state, facts = Draft(str(path), "file"), State(), Facts()
+    draft, state, facts = draft_of(path), State(), Facts()
     written = 0
     content = False
     with closing(begun.reading) as reading:
@@ -216,13 +217,7 @@ def _refuse(writer: Writer, path: Path, before: Known, leftovers: Sequence[int])
     """What came too late is counted. It stays where it is, in the file."""
     if not before.unchanged:
         looks = [_look(source.path) for source in before.sources]
-        # All of it, also what was counted before: then it is the same however often somebody looks.
-        late = [
-            msgspec.structs.replace(source, touched=source.touched or now.size > source.offset)
-            for source, now in zip(before.sources, looks, strict=True)
-        ]
-        rest = Rest(path, msgspec.structs.replace(before, sources=tuple(late)), named(before.agent))
-        events = sum(map(len, rest))
+        events = sum(map(len, behind_seal(path, before)))
         writer.refuse(before.session, events, [(now.size, now.mtime_ns) for now in looks])
     return Outcome(before.session, before.rows, 0, False, tuple(leftovers))
 

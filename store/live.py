@@ -78,6 +78,8 @@ class Ticker(QObject):
             self._timer.stop()
 
     def _tell(self, deltas: Sequence[Delta]) -> None:
+        if self.hub.flushed is not None:
+            self.hub.flushed()
         # Whoever is told may drain: what the outer round has not told yet comes first, then the newer.
         self._untold.extend(deltas)
         while self._untold:
@@ -106,6 +108,7 @@ class Live(Ticker):
     finished = Signal(str, object)  # session, store.session.Completed | store.streams.Ended
     progress = Signal(str, int, int)  # session, bytes read, bytes in all; equal at the end
     question = Signal(str, object)  # session, store.session.Question
+    started = Signal(object)  # store.told.Started: a session that began here has its row
 
     def __init__(self, parent: QObject | None = None, *, database: bool = True) -> None:
         super().__init__(parent)
@@ -115,6 +118,7 @@ class Live(Ticker):
             lambda ended: self.finished.emit(ended.session, ended),
             self.progress.emit,
             self.sessions.emit,
+            started=self.started.emit,
             database=database,
         )
         self.fact.connect(self.on_fact)
@@ -133,9 +137,13 @@ class Live(Ticker):
     def close(self, key: str) -> None:
         self.feeds.close(key)
 
-    def run(self, argv: Sequence[str], cwd: str = "") -> str:
+    def run(self, argv: Sequence[str], cwd: str = "", title: str = "") -> str:
         """Start a command and follow it. Raises StoreError."""
-        return self.feeds.run(argv, cwd)
+        return self.feeds.run(argv, cwd, title)
+
+    def rename(self, key: str, title: str) -> None:
+        """Give a stream a title, before it is saved or after. Raises StoreError."""
+        self.feeds.rename(key, title)
 
     def stdin(self) -> str:
         return self.feeds.stdin()

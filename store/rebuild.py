@@ -18,9 +18,10 @@ from store.db import reads
 from store.db.engine import open_engine, swap
 from store.db.salvage import keys
 from store.db.search import catch_up
-from store.db.session_rows import CLOSED, OWN
+from store.db.session_rows import OWN
 from store.errors import StoreError
 from store.intake import take_in
+from store.states import CLOSED
 from store.window import Source, known, look
 
 Tell = Callable[[int, int, str], None]  # sessions done, in all, the next one

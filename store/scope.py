@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from store.db import reads
 from store.query import Sessions
 
 _ALL: Final = "SELECT id, agent, cwd, key, updated, started FROM session WHERE state = 'ready'"
@@ -32,7 +32,7 @@ class Scope(Struct, frozen=True):
     def old(self, ts: int | None) -> bool:
         return self.since is not None and ts is not None and ts < self.since
 
-    def by_news(self, connection: sqlite3.Connection) -> Iterator[tuple[int, int | None]]:
+    def by_news(self, connection: reads.Connection) -> Iterator[tuple[int, int | None]]:
         """Sessions with the time of their last news: those without first, then the newest."""
         if self.allowed is None:
             for what in ("NULL", "NOT NULL"):
@@ -45,7 +45,7 @@ def newest_first(sessions: list[tuple[int, int | None]]) -> list[tuple[int, int 
     return sorted(sessions, key=lambda one: (one[1] is not None, -(one[1] or 0), -one[0]))
 
 
-def scope_of(connection: sqlite3.Connection, wanted: Sessions, within: str | None) -> Scope:
+def scope_of(connection: reads.Connection, wanted: Sessions, within: str | None) -> Scope:
     """The sessions that are wanted; `within` is the key of a single one."""
     if wanted.all and within is None:
         return Scope()

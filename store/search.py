@@ -14,7 +14,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from store.db import fts_sqlite as fts
-from store.db import reads
+from store.db import place, reads
 from store.document import texts
 from store.errors import StoreError
 from store.hits import MOST, Place, hits
@@ -69,7 +69,7 @@ class Search:
 
             db = data_dir() / "playhead.db"
         self.path = db
-        self._connection: sqlite3.Connection | None = None
+        self._connection: reads.Connection | None = None
 
     def close(self) -> None:
         if self._connection is not None:
@@ -93,7 +93,7 @@ class Search:
         with self._looking() as connection:
             if connection is None:
                 return Found((), 0, "No session is in the database yet.")
-            scope = scope_of(connection, asked.sessions, within)
+            scope = scope_of(connection, asked.sessions, self._key(within))
             look = hits(connection, asked.node, scope)
             note = scope.note
             if relevance and look.count() > MOST:
@@ -107,7 +107,10 @@ class Search:
         with self._looking() as connection:
             if connection is None:
                 return 0
-            return hits(connection, asked.node, scope_of(connection, asked.sessions, within)).count()
+            return hits(connection, asked.node, scope_of(connection, asked.sessions, self._key(within))).count()
+
+    def _key(self, path: str | None) -> str | None:
+        return None if path is None else place.key_of(path, self.path)
 
     def waiting(self) -> int:
         """Sessions that are not wholly in the index yet."""
@@ -139,7 +142,7 @@ class Search:
             )
             shown.append(
                 Hit(
-                    session=key,
+                    session=place.path_of(key, self.path),
                     id=name,
                     agent=agent,
                     title=title,
@@ -171,7 +174,7 @@ class Search:
         """Whether there is a database of this schema; opens it."""
         if self._connection is not None:
             return True
-        if not self.path.exists() or self.path.stat().st_size == 0:
+        if place.server(self.path) is None and (not self.path.exists() or self.path.stat().st_size == 0):
             return False
         try:
             connection = reads.connect(self.path)
@@ -185,19 +188,20 @@ class Search:
             connection.close()
             return False  # the next one who writes brings it up to date
         try:
-            connection.execute(fts.VOCABULARY)
+            if reads.is_file(connection):
+                connection.execute(fts.VOCABULARY)
         except sqlite3.Error as error:
             connection.close()
             raise self._trouble(error) from error
         self._connection = connection
         return True
 
-    def _ask(self, sql: str, *values: object) -> sqlite3.Cursor:
+    def _ask(self, sql: str, *values: object) -> reads.Rows:
         assert self._connection is not None  # noqa: S101 - for the type checker
         return self._connection.execute(sql, values)
 
     @contextmanager
-    def _looking(self) -> Iterator[sqlite3.Connection | None]:
+    def _looking(self) -> Iterator[reads.Connection | None]:
         """What to look into, if there is something; all that is asked meanwhile sees the database as it is now."""
         if not self._ready() or self._connection is None:
             yield None
@@ -228,4 +232,4 @@ def catch_up(db: Path | None = None) -> int:
         from store.paths import data_dir
 
         db = data_dir() / "playhead.db"
-    return work(db) if db.exists() else 0
+    return work(db) if place.server(db) is not None or db.exists() else 0

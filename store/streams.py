@@ -14,10 +14,14 @@ from typing import Final
 
 from msgspec import Struct
 
+from store.draft import USER_RANK, valid_title
 from store.errors import StoreError
+from store.events import At, SessionNamed
 from store.formats import HEAD, sniff
 from store.hub import Hub
 from store.pipe import Pipe
+from store.recorder import Recorder
+from store.recording import Recording
 from store.session import Session
 from store.sources.journal import Journal
 from store.sources.process import Closed, Exited, Fact, Killed, Process, wording
@@ -51,6 +55,8 @@ class Stream:
         self.key = key
         self.hub = hub
         self.journal = journal
+        self.recorder: Recorder | None = None  # saves it, where there is a database
+        self.recording: Recording | None = None
         self.stop_source: Callable[[], None] = lambda: None
         self.ask_source: Callable[[], None] | None = None  # interrupt, where the source can
         self.alive = True
@@ -79,6 +85,8 @@ class Stream:
             data = self._head
             self._head = b""
             self._begin(data)
+        if self.recorder is not None:
+            self.recorder.news(self.key)
         assert self._pipe is not None  # noqa: S101 - for the type checker
         events = self._pipe.feed(data)
         if events:
@@ -88,9 +96,12 @@ class Stream:
         format_ = sniff(head[:HEAD], self._hint)
         self._pipe = Pipe(format_)
         self.say(agent=format_.agent)
+        if self.recorder is not None and self.journal is not None:
+            self.recording = Recording(self.key, self.journal, format_, self.say)
+            self.recorder.follow(self.recording)
 
-    def end(self, how: str, ok: bool) -> None:
-        """No more bytes will come. Once."""
+    def end(self, how: str, ok: bool, who: str = "") -> None:
+        """No more bytes will come. Once. `who` makes a sentence of `how` where it is none."""
         if self._over.is_set() or not self.alive:
             return
         self.alive = False
@@ -101,7 +112,7 @@ class Stream:
         self._head = b""
         if events:
             self.hub.put(self.key, events)
-        self.say(state="ended" if ok else "failed", pending=False, trouble="" if ok else how)
+        self.say(state="ended" if ok else "failed", pending=False, trouble="" if ok else f"{who}{how}")
         self._close_journal(how)
         self._told(Ended(self.key, how, ok))
 
@@ -112,6 +123,19 @@ class Stream:
             session.say(**changes)
 
         self.hub.put(self.key, say)
+
+    def rename(self, title: str) -> None:
+        """What the user calls the session, also before there is anything to save. Raises StoreError; then it is as it
+        was."""
+        if self.recording is not None:
+            self.recording.rename(title)
+            assert self.recorder is not None  # noqa: S101 - who records has one
+            self.recorder.news(self.key)
+        else:
+            title = valid_title(title)
+            if self.journal is not None:
+                self.journal.note(title=title)
+        self.hub.put(self.key, [SessionNamed(At(), title=valid_title(title), rank=USER_RANK)])
 
     def stop(self) -> None:
         """End the source and the journal; nothing is told after this. Blocks until a process group is gone."""
@@ -126,6 +150,8 @@ class Stream:
     def _close_journal(self, how: str) -> None:
         if self.journal is not None:
             self.journal.end(how)
+        if self.recorder is not None:
+            self.recorder.end(self.key)
 
 
 class Run:
@@ -180,4 +206,4 @@ class Run:
         ended, process = self._ended, self._process
         ok = ended == Exited(0)
         said = [] if ok or process is None else process.stderr().decode("utf-8", "replace").strip().splitlines()[-1:]
-        self._stream.end(": ".join([wording(ended), *said]), ok)
+        self._stream.end(": ".join([wording(ended), *said]), ok, "The command ")

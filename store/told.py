@@ -30,6 +30,13 @@ class Question(Struct, frozen=True):
     title: str
 
 
+class Started(Struct, frozen=True):
+    """A session that began here has its row: told once, before anything is dispatched to it. Never of one restored."""
+
+    session: str
+    number: int  # of its row
+
+
 class Drain(Struct, frozen=True):
     """Something queued may be sent: look again when the current work is done (never inside it)."""
 

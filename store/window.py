@@ -18,16 +18,19 @@ import msgspec
 from msgspec import Struct
 
 from store import facts as facts_
-from store.db import reads
+from store.db import place, reads
 from store.errors import StoreError
 from store.events import ItemId
 from store.facts import Facts
 from store.fold import FOLD_VERSION, State
 from store.items import Item, Raw, size_of
+from store.states import CLOSED
 
 CHECKED: Final = 4096  # bytes at the start and before the offset that tell whether a file is still the same
+PATIENCE: Final = 1_000  # milliseconds that a server has for rows: the window waits for them
 STRIPS: Final = 2  # strips of hashes that a window keeps: half a megabyte
 WEIGHT: Final = 65_535
+_ITEMS: Final = "SELECT payload FROM item WHERE seq >= ? AND seq < ? ORDER BY seq"
 
 
 def weight_of(item: Item) -> int:
@@ -71,7 +74,7 @@ class DbWindow:
         path: Path,
         session: int,
         length: int,
-        connection: sqlite3.Connection | None = None,
+        connection: reads.Connection | None = None,
         *,
         kept: bool = False,
     ) -> None:
@@ -83,7 +86,7 @@ class DbWindow:
         self._ids: dict[int, bytes] = {}  # some strips of hashes
         self._version: list[tuple[Any, ...]] = []  # of the database, when they were read
         try:
-            self._connection = connection or reads.connect(path)
+            self._connection = connection or reads.connect(path, PATIENCE)
         except sqlite3.Error as error:
             raise reads.trouble(error, path) from error
 
@@ -99,7 +102,7 @@ class DbWindow:
         if stop <= first:
             return []
         base = reads.key_of(self.session, 0)
-        found = self._ask("SELECT payload FROM item WHERE seq >= ? AND seq < ?", base + first, base + stop)
+        found = self._ask(_ITEMS, base + first, base + stop)
         if len(found) != stop - first:
             raise StoreError(f"Rows of this session are gone from {self.path}: open the session again.")
         unpress = self._unpress
@@ -198,10 +201,12 @@ class Known(Struct, frozen=True):
     fold: bytes
     window: DbWindow
     kept: bool = False  # another version folded it, and of some of its files there are only these rows
+    host: str = ""  # where its files are, if that is another one than this
+    archived: bool = False  # nothing comes in any more, whatever its files say
 
     @property
     def only_copy(self) -> bool:
-        """Its agent has deleted the file."""
+        """Its rows are all there is here: its agent has deleted the file, or it is on another host."""
         return bool(self.sources) and self.sources[0].missing
 
     @property
@@ -241,10 +246,10 @@ def known(path: Path, db: Path | None = None) -> Known | None:
     Costs two statements and a stat per file; only files that changed are opened, for twice 4 KB.
     """
     db = db or _ours()
-    if not db.exists() or reads.mark(db).exists():
+    if not reads.there(db):
         return None
     try:
-        connection = reads.connect(db)
+        connection = reads.connect(db, PATIENCE)
     except sqlite3.Error:
         return None  # whoever writes next says what is wrong with it
     found = None
@@ -270,7 +275,7 @@ def _ours() -> Path:
 
 
 _SESSION: Final = """
-SELECT id, agent, rows, turn, fold_version, facts, fold FROM session, pragma_user_version AS v
+SELECT id, agent, rows, turn, fold_version, status, facts, fold FROM session, pragma_user_version AS v
 WHERE key = ? AND state = 'ready' AND v.user_version = ?
 """
 _COLUMNS: Final = "SELECT agent_session, title, cwd, branch, llm, started, updated FROM session WHERE id = ?"
@@ -280,28 +285,32 @@ WHERE session_id = ? ORDER BY file
 """
 
 
-def _known(connection: sqlite3.Connection, db: Path, path: Path) -> Known | None:
-    row = connection.execute(_SESSION, (str(path.absolute()), reads.SCHEMA)).fetchone()
+def _known(connection: reads.Connection, db: Path, path: Path) -> Known | None:
+    row = connection.execute(_SESSION, (place.key_of(path.absolute(), db), reads.SCHEMA)).fetchone()
     if row is None:
         return None
-    session, agent, rows, turn, version, facts, fold = row
+    session, agent, rows, turn, version, status, facts, fold = row
+    archived = status in CLOSED
     kept = version != FOLD_VERSION
+    host = place.host_of(path, db)
     sources: list[Source] = []
     for name, *rest in connection.execute(_SOURCES, (session,)):
-        source = look(Source(Path(name), *rest))
+        # A file of another host is not looked for here, where another one may have its name.
+        source = Source(Path(name), *rest, missing=True) if host else look(Source(Path(name), *rest))
         if source is None:
-            if not sources or not sources[0].missing:
+            if not (archived or (sources and sources[0].missing)):
                 return None
-            source = Source(Path(name), *rest)  # what became of a subagent's file changes nothing any more
+            # What became of it changes nothing any more: a subagent's file, or one of a session that is archived.
+            source = Source(Path(name), *rest, missing=archived)
         sources.append(source)
     if kept and not (rows and any(source.missing for source in sources)):
         return None  # every file is there to fold it anew from
     told = _told(connection, session) if kept else facts_.load(facts)
     window = DbWindow(db, session, rows, connection, kept=kept)
-    return Known(session, agent, rows, turn, told, tuple(sources), fold or b"", window, kept)
+    return Known(session, agent, rows, turn, told, tuple(sources), fold or b"", window, kept, host, archived)
 
 
-def _told(connection: sqlite3.Connection, session: int) -> Facts:
+def _told(connection: reads.Connection, session: int) -> Facts:
     """What the columns say: the facts of another version may lie otherwise."""
     id, title, cwd, branch, llm, started, updated = connection.execute(_COLUMNS, (session,)).fetchone()
     facts = Facts(id, title, 0, cwd, branch, llm or None)

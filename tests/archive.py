@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from store.db import reads
+from raw import ask
+
+from store.db import place, reads
 from store.db.rows import Rows
 from store.db.search import catch_up, forget
 from store.db.writer import Writer
@@ -57,8 +59,7 @@ class Archive:
             writer.extend(before, rows, rows.take(), state, before.facts, before.sources)
 
     def ask(self, sql: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(self.db)) as connection:
-            return connection.execute(sql).fetchall()
+        return ask(self.db, sql)
 
     def words(self) -> list[tuple[object, ...]]:
         """Everything the index holds: each word with row, column and place."""
@@ -79,5 +80,6 @@ class Archive:
 
     def number(self, key: str) -> int:
         with closing(reads.connect(self.db)) as connection:
-            found = connection.execute("SELECT id FROM session WHERE key = ? AND state = 'ready'", (key,)).fetchone()
+            wanted = "SELECT id FROM session WHERE key = ? AND state = 'ready'"
+            found = connection.execute(wanted, (place.key_of(key, self.db),)).fetchone()
         return int(found[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 # Before anything imports Qt: without a display the xcb plugin would abort the process.
@@ -13,7 +15,10 @@ os.environ["LC_ALL"] = "C.UTF-8"
 time.tzset()
 
 import pytest  # noqa: E402
+from cluster import Cluster, programs  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+
+os.environ.pop("PLAYHEAD_DATABASE_URL", None)  # no test writes into somebody's archive
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared"
@@ -44,6 +49,31 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         monkeypatch.setenv(name, str(folder))
     return root
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of our own, with a database `made` that has our tables."""
+    found = programs()
+    if found is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
+    with closing(Cluster(found)) as started:
+        yield started
+
+
+@pytest.fixture(params=["file", "server"])
+def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where an archive lies, once in a file and once on a server. The test has it below its `tmp_path`."""
+    path = tmp_path / "data" / "playhead.db"
+    monkeypatch.setenv("PLAYHEAD_DATA_DIR", str(tmp_path))
+    if request.param == "file":
+        yield path
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    name = cluster.made()
+    monkeypatch.setenv("PLAYHEAD_DATABASE_URL", cluster.url(name))
+    yield path
+    cluster.drop(name)
 
 
 @pytest.fixture(scope="session")

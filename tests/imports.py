@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
+
+from raw import ask, check_sound
 
 from store.db import reads
 from store.events import Event
@@ -59,10 +60,8 @@ def check(db: Path, path: Path, wanted: list[Item]) -> None:
             assert window.find(wanted[row].id) == row
     finally:
         window.close()
-    connection = sqlite3.connect(db)
-    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert connection.execute("SELECT count(*) FROM session WHERE state = 'ready'").fetchone() == (1,)
-    connection.close()
+    check_sound(db)
+    assert ask(db, "SELECT count(*) FROM session WHERE state = 'ready'") == [(1,)]
 
 
 def cuts(path: Path, count: int, seed: int = 1) -> list[int]:
@@ -83,8 +82,5 @@ def take_in_anew(db: Path, session: Path) -> Outcome:
 
 def count(db: Path, session: int) -> int:
     """Rows that lie in the database, seen or not."""
-    connection = sqlite3.connect(db)
     low, end = reads.key_of(session, 0), reads.key_of(session + 1, 0)
-    (found,) = connection.execute("SELECT count(*) FROM item WHERE seq >= ? AND seq < ?", (low, end)).fetchone()
-    connection.close()
-    return int(found)
+    return int(ask(db, "SELECT count(*) FROM item WHERE seq >= ? AND seq < ?", (low, end))[0][0])

@@ -157,7 +157,7 @@ def test_every_resource_is_found_by_name() -> None:
     import resources
 
     assert resources.path("icons/bot.svg").read_bytes().startswith(b"<")
-    assert resources.path("fonts/Inter-Regular.otf").is_file()
+    assert resources.path("fonts/Inter-Regular.ttf").is_file()
     with pytest.raises(FileNotFoundError):
         resources.path("icons/nothing.svg")
 

@@ -10,9 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from store import archive
+from store.about import closed
 from store.errors import StoreError
 from store.paths import data_dir
 from store.report import find_session
+from store.states import Closed
 
 HELP: Final = """\
 An archived session is complete: its figures are sealed, and what its agent writes later is refused and counted. That
@@ -61,7 +63,7 @@ def _done(db: Path, names: Iterable[str], action: str, refused: list[str]) -> li
         try:
             path = find_session(name)
             fork = getattr(archive, action)(db, path)
-            told = _entry(str(path.absolute()), archive.closed(db)[str(path.absolute())])
+            told = _entry(str(path.absolute()), closed(db)[str(path.absolute())])
             if fork is not None:
                 told["fork"] = msgspec.to_builtins(fork)
             found.append(told)
@@ -71,10 +73,10 @@ def _done(db: Path, names: Iterable[str], action: str, refused: list[str]) -> li
 
 
 def _all(db: Path) -> Iterator[dict[str, Any]]:
-    return (_entry(path, one) for path, one in archive.closed(db).items())
+    return (_entry(path, one) for path, one in closed(db).items())
 
 
-def _entry(path: str, one: archive.Closed) -> dict[str, Any]:
+def _entry(path: str, one: Closed) -> dict[str, Any]:
     return {"session": path, "status": one.status, "refused": one.refused}
 
 

@@ -51,6 +51,7 @@ class Desk(QObject):
         self._due: set[str] = set()  # would be released, but for its agent or its import
         self._reading: set[str] = set()  # sessions that an import is at
         self._states: dict[str, str] = {}  # of the sessions that the search has told about
+        self._names: dict[str, str] = {}  # a journal that is read as a file → its name in the list
         self._shown_rows: dict[str, Row] = {}  # and those that only we list
         self.current: Opened | None = None
         live.changed.connect(self.on_changed)
@@ -97,7 +98,7 @@ class Desk(QObject):
         opened.unread, opened.first_unread = 0, ""
         self._places.visit(key)
         self._places.mark(key, 0)
-        self.unread.emit(key, 0)
+        self.unread.emit(self.listed_as(key), 0)
         self.shown.emit(key)
         if opened.header is not None:
             self.headed.emit(key, opened.header)
@@ -132,6 +133,10 @@ class Desk(QObject):
     def opened(self, key: str) -> Opened | None:
         return self._open.get(key)
 
+    def listed_as(self, key: str) -> str:
+        """The id in the list of an open session."""
+        return self._names.get(key, key)
+
     def save(self) -> None:
         """Remember where the reader is, for the next start."""
         if self.current is not None:
@@ -161,25 +166,33 @@ class Desk(QObject):
                 opened.first_unread = delta.added[0].id
             opened.unread += len(delta.added)
             self._places.mark(opened.key, opened.unread)
-            self.unread.emit(opened.key, opened.unread)
+            self.unread.emit(self.listed_as(opened.key), opened.unread)
 
     def on_sessions(self, delta: SessionsDelta) -> None:
         """Sessions that were looked at once and have grown since are unread, also when that was before a restart."""
         for row in delta.put:
-            self._states[row.id] = row.state
-            self._shown_rows.pop(row.id, None)
-            if row.id in self._due:
-                self._wait(row.id)
-            if row.id in self._open or row.id not in self._places:
+            key = row.id if row.id in self._open else row.path or row.id
+            self._states[key] = row.state
+            ours = self._shown_rows.pop(key, None)
+            if key != row.id:
+                self._names[key] = row.id
+                if ours is not None:
+                    self.listed.emit(SessionsDelta(gone=(key,)))
+            if key in self._due:
+                self._wait(key)
+            if key in self._open or key not in self._places:
                 continue
-            seen, count = self._places[row.id].seen, self._places.marks.get(row.id, 0)
+            seen, count = self._places[key].seen, self._places.marks.get(key, 0)
             if seen is not None and row.updated is not None and row.updated > seen + SLACK:
-                left = self._left.get(row.id)
+                left = self._left.get(key)
                 if left is not None and row.updated > (left.updated or 0) + SLACK:
                     count = 0  # more than were counted while it was open
                 self.unread.emit(row.id, count or -1)
-        for key in delta.gone:
-            self._states.pop(key, None)
+        for id in delta.gone:
+            self._states.pop(id, None)
+            for key in [key for key, name in self._names.items() if name == id]:
+                del self._names[key]
+                self._states.pop(key, None)
 
     def on_progress(self, key: str, done: int, total: int) -> None:
         """An import that would have to begin anew is not ended for a little memory."""

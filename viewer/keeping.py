@@ -1,7 +1,7 @@
 """Keeps a copy of every session while the window is open: when the import of the archive runs, and when it waits.
 
-It begins some seconds after the list is complete, and steps back while the user has something read or an agent talks
-fast. Made by app; the window shows what `told` says.
+It begins some seconds after the list is complete, and again when a session that came or grew since has gone quiet. It
+steps back while the user has something read or an agent talks fast. Made by app; the window shows what `told` says.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from store.delta import SessionsDelta
 from viewer import wording
+from viewer.desk import ACTIVE
 
 if TYPE_CHECKING:
     from store.archive_child import Background
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 AFTER: Final = 10_000  # ms after the list is complete: whoever has just started wants to read
 QUIET: Final = 3_000  # ms without a reason to wait until it goes on
 HOT: Final = 300  # events per second of streams that come first
+FRESH: Final = 61.0  # seconds without news after which a session is quiet: a little more than the import asks for
 
 
 class Keeping(QObject):
-    """One import per start of the window. What comes later is read when it is opened, or the next time."""
+    """One import at a time, each of whatever is not in yet: a session that is in costs it a `stat`."""
 
     told = Signal(str)  # a few words for the status line; '' is nothing
     ran = Signal(bool, bool)  # it runs; the user has paused it
@@ -48,6 +50,8 @@ class Keeping(QObject):
         self._extra = extra
         self._child: Background | None = None
         self._began = False
+        self._ended = False  # by the user: no more until the next start
+        self._news: dict[str, float] = {}  # sessions that came or grew since the list was complete: when (monotonic)
         self._reading: set[str] = set()  # sessions of the user that an import of their own is at
         self._paused = False  # by the user
         self._waiting = False  # by ourselves
@@ -55,6 +59,9 @@ class Keeping(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.on_quiet)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.on_later)
         self._progress.connect(self.on_told)
         self._over.connect(self.on_over)
         live.sessions.connect(self.on_sessions)
@@ -70,13 +77,42 @@ class Keeping(QObject):
         return self._waiting
 
     def on_sessions(self, delta: SessionsDelta) -> None:
-        """The list is complete: soon."""
-        if delta.total is not None and not self._began:
+        """The list is complete: soon. After that: what is new in it, when it has gone quiet."""
+        if self._began:
+            self._note(delta)
+        elif delta.total is not None:
             self._began = True
             self.soon()
 
+    def _note(self, delta: SessionsDelta) -> None:
+        if self._ended or not self._wanted():
+            return  # when that changes, everything is looked at
+        now = time.monotonic()
+        for row in delta.put:
+            if not row.missing:  # what is over has been quiet for a while
+                self._news[row.id] = now if row.state in ACTIVE else now - FRESH
+        for id in delta.gone:
+            self._news.pop(id, None)
+        self._wait()
+
+    def _wait(self) -> None:
+        """For the first of them to be quiet. Whatever grows on meanwhile is waited for when that time is over."""
+        if self._news and not self._later.isActive() and not self._ended and self._child is None:
+            left = min(self._news.values()) + FRESH - time.monotonic()
+            self._later.start(max(AFTER, int(left * 1_000)))
+
+    def on_later(self) -> None:
+        quiet = time.monotonic() - FRESH
+        due = [id for id, since in self._news.items() if since <= quiet]
+        for id in due:
+            del self._news[id]
+        if due:
+            self.on_quiet()
+        self._wait()
+
     def soon(self) -> None:
         """When nothing else is to be read."""
+        self._ended = False
         if self._child is None and self._wanted():
             self._timer.start(AFTER)
 
@@ -103,7 +139,9 @@ class Keeping(QObject):
 
     def end(self) -> None:
         """No more of it until the next start."""
+        self._ended = True
         self._timer.stop()
+        self._later.stop()
         if self._child is not None:
             self._child.cancel()
             self._forget()
@@ -156,6 +194,7 @@ class Keeping(QObject):
         if self._child is not None:
             self._timer.stop()
             self._forget()
+            self._wait()
             if why:
                 self.trouble.emit(why)
 

@@ -16,11 +16,11 @@ from store.errors import StoreError
 from store.settings import Settings
 from viewer import geometry, wording
 from viewer.actions import Actions
-from viewer.commands import Commands
 from viewer.desk import Desk
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
 from viewer.place import Places
+from viewer.shelving import Shelving
 from viewer.theme.look import Look
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from viewer.inspector.pane import InspectorPane
 
 
-class MainWindow(Commands):
+class MainWindow(Shelving):
     """See the module. What the menus do is in the class it comes from."""
 
     closing = Signal()  # everything is saved; the program may end
@@ -47,6 +47,7 @@ class MainWindow(Commands):
         self.desk = Desk(live, self.pane, places, self)
         self.desk.follow_default = settings[st.FOLLOW]
         self._menu()
+        self.make_shelf(jobs)
         self._wire()
         self.on_keeping(runs=False, paused=False)
         self.sessions.set_grouped(settings[st.GROUP])
@@ -136,15 +137,19 @@ class MainWindow(Commands):
     def open_listed(self, id: str) -> None:
         """A session of the list."""
         row = self.sessions.sessions.session(id)
-        if self.desk.opened(id) is not None:
-            self.desk.show_session(id)
-        elif row is not None:
-            self.open_path(row.path or id)
+        for key in (id, "" if row is None else row.path):
+            if self.desk.opened(key) is not None:
+                self.desk.show_session(key)
+                break
+        else:
+            if row is not None:
+                self.open_path(row.path or id)
         self.on_focus_timeline()
 
     def on_sessions(self, delta: SessionsDelta) -> None:
         self.sessions.apply(delta)
         self.desk.on_sessions(delta)
+        self.listed(delta)
         if delta.trouble:
             self.notice.say("database", delta.trouble)
 
@@ -162,13 +167,14 @@ class MainWindow(Commands):
         there = bool(key)
         if there or self.isVisible():  # `showEvent` for a window that starts with nothing open
             self.stack.setCurrentWidget(self.pane if there else self.home)
-        self.sessions.set_opened(key)
+        self.sessions.set_opened(self.desk.listed_as(key))
         self.notice.take_back("session")
         if self._inspector is not None:
             self._inspector.clear()
         for name in ("close", "follow"):
             self.actions_[name].setEnabled(there)
         self.actions_["stop"].setEnabled(key in self.live.busy())
+        self.show_shelf()
         opened = self.desk.opened(key)
         self.status.set_progress(0, 0)
         self._raw_count()
@@ -189,7 +195,8 @@ class MainWindow(Commands):
         self.pane.set_empty("Nothing could be read." if header.trouble else "")
         self.pane.view.set_over(header.state in wording.OVER)
         if header.trouble:
-            self.notice.say("session", header.trouble, Remedy("Open again", self.on_reopen))
+            remedy = Remedy("Open again", self.on_reopen) if current.file else None
+            self.notice.say("session", header.trouble, remedy)
         else:
             self.notice.take_back("session")
 
@@ -206,11 +213,9 @@ class MainWindow(Commands):
         self._raw_count()
 
     def on_finished(self, key: str, outcome: object) -> None:
-        """A stream is over, or a turn is. A failure is said; all else is in the transcript."""
+        """A stream is over, or a turn is. How it failed stands in its header."""
         if self.desk.current is not None and self.desk.current.key == key:
             self.actions_["stop"].setEnabled(key in self.live.busy())
-            if getattr(outcome, "ok", True) is False:
-                self.notice.say("session", f"Ended: {getattr(outcome, 'how', 'failed')}")
 
     def on_progress(self, key: str, done: int, total: int) -> None:
         if self.desk.current is not None and self.desk.current.key == key:

@@ -16,10 +16,11 @@ _STEPS: Final = ((10 * SECOND, SECOND, "s"), (MINUTE, 10 * SECOND, "s"), (HOUR, 
 
 STATES: Final[Mapping[str, str]] = {
     "live": "live", "opening": "opening", "running": "running", "compacting": "compacting",
-    "waiting": "waiting for you", "idle": "idle", "draft": "draft", "ended": "ended", "failed": "failed",
+    "waiting": "waiting for you", "idle": "idle", "draft": "not saved yet", "ended": "ended", "failed": "failed",
+    "archived": "archived", "deleted": "deleted",
 }  # fmt: skip
 AT_WORK: Final = frozenset(("running", "compacting", "waiting"))  # the states in which an agent is
-OVER: Final = frozenset(("ended", "failed"))  # the states in which nothing more will come of itself
+OVER: Final = frozenset(("ended", "failed", "archived"))  # the states in which nothing more will come of itself
 
 
 def state(name: str) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from store.db import reads, tables
+from store.db import place, reads, tables
 from store.db.lock import hold
 from store.errors import StoreError
 
@@ -37,6 +37,16 @@ _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 def open_engine(path: Path) -> Engine:
     """An engine on a database of this schema. Raises StoreError: newer version, read-only folder, disk full, locked."""
+    url = place.server(path)
+    if url is not None:
+        from store.db import engine_postgres  # psycopg: only for who has a server
+
+        return engine_postgres.open_engine(url)
+    return open_file(path)
+
+
+def open_file(path: Path) -> Engine:
+    """The same of the file itself, also where a server holds the archive."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # transcripts are nobody else's business
     except OSError as error:
@@ -72,7 +82,7 @@ def _wrong(path: Path) -> str | None:
     if reads.mark(path).exists():
         return "damaged"
     try:
-        with closing(reads.connect(path)) as connection:
+        with closing(reads.connect_file(path)) as connection:
             version, application = connection.execute(reads.VERSION).fetchone()
             (count,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
@@ -152,6 +162,11 @@ def sentence(error: DBAPIError, path: Path) -> StoreError:
     """One sentence for the user."""
     if isinstance(error.orig, sqlite3.Error):
         return reads.trouble(error.orig, path)
+    url = place.server(path)
+    if url is not None:
+        from store.db import reads_postgres
+
+        return reads_postgres.sentence(error.orig or error, url)
     return StoreError(f"{path} cannot be used: {error.orig}.")
 
 

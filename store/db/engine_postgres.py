@@ -1,13 +1,14 @@
 """Opens an archive on a PostgreSQL server for writing: transactions, locks in place of SQLite's, the schema.
 
-A host writes its own sessions only. So one lock per host does what BEGIN IMMEDIATE does for a file, and hosts do not wait
-for each other; whoever changes the schema waits for all of them.
+A host writes its own sessions only. So one lock per host does what BEGIN IMMEDIATE does for a file, and hosts do not
+wait for each other; whoever changes the schema waits for all of them.
 """
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 from zlib import crc32
 
@@ -39,6 +40,8 @@ _VIEWS: Final = (
     "SELECT coalesce(max(version_num::integer), 0) AS user_version FROM alembic_version",
     f"CREATE OR REPLACE VIEW pragma_application_id AS SELECT {reads.APPLICATION} AS application_id",
 )
+_COPY: Final = "COPY item (seq, kind, turn, ts, chars, lines, payload) FROM STDIN (FORMAT BINARY)"
+_TYPES: Final = ("int8", "text", "int4", "int8", "int4", "int4", "bytea")
 _THERE: Final = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
 
 
@@ -56,7 +59,7 @@ def open_engine(url: str) -> Engine:
                         _make_right(connection, url)
     except DBAPIError as error:
         engine.dispose()
-        raise sentence(error, url) from error
+        raise reads_postgres.sentence(error.orig or error, url) from error
     except StoreError:
         engine.dispose()
         raise
@@ -82,9 +85,9 @@ def _right(connection: Connection, url: str) -> bool:
 
 def _make_right(connection: Connection, url: str) -> None:
     if connection.exec_driver_sql("SELECT to_regclass('pragma_application_id') IS NOT NULL").scalar():
-        from store.db.upgrade import config  # Alembic: only when there is work for it
-
         from alembic import command
+
+        from store.db.upgrade import config  # Alembic: only when there is work for it
 
         command.upgrade(config(connection), "head")
         log.info("%s was upgraded to schema %d", place.name_of(url), reads.SCHEMA)
@@ -100,11 +103,6 @@ def views(connection: Connection) -> None:
     """What says whose archive this is, and of which schema."""
     for statement in _VIEWS:
         connection.exec_driver_sql(statement)
-
-
-def sentence(error: DBAPIError, url: str) -> StoreError:
-    """One sentence for the user."""
-    return reads_postgres.sentence(error.orig or error, url)
 
 
 def overtaken(error: DBAPIError) -> bool:
@@ -125,24 +123,39 @@ def _engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Driver[Any], _: object) -> None:
-        connection.adapters.register_dumper(str, reads_postgres.Text)
+        reads_postgres.adapt(connection)
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("sqlite_immediate"):
-            connection.exec_driver_sql(_BEGIN, (number_of(place.host()),))
+        options = connection.get_execution_options()
+        if options.get("sqlite_immediate"):
+            connection.exec_driver_sql(_BEGIN, (number_of(options.get("playhead_host") or place.host()),))
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def on_execute(
-        _connection: Connection, _cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext | None,
+        _connection: Connection,
+        _cursor: DBAPICursor,
+        statement: str,
+        parameters: Any,
+        context: ExecutionContext | None,
         _many: bool,
-    ) -> tuple[str, Any]:  # fmt: skip
+    ) -> tuple[str, Any]:
         """Plain statements are written for SQLite."""
         if context is not None and context.compiled is None and "?" in statement:
             statement = reads_postgres.translated(statement)
         return statement, parameters
 
     return engine
+
+
+def copy_items(tx: Connection, rows: Sequence[Sequence[object]]) -> None:
+    """Rows of table `item`, in the order of its columns, as one stream."""
+    driver = tx.connection.driver_connection
+    assert driver is not None  # noqa: S101 - for the type checker
+    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.set_types(_TYPES)
+        for row in rows:
+            copy.write_row(row)
 
 
 def number_of(name: str) -> int:
@@ -153,19 +166,44 @@ def number_of(name: str) -> int:
 # ---- who is alive
 
 
-def hold(connection: Connection, token: str) -> bool:
-    """Hold a name for as long as this connection lives; False: another one does."""
-    held = connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s, %s)", (TOKEN, number_of(token))).scalar()
-    return bool(held)
+class Name:
+    """A name that is held for as long as a connection lives."""
+
+    def __init__(self, connection: Connection, token: str) -> None:
+        self._connection = connection
+        self._token = token
+
+    def drop(self) -> None:
+        if not self._connection.closed:
+            statement = "SELECT pg_advisory_unlock(%s, %s)"
+            with _within(self._connection):
+                self._connection.exec_driver_sql(statement, (TOKEN, number_of(self._token)))
 
 
-def drop(connection: Connection, token: str) -> None:
-    connection.exec_driver_sql("SELECT pg_advisory_unlock(%s, %s)", (TOKEN, number_of(token)))
+def hold(connection: Connection, token: str) -> Name | None:
+    """Hold a name; None: another connection does."""
+    with _within(connection):
+        statement = "SELECT pg_try_advisory_lock(%s, %s)"
+        held = connection.exec_driver_sql(statement, (TOKEN, number_of(token))).scalar()
+    return Name(connection, token) if held else None
 
 
-def path_url(path: Path) -> str:
-    """The server of that archive, which has one."""
-    url = place.server(path)
-    if url is None:
-        raise AssertionError(f"{path} lies on no server")
-    return url
+def held(connection: Connection, token: str) -> bool:
+    """Whether any connection holds it, this one too."""
+    with _within(connection):
+        statement = (
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid::bigint = %s "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        number = number_of(token) & 0xFFFFFFFF
+        return bool(connection.exec_driver_sql(statement, (TOKEN, number)).scalar())
+
+
+@contextmanager
+def _within(connection: Connection) -> Iterator[None]:
+    """In the transaction that there is, or in one of its own."""
+    if connection.in_transaction():
+        yield
+    else:
+        with connection.begin():
+            yield

@@ -64,6 +64,7 @@ class Statements(Struct, frozen=True):
     sessions: str = SESSIONS
     relevant: str = RELEVANT
     values: tuple[object, ...] = ()
+    rank: tuple[object, ...] = ()  # the values of `relevant` behind these
 
 
 class Executes(Protocol):

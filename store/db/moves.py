@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
-from store.db import figures
-from store.db.session_rows import CLOSED, status_of
+from store.db import figures, place
+from store.db.session_rows import status_of
 from store.db.tables import audit, ledger, session, source
 from store.db.transactions import Transactions
 from store.digest import Digest, step
@@ -17,6 +17,7 @@ from store.entries import Sealed
 from store.errors import StoreError
 from store.figures import folded
 from store.prices import price, unknown
+from store.states import CLOSED
 
 
 class Moves(Transactions):
@@ -44,11 +45,13 @@ class Moves(Transactions):
             if values["status"] != before:
                 tx.execute(insert(audit).values(ts=now, actor="user", action=action, session_id=number))
 
-    def seed(self, number: int) -> tuple[str, str, str, str, str | None, str | None]:
+    def seed(self, number: int) -> tuple[str, str, str, str, str, str | None, str | None]:
         """What a fork takes over."""
         c = session.c
         with self._tx() as tx:
-            wanted = select(c.agent, c.cwd, c.branch, c.llm, c.model_config, c.system_prompt).where(c.id == number)
+            wanted = select(c.agent, c.agent_session, c.cwd, c.branch, c.llm, c.model_config, c.system_prompt).where(
+                c.id == number
+            )
             return tuple(tx.execute(wanted).one())
 
     def name_agents(self, number: int, names: Sequence[str]) -> None:
@@ -60,7 +63,11 @@ class Moves(Transactions):
 
     def end_of(self, key: str) -> int | None:
         """Up to which byte of its main file an archived session goes; None for one that is not archived."""
-        wanted = select(source.c.offset).join(session).where(source.c.file == 0, session.c.key == key)
+        wanted = (
+            select(source.c.offset)
+            .join(session)
+            .where(source.c.file == 0, session.c.key == place.key_of(key, self.path))
+        )
         with self._tx() as tx:
             wanted = wanted.where(session.c.state == "ready", session.c.status.in_(CLOSED))
             return tx.execute(wanted).scalar()

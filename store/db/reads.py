@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeGuard
 from urllib.parse import quote
 
 import msgspec
@@ -84,6 +84,11 @@ def connect(path: Path, patience: int | None = None) -> Connection:
     from store.db import reads_postgres  # psycopg: only for who has a server
 
     return reads_postgres.connect(url) if patience is None else reads_postgres.connect(url, patience)
+
+
+def is_file(connection: Connection) -> TypeGuard[sqlite3.Connection]:
+    """Whether it reads a file."""
+    return isinstance(connection, sqlite3.Connection)
 
 
 def connect_file(path: Path) -> sqlite3.Connection:
@@ -184,9 +189,10 @@ def trouble(error: sqlite3.Error, path: Path) -> StoreError:
     return StoreError(text)
 
 
-def newer(path: Path, version: int) -> StoreError:
-    """The refusal of a database that a later Playhead made."""
+def newer(path: Path | str, version: int) -> StoreError:
+    """The refusal of a database that a later Playhead made. Text: the name of one on a server."""
+    other = "PLAYHEAD_DATA_DIR to another folder" if isinstance(path, Path) else f"{place.VARIABLE} to another database"
     return StoreError(
         f"{path} belongs to a newer Playhead (schema {version}, this one knows {SCHEMA}): "
-        "get that version, or set PLAYHEAD_DATA_DIR to another folder."
+        f"get that version, or set {other}."
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 from psycopg import errors
-from psycopg.types.string import StrDumperUnknown
+from psycopg.abc import Buffer
+from psycopg.types.string import StrBinaryDumper, StrDumperUnknown
+from typing_extensions import override
 
 from store.db import place
 from store.db.reads import BusyError, ServerError
@@ -41,8 +42,23 @@ def translated(sql: str) -> str:
 class Text(StrDumperUnknown):
     """A text without what PostgreSQL cannot hold: NUL becomes what decoders put for what they cannot read."""
 
-    def dump(self, obj: str) -> bytes | bytearray | memoryview | None:
+    @override
+    def dump(self, obj: str) -> Buffer | None:
         return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
+
+
+class BinaryText(StrBinaryDumper):
+    """The same where values go over as they lie."""
+
+    @override
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
+
+
+def adapt(connection: psycopg.Connection[Any]) -> None:
+    """Have a connection send texts so."""
+    connection.adapters.register_dumper(str, BinaryText)
+    connection.adapters.register_dumper(str, Text)  # the last one is what is taken where either would do
 
 
 def connected(url: str, **settings: object) -> psycopg.Connection[tuple[Any, ...]]:
@@ -52,7 +68,7 @@ def connected(url: str, **settings: object) -> psycopg.Connection[tuple[Any, ...
         url, autocommit=True, connect_timeout=CONNECT_S, tcp_user_timeout=10_000, options=options,
         application_name="playhead",
     )  # fmt: skip
-    connection.adapters.register_dumper(str, Text)
+    adapt(connection)
     return connection
 
 
@@ -98,6 +114,11 @@ class Reader:
     def close(self) -> None:
         self._connection.close()
 
+    def __del__(self) -> None:
+        """As sqlite3's: who lets go of one closes it."""
+        if hasattr(self, "_connection"):
+            self._connection.close()
+
 
 def connect(url: str, patience: int = READ_MS) -> Reader:
     """Raises ServerError."""
@@ -138,8 +159,3 @@ def _first(error: BaseException) -> str:
     """The last line of what the driver says: the others tell which addresses were tried."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].strip().rstrip(".")
-
-
-def reader(path: Path, url: str, patience: int = READ_MS) -> Reader:
-    """A connection for whoever reads the archive of that path. Raises ServerError."""
-    return connect(url, patience)

@@ -58,7 +58,7 @@ def salvage(engine: Engine, path: Path, old: Path) -> Found:
     with closing(Writer(path, engine)) as writer:
         if old.exists():
             try:
-                with closing(reads.connect(old)) as connection:
+                with closing(reads.connect_file(old)) as connection:
                     _all(connection, writer, found)
             except sqlite3.Error as error:
                 log.warning("nothing more can be read of %s: %s", old, error)
@@ -84,7 +84,7 @@ def keys(old: Path) -> list[str]:
     """The sessions that a database has, as far as it can be read."""
     found: list[str] = []
     try:
-        with closing(reads.connect(old)) as connection:
+        with closing(reads.connect_file(old)) as connection:
             connection.row_factory = sqlite3.Row
             for number in _numbers(connection):
                 session = next(_readable(_asker(connection, _SESSION), number, number + 1), None)

@@ -11,13 +11,13 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from store.db import fts_sqlite as fts
-from store.db import reads
+from store.db import place, reads
 from store.db.engine import open_engine, sentence
 from store.db.lock import hold
 from store.document import VERSION, Document, document
@@ -34,10 +34,27 @@ _EMPTY: Final[Document] = ("", "", "", "", "")
 
 Tell: TypeAlias = Callable[[int], None]  # rows indexed since the last call
 
+
+class Index(Protocol):
+    """What a module of an index has for writers."""
+
+    def add(self, tx: Connection, documents: Iterable[tuple[int, Document]]) -> None: ...
+    def remove(self, tx: Connection, documents: Iterable[tuple[int, Document]]) -> None: ...
+
+
+_STALE: Final = "SELECT 1 FROM indexed AS i JOIN session AS s ON s.id = i.session_id WHERE i.version <> ?"
+
 PENDING: Final = (
     "SELECT s.id, s.rows, coalesce(i.rows, 0) FROM session AS s LEFT JOIN indexed AS i ON i.session_id = s.id "
     "WHERE s.state = 'ready' AND coalesce(i.rows, 0) < s.rows"
 )
+
+
+def pending(db: Path) -> str:
+    """Sessions with rows that are not in the index; those of another host are that one's to index."""
+    return PENDING + place.mine(db, "s")
+
+
 _MARK: Final = (
     "INSERT INTO indexed (session_id, rows, version) VALUES (?, ?, ?) "
     "ON CONFLICT (session_id) DO UPDATE SET rows = excluded.rows, version = excluded.version"
@@ -53,6 +70,9 @@ def catch_up(db: Path, tell: Tell | None = None) -> int:
     rows = 0
     while True:
         try:
+            db.parent.mkdir(
+                mode=0o700, parents=True, exist_ok=True
+            )  # of an archive on a server there may be nothing here
             lock = hold(db.with_name(db.name + ".index"), wait=False)
         except OSError as error:
             raise StoreError(f"{db.parent} cannot be written: {error.strerror or error}.") from error
@@ -76,7 +96,7 @@ def waiting(db: Path) -> bool:
     try:
         connection = reads.connect(db)
         try:
-            return connection.execute(f"{PENDING} LIMIT 1").fetchone() is not None
+            return connection.execute(f"{pending(db)} LIMIT 1").fetchone() is not None
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -108,21 +128,21 @@ class Indexer:
             with self._tx() as tx:
                 forget(tx)
             fts.damaged(self.path).unlink(missing_ok=True)
-        stale = self._ask("SELECT 1 FROM indexed WHERE version <> ? LIMIT 1", VERSION)
+        stale = self._ask(f"{_STALE}{place.mine(self.path, 's')} LIMIT 1", VERSION)
         if stale:
             with self._tx() as tx:
                 forget(tx)
         total = 0
-        while pending := self._ask(f"{PENDING} ORDER BY s.updated DESC, s.id DESC"):
+        while waits := self._ask(f"{pending(self.path)} ORDER BY s.updated DESC, s.id DESC"):
             before = total
-            for number, _, _ in pending:
+            for number, _, _ in waits:
                 while count := self.step(number):
                     total += count
                     if tell is not None:
                         tell(count)
             if total == before:  # what waited a moment ago was replaced, or is another's by now
                 break
-        if total:
+        if total and place.server(self.path) is None:
             self._tidy(total)
         return total
 
@@ -161,7 +181,7 @@ class Indexer:
         raise AssertionError  # the last attempt returns
 
     def _next(self, number: int) -> Batch | None:
-        waits = self._ask(f"{PENDING} AND s.id = ?", number)
+        waits = self._ask(f"{pending(self.path)} AND s.id = ?", number)
         if not waits:
             return None
         _, rows, start = waits[0]
@@ -212,7 +232,7 @@ class Batch(NamedTuple):
 
 
 def _put(tx: Connection, number: int, batch: Batch) -> int:
-    fts.add(tx, batch.found)
+    _of(tx).add(tx, batch.found)
     tx.exec_driver_sql(_MARK, (number, batch.stop, VERSION))
     return len(batch.found)
 
@@ -234,7 +254,7 @@ def forget_rows(tx: Connection, number: int, first: int, end: int | None = None)
     known = _known(tx, number)
     if known > first:
         low, high = reads.key_of(number, first), reads.key_of(number, known if end is None else min(known, end))
-        _settled(tx, fts.remove, tx.exec_driver_sql(_PAYLOADS, (low, high)).all())
+        _settled(tx, _of(tx).remove, tx.exec_driver_sql(_PAYLOADS, (low, high)).all())
         tx.exec_driver_sql("UPDATE indexed SET rows = ? WHERE session_id = ?", (first, number))
 
 
@@ -244,8 +264,8 @@ def replace_rows(tx: Connection, number: int, late: Iterable[tuple[int, bytes]])
     for seq, payload in late:
         if seq < end:
             old = tx.exec_driver_sql(_PAYLOADS, (seq, seq + 1)).all()
-            if old and _settled(tx, fts.remove, old):
-                _settled(tx, fts.add, [(seq, payload)])
+            if old and _settled(tx, _of(tx).remove, old):
+                _settled(tx, _of(tx).add, [(seq, payload)])
 
 
 def _known(tx: Connection, number: int) -> int:
@@ -275,9 +295,27 @@ def _settled(tx: Connection, change: Callable[..., None], rows: Iterable[Sequenc
 
 def forget(tx: Connection) -> None:
     """Begin the index anew; the next `catch_up` fills it."""
+    if not _in_file(tx):
+        from store.db import fts_postgres
+
+        fts_postgres.forget(tx)
+        return
     fts.drop(tx)
     fts.create(tx)
     tx.exec_driver_sql("DELETE FROM indexed")
+
+
+def _in_file(tx: Connection) -> bool:
+    return tx.dialect.name == "sqlite"
+
+
+def _of(tx: Connection) -> Index:
+    """The index of this database."""
+    if _in_file(tx):
+        return fts
+    from store.db import fts_postgres
+
+    return fts_postgres
 
 
 def broken(error: DBAPIError) -> bool:

@@ -21,9 +21,11 @@ OWN: Final = (
     "status", "origin", "parent_session_id", "user_id", "host", "created", "ended", "closed", "end_reason", "outcome",
     "user_title", "model_config", "system_prompt",
 )  # fmt: skip
-CLOSED: Final = ("archived", "deleted")  # nothing leads out of these, and nothing comes in
 _INSERT: Final = "INSERT INTO item (seq, kind, turn, ts, chars, lines, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_REPLACE: Final = _INSERT.replace("INSERT", "REPLACE", 1)
+_REPLACE: Final = (
+    f"{_INSERT} ON CONFLICT (seq) DO UPDATE SET kind = excluded.kind, turn = excluded.turn, ts = excluded.ts, "
+    "chars = excluded.chars, lines = excluded.lines, payload = excluded.payload"
+)
 
 
 class Overtaken(Exception):  # noqa: N818
@@ -36,7 +38,8 @@ def status_of(tx: Connection, number: int) -> str | None:
 
 def retire(tx: Connection, key: str, number: int) -> None:
     """The ready session of this key makes room for `number`, and hands over what no file says."""
-    columns = [session.c[name] for name in OWN]
+    handed = (*OWN, "token")  # who works in it goes on doing so
+    columns = [session.c[name] for name in handed]
     found = tx.execute(
         select(session.c.id, *columns).where(session.c.key == key, session.c.state == "ready")
     ).one_or_none()
@@ -44,7 +47,7 @@ def retire(tx: Connection, key: str, number: int) -> None:
         return
     old, *own = found
     tx.execute(update(session).where(session.c.id == old).values(state="old"))
-    tx.execute(update(session).where(session.c.id == number).values(dict(zip(OWN, own, strict=True))))
+    tx.execute(update(session).where(session.c.id == number).values(dict(zip(handed, own, strict=True))))
     tx.execute(update(session).where(session.c.parent_session_id == old).values(parent_session_id=number))
     tx.execute(update(audit).where(audit.c.session_id == old).values(session_id=number))
     tx.execute(delete(request).where(request.c.session_id == old))  # who comes in its place counts them
@@ -60,7 +63,12 @@ def write_rows(tx: Connection, number: int, taken: Taken) -> None:
         search.replace_rows(tx, number, ((record[0], record[-1]) for record in taken.late))
         tx.exec_driver_sql(_REPLACE, taken.late)
     if taken.fresh:
-        tx.exec_driver_sql(_INSERT, taken.fresh)
+        if tx.dialect.name == "sqlite":
+            tx.exec_driver_sql(_INSERT, taken.fresh)
+        else:
+            from store.db import engine_postgres
+
+            engine_postgres.copy_items(tx, taken.fresh)
 
 
 def write_about(

@@ -5,15 +5,21 @@ The row comes in with the first content, never before, and once, however many ar
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, text, update
 
+from store.db import place
+from store.db.lock import hold
+from store.db.tables import session
+from store.db.transactions import Transactions
 from store.draft import UNKNOWN, Draft
 
 _COLUMNS: Final = (
     "key", "state", "token", "status", "origin", "user_id", "host", "created", "user_title", "model_config",
-    "system_prompt",
+    "system_prompt", "ended", "end_reason",
 )  # fmt: skip
 _PARENT: Final = "(SELECT max(id) FROM session WHERE key = :parent AND state = 'ready')"
 # One ready session per key (ix_session_key_ready): who comes second adds nothing.
@@ -38,8 +44,56 @@ def ensure_session(tx: Connection, draft: Draft, *, staged: str | None = None) -
         "key": draft.key, "state": "ready" if seen else "staged", "token": draft.token if seen else staged or None,
         "status": draft.status, "origin": draft.origin or UNKNOWN,
         "user_id": draft.user, "host": draft.host, "created": draft.created, "user_title": draft.title or None,
-        "model_config": draft.config, "system_prompt": draft.system_prompt, "parent": draft.parent,
+        "model_config": draft.config, "system_prompt": draft.system_prompt, "ended": draft.ended,
+        "end_reason": draft.end_reason, "parent": draft.parent,
     }  # fmt: skip
     added = tx.execute(_ENSURE, values).scalar()
     draft.session = int(tx.execute(_THERE, {"key": draft.key}).scalar_one() if added is None else added)
     return added is not None
+
+
+class Living(Transactions):
+    """The writer's part of `store.recorder`: sessions that somebody works in."""
+
+    def settle(
+        self, number: int, *, title: str | None = None, token: str | None = None, ended: Draft | None = None
+    ) -> None:
+        """What became of a session besides its events: renamed, worked in (`token` names the lock), over."""
+        values: dict[str, object] = {}
+        if title is not None:
+            values["user_title"] = title
+        if token is not None:
+            values |= {"token": token, "status": "active"}
+        if ended is not None:
+            values |= {"token": None, "status": "paused", "ended": ended.ended, "end_reason": ended.end_reason}
+        wanted = update(session).where(session.c.id == number, session.c.status.in_(("active", "paused")))
+        with self._tx() as tx:
+            tx.execute(wanted.values(values))
+
+    def live_path(self, token: str) -> Path:
+        """The lock file that is held as long as somebody works in the sessions with that token."""
+        return self.path.with_name(f"{self.path.name}.live-{token}")
+
+    def interrupted(self) -> int:
+        """Sessions that somebody worked in who is gone: nobody does now. Returns how many there were."""
+        c = session.c
+        with self._tx() as tx:
+            wanted = "SELECT DISTINCT token FROM session WHERE status = 'active' AND token IS NOT NULL"
+            told = tx.execute(text(wanted + place.mine(self.path)))
+            dead = [token for token in told.scalars() if self._gone(self.live_path(token))]
+            if not dead:
+                return 0
+            values = {"status": "paused", "token": None, "end_reason": "interrupted"}
+            return int(tx.execute(update(session).where(c.token.in_(dead), c.state == "ready").values(values)).rowcount)
+
+    @staticmethod
+    def _gone(path: Path) -> bool:
+        if not os.path.lexists(path):
+            return True
+        try:
+            lock = hold(path, wait=False)
+        except OSError:
+            return False
+        if lock is not None:
+            lock.drop()
+        return lock is not None

@@ -54,7 +54,7 @@ def keep(path: Path) -> int:
     part = path.with_name(path.name + ".copy")
     try:
         part.unlink(missing_ok=True)
-        with closing(reads.connect(path)) as source, closing(sqlite3.connect(part)) as copy:
+        with closing(reads.connect_file(path)) as source, closing(sqlite3.connect(part)) as copy:
             version: int = source.execute("PRAGMA user_version").fetchone()[0]
             source.backup(copy)
         part.replace(reads.backup(path, version))

@@ -18,22 +18,22 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, insert, select, update
 from typing_extensions import override
 
-from store.db import figures, reads
+from store.db import figures, place, reads
 from store.db.figures import Book, Counted
 from store.db.leftovers import Leftovers
-from store.db.lock import Lock, hold
 from store.db.moves import Moves, seal
 from store.db.rows import Rows, Strip, Taken
-from store.db.session_rows import CLOSED, Overtaken, retire, status_of, write_about, write_rows
-from store.db.sessions import ensure_session
+from store.db.session_rows import Overtaken, retire, status_of, write_about, write_rows
+from store.db.sessions import Living, ensure_session
 from store.db.tables import audit, import_run, session, source, strip
+from store.db.transactions import Held
 from store.digest import Digest
 from store.draft import Draft
-from store.errors import StoreError
 from store.facts import Facts
 from store.fold import State
 from store.ledger import Ledger
 from store.requests import Requests
+from store.states import CLOSED
 from store.window import Known, Source
 
 
@@ -51,16 +51,18 @@ class Made(Struct, frozen=True):
     book: Book | None = None
 
 
-class Writer(Moves, Leftovers):
+class Writer(Moves, Leftovers, Living):
     """See the module. Everything raises StoreError when the disk or the database will not."""
 
-    def __init__(self, path: Path, engine: Engine | None = None) -> None:
-        """With an engine it is ours from now on; without one the database is opened, and made right before."""
-        super().__init__(path, engine)
-        self._lock: Lock | None = None
+    def __init__(self, path: Path, engine: Engine | None = None, *, host: str = "") -> None:
+        super().__init__(path, engine, host=host)
+        self._lock: Held | None = None
+        self._asking: reads.Connection | None = None
 
     @override
     def close(self) -> None:
+        if self._asking is not None:
+            self._asking.close()
         super().close()
         if self._lock is not None:
             self._lock.drop()
@@ -107,11 +109,13 @@ class Writer(Moves, Leftovers):
             else:
                 ensure_session(tx, draft, staged="")
                 _begin(tx, draft, rows, taken)
+            tx.execute(update(session).where(session.c.id == rows.session).values(token=None))
             retire(tx, draft.key, rows.session)
             write_about(tx, rows, state, facts, agent, sources)
             if book is not None:
                 book.close(tx, rows.session)
-            tx.execute(update(session).where(session.c.id == rows.session).values(token=None, **(own or {})))
+            if own:
+                tx.execute(update(session).where(session.c.id == rows.session).values(own))
         if self._lock is not None:
             self._lock.drop()
             self._lock = None
@@ -120,6 +124,7 @@ class Writer(Moves, Leftovers):
     def _taking_in(self, draft: Draft) -> Iterator[Connection]:
         """A transaction without which the draft is what it was."""
         was = draft.session
+        self._placed(draft)
         try:
             with self._counting() as tx:
                 yield tx
@@ -130,10 +135,7 @@ class Writer(Moves, Leftovers):
     def _hold_token(self) -> str:
         """The name of a lock that says that we live."""
         token = uuid.uuid4().hex
-        try:
-            self._lock = hold(self._lock_path(token), wait=False)
-        except OSError as error:
-            raise StoreError(f"{self.path.parent} cannot be written: {error.strerror or error}.") from error
+        self._lock = self._hold(token)
         return token
 
     def admit(self, many: Sequence[Made]) -> list[bool]:
@@ -143,6 +145,7 @@ class Writer(Moves, Leftovers):
         with self._tx() as tx:
             for one in many:
                 c = session.c
+                self._placed(one.draft)
                 key = one.draft.key
                 there = tx.execute(select(c.id, c.status).where(c.key == key, c.state == "ready")).one_or_none()
                 number_there, status = (None, None) if there is None else there
@@ -216,18 +219,25 @@ class Writer(Moves, Leftovers):
 
     def counted(self, key: str | None = None) -> Callable[[int], bool]:
         """Who asks whether a request has been counted: by anybody, or by another session than the one of this key."""
-        # The driver's own, between transactions: a statement for every request is to be a cheap one.
-        connection = self._connection.connection.driver_connection
-        assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - for the type checker
-        find = connection.cursor()
+        find = self._cursor()
         ready = "SELECT id FROM session WHERE key = ? AND state = 'ready'"
-        mine = {number for (number,) in find.execute(ready, (key or "",))}
+        mine = {number for (number,) in find.execute(ready, (place.key_of(key, self.path) if key else "",))}
 
         def ask(number: int) -> bool:
             found = find.execute("SELECT session_id FROM request WHERE number = ?", (number,)).fetchone()
             return found is not None and found[0] not in mine
 
         return ask
+
+    def _cursor(self) -> sqlite3.Cursor | reads.Connection:
+        """The driver's own, between transactions: a statement for every request is to be a cheap one."""
+        connection = self._connection.connection.driver_connection
+        if isinstance(connection, sqlite3.Connection):
+            return connection.cursor()
+        if self._asking is None:
+            with self._reading():
+                self._asking = reads.connect(self.path)
+        return self._asking
 
     def save_digest(self, number: int, digest: Digest, *, anew: bool) -> None:
         """Keep a digest and its turns; an archived session is sealed with it, whoever archived it."""
@@ -241,7 +251,9 @@ class Writer(Moves, Leftovers):
     def has(self, key: str) -> bool:
         """Whether there is a ready session of this key, with or without rows."""
         with self._tx() as tx:
-            found = tx.execute(select(session.c.id).where(session.c.key == key, session.c.state == "ready")).first()
+            found = tx.execute(
+                select(session.c.id).where(session.c.key == place.key_of(key, self.path), session.c.state == "ready")
+            ).first()
         return found is not None
 
     def note(self, action: str, detail: str, actor: str = "playhead") -> None:
@@ -254,6 +266,9 @@ class Writer(Moves, Leftovers):
         now = time.time_ns() // 1000
         with self._tx() as tx:
             lost = update(import_run).where(import_run.c.state == "running")
+            if self.on_server:  # others may be at it on other hosts
+                root = f"{place.host()}:{root}"
+                lost = lost.where(import_run.c.root.startswith(f"{place.host()}:", autoescape=True))
             tx.execute(lost.values(state="failed", ended=now, error="It was killed."))
             values = {"started": now, "root": root, "files": files, "state": "running"}
             return int(tx.execute(insert(import_run).values(values).returning(import_run.c.id)).scalar_one())

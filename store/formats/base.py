@@ -55,5 +55,6 @@ class Format(Struct, frozen=True):
     children: Callable[[Path], Iterable[Child]] | None = None  # session file → its subagent files as they are now
     beside: Callable[[Path], Iterable[Path]] | None = None  # session file → folders where its subagents' files appear
     alive: Callable[[Path], str | None] | None = None  # session file → busy, waiting, idle, if a program says so
+    fork: Sequence[str] = ()  # the command that goes on with a copy of a session; {id} is its id
     kinds: Mapping[str, str] = {}  # tool name → dotted kind
     hidden: Mapping[str, str] = {}  # record type that is understood but not shown → why

@@ -15,7 +15,7 @@ from store.formats.claude_notes import attachment, item_of, system
 from store.formats.claude_sniff import disk
 from store.formats.claude_talk import Talk
 from store.formats.claude_tools import KINDS
-from store.formats.claude_values import moment, one_line, string, table, texts
+from store.formats.values import moment, one_line, string, table, texts
 
 CHAIN: Final = 4096  # records of subagents inside a main file whose agent is remembered
 # How much a title is worth: what the person chose beats what was generated beats what was typed.
@@ -175,6 +175,7 @@ FORMAT = Format(
     children=children,
     beside=beside,
     alive=alive,
+    fork=("claude", "--resume", "{id}", "--fork-session"),
     kinds=KINDS,
     hidden=HIDDEN,
 )

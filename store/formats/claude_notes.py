@@ -16,7 +16,7 @@ from store.events import (
     TurnEnded,
 )
 from store.formats.claude_hidden import is_hidden
-from store.formats.claude_values import count, micros, number, one_line, string, table
+from store.formats.values import count, micros, number, one_line, string, table
 
 Level = Literal["info", "warning", "error"]
 _LEVELS: dict[str, Level] = {"warning": "warning", "error": "error", "warn": "warning"}

@@ -40,7 +40,7 @@ from store.formats.claude_sniff import stream
 from store.formats.claude_talk import Talk
 from store.formats.claude_tools import KINDS, denials, kind_of, questions_of, result
 from store.formats.claude_usage import Totals
-from store.formats.claude_values import (
+from store.formats.values import (
     micros,
     moment,
     number,

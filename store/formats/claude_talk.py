@@ -27,7 +27,7 @@ from store.formats.base import Record
 from store.formats.claude_notes import item_of
 from store.formats.claude_tools import result, started
 from store.formats.claude_usage import key_of, tokens_of
-from store.formats.claude_values import count, one_line, string, table, tag, texts
+from store.formats.values import count, one_line, string, table, tag, texts
 
 MESSAGES: Final = 256  # messages whose blocks are still counted
 _CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})

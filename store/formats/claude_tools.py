@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from store.decode import clean, dump
 from store.events import At, Event, Hunk, Status, ToolStarted, ToolUpdated
-from store.formats.claude_values import count, micros, one_line, plural, string, table, texts
+from store.formats.values import count, micros, one_line, plural, string, table, texts
 
 KINDS: Final[Mapping[str, str]] = {
     "Bash": "tool.shell", "BashOutput": "tool.shell", "KillShell": "tool.shell", "KillBash": "tool.shell",

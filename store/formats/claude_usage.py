@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from store.events import Tokens
-from store.formats.claude_values import count, number, string, table
+from store.formats.values import count, number, string, table
 
 MOST: Final = 10**12  # tokens that are believed of one request; more is damage, and would not fit into a sum
 LLMS: Final = 64  # whose sums are remembered

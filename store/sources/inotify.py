@@ -32,7 +32,7 @@ _IS_DIR: Final = 0x40000000
 _MASK: Final = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
 _FLAGS: Final = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
 _HEAD: Final = struct.Struct("iIII")
-_BUFFER: Final = 64 << 10
+_BUFFER: Final = 16 << 10
 
 
 class Inotify:
@@ -46,6 +46,8 @@ class Inotify:
         self._folders: dict[int, list[str]] = {}  # the kernel knows folders, not names: a link gives a second name
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._data = b""  # what was read last, and what it says for as long as no folder comes or goes
+        self._said: list[Change] = []
         self._awake, self._bell = os.pipe()
         os.set_blocking(self._bell, False)
         self._poll = select.poll()
@@ -58,6 +60,7 @@ class Inotify:
             number = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), _MASK)
             if number < 0:
                 raise _error(folder)
+            self._data = b""
             old = self._numbers.get(folder)
             if old is not None and old != number:  # another folder has this name now
                 self._forget(folder, old)
@@ -69,6 +72,7 @@ class Inotify:
     def remove(self, folder: str) -> None:
         """No more reports about this folder."""
         with self._lock:
+            self._data = b""
             number = self._numbers.pop(folder, None)
             if number is not None:
                 self._forget(folder, number)
@@ -82,19 +86,25 @@ class Inotify:
             self._libc.inotify_rm_watch(self._fd, number)
 
     def wait(self, timeout: float | None) -> list[Change]:
-        """Block until something happens, `wake` is called or the time is over."""
+        """Block until something happens, `wake` is called or the time is over.
+
+        The same news again comes as the same list: whoever gets it must not change it.
+        """
         for fd, _ in self._poll.poll(None if timeout is None else max(0, math.ceil(timeout * 1000))):
             if fd == self._awake:
                 os.read(self._awake, 4096)
-            else:
-                return list(self._changes())
+                continue
+            with contextlib.suppress(BlockingIOError):
+                data = os.read(self._fd, _BUFFER)
+                with self._lock:
+                    if data != self._data:  # else a file that grows has grown again
+                        self._data = data
+                        self._said = list(self._changes(data))
+                    return self._said
         return []
 
-    def _changes(self) -> Iterator[Change]:
-        try:
-            data = os.read(self._fd, _BUFFER)
-        except BlockingIOError:
-            return
+    def _changes(self, data: bytes) -> Iterator[Change]:
+        """Called with the lock."""
         at = 0
         last: Change | None = None
         while at < len(data):
@@ -104,13 +114,13 @@ class Inotify:
             if mask & _OVERFLOW:
                 yield Change("", lost=True)
                 continue
-            with self._lock:
-                if mask & _IGNORED:
-                    for folder in self._folders.pop(number, []):
-                        if self._numbers.get(folder) == number:
-                            del self._numbers[folder]
-                    continue
-                folders = list(self._folders.get(number, ()))
+            if mask & _IGNORED:
+                self._data = b""
+                for folder in self._folders.pop(number, []):
+                    if self._numbers.get(folder) == number:
+                        del self._numbers[folder]
+                continue
+            folders = list(self._folders.get(number, ()))
             for folder in folders:
                 change = Change(
                     f"{folder.rstrip(os.sep)}{os.sep}{os.fsdecode(name)}" if name else folder,

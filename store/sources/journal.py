@@ -2,11 +2,13 @@
 
 A journal holds the bytes exactly as they came, so that it is later read as a session of its format like any other.
 Next to it stands NAME.meta.json with what the bytes do not say: the command, its folder, when it began, how it ended.
+It is the draft of the session on the disk: whoever saves the session, now or later, saves it with the same columns.
 """
 
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import re
 import threading
@@ -19,6 +21,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from store.draft import Draft
 from store.errors import StoreError
 
 EVERY: Final = 0.25  # seconds between two writes of a busy stream
@@ -37,8 +40,14 @@ class Meta(Struct, frozen=True, omit_defaults=True):
     argv: tuple[str, ...] = ()
     cwd: str = ""
     ended: str = ""
-    exit: str = ""  # in words: 'exit code 1', 'killed by SIGTERM'
+    exit: str = ""  # in words: 'ended with exit code 1', 'was killed by SIGTERM'
     lost: int = 0  # bytes that could not be kept
+    origin: str = ""  # run, stdin, …
+    user: str = ""
+    title: str = ""  # as the user calls the session
+    parent: str = ""  # key of the session that it goes on from
+    config: str = ""  # JSON: what the agent was started with
+    system_prompt: str = ""
 
 
 def folder(data_dir: Path) -> Path:
@@ -63,6 +72,17 @@ def read_meta(journal: Path) -> Meta | None:
         return None
 
 
+def draft_of(path: Path) -> Draft:
+    """What is to be saved of a session besides what its file says; of a stream of ours its sidecar tells that."""
+    meta = read_meta(path) if path.parent.name == FOLDER else None
+    if meta is None:
+        return Draft(str(path), "file")
+    return Draft(
+        str(path), meta.origin, _micros(meta.started), meta.user or None, None, meta.parent, meta.config or None,
+        meta.system_prompt or None, meta.title, ended=_micros(meta.ended), end_reason=meta.exit or None,
+    )  # fmt: skip
+
+
 class Journal:
     """One stream's journal. `write` may be called by any thread and never waits for the disk.
 
@@ -77,11 +97,15 @@ class Journal:
         argv: Sequence[str] = (),
         cwd: Path | None = None,
         trouble: Callable[[str], None] | None = None,
+        origin: str = "",
     ) -> None:
         now = datetime.now(UTC)
         safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:40] or "stream"
         self.path = where / f"{now:%Y%m%dT%H%M%SZ}-{safe}-{uuid.uuid4().hex[:8]}.jsonl"
-        self._meta = Meta(name, _iso(now), tuple(argv), str(cwd or ""))
+        config = msgspec.json.encode({"argv": list(argv)}).decode() if argv else ""
+        self._meta = Meta(
+            name, _iso(now), tuple(argv), str(cwd or ""), origin=origin, user=_user(), config=config,
+        )  # fmt: skip
         self._trouble = trouble
         self._told: set[str] = set()
         self._changed = threading.Condition()
@@ -136,20 +160,37 @@ class Journal:
                 not self._pending
             )
 
+    def note(self, **more: str) -> None:
+        """Write down what else is known of the session: title, parent, … Raises StoreError."""
+        self._meta = msgspec.structs.replace(self._meta, **more)
+        try:
+            self._write_meta(self._meta)
+        except OSError as error:
+            raise StoreError(f"{meta_path(self.path)} cannot be written: {error.strerror or error}.") from error
+
     def end(self, how: str = "") -> None:
-        """Write what is left, make it safe on the disk, and close. Blocks until that is done; may be called twice."""
+        """Write what is left, make it safe on the disk, and close. Blocks until that is done; may be called twice.
+
+        A stream that never brought a byte leaves no journal.
+        """
         with self._changed:
             if self._over:
                 return
             self._over = True
             self._changed.notify_all()
         self._thread.join()
+        silent = not self._lost and os.fstat(self._fd).st_size == 0
         try:
             os.fsync(self._fd)
         except OSError as error:
             self._complain("disk", f"{self.path} may be incomplete: {error.strerror or error}.")
         finally:
             os.close(self._fd)
+        if silent:
+            for left in (self.path, meta_path(self.path)):
+                with contextlib.suppress(OSError):
+                    left.unlink()
+            return
         meta = msgspec.structs.replace(self._meta, ended=_iso(datetime.now(UTC)), exit=how, lost=self._lost)
         try:
             self._write_meta(meta)
@@ -220,6 +261,21 @@ class Journal:
             with contextlib.suppress(OSError):
                 part.unlink()
             raise
+
+
+def _user() -> str:
+    """Who started it; '' where the system does not say."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
+
+
+def _micros(iso: str) -> int | None:
+    try:
+        return round(datetime.fromisoformat(iso).timestamp() * 1_000_000)
+    except ValueError:
+        return None
 
 
 def _iso(when: datetime) -> str:

@@ -50,7 +50,7 @@ class Memory:
         if self._cache is None or os.path.lexists(path):
             return None
         kept = self._cache.kept(path)
-        if kept is None or row is None:
+        if kept is None or row is None or kept.host:
             return kept
         return msgspec.structs.replace(row, missing=True, state="failed" if row.state == "failed" else "ended")
 

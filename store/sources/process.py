@@ -216,5 +216,5 @@ def wording(fact: Exited | Killed) -> str:
             return f"ended with exit code {code}"
         case Killed(signal=number):
             with contextlib.suppress(ValueError):
-                return f"killed by {signal.Signals(number).name}"
-            return f"killed by signal {number}"
+                return f"was killed by {signal.Signals(number).name}"
+            return f"was killed by signal {number}"

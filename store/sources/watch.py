@@ -13,43 +13,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from store.sources.folders import Folders, above, is_folder
 from store.sources.notify import Change, Notifier, best
+from store.sources.watched import UNSEEN, Callback, Calls, File, Tree, key_of, note, stamp_of
 
 log = logging.getLogger(__name__)
 
 POLL: Final = 3.0  # seconds between two looks at the watched files
 RARELY: Final = 10  # looks after which a tree without notifications is looked at as a whole
-PACE: Final = 0.04  # seconds between two rounds of callbacks while a file grows all the time
-STEADY: Final = 0.1  # that is: its news follow each other this closely; the first after a quiet time are told at once
+# Seconds that news waits for more news, if it follows other news this closely: a file that grows all the time is told
+# of in rounds. What comes after a quiet time is told at once.
+PACE: Final = 0.042
 MOST_FOLDERS: Final = 20_000  # of one tree; a home folder given by mistake must not eat the system's watches
 _SKIPPED: Final = frozenset({".git", "node_modules", "__pycache__", ".venv"})
-
-Callback: TypeAlias = Callable[[Path], None]
-_Stamp: TypeAlias = tuple[int, int, int, int] | None
-_Calls: TypeAlias = dict[tuple[Callback, str], Path]
-
-
-class _File:
-    __slots__ = ("callbacks", "folder", "path", "stamp")
-
-    def __init__(self, path: Path, folder: str) -> None:
-        self.path = path
-        self.folder = folder
-        self.stamp: _Stamp = None
-        self.callbacks: list[Callback] = []
-
-
-class _Tree:
-    __slots__ = ("callbacks", "folders", "root", "stamps")
-
-    def __init__(self, root: str) -> None:
-        self.root = root
-        self.folders: set[str] = set()
-        self.stamps: dict[str, _Stamp] = {}  # of folders, while notifications do not cover them all
-        self.callbacks: list[Callback] = []
 
 
 class Watcher:
@@ -58,8 +36,8 @@ class Watcher:
     def __init__(self, notifier: Callable[[], Notifier] = best, poll: float = POLL) -> None:
         self._poll = poll
         self._lock = threading.RLock()
-        self._files: dict[str, _File] = {}
-        self._trees: dict[str, _Tree] = {}
+        self._files: dict[str, File] = {}
+        self._trees: dict[str, Tree] = {}
         self._over = threading.Event()
         self._looks = 0
         self.collected = False  # during a round of callbacks: what it tells of was collected for a while
@@ -73,6 +51,9 @@ class Watcher:
         self._nap = threading.Lock()  # held but for a moment: to acquire it is a sleep that `_wake` ends
         self._nap.acquire()
         self._folders = Folders(self._notifier)
+        # What was told last, and who was told: the same news again, as of a file that grows, need not be thought about.
+        self._last: list[Change] | None = None
+        self._again: tuple[Calls, list[File]] = ({}, [])
 
     # ---- commands, from any thread
 
@@ -81,25 +62,27 @@ class Watcher:
 
         When this returns the watch stands: what is written from now on is reported.
         """
-        key = _key(path)
+        key = key_of(path)
         with self._lock:
             if self._over.is_set():
                 return
+            self._last = None
             file = self._files.get(key)
             if file is None:
-                file = self._files[key] = _File(Path(path), above(key))
+                file = self._files[key] = File(Path(path), above(key))
                 self._folders.want(file.folder)
-                file.stamp = _stamp(key)
+                file.stamp = stamp_of(key)
             file.callbacks.append(callback)
             self._start()
         self._wake()
 
     def unwatch(self, path: Path | str, callback: Callback | None = None) -> None:
         """No more calls for this file or tree (with a callback: to that one). A call under way may still come."""
-        key = _key(path)
+        key = key_of(path)
         with self._lock:
             if self._over.is_set():
                 return
+            self._last = None
             for watched in (self._files.get(key), self._trees.get(key)):
                 if watched is None:
                     continue
@@ -107,7 +90,7 @@ class Watcher:
                     watched.callbacks = [other for other in watched.callbacks if other != callback]
                     if watched.callbacks:
                         continue
-                if isinstance(watched, _File):
+                if isinstance(watched, File):
                     del self._files[key]
                     self._folders.drop(watched.folder)
                 else:
@@ -118,13 +101,14 @@ class Watcher:
     def watch_tree(self, root: Path | str, callback: Callback) -> None:
         """Call back with each file that appears, changes or disappears anywhere below `root`, and with `root` itself
         when too much happened to say what: then look at everything. The root need not exist yet."""
-        key = _key(root)
+        key = key_of(root)
         with self._lock:
             if self._over.is_set():
                 return
+            self._last = None
             tree = self._trees.get(key)
             if tree is None:
-                tree = self._trees[key] = _Tree(key)
+                tree = self._trees[key] = Tree(key)
                 tree.folders.add(key)
                 self._folders.want(key)
             tree.callbacks.append(callback)
@@ -148,7 +132,7 @@ class Watcher:
 
     # ---- trees
 
-    def _grow(self, tree: _Tree, folder: str) -> Iterator[str]:
+    def _grow(self, tree: Tree, folder: str) -> Iterator[str]:
         """Watch a folder of a tree and all below it; yields the files that are in there."""
         todo = [folder]
         real: set[str] = set()
@@ -158,6 +142,7 @@ class Watcher:
                 if self._over.is_set() or not tree.callbacks:
                     return  # nobody listens any more: a big tree must not hold up whoever wants to quit
                 if here not in tree.folders:
+                    self._last = None
                     tree.folders.add(here)
                     self._folders.want(here)
             try:
@@ -198,17 +183,16 @@ class Watcher:
 
     def _run(self) -> None:
         due = time.monotonic() + self._poll
-        told = -STEADY  # when there was news last
-        steady = False
+        told = -PACE  # when there was news last
         while not self._over.is_set():
-            changes = self._collect() if steady else []
-            self.collected = bool(changes)
-            if not changes and not self._over.is_set():
-                changes = self._wait(due)
+            changes = self._wait(due)
+            now = time.monotonic()
+            self.collected = bool(changes) and now - told < PACE
+            if self.collected:
+                changes = self._collect(changes)
+                now = time.monotonic()
             if self._over.is_set():
                 break
-            now = time.monotonic()
-            steady = bool(changes) and now - told < STEADY
             if changes:
                 told = now
                 self._tell(changes)
@@ -231,97 +215,113 @@ class Watcher:
         self._bell.clear()
         return []
 
-    def _collect(self) -> list[Change]:
-        """Let news pile up after a round: a steady writer wakes us once for many records."""
+    def _collect(self, changes: list[Change]) -> list[Change]:
+        """Let more news come to these: a steady writer wakes us once for many records. As everywhere, the wait begins
+        with the first of them and is never extended."""
         self._nap.acquire(blocking=False)
         if not self._over.is_set():
             self._nap.acquire(timeout=PACE)  # one call: an Event's wait is a dozen, and all of them are cold
-        return [] if self._notifier is None else self._notifier.wait(0)
+        more = [] if self._notifier is None else self._notifier.wait(0)
+        return changes if more is changes else changes + more
 
     def _tell(self, changes: list[Change]) -> None:
-        calls: _Calls = {}
         with self._lock:
-            for change in changes:
-                if change.lost:
-                    self._recount(calls)
-                    for file in self._files.values():
-                        _note(calls, file.callbacks, file.path)
-                    for tree in self._trees.values():
-                        if self._folders.missing(tree.root):
-                            continue  # told when it is there: who looked before could see what nobody watches yet
-                        for _ in self._grow(tree, tree.root):
-                            pass
-                        _note(calls, tree.callbacks, Path(tree.root))
-                    continue
-                exact = self._files.get(change.path)
-                if exact is not None:
-                    exact.stamp = _stamp(change.path)
-                    _note(calls, exact.callbacks, exact.path)
-                if change.made and self._folders.waiting:
-                    self._born(calls)
-                if change.gone and (change.folder or change.path in self._folders):
-                    self._died(change.path, calls)
-                for tree in self._trees.values():
-                    self._tell_tree(tree, change, calls)
+            if changes is self._last:  # a notifier that has the same to say says it with the same list
+                calls, files = self._again
+                for file in files:
+                    file.stamp = UNSEEN
+            else:
+                calls, files = {}, []
+                self._last = None
+                for change in changes:
+                    self._note_all(change, calls, files)
+                if not any(change.made or change.gone or change.lost for change in changes):
+                    self._last, self._again = changes, (calls, files)
         self._call(calls)
 
-    def _tell_tree(self, tree: _Tree, change: Change, calls: _Calls) -> None:
+    def _note_all(self, change: Change, calls: Calls, files: list[File]) -> None:
+        """Whom one change concerns; `files` are the watched ones that it is about."""
+        if change.lost:
+            self._recount(calls)
+            for file in self._files.values():
+                note(calls, file.callbacks, file.path)
+            for tree in self._trees.values():
+                if self._folders.missing(tree.root):
+                    continue  # told when it is there: who looked before could see what nobody watches yet
+                for _ in self._grow(tree, tree.root):
+                    pass
+                note(calls, tree.callbacks, Path(tree.root))
+            return
+        exact = self._files.get(change.path)
+        if exact is not None:
+            exact.stamp = UNSEEN
+            files.append(exact)
+            note(calls, exact.callbacks, exact.path)
+        if change.made and self._folders.waiting:
+            self._born(calls)
+        if change.gone and (change.folder or change.path in self._folders):
+            self._died(change.path, calls)
+        for tree in self._trees.values():
+            self._tell_tree(tree, change, calls)
+
+    def _tell_tree(self, tree: Tree, change: Change, calls: Calls) -> None:
         path = change.path
         if path != tree.root and above(path) not in tree.folders:
             return
         folder = change.folder or (change.made and is_folder(path))
         if not folder:
-            _note(calls, tree.callbacks, Path(path))
+            note(calls, tree.callbacks, Path(path))
         elif change.made:
             if path.rpartition(os.sep)[2] in _SKIPPED:
                 return
             # What was made together with its new folder was made before we watched it: look.
             for inside in self._grow(tree, path):
-                _note(calls, tree.callbacks, Path(inside))
+                note(calls, tree.callbacks, Path(inside))
         elif change.gone:
-            _note(calls, tree.callbacks, Path(path))
+            note(calls, tree.callbacks, Path(path))
 
-    def _recount(self, calls: _Calls) -> None:
+    def _recount(self, calls: Calls) -> None:
         """Notifications were lost: no one else will tell which folders came or went meanwhile."""
         for folder in self._folders.gone():
             self._died(folder, calls)
             if folder in self._trees:
-                _note(calls, self._trees[folder].callbacks, Path(folder))
+                note(calls, self._trees[folder].callbacks, Path(folder))
         if self._folders.waiting:
             self._born(calls)
 
-    def _born(self, calls: _Calls) -> None:
+    def _born(self, calls: Calls) -> None:
         """Something was made: is a folder there now that was missing?"""
         for folder in self._folders.born():
             self._renewed(folder, calls)
 
-    def _died(self, folder: str, calls: _Calls) -> None:
+    def _died(self, folder: str, calls: Calls) -> None:
         """A folder was deleted or moved away: its watch says the old name, or nothing, from now on."""
         below = folder + os.sep
         for tree in self._trees.values():
             for known in [known for known in tree.folders if known == folder or known.startswith(below)]:
                 if known != tree.root:
+                    self._last = None
                     tree.folders.discard(known)
                     self._folders.drop(known)
         for known in self._folders.died(folder):
             self._renewed(known, calls)
 
-    def _renewed(self, folder: str, calls: _Calls) -> None:
+    def _renewed(self, folder: str, calls: Calls) -> None:
         """The watched files of this folder, or its whole tree, may be other ones, or gone, or there at last."""
         for key, file in self._files.items():
             if file.folder == folder:
-                stamp = _stamp(key)
+                stamp = stamp_of(key)
                 if stamp != file.stamp:
                     file.stamp = stamp
-                    _note(calls, file.callbacks, file.path)
+                    note(calls, file.callbacks, file.path)
         tree = self._trees.get(folder)
         if tree is not None:
             for inside in self._grow(tree, folder):
-                _note(calls, tree.callbacks, Path(inside))
+                note(calls, tree.callbacks, Path(inside))
 
     def _look(self) -> None:
         """The slow poll: one stat per watched file."""
-        calls: _Calls = {}
+        calls: Calls = {}
         with self._lock:
             files = list(self._files.items())
             if self._folders.waiting:
@@ -330,28 +330,29 @@ class Watcher:
                 self._looks += 1
                 for tree in self._trees.values():
                     if self._altered(tree) or self._looks % RARELY == 0:
-                        _note(calls, tree.callbacks, Path(tree.root))
+                        note(calls, tree.callbacks, Path(tree.root))
         for key, file in files:
-            stamp = _stamp(key)
+            stamp = stamp_of(key)
             if stamp != file.stamp:
                 file.stamp = stamp
-                _note(calls, file.callbacks, file.path)
+                note(calls, file.callbacks, file.path)
         self._call(calls)
 
-    def _altered(self, tree: _Tree) -> bool:
+    def _altered(self, tree: Tree) -> bool:
         """Whether files came or went in a tree: one stat per folder, none per file."""
-        stamps = {folder: _stamp(folder) for folder in tree.folders}
+        stamps = {folder: stamp_of(folder) for folder in tree.folders}
         before, tree.stamps = tree.stamps, stamps
         if stamps == before:
             return False
         for folder in [folder for folder, stamp in stamps.items() if stamp is None and folder != tree.root]:
+            self._last = None
             tree.folders.discard(folder)
             self._folders.drop(folder)
         for _ in self._grow(tree, tree.root):
             pass
         return True
 
-    def _call(self, calls: _Calls) -> None:
+    def _call(self, calls: Calls) -> None:
         for (callback, _), path in calls.items():
             if self._over.is_set():
                 return
@@ -360,19 +361,3 @@ class Watcher:
             except Exception:
                 # One watcher's bug must not blind the others; it goes to the log with its traceback.
                 log.exception("a watcher's callback failed for %s", path)
-
-
-def _note(calls: _Calls, callbacks: list[Callback], path: Path) -> None:
-    for callback in callbacks:
-        calls[callback, str(path)] = path
-
-
-def _key(path: Path | str) -> str:
-    return os.fspath(Path(path).absolute())
-
-
-def _stamp(path: str) -> _Stamp:
-    with contextlib.suppress(OSError):
-        st = os.stat(path)  # noqa: PTH116 - for each piece of news, and a Path costs more than the look
-        return st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns
-    return None

@@ -12,11 +12,12 @@ from threading import Event, Thread
 
 import pytest
 from builders import answer, assistant, call, lines, user
+from raw import IN_A_FILE, ask, change
 
 from store import archive
-from store.about import about, parse_names
-from store.archive import ACTIONS, MOVES, STATES
-from store.db import reads
+from store.about import about, closed, parse_names
+from store.archive_plan import plan
+from store.db import place, reads
 from store.db.writer import Writer
 from store.digest_report import Session, session_wire, turn_wire
 from store.errors import StoreError
@@ -24,11 +25,12 @@ from store.figures import Figures, figures, patiently
 from store.intake import take_in
 from store.prices import unknown
 from store.rebuild import rebuild
+from store.states import ACTIONS, MOVES, STATES, Closed
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "playhead.db"
+def db(database: Path) -> Path:
+    return database
 
 
 @pytest.fixture
@@ -53,15 +55,8 @@ def grow(path: Path) -> None:
         file.write(lines(answer("late", seconds=50), assistant("later", id="m9", uuid="a9", seconds=51)))
 
 
-def ask(db: Path, sql: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(db)) as connection:
-        return connection.execute(sql).fetchall()
-
-
 def put(db: Path, sql: str, *values: object) -> None:
-    with closing(sqlite3.connect(db)) as connection:
-        connection.execute(sql, values)
-        connection.commit()
+    change(db, sql, values)
 
 
 def cached(db: Path) -> object:
@@ -125,22 +120,22 @@ def test_deleting_touches_no_file_and_can_be_taken_back(session: Path, db: Path)
         before = session_wire(found.id, found.digest, found.agents)
     files = {path: path.read_bytes() for path in session.parent.rglob("*.jsonl")}
     archive.delete(db, session)
-    assert archive.closed(db) == {str(session): archive.Closed("deleted")}
+    assert closed(db) == {str(session): Closed("deleted")}
     archive.restore(db, session)
-    assert archive.closed(db) == {str(session): archive.Closed("archived")}
+    assert closed(db) == {str(session): Closed("archived")}
     assert {path: path.read_bytes() for path in session.parent.rglob("*.jsonl")} == files
     with closing(look(session, db)) as found:
         assert session_wire(found.id, found.digest, found.agents) == before
     grow(session)
     assert take_in(db, session).read == 0
-    assert archive.closed(db)[str(session)].refused > 0
+    assert closed(db)[str(session)].refused > 0
 
 
 def test_a_session_that_nobody_imported_is_read_first(session: Path, db: Path) -> None:
     other = session.with_name("other.jsonl")
     other.write_bytes(session.read_bytes())
     archive.archive(db, other, unknown)
-    assert archive.closed(db) == {str(other): archive.Closed("archived")}
+    assert closed(db) == {str(other): Closed("archived")}
 
 
 def test_a_session_with_nothing_in_it_cannot_be_archived(tmp_path: Path, db: Path) -> None:
@@ -200,6 +195,33 @@ def test_what_comes_late_is_refused_and_counted(session: Path, db: Path) -> None
     assert ask(db, "SELECT status FROM session WHERE state = 'ready'") == [("archived",)]
 
 
+def test_what_comes_late_is_looked_at_once(session: Path, db: Path) -> None:
+    """X-03: an import counts it in whichever file it is, and the next one opens nothing."""
+    archive.archive(db, session, unknown)
+    counted = []
+    for late in (grow, lambda path: grow(next(path.parent.rglob("agent-*.jsonl"))), grow):
+        late(session)
+        assert [task.path for task in plan(db, [session.parent]).tasks] == [os.fsencode(session)]
+        take_in(db, session)
+        counted.append(closed(db)[str(session)].refused)
+        assert plan(db, [session.parent]).tasks == []
+    assert counted[0] > 0
+    assert counted[0] < counted[1] < counted[2]
+
+
+def test_another_file_under_its_name_is_none_of_it(session: Path, db: Path) -> None:
+    """X-03: what was archived stays what it was, whatever its agent makes of the file."""
+    archive.archive(db, session, unknown)
+    rows = ask(db, "SELECT * FROM item")
+    with closing(look(session, db)) as found:
+        before = session_wire(found.id, found.digest, found.agents)
+    session.write_bytes(lines(user("something else"), assistant("of the same name", id="m7", uuid="a7")) * 9)
+    assert take_in(db, session).read == 0
+    assert ask(db, "SELECT * FROM item") == rows
+    with closing(look(session, db)) as found:
+        assert session_wire(found.id, found.digest, found.agents) == before
+
+
 def test_who_was_about_to_write_is_refused(session: Path, db: Path) -> None:
     """X-03: archived between an import's look and its transaction."""
     grow(session)
@@ -207,13 +229,14 @@ def test_who_was_about_to_write_is_refused(session: Path, db: Path) -> None:
 
     def tell(_done: int, _total: int, _rows: int) -> None:
         while meanwhile:
-            put(db, "UPDATE session SET status = 'archived' WHERE key = ?", str(meanwhile.pop()))
+            put(db, "UPDATE session SET status = 'archived' WHERE key = ?", place.key_of(meanwhile.pop(), db))
 
     rows = ask(db, "SELECT * FROM item")
     assert take_in(db, session, None, tell).read == 0
     assert ask(db, "SELECT * FROM item") == rows
 
 
+@IN_A_FILE
 def test_a_rebuild_keeps_it_archived_and_as_long_as_it_was(session: Path, db: Path) -> None:
     archive.archive(db, session, unknown)
     with closing(look(session, db)) as found:
@@ -250,14 +273,16 @@ def test_only_archived_sessions_keep_their_agents(session: Path, db: Path, state
         assert {turn.agent for turn in found.turns} == {"", "a1", "a2"}
 
 
+@IN_A_FILE
 def test_a_cached_set_touches_no_entries(session: Path, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """000-02: one row is looked up and parsed; neither entries nor rows nor the digest are read."""
     archive.archive(db, session, unknown)
     told: list[str] = []
     connect = reads.connect
 
-    def traced(path: Path) -> sqlite3.Connection:
+    def traced(path: Path, _patience: int | None = None) -> reads.Connection:
         connection = connect(path)
+        assert reads.is_file(connection)
         connection.set_trace_callback(told.append)
         return connection
 
@@ -284,6 +309,7 @@ def test_what_nobody_can_read_is_repaired(session: Path, db: Path, blob: object)
     assert cached(db) == '["","a1"]'
 
 
+@IN_A_FILE
 def test_the_repair_waits_for_a_busy_database(session: Path, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """000-10: by the writer, in a transaction that has the lock from its start; delayed, never lost."""
     archive.archive(db, session, unknown)
@@ -316,6 +342,7 @@ def test_the_repair_waits_for_a_busy_database(session: Path, db: Path, monkeypat
     assert cached(db) == '["","a1"]'
 
 
+@IN_A_FILE
 def test_a_database_that_stays_busy_is_said(session: Path, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """000-10: never swallowed."""
     monkeypatch.setattr("store.db.engine.BUSY_MS", 1)

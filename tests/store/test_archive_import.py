@@ -15,13 +15,14 @@ from queue import SimpleQueue
 import orjson
 import pytest
 from imports import Folded
+from raw import IN_A_FILE, ask, check_sound
 
 from store.archive_import import ArchiveImport, Busy, Totals
 from store.archive_plan import plan
 from store.archive_talk import GO, PAUSE, Said, Task, line
 from store.archive_work import Orders, Work, work
 from store.catalog import Catalog
-from store.db import reads
+from store.db import place, reads
 from store.db.writer import Writer
 from store.errors import StoreError
 from store.intake import take_in
@@ -50,8 +51,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "playhead.db"
+def db(database: Path) -> Path:
+    return database
 
 
 def sessions(root: Path) -> list[Path]:
@@ -70,24 +71,23 @@ def check_all(db: Path, paths: list[Path]) -> None:
         with closing(found.window):
             assert found.window.read(0, found.rows) == Folded(Whole(path)).rows
             assert found.unchanged
-    with closing(sqlite3.connect(db)) as connection:
-        keys = connection.execute("SELECT key FROM session WHERE state = 'ready' ORDER BY key").fetchall()
-        assert keys == [(str(path),) for path in sorted(paths)]
-        assert connection.execute("SELECT count(*) FROM session WHERE state = 'staged'").fetchone() == (0,)
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    keys = ask(db, "SELECT key FROM session WHERE state = 'ready' ORDER BY key")
+    assert keys == [(place.key_of(path, db),) for path in sorted(paths)]
+    assert ask(db, "SELECT count(*) FROM session WHERE state = 'staged'") == [(0,)]
+    check_sound(db)
 
 
 def whole_or_nothing(db: Path) -> int:
     """What is to be seen is whole; returns how many sessions that are."""
-    if not db.exists():
+    if not reads.there(db):
         return 0
-    with closing(sqlite3.connect(db)) as connection:
-        try:
-            keys = connection.execute("SELECT key FROM session WHERE state = 'ready'").fetchall()
-        except sqlite3.OperationalError:
-            return 0  # killed before it had made its tables
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    try:
+        keys = ask(db, "SELECT key FROM session WHERE state = 'ready'")
+    except sqlite3.OperationalError:
+        return 0  # killed before it had made its tables
+    check_sound(db)
     for (key,) in keys:
+        key = place.path_of(key, db)
         found = known(Path(key), db)
         assert found is not None
         with closing(found.window):
@@ -144,9 +144,8 @@ def test_the_agents_files_stay_as_they_are(root: Path, db: Path) -> None:
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
     assert imported(db, root).sessions == 7
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()} == before
-    with closing(sqlite3.connect(db)) as connection:
-        query = "SELECT count(*) FROM item JOIN session ON session.id = seq >> 32 WHERE key = ? AND kind = 'raw'"
-        assert connection.execute(query, (str(bad),)).fetchone() == (3,)
+    query = "SELECT count(*) FROM item JOIN session ON session.id = seq >> 32 WHERE key = ? AND kind = 'raw'"
+    assert ask(db, query, (place.key_of(bad, db),)) == [(3,)]
 
 
 def test_newest_first(root: Path, db: Path) -> None:
@@ -199,9 +198,8 @@ def test_a_session_that_was_emptied_keeps_what_it_had(root: Path, db: Path) -> N
     path.write_bytes(DRAFT)
     assert imported(db, root).drafts == 1
     assert imported(db, root).files_parsed == 0
-    with closing(sqlite3.connect(db)) as connection:
-        query = "SELECT rows FROM session WHERE key = ? AND state = 'ready'"
-        assert connection.execute(query, (str(path),)).fetchone() == (len(had),)
+    query = "SELECT rows FROM session WHERE key = ? AND state = 'ready'"
+    assert ask(db, query, (place.key_of(path, db),)) == [(len(had),)]
 
 
 def test_a_rewritten_session_replaces_what_was(root: Path, db: Path) -> None:
@@ -256,11 +254,11 @@ def test_the_books_say_what_was_done(root: Path, db: Path) -> None:
         writer.begin_run("/elsewhere", 3)  # and is killed
     totals = imported(db, root)
     imported(db, root)  # nothing to do is nothing to write down
-    with closing(sqlite3.connect(db)) as connection:
-        found = connection.execute("SELECT root, state, parsed, bytes, records FROM import_run ORDER BY id").fetchall()
+    host = "" if place.server(db) is None else f"{place.host()}:"
+    found = ask(db, "SELECT root, state, parsed, bytes, records FROM import_run ORDER BY id")
     assert found == [
-        ("/elsewhere", "failed", None, None, None),
-        (str(root), "done", totals.files_parsed, totals.bytes, totals.records),
+        (f"{host}/elsewhere", "failed", None, None, None),
+        (f"{host}{root}", "done", totals.files_parsed, totals.bytes, totals.records),
     ]
 
 
@@ -357,8 +355,7 @@ def test_cancelled_it_goes_on_the_next_time(root: Path, db: Path) -> None:
     stopped = ArchiveImport(db, [root], lambda _: stopped.cancel())
     assert stopped.run().state == "cancelled"
     whole_or_nothing(db)
-    with closing(sqlite3.connect(db)) as connection:
-        assert connection.execute("SELECT state FROM import_run").fetchall() == [("cancelled",)]
+    assert ask(db, "SELECT state FROM import_run") == [("cancelled",)]
     totals = imported(db, root)
     assert totals.state == "done"
     check_all(db, sessions(root))
@@ -397,6 +394,7 @@ def test_a_pause_holds_the_whole_import(root: Path, db: Path) -> None:
     assert running._rested > 0
 
 
+@IN_A_FILE
 def test_a_database_of_a_newer_playhead_is_left_alone(root: Path, db: Path) -> None:
     Writer(db).close()
     with closing(sqlite3.connect(db)) as connection:

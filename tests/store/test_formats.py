@@ -71,8 +71,8 @@ def test_a_subagent_file_alone_is_told_too(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    [b"", b"\n", b"plain text\n", b'{"type":"thread.started","thread_id":"x"}\n', b"\x7fELF\0\0", b"[]", b"{}", b"42",
-     b'{"timestamp":"x","type":"session_meta","payload":{"id":"y"}}\n', b'{"t":0.1,"line":"{}"}\n', b"{" * 70_000,
+    [b"", b"\n", b"plain text\n", b'{"type":"step.started","thread_id":"x"}\n', b"\x7fELF\0\0", b"[]", b"{}", b"42",
+     b'{"timestamp":"x","type":"session_meta","body":{"id":"y"}}\n', b'{"t":0.1,"line":"{}"}\n', b"{" * 70_000,
      b'{"jsonrpc":"2.0","id":1,"method":"initialize"}\n'],
 )  # fmt: skip
 def test_what_nobody_claims_is_raw(head: bytes) -> None:

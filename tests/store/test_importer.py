@@ -28,8 +28,8 @@ def session(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "playhead.db"
+def db(database: Path) -> Path:
+    return database
 
 
 # ---- the same rows

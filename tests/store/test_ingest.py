@@ -16,12 +16,15 @@ from builders import SESSION, answer, assistant, call, line, lines, user
 from imports import Folded
 
 from store import ingest
+from store.archive import archive
+from store.around import AROUND
 from store.delta import Delta
 from store.hub import Hub, News
 from store.ingest import FileIngest
 from store.intake import take_in
 from store.items import Item, Tool, text_of
 from store.paths import data_dir
+from store.prices import unknown
 from store.session import Session
 from store.sources.watch import Watcher
 from store.whole import events_of
@@ -371,6 +374,27 @@ def test_a_file_that_appears_later_is_read(tmp_path: Path, screens: Callable[...
     assert screen.session.header.trouble == ""
 
 
+def test_an_archived_session_shows_what_was_archived_and_counts_the_rest(
+    tmp_path: Path, screens: Callable[..., Screen]
+) -> None:
+    """X-03: nothing comes in, neither what came since nor what comes while it is looked at, and both is said."""
+    path = tmp_path / "archived.jsonl"
+    path.write_bytes(line(user("hello", "u1")) + line(assistant("hi", "a1")))
+    archive(data_dir() / "playhead.db", path, unknown)
+    wanted = whole(path)
+    with path.open("ab") as file:
+        file.write(line(user("late", "u2")))
+    screen = screens(path)
+    screen.until(lambda: screen.session.header.state == "archived")
+    first = screen.session.header.trouble
+    assert first == "This session is archived: 1 event that came later is not part of it."
+    with path.open("ab") as file:
+        file.write(line(assistant("later still", "a2")))
+    screen.until(lambda: screen.session.header.trouble != first)
+    assert screen.session.header.trouble.endswith("events that came later are not part of it.")
+    assert plain(screen.rows) == plain(wanted)
+
+
 def test_a_folder_is_not_searched_for_each_record_that_is_appended(
     tmp_path: Path, screens: Callable[..., Screen]
 ) -> None:
@@ -378,12 +402,12 @@ def test_a_folder_is_not_searched_for_each_record_that_is_appended(
     path.write_bytes(line(user("go", "u0")))
     screen = screens(path)
     screen.until(lambda: len(screen.rows) == 1)
-    searches, began = screen.ingest.searches, time.monotonic()
+    searches, began = screen.ingest.around.searches, time.monotonic()
     for number in range(1, 31):
         with path.open("ab") as file:
             file.write(line(user(f"more {number}", f"u{number}")))
         screen.until(lambda: len(screen.rows) == number + 1)  # noqa: B023 - called before the next round
-    assert screen.ingest.searches - searches <= 2 + (time.monotonic() - began) / ingest.AROUND
+    assert screen.ingest.around.searches - searches <= 2 + (time.monotonic() - began) / AROUND
     # Older versions keep a subagent's file beside the session's, which nothing announces: it is found all the same.
     told = line({"type": "assistant", "isSidechain": True, "agentId": "abcdef1", **assistant("found", "s1")})
     (tmp_path / "agent-abcdef1.jsonl").write_bytes(told)

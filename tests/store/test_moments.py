@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.formats.claude_values import moment
+from store.formats.values import moment
 
 MILLIS = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1)).map(  # noqa: DTZ001 - made aware below
     lambda when: when.replace(tzinfo=UTC, microsecond=when.microsecond // 1000 * 1000)

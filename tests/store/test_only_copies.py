@@ -178,14 +178,14 @@ def test_reading_again_keeps_what_no_file_says(db: Path, session: Path) -> None:
     write_session(child, records=10, seed=5)
     take_in(db, session)
     take_in(db, child)
-    own = "status = 'archived', user_title = 'Mine', origin = 'run', created = 7, model_config = '{}'"
+    own = "status = 'active', user_title = 'Mine', origin = 'run', created = 7, model_config = '{}'"
     set_columns(db, f"{own}, parent_session_id = CASE id WHEN 1 THEN NULL ELSE 1 END")
     outcome = take_in_anew(db, session)
     tidy(db, [1])
     ask = "SELECT status, user_title, origin, created, model_config, parent_session_id, fold_version FROM session "
     with closing(sqlite3.connect(db)) as connection:
         mine = connection.execute(f"{ask} WHERE id = ?", (outcome.session,)).fetchone()
-        assert mine[:6] == ("archived", "Mine", "run", 7, "{}", None)
+        assert mine[:6] == ("active", "Mine", "run", 7, "{}", None)
         assert connection.execute(f"{ask} WHERE id = 2").fetchone()[5] == outcome.session
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 

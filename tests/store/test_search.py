@@ -30,8 +30,9 @@ T0 = 1_780_000_000_000_000
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    return Archive(tmp_path)
+def archive(database: Path, tmp_path: Path) -> Archive:
+    assert (made := Archive(tmp_path)).db == database
+    return made
 
 
 def said(row: int, text: str, ts: int | None) -> Message:

@@ -95,7 +95,7 @@ def test_bytes_exit_code_and_closed(runs: list[Run]) -> None:
 def test_a_signal_is_not_an_exit_code(runs: list[Run]) -> None:
     run = start(runs, "import os; os.kill(os.getpid(), 9)")
     assert run.process.join(WAIT) == Killed(signal.SIGKILL)
-    assert wording(Killed(9)) == "killed by SIGKILL"
+    assert wording(Killed(9)) == "was killed by SIGKILL"
 
 
 def test_closed_comes_before_the_end_when_output_is_closed_first(runs: list[Run]) -> None:

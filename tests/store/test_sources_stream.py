@@ -147,6 +147,7 @@ class TestJournal:
 
     def test_only_its_owner_may_read_it(self, tmp_path: Path) -> None:
         journal = Journal(tmp_path, "x")
+        journal.write(b"x")
         journal.end()
         if os.name != "nt":
             assert journal.path.stat().st_mode & 0o077 == 0

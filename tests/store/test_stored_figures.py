@@ -15,6 +15,7 @@ from builders import answer, assistant, call, lines, user
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imports import cuts
+from raw import IN_A_FILE, ask, change
 from sqlalchemy import Engine, event
 
 from store import entries as en
@@ -43,8 +44,8 @@ RECORDED = sorted((Path(__file__).parents[1] / "recorded").glob("*/*.jsonl"))
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "playhead.db"
+def db(database: Path) -> Path:
+    return database
 
 
 @pytest.fixture
@@ -77,8 +78,9 @@ def statements() -> Iterator[list[str]]:
     told: list[str] = []
     connect = reads.connect
 
-    def traced(path: Path) -> sqlite3.Connection:
+    def traced(path: Path, _patience: int | None = None) -> reads.Connection:
         connection = connect(path)
+        assert reads.is_file(connection)
         connection.set_trace_callback(told.append)
         return connection
 
@@ -95,11 +97,6 @@ def statements() -> Iterator[list[str]]:
 def touching(told: list[str], *tables: str) -> list[str]:
     words = [f"{verb} {table} " for table in tables for verb in ("FROM", "JOIN", "INTO", "UPDATE")]
     return [sql for sql in told if any(word in " ".join(f"{sql} ".split()) for word in words)]
-
-
-def ask(db: Path, sql: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(db)) as connection:
-        return connection.execute(sql).fetchall()
 
 
 # ---- the same as the file
@@ -202,6 +199,7 @@ def test_incremental_equals_full_at_every_prefix(
 # ---- nothing twice
 
 
+@IN_A_FILE
 def test_a_fresh_digest_is_not_folded_again(session: Path, db: Path) -> None:
     """000-26, 000-40: the second time no entry is read, by nobody, and nothing is written."""
     take_in(db, session)
@@ -238,18 +236,16 @@ def test_another_version_is_folded_anew(session: Path, db: Path) -> None:
     """000-23: and the outcome is what it was, as everything else."""
     take_in(db, session)
     before = stored(session, db)
-    for change in (
+    for broken in (
         "UPDATE digest SET schema_version = 0, figures = x'c1'",
         "UPDATE digest SET figures = x'c1', watermark = 1",
     ):
-        with closing(sqlite3.connect(db)) as connection:
-            connection.execute(change)
-            connection.execute(
-                "INSERT INTO turn (session_id, agent, idx, start_row, start_seq) VALUES (1, 0, 99, 1, 1)"
-            )
-            connection.commit()
+        change(db, broken)
+        (number,) = ask(db, "SELECT id FROM session")[0]
+        insert = "INSERT INTO turn (session_id, agent, idx, start_row, start_seq) VALUES (?, 0, 99, 1, 1)"
+        change(db, insert, (number,))
         assert stored(session, db) == before
-        assert ask(db, "SELECT count(*), sum(idx = 99) FROM turn") == [(1, 0)]
+        assert ask(db, "SELECT idx FROM turn") == [(0,)]
 
 
 # ---- sessions from before, and such whose files are gone
@@ -257,10 +253,8 @@ def test_another_version_is_folded_anew(session: Path, db: Path) -> None:
 
 def test_a_session_without_entries_is_read_when_figures_are_asked_for(session: Path, db: Path) -> None:
     take_in(db, session)
-    with closing(sqlite3.connect(db)) as connection:
-        for table in ("entry", "ledger"):
-            connection.execute(f"DELETE FROM {table}")  # noqa: S608
-        connection.commit()
+    for table in ("entry", "ledger"):
+        change(db, f"DELETE FROM {table}")  # noqa: S608
     with session.open("ab") as file:
         file.write(lines(user("more", uuid="u2", seconds=9)))
     os.utime(session, (1, 1))
@@ -280,13 +274,12 @@ def test_a_gone_file_has_figures_by_path_and_id(session: Path, db: Path, monkeyp
     session.unlink()
     assert list(digests([str(session)])) == list(digests([str(wanted["session_id"])])) == [wanted]
     assert list(turns(str(wanted["session_id"]))) == rows
-    with closing(sqlite3.connect(db)) as connection:
-        connection.execute("DELETE FROM ledger")
-        connection.commit()
+    change(db, "DELETE FROM ledger")
     with pytest.raises(StoreError, match="before Playhead made figures"):
         list(digests([str(session)]))
 
 
+@IN_A_FILE
 def test_a_locked_database_is_no_reason_for_no_figures(
     session: Path, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

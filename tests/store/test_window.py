@@ -116,8 +116,9 @@ def test_first_paint_costs_few_statements_and_one_page(
     statements: list[str] = []
     connect = reads.connect
 
-    def counted(path: Path) -> sqlite3.Connection:
+    def counted(path: Path, _patience: int | None = None) -> reads.Connection:
         connection = connect(path)
+        assert reads.is_file(connection)
         connection.set_trace_callback(statements.append)
         return connection
 

@@ -38,7 +38,7 @@ def test_archived_deleted_and_back(session: Path, capfdbinary: pytest.CaptureFix
     assert told(capfdbinary, "--restore", SESSION) == [archived]
     (forked,) = told(capfdbinary, "--fork", session)
     assert forked["fork"] == {
-        "parent": 1, "agent": "claude-code", "cwd": "/w/demo", "branch": "main", "llm": "claude-opus-5",
+        "parent": 1, "agent": "claude-code", "id": SESSION, "cwd": "/w/demo", "branch": "main", "llm": "claude-opus-5",
         "model_config": None, "system_prompt": None,
     }  # fmt: skip
     assert session.read_bytes() == before

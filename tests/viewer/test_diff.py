@@ -103,3 +103,13 @@ def test_a_proposed_edit_has_no_line_numbers() -> None:
         ("-", 0, 0), ("-", 0, 0), ("+", 0, 0), ("@", 0, 0), ("+", 0, 0),
     ]  # fmt: skip
     assert "0" not in lines[3].text
+
+
+def test_a_patch_of_several_files_names_each_where_it_begins() -> None:
+    hunks = (Hunk(1, 1, ("+a",), "a.py"), Hunk(9, 9, ("+b",), "a.py"), Hunk(0, 1, ("+c",), "b\n.py"))
+    lines = lines_of(hunks, 99)
+    assert [line.text for line in lines if line.sign == "@"] == ["a.py", "line 9", "b␊.py"]
+    assert len(lines) == total(hunks)
+    one = hunks[:2]
+    assert [line.text for line in lines_of(one, 99)] == ["a", "line 9", "b"]
+    assert total(one) == 3

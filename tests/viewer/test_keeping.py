@@ -15,7 +15,7 @@ from store import settings as st
 from store.archive_import import Progress
 from store.db.lock import hold
 from store.db.writer import Writer
-from store.delta import SessionsDelta
+from store.delta import Row, SessionsDelta
 from store.live import Live
 from store.paths import data_dir
 from viewer.app import App
@@ -54,6 +54,8 @@ def ready() -> int:
     if not db.exists():
         return 0
     with closing(sqlite3.connect(db)) as connection:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'session'").fetchone() is None:
+            return 0  # somebody is just making it
         return int(connection.execute("SELECT count(*) FROM session WHERE state = 'ready'").fetchone()[0])
 
 
@@ -74,10 +76,51 @@ def test_it_begins_when_the_list_is_complete(root: Path, live: Live, soon: None,
     assert not keeping.running
 
 
+def test_what_comes_later_is_copied_when_it_has_gone_quiet(
+    root: Path, live: Live, soon: None, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told by the search for sessions: one that is written to waits, and nothing looks again and again."""
+    monkeypatch.setattr("viewer.keeping.FRESH", 0.0)
+    keeping = Keeping(live, lambda: [str(root)], lambda: True)
+    live.discover([str(root)])
+    qtbot.waitUntil(lambda: ready() == 3 and not keeping.running, timeout=LONG)
+    for number in (3, 4):
+        path = root / f"{number}.jsonl"
+        write_session(path.with_suffix(".new"), records=40, seed=number)
+        os.utime(path.with_suffix(".new"), (1_700_000_000, 1_700_000_000))
+        path.with_suffix(".new").rename(path)
+        qtbot.waitUntil(lambda number=number: ready() == number + 1 and not keeping.running, timeout=LONG)
+    qtbot.waitUntil(lambda: not keeping.running and not keeping._later.isActive(), timeout=LONG)
+
+
+def test_a_session_that_grows_is_waited_for(live: Live, qtbot: QtBot) -> None:
+    keeping = Keeping(live, lambda: [], lambda: True)
+    live.sessions.emit(SessionsDelta(total=0))
+    keeping._timer.stop()  # the first import, of all there was
+    live.sessions.emit(SessionsDelta((Row("a", state="live"),)))
+    assert keeping._later.isSingleShot()
+    assert keeping._later.interval() > 50_000
+    keeping._later.stop()
+    keeping.on_later()  # whenever it comes: it has not been quiet
+    assert not keeping.running
+    assert keeping._later.isActive()
+    live.sessions.emit(SessionsDelta((Row("b", state="ended"), Row("c", state="ended", missing=True))))
+    assert set(keeping._news) == {"a", "b"}
+    keeping.on_later()
+    assert keeping.running
+    assert set(keeping._news) == {"a"}
+    keeping.end()
+    live.sessions.emit(SessionsDelta((Row("d", state="ended"),)))
+    assert not keeping._later.isActive()  # the user has ended it
+    live.sessions.emit(SessionsDelta(gone=("a",)))
+
+
 def test_switched_off_nothing_is_copied(root: Path, live: Live, soon: None) -> None:
     keeping = Keeping(live, lambda: [str(root)], lambda: False)
     live.sessions.emit(SessionsDelta(total=3))
+    live.sessions.emit(SessionsDelta((Row("a", state="ended"),)))
     assert not keeping._timer.isActive()
+    assert not keeping._later.isActive()
 
 
 def test_the_reader_comes_first(root: Path, live: Live, soon: None, qtbot: QtBot) -> None:

@@ -20,7 +20,7 @@ from store.delta import Row
 from store.live import Live
 from store.paths import data_dir
 from store.settings import Settings
-from store.sources.journal import folder, key
+from store.sources.journal import Journal, folder
 from viewer import theme
 from viewer.app import App
 from viewer.jobs import Jobs
@@ -272,10 +272,14 @@ def test_a_journal_that_is_opened_from_the_list_is_one_line_of_it(
     start: Callable[..., App], qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its line is named as the stream was, and it is read as a file."""
-    one, two = write(folder(data_dir()) / "20260914T150700Z-agent-1.jsonl", 4), write(tmp_path / "root" / "two.jsonl", 3)
+    journal = Journal(folder(data_dir()), "agent")
+    journal.write(write(tmp_path / "said.jsonl", 4).read_bytes())
+    journal.end("exit code 0")
+    one, two = journal.path, write(tmp_path / "root" / "two.jsonl", 3)
+    os.utime(one, OLD)
     app = start(two.parent)
     window = app.window
-    id = key(one)
+    id = journal.key
     listed = window.sessions.sessions
     qtbot.waitUntil(lambda: listed.total == 2, timeout=LONG)
     window.open_listed(id)

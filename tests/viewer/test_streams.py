@@ -86,8 +86,8 @@ def pids(app: App, qtbot: QtBot) -> list[int]:
 @pytest.mark.parametrize(
     ("what", "ends", "rows", "words"),
     [
-        ("fail", "failed", 1, "exit code 3: it went wrong"),
-        ("die", "failed", 1, "killed by SIGKILL"),
+        ("fail", "failed", 1, "The command ended with exit code 3: it went wrong"),
+        ("die", "failed", 1, "The command was killed by SIGKILL"),
         ("complain", "ended", 1, ""),
         ("garbage", "ended", None, ""),
     ],
@@ -100,7 +100,7 @@ def test_what_comes_is_shown_and_kept_to_the_byte(
     qtbot.waitUntil(lambda: state(app) == ends, timeout=WAIT)
     assert rows is None or model(app).length == rows
     assert text_of(model(app).item(model(app).length - 1)) in ("bye", "still here", "after")
-    assert words in app.window.notice.text.text()
+    assert not words or app.window.notice.text.text() == words
     assert app.window.notice.isVisible() == bool(words)
     assert app.live.busy() == []
     shown = [text_of(model(app).item(row)) for row in range(model(app).length)]

@@ -532,9 +532,12 @@ def test_progress_and_understood(window: MainWindow) -> None:
 
 
 def test_the_end_of_a_process_that_failed_is_said(window: MainWindow) -> None:
+    """Once, in its header's words, and a stream cannot be opened again."""
     window.on_demo()
+    fake(window).tell("replay:demo", state="failed", trouble="The command ended with exit code 3")
     fake(window).finished.emit("replay:demo", SimpleNamespace(how="exit code 3", ok=False))
-    assert window.notice.text.text() == "Ended: exit code 3"
+    assert window.notice.text.text() == "The command ended with exit code 3"
+    assert not window.notice.button.isVisible()
 
 
 def test_everything_that_takes_focus_has_a_name(window: MainWindow) -> None:

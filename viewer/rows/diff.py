@@ -36,17 +36,27 @@ def counts(hunks: Sequence[Hunk]) -> tuple[int, int]:
 
 
 def total(hunks: Sequence[Hunk]) -> int:
-    """How many lines all of it has, with one between the hunks."""
-    return sum(len(hunk.lines) for hunk in hunks) + max(0, len(hunks) - 1)
+    """How many lines all of it has, with one between the hunks, and one before them if they are of several files."""
+    between = len(hunks) if _several(hunks) else max(0, len(hunks) - 1)
+    return sum(len(hunk.lines) for hunk in hunks) + between
+
+
+def _several(hunks: Sequence[Hunk]) -> bool:
+    return any(hunk.path != hunks[0].path for hunk in hunks)
 
 
 def lines_of(hunks: Sequence[Hunk], limit: int) -> list[Line]:
-    """The first `limit` lines, numbered. A hunk after the first begins with a line that says where it is."""
+    """The first `limit` lines, numbered. A hunk after the first begins with a line that says where it is, and the first
+    of each file with its name, if there are several."""
     found: list[Line] = []
+    file: str | None = None if _several(hunks) else hunks[0].path if hunks else ""
     for number, hunk in enumerate(hunks):
         if len(found) >= limit:
             break
-        if number:
+        if hunk.path != file:
+            file = hunk.path
+            found.append(Line("@", clean(file.replace("\n", "␊")[:LINE_MAX]) or "no name", 0, 0))
+        elif number:
             found.append(Line("@", f"line {hunk.new_start}" if hunk.new_start else "another place", 0, 0))
         old, new = hunk.old_start, hunk.new_start
         # A hunk that does not know where it stands (a proposed edit) starts at 0: its lines have no numbers.

@@ -10,7 +10,8 @@ from PySide6.QtGui import QPainter
 
 from store.delta import Row
 from viewer import marks, wording
-from viewer.sessions.model import SessionRole, UnreadRole
+from viewer.sessions.model import ClosedRole, SessionRole, UnreadRole
+from viewer.sessions.telling import closed_in_words
 from viewer.theme.look import Look
 
 LONGEST: Final = 300  # characters that are measured: a title may be a whole prompt of a megabyte
@@ -40,7 +41,8 @@ class SessionDelegate:
         if row is None:
             self._heading(painter, rect, str(index.data()))
         else:
-            self._session(painter, rect, row, int(index.data(UnreadRole)), hovered, focused)
+            closed = closed_in_words(index.data(ClosedRole))
+            self._session(painter, rect, row, int(index.data(UnreadRole)), closed, hovered, focused)
         painter.restore()
 
     def _heading(self, painter: QPainter, rect: QRect, text: str) -> None:
@@ -52,7 +54,9 @@ class SessionDelegate:
         shown = metrics.elidedText(text[:LONGEST], Qt.TextElideMode.ElideMiddle, box.width())
         painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, shown)
 
-    def _session(self, painter: QPainter, rect: QRect, row: Row, unread: int, hovered: bool, focused: bool) -> None:
+    def _session(
+        self, painter: QPainter, rect: QRect, row: Row, unread: int, closed: str, hovered: bool, focused: bool
+    ) -> None:
         look = self.look
         opened = row.id == self.opened
         if opened:
@@ -92,6 +96,8 @@ class SessionDelegate:
             parts.insert(0, wording.state(row.state))
         if row.missing:
             parts.insert(0, "only copy")
+        if closed:
+            parts.insert(0, closed)
         painter.setFont(look.font("meta"))
         painter.setPen(look.colour("text.muted"))
         painter.drawText(second, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, when)

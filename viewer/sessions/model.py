@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from typing_extensions import override
 
 from store.delta import Row, SessionsDelta
+from store.states import Closed
 from viewer import wording
+from viewer.sessions import telling
 from viewer.sessions.filter import Filter, haystack
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
 SessionRole: Final = Qt.ItemDataRole.UserRole + 1  # Row, or None for a heading
 UnreadRole: Final = Qt.ItemDataRole.UserRole + 2  # how many; -1: some
+ClosedRole: Final = Qt.ItemDataRole.UserRole + 3  # Closed, or None: it is archived or deleted
 BULK: Final = 256  # more rows than this at once are sorted as a whole
 
 
@@ -75,6 +78,8 @@ class SessionsModel(QAbstractListModel):
         self._flat: list[str | Heading] = []
         self._unread: dict[str, int] = {}
         self._filter = Filter()
+        self._closed: Mapping[str, Closed] = {}  # by path
+        self._gone: set[str] = set()  # ids of sessions that are deleted
 
     # ---- what is asked
 
@@ -103,13 +108,16 @@ class SessionsModel(QAbstractListModel):
             case Qt.ItemDataRole.DisplayRole:
                 return row.title[:500] or "Untitled session"
             case Qt.ItemDataRole.ToolTipRole:
-                return _tip(row)
+                return telling.tip(row, self._closed.get(row.path))
             case Qt.ItemDataRole.AccessibleTextRole:
-                return self._spoken(row)
+                unread = self._unread.get(row.id, 0)
+                return telling.spoken(row, self._closed.get(row.path), unread, self._clock())
             case _ if role == SessionRole:
                 return row
             case _ if role == UnreadRole:
                 return self._unread.get(row.id, 0)
+            case _ if role == ClosedRole:
+                return self._closed.get(row.path)
         return None
 
     def session(self, id: str) -> Row | None:
@@ -122,6 +130,11 @@ class SessionsModel(QAbstractListModel):
         """The index of a session; invalid when it is filtered out or unknown."""
         place = self._shown.get(id)
         return QModelIndex() if place is None else self.index(self._position(*place))
+
+    @property
+    def deleted(self) -> int:
+        """How many sessions the list does not show because they are deleted."""
+        return 0 if self._filter.deleted else len(self._gone)
 
     def shown(self) -> int:
         """How many sessions the filter lets through."""
@@ -149,7 +162,18 @@ class SessionsModel(QAbstractListModel):
             return
         narrower, self._filter = fresh.narrows(self._filter), fresh
         among: Iterable[str] = list(self._shown) if narrower else self._rows
-        self._rebuild(id for id in among if fresh.matches(self._hay[id]))
+        self._rebuild(id for id in among if self._lets_in(id))
+
+    def set_closed(self, closed: Mapping[str, Closed]) -> None:
+        """Which sessions are archived or deleted, by path."""
+        before, self._closed = self._closed, closed
+        changed = [path for path in {*before, *closed} if before.get(path) != closed.get(path)]
+        rows = [row for path in changed if (row := self._rows.get(path)) is not None]
+        for row in rows:
+            self._note(row)
+            self._place(row)
+        if rows:
+            self.counted.emit()
 
     def set_grouped(self, grouped: bool) -> None:
         """By project, or by day."""
@@ -168,9 +192,22 @@ class SessionsModel(QAbstractListModel):
     # ---- how
 
     def _visible(self) -> list[str]:
-        if not self._filter:
+        if not self._filter and not self._gone:
             return list(self._rows)
-        return [id for id in self._rows if self._filter.matches(self._hay[id])]
+        return [id for id in self._rows if self._lets_in(id)]
+
+    def _lets_in(self, id: str) -> bool:
+        return self._filter.matches(self._hay[id]) and (self._filter.deleted or id not in self._gone)
+
+    def _note(self, row: Row) -> None:
+        """What the filter asks about this version of the session."""
+        found = self._closed.get(row.path)
+        status = found.status if found is not None else ""
+        self._hay[row.id] = haystack(row, status)
+        if status == "deleted":
+            self._gone.add(row.id)
+        else:
+            self._gone.discard(row.id)
 
     def _group_of(self, row: Row) -> str:
         if self._grouped:
@@ -188,15 +225,18 @@ class SessionsModel(QAbstractListModel):
         self.bytes += row.bytes
         self.live += row.state == "live"
         self._rows[row.id] = row
-        self._hay[row.id] = haystack(row)
+        self._note(row)
         return old
 
     def _put(self, row: Row) -> None:
         old = self._take(row)
-        if old == row:
-            return
+        if old != row:
+            self._place(row)
+
+    def _place(self, row: Row) -> None:
+        """Where it belongs now."""
         place = self._shown.get(row.id)
-        if not self._filter.matches(self._hay[row.id]):
+        if not self._lets_in(row.id):
             if place is not None:
                 self._remove(row.id, *place)
             return
@@ -219,6 +259,7 @@ class SessionsModel(QAbstractListModel):
         if id in self._shown:
             self._remove(id, *self._shown[id])
         del self._rows[id], self._hay[id]
+        self._gone.discard(id)
         self._unread.pop(id, None)
         self.total -= 1
         self.bytes -= row.bytes
@@ -341,24 +382,6 @@ class SessionsModel(QAbstractListModel):
             self._flat += [key.id for key in group.keys]
         self.endResetModel()
 
-    def _spoken(self, row: Row) -> str:
-        unread = self._unread.get(row.id, 0)
-        news = "" if not unread else ", unread" if unread < 0 else f", {unread} unread"
-        when = wording.ago(row.updated, self._clock())[0]
-        title = row.title[:500] or "Untitled session"
-        copy = "only copy" if row.missing else ""
-        parts = (title, wording.state(row.state), copy, row.project, wording.agent(row.agent), when)
-        return ", ".join(part for part in parts if part) + news
-
 
 def _order(group: _Group) -> Key:
     return group.newest
-
-
-def _tip(row: Row) -> str:
-    lines = [row.title[:500], f"{wording.state(row.state)} · {wording.size(row.bytes)}", row.cwd or row.path]
-    if row.updated is not None:
-        lines.append(f"last record {wording.full(row.updated)}")
-    if row.missing:
-        lines.append("its agent has deleted the file: this is the only copy")
-    return "\n".join(line for line in lines if line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QShowEvent
@@ -20,9 +21,11 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from store.delta import SessionsDelta
+from store.states import Closed
 from viewer import marks, wording
 from viewer.sessions.model import SessionRole, SessionsModel
 from viewer.sessions.view import SessionList
+from viewer.shelf import ACTIONS, Shelf
 from viewer.theme.look import Look
 
 
@@ -31,10 +34,12 @@ class SessionsPane(QWidget):
 
     opened = Signal(str)  # session id
     left = Signal()  # Escape with nothing to clear
+    acted = Signal(str, str)  # action of the shelf, path
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.look = look
+        self.shelf: Shelf | None = None  # what may be archived, deleted, restored; set by the window
         self.sessions = SessionsModel(self)
         self.menu_button = QToolButton(self)
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -184,7 +189,26 @@ class SessionsPane(QWidget):
         reveal.triggered.connect(lambda *_: reveal_path(path))
         for action in (copy, reveal):
             action.setEnabled(bool(path))
+        if self.shelf is not None:
+            menu.addSeparator()
+            menu.setToolTipsVisible(True)
+            for name, text in ACTIONS.items():
+                action = menu.addAction(text)
+                why = self.shelf.refusal(name, path or id, row)
+                action.setEnabled(not why)
+                action.setToolTip(why)
+                action.triggered.connect(lambda *_, name=name: self.acted.emit(name, path))
         return menu
+
+    def set_closed(self, closed: Mapping[str, Closed]) -> None:
+        """Which sessions are archived or deleted, by path."""
+        kept = self.list.current_id()
+        self.sessions.set_closed(closed)
+        self._keep(kept)
+
+    def set_filter(self, text: str) -> None:
+        """As if it was typed."""
+        self.filter_box.setText(text)
 
     def on_clock(self) -> None:
         self.list.viewport().update()
@@ -229,6 +253,8 @@ class SessionsPane(QWidget):
             line = f"{model.shown():,} of {wording.many(model.total, 'session')}"
         else:
             line = wording.many(model.total, "session") + (f" · {wording.size(model.bytes)}" if model.bytes else "")
+        if model.deleted:
+            line += f" · {model.deleted:,} deleted"
         if not model.total:
             line = ""  # the sentence above says so
         if self._scanned is not None and not self._scan_done:

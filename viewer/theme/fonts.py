@@ -12,12 +12,12 @@ from resources import path
 log = logging.getLogger(__name__)
 
 FILES = (
-    "Inter-Regular.otf",
-    "Inter-Italic.otf",
-    "Inter-Medium.otf",
-    "Inter-SemiBold.otf",
-    "Inter-Bold.otf",
-    "Inter-BoldItalic.otf",
+    "Inter-Regular.ttf",
+    "Inter-Italic.ttf",
+    "Inter-Medium.ttf",
+    "Inter-SemiBold.ttf",
+    "Inter-Bold.ttf",
+    "Inter-BoldItalic.ttf",
     "JetBrainsMono-Regular.ttf",
     "JetBrainsMono-Italic.ttf",
     "JetBrainsMono-Bold.ttf",

@@ -1,4 +1,4 @@
-"""Values of Claude's records, any of which may be missing or of the wrong type. For claude_*.py only."""
+"""Values of records, any of which may be missing or of the wrong type. For the formats."""
 
 from __future__ import annotations
 

@@ -1,0 +1,87 @@
+"""Where Codex keeps the rollouts of subagents: beside the session's own, told by their first line. For codex*.py."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from store.formats.base import Child
+
+HEAD: Final = 64 << 10  # bytes in which the first line names the parent
+FILES: Final = 65_536  # first lines that are remembered: they never change
+_THREAD: Final = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})(?:_\w+)?\.jsonl$")
+_PARENT: Final = re.compile(rb'"parent_thread_id"\s*:\s*"([0-9a-f-]{36})"')
+_TITLE: Final = re.compile(rb'"agent_(?:nickname|path)"\s*:\s*"([^"\\]{1,200})"')
+_known: dict[str, tuple[str, str]] = {}  # path → (parent's thread or '', what the subagent is called)
+
+
+def thread_of(path: Path) -> str:
+    """The thread that a file's name tells; ''."""
+    found = _THREAD.search(path.name)
+    return found[1] if found is not None else ""
+
+
+def parent_of(path: Path) -> str:
+    """The thread whose subagent wrote this rollout; '' for a session of its own."""
+    return _told(path)[0]
+
+
+def children(path: Path) -> Iterable[Child]:
+    """The rollouts of a session's subagents, as they are now. They lie in the folder of the day they began."""
+    own = thread_of(path)
+    if not own:
+        return
+    for folder in beside(path):
+        for name in _names(folder):
+            if name > path.name or folder != path.parent:  # a subagent begins after its parent
+                file = folder / name
+                parent, title = _told(file)
+                if parent == own:
+                    yield Child(file, thread_of(file), None, title)
+
+
+def beside(path: Path) -> Iterable[Path]:
+    """The folders in which subagents' rollouts may lie: of its first day, of the day it was last written, of today."""
+    found = [path.parent]
+    if len(path.parts) > 4 and path.parent.name.isdigit() and thread_of(path):
+        top = path.parents[3]
+        try:
+            days = {time.strftime("%Y/%m/%d", time.localtime(when)) for when in (path.stat().st_mtime, time.time())}
+        except OSError:
+            days = set()
+        found += [top / day for day in sorted(days) if top / day != path.parent]
+    return found
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.name for entry in entries if entry.name.startswith("rollout-") and _THREAD.search(entry.name)
+            )
+    except OSError:
+        return []
+
+
+def _told(path: Path) -> tuple[str, str]:
+    key = os.fspath(path)
+    known = _known.get(key)
+    if known is not None:
+        return known
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError:
+        return "", ""
+    line, end, _ = head.partition(b"\n")
+    parent, title = _PARENT.search(line), _TITLE.search(line)
+    told = (parent[1].decode() if parent else "", title[1].decode("utf-8", "replace") if title else "")
+    if end or len(head) >= HEAD:  # a first line that is being written is looked at again
+        if len(_known) >= FILES:
+            _known.clear()
+        _known[key] = told
+    return told

@@ -1,0 +1,358 @@
+"""Streams on their way into the database: drafts first, then a commit with every tick. Real processes and journals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from builders import begun, line, piece, said
+from imports import stored
+from msgspec.structs import replace
+
+from store.db.writer import Writer
+from store.errors import StoreError
+from store.feeds import Feeds
+from store.hub import Hub
+from store.intake import take_in
+from store.items import text_of
+from store.report import rows_of
+from store.told import Started
+from store.window import known
+
+INIT = {
+    "type": "system",
+    "subtype": "init",
+    "session_id": "s",
+    "model": "opus",
+    "cwd": "/w",
+    "claude_code_version": "2",
+}
+ALIVE = {"type": "keep_alive"}
+WAIT = 30.0
+
+
+def check(db: Path, path: Path) -> None:
+    """The database has what the journal says, once; how often a row was changed is nobody's business."""
+    rows = rows_of(path)[0]
+    assert [replace(row, rev=0) for row in stored(db, path)] == [replace(row, rev=0) for row in rows]
+    with closing(sqlite3.connect(db)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*), sum(rows) FROM session").fetchone() == (1, len(rows))
+        assert connection.execute("SELECT count(*) FROM item").fetchone() == (len(rows),)
+    found = known(path, db)
+    assert found is not None
+    with closing(found.window):
+        assert (found.unchanged, found.sources[0].offset) == (True, path.stat().st_size)
+
+
+class Live:
+    """Feeds with a tick that is made by hand, and a stream out of a pipe."""
+
+    def __init__(self, data: Path, *, database: bool = True) -> None:
+        self.db = data / "playhead.db"
+        self.told: list[object] = []  # session:start, and what was dispatched
+        self.hub = Hub(lambda: None)
+        self.feeds = Feeds(
+            self.hub, self.told.append, lambda *_: None, lambda _: None, started=self.told.append, database=database
+        )
+        self.end, self._pipe = os.pipe()
+        self.key = self.feeds.stdin(self.end)
+
+    def write(self, *records: object) -> None:
+        os.write(self._pipe, b"".join(map(line, records)))
+
+    def tick(self) -> None:
+        """What the window's timer does."""
+        self.hub.flush()
+        if self.hub.flushed is not None:
+            self.hub.flushed()
+
+    @property
+    def header(self) -> object:
+        return self.hub.sessions[self.key].header
+
+    def commits(self) -> int:
+        return 0 if self.feeds.recorder is None else self.feeds.recorder.commits
+
+    def sessions(self, columns: str = "count(*)") -> list[tuple[object, ...]]:
+        if not self.db.exists():
+            return []
+        with closing(sqlite3.connect(self.db, timeout=30)) as connection:
+            wanted = f"SELECT {columns} FROM session WHERE state = 'ready'"  # noqa: S608
+            if not connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'session'").fetchone()[0]:
+                return []  # it is being made
+            return connection.execute(wanted).fetchall()
+
+    def until(self, done: Callable[[], object]) -> None:
+        """Tick until then."""
+        stop = time.monotonic() + WAIT
+        while not done():
+            assert time.monotonic() < stop, "it never came"
+            self.tick()
+            threading.Event().wait(0.005)
+
+    def close_pipe(self) -> None:
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
+
+    def shutdown(self) -> None:
+        self.close_pipe()
+        self.feeds.shutdown()
+        os.close(self.end)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PLAYHEAD_DATA_DIR", str(tmp_path / "own"))
+    from store.paths import data_dir
+
+    return data_dir()
+
+
+@pytest.fixture
+def live(data: Path) -> Iterator[Live]:
+    made = Live(data)
+    yield made
+    made.shutdown()
+
+
+def test_001_01_connecting_pinging_and_settings_are_no_session(live: Live) -> None:
+    """001-12: a draft until its first word, and said to be one."""
+    live.write(INIT, ALIVE, {"type": "system", "subtype": "hook_started", "hook_name": "SessionStart"})
+    live.until(lambda: live.hub.sessions[live.key].header.llm == "opus")
+    recorder = live.feeds.recorder
+    assert recorder is not None
+    live.until(lambda: not recorder._news)
+    assert live.header.draft  # type: ignore[attr-defined]
+    assert not live.db.exists(), "nobody has looked for a database"
+    live.write(said("Hello"))
+    live.until(lambda: live.sessions() == [(1,)])
+    live.until(lambda: not live.header.draft)  # type: ignore[attr-defined]
+    assert live.sessions("status, origin, llm, cwd, rows") == [("active", "stdin", "claude-opus-5", "/w", 1)]
+
+
+def test_002_06_created_is_when_the_draft_was_made(live: Live) -> None:
+    from store.sources.journal import read_meta
+
+    journal = live.feeds.files(live.key)[0]
+    live.write(INIT, said("Hello"))
+    live.until(lambda: live.sessions() == [(1,)])
+    meta = read_meta(journal)
+    assert meta is not None
+    ((created, user, config),) = live.sessions("created, user_id, model_config")
+    assert isinstance(created, int)
+    assert time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created // 1_000_000)) == meta.started[:19]
+    assert (user, config) == (meta.user or None, None)
+
+
+def test_x01_a_tick_is_one_commit(live: Live) -> None:
+    """X-01: one model change, one commit, one mark of the digest; a tick without news is none of them."""
+    live.write(INIT, said("Hello", id="m0"))
+    live.until(lambda: live.commits() == 1)
+    recorder = live.feeds.recorder
+    assert recorder is not None
+    for number in range(1, 6):
+        live.write(*[said(f"{number} {part}", id=f"m{number}.{part}") for part in range(15)])
+        live.until(lambda number=number: live.hub.sessions[live.key].state.rows == 1 + 15 * number)  # type: ignore[misc]
+        live.until(lambda number=number: live.commits() > number)  # type: ignore[misc]
+        assert recorder.due._waiting[live.key].entries >= 15 * number
+    before = live.commits()
+    for _ in range(50):
+        live.tick()
+    assert live.commits() == before
+    live.close_pipe()
+    live.until(lambda: live.sessions("status") == [("paused",)])
+    path = live.feeds.files(live.key)[0]
+    check(live.db, path)
+
+
+def test_001_07_row_then_start_then_dispatch(live: Live) -> None:
+    """001-11: once per new session, and what waits for it comes behind it; a failed one holds nobody back."""
+    there: list[object] = []
+    live.write(INIT)
+    live.until(lambda: live.hub.sessions[live.key].header.llm == "opus")
+    live.write(said("Hello"))
+    live.until(lambda: live.hub.sessions[live.key].state.rows > 0)
+    recorder = live.feeds.recorder
+    assert recorder is not None
+    recorder.after(live.key, lambda: there.append([*live.told, *live.sessions("id")]))
+    live.until(lambda: there)
+    assert there == [[Started(live.key, 1), (1,)]]
+    live.write(said("More", id="m2"))
+    live.until(lambda: live.commits() >= 2)
+    assert [one for one in live.told if isinstance(one, Started)] == [Started(live.key, 1)]
+
+
+def test_001_11_a_restored_session_does_not_start_again(live: Live, data: Path) -> None:
+    live.write(INIT, said("Hello"))
+    live.until(lambda: live.told)
+    path = live.feeds.files(live.key)[0]
+    live.close_pipe()
+    live.until(lambda: live.sessions("status") == [("paused",)])
+    live.told.clear()
+    live.feeds.open(str(path))
+    live.until(lambda: live.hub.sessions[str(path)].state.rows == 1)
+    assert not [one for one in live.told if isinstance(one, Started)]
+    assert live.sessions() == [(1,)]
+
+
+def test_001_09_a_locked_database_loses_nothing_and_is_said_once(
+    live: Live, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X-01, 002-04: the row appears with the next attempt, with everything that came meanwhile, once."""
+    monkeypatch.setattr("store.db.engine.BUSY_MS", 20)
+    monkeypatch.setattr("store.recorder.AGAIN", 0.02)
+    Writer(live.db).close()
+    said_: list[str] = []
+
+    def look() -> str:
+        trouble = live.hub.sessions[live.key].header.trouble
+        if not said_ or said_[-1] != trouble:
+            said_.append(trouble)
+        return trouble
+
+    with closing(sqlite3.connect(live.db, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        live.write(INIT, said("Hello", id="m0"))
+        live.until(look)
+        live.write(*[said(f"{number}", id=f"m{number}") for number in range(1, 30)])
+        live.until(lambda: look() and live.hub.sessions[live.key].state.rows == 30)
+        recorder = live.feeds.recorder
+        assert recorder is not None
+        recorder.after(live.key, lambda: live.told.append("dispatched"))
+        live.until(lambda: look() and "dispatched" in live.told)
+        other.execute("ROLLBACK")
+    live.until(lambda: not look() and live.sessions("rows") == [(30,)])
+    assert [text for text in said_ if text] == [text for text in said_ if "is locked by another program" in text]
+    assert len([text for text in said_ if text]) == 1, "one warning"
+    live.close_pipe()
+    live.until(lambda: live.sessions("status") == [("paused",)])
+    path = live.feeds.files(live.key)[0]
+    check(live.db, path)
+
+
+def test_002_08_a_title_before_the_first_word_is_applied_once(live: Live) -> None:
+    """An invalid one is dropped with a message, and never tried again."""
+    live.feeds.rename(live.key, "First try")
+    with pytest.raises(StoreError, match="at least one letter"):
+        live.feeds.rename(live.key, " ")
+    live.write(INIT)
+    live.until(lambda: live.hub.sessions[live.key].header.llm == "opus")
+    assert live.hub.sessions[live.key].header.title == "First try"
+    live.feeds.rename(live.key, "Mine")
+    assert not live.db.exists(), "nobody has looked for a database"
+    live.write(said("Hello"))
+    live.until(lambda: live.sessions("user_title") == [("Mine",)])
+    live.feeds.rename(live.key, "Later")
+    live.until(lambda: live.sessions("user_title") == [("Later",)])
+    with pytest.raises(StoreError, match="runs here"):
+        live.feeds.rename("elsewhere", "x")
+
+
+def test_001_12_a_silent_stream_leaves_nothing(data: Path) -> None:
+    """Its window closes: no row, no journal, no line in the list of the next start."""
+    made = Live(data)
+    path = made.feeds.files(made.key)[0]
+    assert path.exists()
+    made.shutdown()
+    assert not path.exists()
+    assert list(path.parent.iterdir()) == []
+    assert not made.db.exists()
+
+
+def test_001_06_without_a_database_it_is_only_shown(data: Path) -> None:
+    made = Live(data, database=False)
+    try:
+        made.write(INIT, said("Hello"))
+        made.until(lambda: made.hub.sessions[made.key].state.rows == 1)
+        assert not made.header.draft, "nobody is going to save it"  # type: ignore[attr-defined]
+        assert made.feeds.recorder is None
+        assert not made.db.exists()
+    finally:
+        made.shutdown()
+
+
+def test_somebody_else_imports_the_journal_meanwhile(live: Live) -> None:
+    """The archive's import is faster: no second row, nothing twice, and what it has is gone on from."""
+    path = live.feeds.files(live.key)[0]
+    live.write(INIT, said("Hello", id="m0"))
+    live.until(lambda: live.commits() == 1)
+    for number in range(1, 8):
+        live.write(said(f"{number}", id=f"m{number}"))
+        live.until(lambda number=number: path.read_bytes().count(b"\n") == number + 2)  # type: ignore[misc]
+        take_in(live.db, path)
+    live.close_pipe()
+    live.until(lambda: live.sessions("status, rows") == [("paused", 8)])
+    check(live.db, path)
+
+
+def test_pieces_of_one_message_over_many_ticks(live: Live) -> None:
+    """A row that grows is the same row: written again, never twice."""
+    live.write(INIT, begun(), piece("a"))
+    live.until(lambda: live.commits() == 1)
+    for number in range(2, 12):
+        live.write(piece("b"))
+        live.until(lambda number=number: live.commits() >= number)  # type: ignore[misc]
+    live.close_pipe()
+    live.until(lambda: live.sessions("status, rows") == [("paused", 1)])
+    path = live.feeds.files(live.key)[0]
+    rows = rows_of(path)[0]
+    assert [text_of(row) for row in rows] == ["a" + "b" * 10]
+    check(live.db, path)
+
+
+KILLED = """
+import os, sys, time
+from store.feeds import Feeds
+from store.hub import Hub
+hub = Hub(lambda: None)
+feeds = Feeds(hub, lambda _: None, lambda *_: None, lambda _: None)
+key = feeds.stdin()
+while True:
+    hub.flush()
+    if hub.flushed is not None:
+        hub.flushed()
+    print(feeds.recorder.commits, flush=True)
+    time.sleep(0.002)
+"""
+
+
+@pytest.mark.parametrize("commits", [0, 1, 2, 5])
+def test_x06_killed_at_any_moment_leaves_whole_sessions(data: Path, commits: int) -> None:
+    """X-06: no half session, no empty row, nothing twice; who worked in it is gone, so it is paused."""
+    child = subprocess.Popen([sys.executable, "-c", KILLED], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(line(INIT))
+    child.stdin.flush()
+    for number, told in enumerate(child.stdout):
+        if int(told) >= commits and number >= commits:
+            break
+        child.stdin.write(line(said(f"{number}", id=f"m{number}")))
+        child.stdin.flush()
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdin.close()
+    child.stdout.close()
+    (path,) = (data / "journals").glob("*.jsonl")
+    db = data / "playhead.db"
+    if commits:
+        with closing(Writer(db)) as writer:
+            assert writer.interrupted() == 1
+            assert writer.interrupted() == 0
+        with closing(sqlite3.connect(db)) as connection:
+            told_ = connection.execute("SELECT status, end_reason, rows > 0, origin FROM session").fetchall()
+            assert told_ == [("paused", "interrupted", 1, "stdin")]
+    take_in(db, path)
+    if rows_of(path)[0]:
+        check(db, path)

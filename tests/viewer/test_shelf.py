@@ -1,0 +1,183 @@
+"""Archiving, deleting and restoring in the window: what may be done, what is asked, what the list then shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from builders import answer, assistant, call, lines, user
+from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtWidgets import QMessageBox
+from pytestqt.qtbot import QtBot
+
+from store.about import closed
+from store.archive import archive
+from store.delta import Row, SessionsDelta
+from store.live import Live
+from store.paths import data_dir
+from store.settings import Settings
+from store.states import Closed
+from viewer import asking, theme
+from viewer.jobs import Jobs
+from viewer.place import Places
+from viewer.sessions.model import ClosedRole, SessionRole
+from viewer.window import MainWindow
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    path = tmp_path / "one.jsonl"
+    path.write_bytes(lines(user("go"), assistant(call("Bash")), answer("ok", seconds=3)))
+    return path
+
+
+@pytest.fixture
+def window(tmp_path: Path, qtbot: QtBot, session: Path) -> Iterator[MainWindow]:
+    """With two sessions in its list, none of them open."""
+    live = Live()
+    jobs = Jobs()
+    made = MainWindow(live, Settings(tmp_path / "settings.toml"), Places(None), jobs, theme.make_look("light"))
+    qtbot.addWidget(made)
+    made.show()
+    other = session.with_name("two.jsonl")
+    other.write_bytes(session.read_bytes())
+    made.on_sessions(SessionsDelta(put=(row(session, 2), row(other, 1)), total=2))
+    yield made
+    jobs.shutdown()
+    live.shutdown()
+
+
+def row(path: Path, updated: int, state: str = "ended") -> Row:
+    return Row(str(path), "claude-code", path.stem, "/w/demo", "demo", updated=updated, path=str(path), state=state)
+
+
+def listed(window: MainWindow) -> list[str]:
+    model = window.sessions.sessions
+    found = (model.index(number).data(SessionRole) for number in range(model.rowCount()))
+    return [row.title for row in found if row is not None]
+
+
+def choose(window: MainWindow, path: Path, text: str) -> QAction:
+    """The line of a session's menu."""
+    (found,) = [action for action in window.sessions.menu_for(str(path)).actions() if action.text() == text]
+    return found
+
+
+def agree(monkeypatch: pytest.MonkeyPatch, name: str) -> list[QMessageBox]:
+    """Whoever is asked presses that button."""
+    asked: list[QMessageBox] = []
+
+    def press(box: QMessageBox) -> int:
+        asked.append(box)
+        next(button for button in box.buttons() if button.text().replace("&", "") == name).click()
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", press)
+    return asked
+
+
+def test_archive_delete_undo_from_the_list(
+    window: MainWindow, session: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Archiving is asked, as it is for ever; deleting is not, and is taken back with the button that says so."""
+    asked = agree(monkeypatch, "Archive")
+    before = session.read_bytes()
+    shelf = window.shelf
+    with qtbot.waitSignal(shelf.moved, timeout=30_000):
+        choose(window, session, "Archive…").trigger()
+    assert "cannot be undone" in asked[0].informativeText()
+    index = window.sessions.sessions.index_of(str(session))
+    assert index.data(ClosedRole) == Closed("archived")
+    assert "archived" in window.sessions.sessions.data(index, 11)  # what a screen reader says
+    with qtbot.waitSignal(shelf.moved, timeout=30_000):
+        choose(window, session, "Delete").trigger()
+    assert len(asked) == 1
+    assert listed(window) == ["two"]
+    assert "1 deleted" in window.sessions.footer.text()
+    window.sessions.set_filter("is:deleted")
+    assert listed(window) == ["one"]
+    with qtbot.waitSignal(shelf.moved, timeout=30_000):
+        window.notice.button.click()
+    window.sessions.set_filter("")
+    assert listed(window) == ["one", "two"]
+    assert closed(data_dir() / "playhead.db") == {str(session): Closed("archived")}
+    assert session.read_bytes() == before
+
+
+def test_who_says_no_keeps_it(window: MainWindow, session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agree(monkeypatch, "Cancel")
+    choose(window, session, "Archive…").trigger()
+    assert closed(data_dir() / "playhead.db") == {}
+    assert window.shelf.refusal("archive", str(session)) == ""
+
+
+def test_what_cannot_be_done_is_disabled_and_says_why(window: MainWindow, session: Path, qtbot: QtBot) -> None:
+    """In the menu of a session, in the window's menu, and for a stream and a draft."""
+    for text, why in (("Delete", "Archive it first."), ("Restore", "It is not deleted.")):
+        action = choose(window, session, text)
+        assert (action.isEnabled(), action.toolTip()) == (False, why)
+    assert choose(window, session, "Archive…").isEnabled()
+    assert window.sessions.menu_for(str(session)).toolTipsVisible()
+    draft = row(session.with_name("draft.jsonl"), 1, "draft")
+    assert "nothing in it" in window.shelf.refusal("archive", draft.path, draft)
+    assert "stream" in window.shelf.refusal("archive", "run:1")
+    for name in ("archive", "fork", "delete", "restore"):
+        assert (window.actions_[name].isEnabled(), window.actions_[name].toolTip()) == (False, "No session is open.")
+    window.open_path(str(session))
+    qtbot.waitUntil(lambda: window.actions_["archive"].isEnabled(), timeout=30_000)
+    assert window.actions_["delete"].toolTip() == "Archive it first."
+
+
+def test_the_open_session_by_its_commands(
+    window: MainWindow, session: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X-03: it stays open as it was archived, and what its agent writes then is counted where it is shown."""
+    agree(monkeypatch, "Archive")
+    window.open_path(str(session))
+    with qtbot.waitSignal(window.shelf.moved, timeout=30_000):
+        window.actions_["archive"].trigger()
+
+    def told() -> str:
+        header = window.desk.current and window.desk.current.header
+        return f"{header.state} {header.trouble}" if header else ""
+
+    qtbot.waitUntil(lambda: told().startswith("archived"), timeout=30_000)
+    assert window.header.state.text() == "archived"
+    with session.open("ab") as file:
+        file.write(lines(user("late", uuid="u9", seconds=9)))
+    qtbot.waitUntil(lambda: "came later" in told(), timeout=30_000)
+    with qtbot.waitSignal(window.shelf.command, timeout=30_000):
+        window.actions_["fork"].trigger()
+    line = QGuiApplication.clipboard().text()
+    assert line.startswith("cd /w/demo && claude --resume ")
+    assert line.endswith(" --fork-session")
+    with qtbot.waitSignal(window.shelf.moved, timeout=30_000):
+        window.actions_["delete"].trigger()
+    assert window.desk.opened(str(session)) is None
+
+
+def test_archived_sessions_alone(window: MainWindow, session: Path, qtbot: QtBot) -> None:
+    """One command, which shows as text in the filter and goes with it."""
+    archive(data_dir() / "playhead.db", session)
+    window.shelf.load()
+    qtbot.waitUntil(lambda: bool(window.shelf.closed), timeout=30_000)
+    window.actions_["archived"].trigger()
+    assert (listed(window), window.sessions.filter_box.text()) == (["one"], "is:archived")
+    window.sessions.filter_box.clear()
+    assert not window.actions_["archived"].isChecked()
+    assert listed(window) == ["one", "two"]
+
+
+def test_a_failure_is_said_and_nothing_is_left_half_done(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    gone = tmp_path / "gone.jsonl"
+    window.on_sessions(SessionsDelta(put=(row(gone, 3),)))
+    window.shelf.do("archive", str(gone))
+    assert window.shelf.refusal("archive", str(gone)) == "It is being done."
+    qtbot.waitUntil(lambda: "is not in the database" in window.notice.text.text(), timeout=30_000)
+    assert window.shelf.refusal("archive", str(gone)) == ""
+
+
+def test_the_question_says_what_its_agent_does(window: MainWindow) -> None:
+    assert "goes on, but not here" in asking.archiving(window, at_work=True).informativeText()
+    assert "at work" not in asking.archiving(window, at_work=False).informativeText()
