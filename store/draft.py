@@ -1,10 +1,11 @@
-"""A session before it is saved: all that is known of it, in memory, until somebody says or does something in it. Pure.
+"""A session before it is saved: all that is known of it, in memory, until somebody says or does something in it.
 
 What that is says `has_content`, here and nowhere else. A draft whose first content never comes leaves no trace.
 """
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -17,6 +18,7 @@ from store.events import Event
 
 UNKNOWN: Final = "unknown"  # the origin of a session that nobody has named one for
 USER_RANK: Final = 100  # of a title that the user gave: above whatever a format says
+KEPT_DAYS: Final = 30  # that an empty session which was removed can be brought back
 LONGEST: Final = 200  # characters of a title that a user gives
 
 # Bookkeeping: connecting, handshakes, pings and their answers, settings, usage, hooks, titles, the end of a start that
@@ -102,3 +104,8 @@ def valid_title(title: str) -> str:
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in line):
         raise StoreError("A title cannot hold control characters.")
     return line
+
+
+def too_old() -> int:
+    """Microseconds UTC: an empty session that was removed before then is gone for good."""
+    return (time.time_ns() - KEPT_DAYS * 86_400_000_000_000) // 1000

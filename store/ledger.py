@@ -235,20 +235,26 @@ class Ledger:
         """Where it stands, next to the dump of the fold's state and the entries themselves."""
         return msgspec.msgpack.encode((
             self._rows, sorted(self._skipped), sorted(self._agents), list(self._odd), list(self._asked.items()),
-            self._prompt, self.requests.dump(),
+            self._prompt, self.requests.dump(), sorted(self.requests.shared),
         ))  # fmt: skip
 
     @classmethod
     def load(cls, data: bytes, requests: Requests | None = None) -> Ledger:
         """What `dump` was called on."""
         ledger = cls(requests)
-        rows, skipped, agents, odd, asked, prompt, recent = msgspec.msgpack.decode(data)
+        rows, skipped, agents, odd, asked, prompt, recent, *shared = msgspec.msgpack.decode(data)
         ledger._rows, ledger._prompt = rows, prompt
         ledger._skipped, ledger._agents = set(skipped), set(agents)
         ledger._odd = OrderedDict.fromkeys(odd)
         ledger._asked = OrderedDict((rpc, item) for rpc, item in asked)
         ledger.requests.load(recent)
+        ledger.requests.shared.update(*shared)
         return ledger
+
+
+def shared_of(data: bytes) -> set[int]:
+    """The requests that are told in a session and counted by another one, out of what `dump` gave."""
+    return set().union(*msgspec.msgpack.decode(data)[7:])
 
 
 NOTES: Final[dict[type[Event], Callable[[Ledger, State, Any], None]]] = {

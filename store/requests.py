@@ -23,6 +23,7 @@ class Requests:
 
     def __init__(self, elsewhere: Callable[[int], bool] | None = None) -> None:
         self.counted: set[int] = set()
+        self.shared: set[int] = set()  # told here too, and counted by another session
         self._recent: OrderedDict[int, Tokens] = OrderedDict()
         self._elsewhere = elsewhere
         self._last = ("", 0)  # key and number: the records of a request follow each other
@@ -34,7 +35,10 @@ class Requests:
         number = self._number(key)
         before = self._recent.get(number)
         if before is None:
-            if number in self.counted or (self._elsewhere is not None and self._elsewhere(number)):
+            if number in self.counted:
+                return None
+            if self._elsewhere is not None and self._elsewhere(number):
+                self.shared.add(number)
                 return None
             self.counted.add(number)
             self._recent[number] = told

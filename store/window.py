@@ -295,19 +295,21 @@ def _known(connection: reads.Connection, db: Path, path: Path) -> Known | None:
     host = place.host_of(path, db)
     sources: list[Source] = []
     for name, *rest in connection.execute(_SOURCES, (session,)):
+        told = Source(Path(name), *rest)
+        gone = msgspec.structs.replace(told, missing=True)
         # A file of another host is not looked for here, where another one may have its name.
-        source = Source(Path(name), *rest, missing=True) if host else look(Source(Path(name), *rest))
+        source = gone if host else look(told)
         if source is None:
             if not (archived or (sources and sources[0].missing)):
                 return None
             # What became of it changes nothing any more: a subagent's file, or one of a session that is archived.
-            source = Source(Path(name), *rest, missing=archived)
+            source = gone if archived else told
         sources.append(source)
     if kept and not (rows and any(source.missing for source in sources)):
         return None  # every file is there to fold it anew from
-    told = _told(connection, session) if kept else facts_.load(facts)
+    facts_told = _told(connection, session) if kept else facts_.load(facts)
     window = DbWindow(db, session, rows, connection, kept=kept)
-    return Known(session, agent, rows, turn, told, tuple(sources), fold or b"", window, kept, host, archived)
+    return Known(session, agent, rows, turn, facts_told, tuple(sources), fold or b"", window, kept, host, archived)
 
 
 def _told(connection: reads.Connection, session: int) -> Facts:

@@ -1,4 +1,4 @@
-"""X-06 for tests: what must hold of a database whatever was done to whoever wrote it, and how to kill and choke them."""
+"""X-06 for tests: what must hold of a database whatever became of its writers, and how to kill and choke them."""
 
 from __future__ import annotations
 

@@ -46,6 +46,7 @@ FACE = {
     "archive_import",
     "delta",
     "doctor",
+    "empties",
     "errors",
     "events",
     "items",

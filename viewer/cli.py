@@ -30,6 +30,7 @@ playhead [PATH ...]                       open a window, with these sessions or 
        playhead turns PATH|ID [--json]           the same for each turn of one
        playhead coverage PATH ... [--json]       account for every byte of some files
        playhead sessions [--json] [--root DIR]   list sessions
+       playhead sessions empties [--remove]      sessions that were saved with nothing in them
        playhead search QUERY ... [--json]        find words in every session; --help says how
        playhead import [--root DIR] [--json]     keep a copy of every session in the database
        playhead archive [PATH|ID ...] [--json]   close sessions for ever; --help says what else
@@ -215,6 +216,8 @@ def _coverage(arguments: list[str]) -> int:
 
 
 def _sessions(arguments: list[str]) -> int:
+    if arguments[:1] == ["empties"]:
+        return _empties(arguments[1:])
     from store import report
 
     parser = _Parser("playhead sessions", allow_abbrev=False)
@@ -234,6 +237,14 @@ def _sessions(arguments: list[str]) -> int:
     if refused:
         output.say(refused[0] if len(refused) == 1 else f"{refused[0]} {len(refused) - 1:,} more cannot be read.")
     return TROUBLE if refused else 0
+
+
+def _empties(arguments: list[str]) -> int:
+    from viewer import empties
+
+    parser = _Parser("playhead sessions empties", allow_abbrev=False)
+    empties.options(parser)
+    return empties.run(parser.parse_args(arguments), output.lines, output.print_)
 
 
 def _search(arguments: list[str]) -> int:

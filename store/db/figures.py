@@ -6,8 +6,9 @@ always be made again from the session's files, so what does not fit together is 
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -18,10 +19,11 @@ from store.digest_report import session_wire
 from store.entries import Entry, press
 from store.events import Event
 from store.fold import Change, State
-from store.ledger import LEDGER_VERSION, Ledger
+from store.ledger import LEDGER_VERSION, Ledger, shared_of
 from store.requests import Requests
 
 _CLAIM: Final = "INSERT INTO request (number, session_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+STALE: Final = 0  # version of entries that are to be made again
 _ENTRY: Final = "INSERT INTO entry (session_id, first, data) VALUES (?, ?, ?)"
 
 
@@ -67,6 +69,52 @@ def book_of(tx: Connection, number: int, elsewhere: Callable[[int], bool]) -> Bo
     if found is None or found.version != LEDGER_VERSION:
         return None
     return Book(Ledger.load(found.state, Requests(elsewhere)), found.entries)
+
+
+def claims(tx: Connection, number: int) -> set[int]:
+    """The requests that a session counts."""
+    return set(tx.execute(select(t.request.c.number).where(t.request.c.session_id == number)).scalars())
+
+
+def recount(tx: Connection, lost: set[int]) -> tuple[set[int], list[str]]:
+    """Nobody counts these requests any more. Of those that another session tells too: which, and the keys of the
+    sessions that are to be read again for it. What is the only copy of a file stays as it is.
+    """
+    found: set[int] = set()
+    keys: list[str] = []
+    c = t.session.c
+    wanted = select(t.ledger.c.session_id, t.ledger.c.state, c.key, t.source.c.path)
+    wanted = wanted.join(t.session, c.id == t.ledger.c.session_id)
+    wanted = wanted.join(t.source, (t.source.c.session_id == c.id) & (t.source.c.file == 0))
+    for number, state, key, path in tx.execute(wanted.where(c.state == "ready", c.status != "deleted")).all():
+        both = lost & shared_of(state)
+        if both and os.path.lexists(path):
+            found |= both
+            keys.append(key)
+            tx.execute(update(t.ledger).where(t.ledger.c.session_id == number).values(version=STALE))
+    return found, keys
+
+
+def release(tx: Connection, number: int) -> list[str]:
+    """A session is deleted: what it counts for others is theirs to count. The keys of those that are to be read again.
+
+    It is read again itself, should it be restored. Its claims stay when its own file is gone: nobody could then.
+    """
+    path = tx.execute(select(t.source.c.path).where(t.source.c.session_id == number, t.source.c.file == 0)).scalar()
+    if path is None or not os.path.lexists(path):
+        return []
+    shared, keys = recount(tx, claims(tx, number))
+    if keys:
+        mine = t.request.c.session_id == number
+        for some in batched(sorted(shared)):
+            tx.execute(delete(t.request).where(mine, t.request.c.number.in_(some)))
+        tx.execute(update(t.ledger).where(t.ledger.c.session_id == number).values(version=STALE))
+    return keys
+
+
+def batched(numbers: Sequence[int], size: int = 500) -> Iterator[Sequence[int]]:
+    """A statement takes so many values, and no more."""
+    return (numbers[at : at + size] for at in range(0, len(numbers), size))
 
 
 def append(tx: Connection, number: int, first: int, noted: Sequence[Entry]) -> None:

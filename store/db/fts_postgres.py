@@ -170,15 +170,15 @@ def asked(node: Node) -> fts_sqlite.Statements:
     """What to ask for the tree."""
     found = match(node)
     rows = f"FROM fts_row AS f WHERE {found.where}"
-    rank = "ts_rank('{1, 2, 1, 4}'::real[], f.tsv, CAST(? AS tsquery))"  # D, C, B, A, as FTS5 weighs its columns
+    rank = "ts_rank('{0.25, 0.5, 0.25, 1}'::real[], f.tsv, CAST(? AS tsquery))"  # D, C, B, A, as FTS5 weighs its columns
     within = "AND f.rowid >= ? AND f.rowid < ?"
     return fts_sqlite.Statements(
         newest=f"SELECT f.rowid {rows} ORDER BY f.rowid DESC LIMIT ?",
         every=f"SELECT f.rowid {rows} ORDER BY f.rowid DESC",
         within=f"SELECT f.rowid, i.ts FROM fts_row AS f JOIN item AS i ON i.seq = f.rowid WHERE {found.where} {within} "  # noqa: S608
         "ORDER BY f.rowid DESC",
-        count=f"SELECT count(*) FROM (SELECT 1 {rows} LIMIT ?) AS some",  # noqa: S608
-        count_within=f"SELECT count(*) FROM (SELECT 1 {rows} {within} LIMIT ?) AS some",  # noqa: S608
+        count=f"SELECT count(*) FROM (SELECT 1 {rows} LIMIT ?) AS found",  # noqa: S608
+        count_within=f"SELECT count(*) FROM (SELECT 1 {rows} {within} LIMIT ?) AS found",  # noqa: S608
         sessions=f"SELECT DISTINCT f.rowid >> 32 {rows}",
         relevant=f"SELECT f.rowid {rows} ORDER BY {rank} DESC, f.rowid DESC",
         values=found.values,

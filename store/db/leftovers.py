@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from store.db import place, reads, search
 from store.db.tables import item, session, source
 from store.db.transactions import Transactions
+from store.draft import too_old
 
 SWEEP: Final = 2_000  # rows deleted per transaction
 
@@ -19,9 +20,10 @@ class Leftovers(Transactions):
     """Which they are, and their end."""
 
     def leftovers(self) -> list[int]:
-        """Sessions that were replaced, or whose importer is dead."""
+        """Sessions that were replaced, whose importer is dead, or that the user has removed long ago."""
         with self._tx() as tx:
-            wanted = select(session.c.id, session.c.state, session.c.token).where(session.c.state != "ready")
+            gone = (session.c.state != "removed") | (session.c.closed < too_old())
+            wanted = select(session.c.id, session.c.state, session.c.token).where(session.c.state != "ready", gone)
             if self.on_server:  # what another host has read again is its own to look after: the files are there
                 wanted = wanted.where((session.c.state != "old") | (session.c.host == place.host()))
             found = tx.execute(wanted).all()

@@ -23,9 +23,11 @@ from store.states import CLOSED
 class Moves(Transactions):
     """The writer's part of `store.archive`."""
 
-    def move(self, number: int, allowed: Callable[[str], str], action: str) -> None:
-        """Give a session its next state, which `allowed` tells or refuses; one that is archived is sealed first."""
+    def move(self, number: int, allowed: Callable[[str], str], action: str) -> list[str]:
+        """Give a session its next state, which `allowed` tells or refuses; one that is archived is sealed first. The
+        keys of sessions that are to be read again: from now on they count what this one counted."""
         now, c = time.time_ns() // 1000, session.c
+        again: list[str] = []
         with self._tx() as tx:
             before = status_of(tx, number)
             if before is None:
@@ -41,9 +43,12 @@ class Moves(Transactions):
                 values["closed"] = now
             elif values["status"] == "deleted":
                 values["agent_ids_json"] = None
+                if before != "deleted":
+                    again = figures.release(tx, number)
             tx.execute(update(session).where(c.id == number).values(values))
             if values["status"] != before:
                 tx.execute(insert(audit).values(ts=now, actor="user", action=action, session_id=number))
+        return again
 
     def seed(self, number: int) -> tuple[str, str, str, str, str, str | None, str | None]:
         """What a fork takes over."""

@@ -6,17 +6,20 @@ The row comes in with the first content, never before, and once, however many ar
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, insert, text, update
 
 from store.db import place
 from store.db.lock import hold
-from store.db.tables import session
+from store.db.tables import audit, session
 from store.db.transactions import Transactions
 from store.draft import UNKNOWN, Draft
 
+MANY: Final = 10_000  # values in one statement
 _COLUMNS: Final = (
     "key", "state", "token", "status", "origin", "user_id", "host", "created", "user_title", "model_config",
     "system_prompt", "ended", "end_reason",
@@ -28,6 +31,12 @@ _ENSURE: Final = text(
     f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}, {_PARENT}) ON CONFLICT DO NOTHING RETURNING id"
 )
 _THERE: Final = text("SELECT id FROM session WHERE key = :key AND state = 'ready'")
+
+_RESTORE: Final = text(
+    "UPDATE session SET state = 'ready', closed = NULL WHERE state = 'removed' AND id IN (SELECT max(r.id) FROM "
+    "session AS r WHERE r.state = 'removed' GROUP BY r.key) AND NOT EXISTS "
+    "(SELECT 1 FROM session AS o WHERE o.key = session.key AND o.state = 'ready')"
+)
 
 
 def ensure_session(tx: Connection, draft: Draft, *, staged: str | None = None) -> bool:
@@ -69,6 +78,26 @@ class Living(Transactions):
         wanted = update(session).where(session.c.id == number, session.c.status.in_(("active", "paused")))
         with self._tx() as tx:
             tx.execute(wanted.values(values))
+
+    def set_removed(self, numbers: Sequence[int]) -> int:
+        """Nobody sees these any more, for now."""
+        now, c = time.time_ns() // 1000, session.c
+        with self._tx() as tx:
+            count = 0
+            for first in range(0, len(numbers), MANY):
+                some = c.id.in_(numbers[first : first + MANY])
+                wanted = update(session).where(some, c.state == "ready", c.status == "paused")
+                count += int(tx.execute(wanted.values(state="removed", closed=now)).rowcount)
+            tx.execute(insert(audit).values(ts=now, actor="user", action="remove empty", detail=f"{count} sessions"))
+        return count
+
+    def unset_removed(self) -> int:
+        """Whoever was removed is seen again, where nobody has come in its place."""
+        now = time.time_ns() // 1000
+        with self._tx() as tx:
+            count = int(tx.execute(_RESTORE).rowcount)
+            tx.execute(insert(audit).values(ts=now, actor="user", action="restore empty", detail=f"{count} sessions"))
+        return count
 
     def live_path(self, token: str) -> Path:
         """The lock file that is held as long as somebody works in the sessions with that token."""

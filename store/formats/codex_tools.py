@@ -11,6 +11,7 @@ import orjson
 
 from store.decode import clean, dump
 from store.events import Hunk, Status
+from store.formats.diffs import DIFF_LINES, unified, whole
 from store.formats.values import count, micros, number, one_line, string, table
 
 KINDS: Final[Mapping[str, str]] = {
@@ -27,7 +28,6 @@ KINDS: Final[Mapping[str, str]] = {
     "close_agent": "tool.agent", "list_agents": "tool.agent", "followup_task": "tool.agent",
     "resume_agent": "tool.agent",
 }  # fmt: skip
-DIFF_LINES: Final = 20_000  # lines of a diff that are kept; a longer one is a generated file
 
 # In this order the first one that a call has is its title.
 _TELLING: Final = (
@@ -41,7 +41,6 @@ _HEAD: Final = re.compile(
     r"(?:Process running with session ID (?P<session>\d{1,18})\n)?(?:Original token count: \d+\n)?"
     r"(?:Total output lines: \d+\n)?(?:Output:\n?)?"
 )
-_HUNK: Final = re.compile(r"@@ -(\d{1,9})(?:,\d+)? \+(\d{1,9})")
 _STATUS: Final[Mapping[str, Status]] = {
     "completed": "ok", "success": "ok", "ok": "ok", "failed": "failed", "error": "failed", "declined": "cancelled",
     "cancelled": "cancelled", "in_progress": "running", "running": "running",
@@ -232,40 +231,13 @@ def changed(changes: Any) -> tuple[Hunk, ...] | None:
             name = f"{name} → {moved}"
         diff, kind = string(change, "unified_diff"), change.get("type")
         found = (
-            _unified(diff, name, room)
+            unified(diff, name, room)
             if diff
-            else _whole(string(change, "content"), "-" if kind == "delete" else "+", name, room)
+            else whole(string(change, "content"), "-" if kind == "delete" else "+", name, room)
         )
         room -= sum(len(hunk.lines) for hunk in found)
         hunks += found
     return tuple(hunks) or None
-
-
-def _unified(diff: str, path: str, room: int) -> list[Hunk]:
-    hunks: list[Hunk] = []
-    old = new = 0
-    lines: list[str] = []
-    for line in diff.split("\n")[: room + 1000]:
-        start = _HUNK.match(line)
-        if start is not None:
-            if lines:
-                hunks.append(Hunk(old, new, tuple(lines), path))
-            old, new, lines = int(start[1]), int(start[2]), []
-        elif line[:1] in ("+", "-", " ") and not line.startswith(("+++ ", "--- ")) and len(lines) < room:
-            lines.append(line)
-    if lines:
-        hunks.append(Hunk(old, new, tuple(lines), path))
-    return hunks
-
-
-def _whole(text: str, sign: str, path: str, room: int) -> list[Hunk]:
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    if not lines:
-        return []
-    first = (1, 0) if sign == "-" else (0, 1)
-    return [Hunk(*first, tuple(f"{sign}{line}" for line in lines[:room]), path)]
 
 
 def _list(value: Any) -> list[Any]:

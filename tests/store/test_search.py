@@ -13,6 +13,7 @@ import pytest
 from archive import Archive
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from raw import IN_A_FILE
 
 from store import hits, search
 from store.db import reads
@@ -234,6 +235,7 @@ def test_without_a_database_nothing_is_found(tmp_path: Path) -> None:
         asked.find("(")
 
 
+@IN_A_FILE
 def test_a_database_of_another_version(archive: Archive) -> None:
     archive.session("a", [said(0, "word", T0)])
     for version, sentence in ((reads.SCHEMA - 1, ""), (reads.SCHEMA + 1, "newer Playhead")):
@@ -257,6 +259,7 @@ def test_what_is_no_project_is_said(archive: Archive) -> None:
     asked.close()
 
 
+@IN_A_FILE
 def test_a_search_is_ended_from_another_thread(archive: Archive) -> None:
     archive.session("a", [said(row, "word", T0) for row in range(10)])
     catch_up(archive.db)

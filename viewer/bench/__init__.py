@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-BENCHES: Final = ("stream", "open", "scroll", "tail", "start", "idle", "fold", "search", "archive", "digest")
+BENCHES: Final = ("stream", "open", "scroll", "tail", "start", "idle", "fold", "search", "archive", "digest", "drafts")
 
 
 def main(arguments: Sequence[str]) -> int:

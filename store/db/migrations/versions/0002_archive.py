@@ -61,6 +61,8 @@ def upgrade() -> None:
     op.create_index("ix_session_parent_session_id", "session", ["parent_session_id"])
     _count_on(last)
     op.execute("UPDATE session SET origin = 'file'")  # until now nothing else was kept
+    if not _sqlite():  # a key on a server is //HOST/path
+        op.execute("UPDATE session SET host = split_part(key, '/', 3) WHERE key LIKE '//%'")
     op.create_table(
         "agent",
         Column("session_id", Integer, nullable=False),

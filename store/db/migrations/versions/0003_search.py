@@ -25,11 +25,17 @@ def upgrade() -> None:
             "(said, thought, input, output, facets, content='', tokenize='unicode61 remove_diacritics 2')"
         )
         op.execute("INSERT INTO fts_row (fts_row, rank) VALUES ('hashsize', 33554432)")
+    else:
+        op.execute(
+            "CREATE TABLE fts_row (rowid BIGINT PRIMARY KEY, part BOOLEAN NOT NULL, tsv TSVECTOR NOT NULL, "
+            'words TEXT COLLATE "C" NOT NULL)'
+        )
+        op.execute("CREATE INDEX fts_row_tsv ON fts_row USING gin (tsv)")
+        op.execute("CREATE INDEX fts_row_part ON fts_row (rowid) WHERE part")
 
 
 def downgrade() -> None:
-    if _sqlite():
-        op.execute("DROP TABLE IF EXISTS fts_row")
+    op.execute("DROP TABLE IF EXISTS fts_row")
     op.drop_index("ix_session_updated", "session")
     op.drop_table("indexed")
 
