@@ -8,11 +8,13 @@ hiding: it can be taken back, and no file of an agent is ever touched.
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from store.about import About, about
+from store.db import place
 from store.errors import StoreError
 from store.figures import fold_on, patiently
 from store.formats import named
@@ -63,7 +65,9 @@ def pause(db: Path, path: Path) -> None:
 
 def delete(db: Path, path: Path) -> None:
     """It is gone for whoever looks; its rows stay, and it can be restored. Raises StoreError."""
-    _move(db, path, "delete")
+    for other in _move(db, path, "delete"):
+        with suppress(StoreError):  # else it is read again when somebody asks for its figures
+            take_in(db, Path(place.path_of(other, db)), anew=True)
 
 
 def restore(db: Path, path: Path) -> None:
@@ -89,9 +93,9 @@ def fork_command(db: Path, path: Path) -> str:
     return f"cd {shlex.quote(seed.cwd)} && {shlex.join(words)}" if seed.cwd else shlex.join(words)
 
 
-def _move(db: Path, path: Path, action: str) -> None:
+def _move(db: Path, path: Path, action: str) -> list[str]:
     number = _there(db, path).number
-    patiently(db, lambda writer: writer.move(number, lambda state: next_state(state, action), action))
+    return patiently(db, lambda writer: writer.move(number, lambda state: next_state(state, action), action))
 
 
 def _there(db: Path, path: Path) -> About:

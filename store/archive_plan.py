@@ -50,14 +50,27 @@ class _Session(Struct):
 
 
 def plan(db: Path, places: Iterable[Path], skip: Iterable[str] = (), before: int | None = None) -> Plan:
-    """`skip` names sessions that are to be left alone; so are those written to since `before` (nanoseconds)."""
-    if not _usable(db):
-        from store.db.engine import open_engine  # an older or broken one is made right first
+    """`skip` names sessions that are to be left alone; so are those written to since `before` (nanoseconds). Raises
+    StoreError."""
+    skip = frozenset(skip)
+    places = list(places)
+    for last in (False, True):
+        if not _usable(db):
+            from store.db.engine import open_engine  # an older or broken one is made right first
 
-        open_engine(db).dispose()
+            open_engine(db).dispose()
+        try:
+            return _look(db, places, skip, before)
+        except sqlite3.Error as error:
+            trouble = reads.trouble(error, db)
+            if last or not isinstance(trouble, reads.DamagedError):
+                raise trouble from error
+    raise AssertionError("unreachable")
+
+
+def _look(db: Path, places: Iterable[Path], left: frozenset[str], before: int | None) -> Plan:
     tasks: list[Task] = []
     files = unchanged = 0
-    left = frozenset(skip)
     beside = {format.agent: format.beside for format in formats()}
     with closing(reads.connect(db)) as archive:
         sessions = _sessions(archive, db)

@@ -29,6 +29,7 @@ from store.draft import has_content
 from store.errors import StoreError
 from store.facts import Facts
 from store.fold import State
+from store.formats import named
 from store.intake import Outcome, begin, bring_up, sources_of
 from store.sources.journal import draft_of
 from store.window import known
@@ -140,9 +141,13 @@ class Work:
     def _fold(self, path: Path, task: Task) -> tuple[Made, Said] | Said | None:
         """The session in memory; None if it is too big for that."""
         begun = begin(path, None, alone=True)
+        part_of = named(begun.agent).part_of
+        if part_of is not None and part_of(path):
+            return Said(task.path, "draft", 1, 0, 0)  # it is read with the session that it is part of
         if begun.total > SMALL:
             return None
-        state, facts = State(), Facts()
+        draft, state = draft_of(path), State()
+        facts = Facts().named(draft.title)
         rows, book = Rows(0, state), self._open().first_book(str(path))
         content = False
         reading = begun.reading
@@ -157,7 +162,7 @@ class Work:
         if not content:
             return said  # what the database may have had of it is more, and stays
         taken = rows.take()
-        return Made(draft_of(path), rows, taken, state, facts, begun.agent, sources, task.session, book), said
+        return Made(draft, rows, taken, state, facts, begun.agent, sources, task.session, book), said
 
     def _bring_up(self, path: Path, task: Task) -> Said:
         self.flush()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -174,7 +174,7 @@ class Catalog:
             self._engine.dispose()
             self._engine = None
 
-    def _write(self, sql: str, values: list[tuple[object, ...]]) -> None:
+    def _write(self, sql: str, values: Sequence[tuple[object, ...]]) -> None:
         if not values:
             return
         from sqlalchemy.exc import DBAPIError
@@ -184,7 +184,7 @@ class Catalog:
         engine = self._open()
         try:
             with engine.connect().execution_options(sqlite_immediate=True) as connection, connection.begin():
-                connection.exec_driver_sql(sql, values)
+                connection.exec_driver_sql(sql, list(values))
         except DBAPIError as error:
             self.close()  # the next attempt looks at the file anew: it may have to be set aside
             raise sentence(error, self.path) from error

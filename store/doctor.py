@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field, to_builtins
 
-from store.db import reads
+from store.db import place, reads
 from store.errors import StoreError
 from store.fold import FOLD_VERSION
 from store.window import Source, look
@@ -44,6 +44,7 @@ class Examined(Struct):
     only_copies: int = 0  # their agents have deleted the files
     parts_only_here: int = 0  # their agents have deleted files of subagents
     older_fold: int = 0  # read by an earlier Playhead, to be read anew as long as there are files
+    elsewhere: int = 0  # their files are on other hosts, and nobody looks for them here
     unfinished: int = 0  # an import is at them, or was killed; swept up by the next one
     replaced: int = 0  # read anew since; swept up, unless something is only in them
     beside: list[str] = field(default_factory=list)  # copies and files set aside that lie next to it
@@ -57,14 +58,20 @@ def examine(db: Path) -> Examined:
     found.beside = sorted(
         path.name for name in names for path in db.parent.glob(name) if not path.name.endswith(("-wal", "-shm"))
     )
-    if not db.exists() or not db.stat().st_size:
+    url = place.server(db)
+    if url is not None:
+        found.path = place.name_of(url)
+    elif not db.exists() or not db.stat().st_size:
         return found
-    found.bytes = db.stat().st_size
-    if reads.mark(db).exists():
-        found.trouble.append("A window met broken pages.")
+    else:
+        found.bytes = db.stat().st_size
+        if reads.mark(db).exists():
+            found.trouble.append("A window met broken pages.")
     try:
         with closing(reads.connect(db)) as connection:
             _look_over(connection, db, found)
+    except reads.ServerError as error:
+        raise error.told from error
     except sqlite3.Error as error:
         if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise reads.trouble(error, db) from error
@@ -72,14 +79,18 @@ def examine(db: Path) -> Examined:
     return found
 
 
-def _look_over(connection: sqlite3.Connection, db: Path, found: Examined) -> None:
+def _look_over(connection: reads.Connection, db: Path, found: Examined) -> None:
     found.schema, application = connection.execute(reads.VERSION).fetchone()
     if application != reads.APPLICATION:
         raise StoreError(f"{db} belongs to another program.")
     assert found.schema is not None  # noqa: S101 - for the type checker
     if found.schema > reads.SCHEMA:
         raise reads.newer(db, found.schema)
-    found.trouble += _integrity(connection)
+    if reads.is_file(connection):
+        found.trouble += _integrity(connection)
+    else:
+        (found.bytes,) = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+        found.trouble += _strays(connection)
     states = dict(connection.execute("SELECT state, count(*) FROM session GROUP BY state").fetchall())
     found.sessions = states.get("ready", 0)
     found.unfinished, found.replaced = states.get("staged", 0), states.get("old", 0)
@@ -87,7 +98,10 @@ def _look_over(connection: sqlite3.Connection, db: Path, found: Examined) -> Non
     for number, key, rows, version in connection.execute(wanted).fetchall():
         found.rows += rows
         found.trouble += [f"{key}: {what}" for what in _session(connection, number, rows)]
-        _files(connection, number, version, found)
+        if place.host_of(place.path_of(key, db), db):
+            found.elsewhere += 1
+        else:
+            _files(connection, number, version, found)
 
 
 def _integrity(connection: sqlite3.Connection) -> Iterator[str]:
@@ -99,6 +113,10 @@ def _integrity(connection: sqlite3.Connection) -> Iterator[str]:
     if broken:
         tables = ", ".join(sorted({str(row[0]) for row in broken}))
         yield f"{len(broken):,} entries of {tables} belong to sessions that are not there."
+    yield from _strays(connection)
+
+
+def _strays(connection: reads.Connection) -> Iterator[str]:
     numbers = {number for (number,) in connection.execute("SELECT id FROM session")}
     lost = [number for number in _owners(connection) if number not in numbers]
     if lost:
@@ -106,7 +124,7 @@ def _integrity(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"{count:,} rows belong to {len(lost):,} sessions that are not there."
 
 
-def _owners(connection: sqlite3.Connection) -> Iterator[int]:
+def _owners(connection: reads.Connection) -> Iterator[int]:
     """The sessions that rows say they are of; by steps, for there may be millions of rows."""
     seq = -1
     while True:
@@ -122,7 +140,7 @@ def _span(number: int) -> tuple[int, int]:
     return reads.key_of(number, 0), reads.key_of(number + 1, 0)
 
 
-def _session(connection: sqlite3.Connection, number: int, rows: int) -> Iterator[str]:
+def _session(connection: reads.Connection, number: int, rows: int) -> Iterator[str]:
     count, last = connection.execute(_RANGE, _span(number)).fetchone()
     if count != rows or (last is not None and last != reads.key_of(number, rows - 1)):
         yield f"it should have {rows:,} rows in a row, and has {count:,}."
@@ -132,7 +150,7 @@ def _session(connection: sqlite3.Connection, number: int, rows: int) -> Iterator
         yield "the figures of its rows do not match the rows."
 
 
-def _files(connection: sqlite3.Connection, number: int, version: int, found: Examined) -> None:
+def _files(connection: reads.Connection, number: int, version: int, found: Examined) -> None:
     sources = [Source(Path(path), *rest) for path, *rest in connection.execute(_SOURCES, (number,))]
     now = [look(source) for source in sources]
     missing = [source is not None and source.missing for source in now]
@@ -196,6 +214,7 @@ def _lines(found: Examined) -> Iterator[str]:
         (found.only_copies, "whose files are gone: this is the only copy"),
         (found.parts_only_here, "of which files of subagents are gone"),
         (found.older_fold, "read by an earlier version, and read anew when they are opened"),
+        (found.elsewhere, "of other hosts"),
         (found.unfinished, "being imported, or left over from an import that was killed"),
         (found.replaced, "replaced by a newer reading"),
     ):

@@ -84,10 +84,10 @@ def remove(db: Path, numbers: Sequence[int]) -> int:
 
 
 def restore(db: Path) -> int:
-    """Bring back all that were removed, except where there is another session of that file by now. Raises StoreError."""
+    """Bring back all that were removed, except where another session of that file has come. Raises StoreError."""
     return patiently(db, lambda writer: writer.unset_removed()) if reads.there(db) else 0
 
 
 def _over(path: Path, agent: str) -> bool:
     """Whether nobody works in it, as its file says."""
-    return not path.exists() or live_state(path, named(agent)) == "ended"
+    return not path.exists() or live_state(path, named(agent or "raw")) == "ended"

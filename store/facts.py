@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from store import events as ev
+from store.draft import USER_RANK
 from store.events import At, Event
 
 _PROMPTS: Final = ("human", "command", "queued")
@@ -49,6 +50,12 @@ class Facts(Struct, array_like=True):
     pending: bool = False  # the last prompt has no end of turn yet
     started: int | None = None  # microseconds UTC of the first and the last event that has a time
     updated: int | None = None
+
+    def named(self, title: str) -> Facts:
+        """The user has called it so; '' is nothing. Returns itself."""
+        if title:
+            self.title, self.rank = title, USER_RANK
+        return self
 
     def add(self, run: Iterable[Event]) -> None:
         """Take events in order; those of subagents only count for the times."""

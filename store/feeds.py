@@ -177,9 +177,9 @@ class Feeds:
 
         if self._discovery is not None:
             self._discovery.stop()
-        places = [*roots(map(Path, extra)), folder(data_dir())]
+        journals, given = folder(data_dir()), [Path(path) for path in extra]
         cache = Catalog() if self._database else None
-        self._discovery = Discovery(places, self.watcher, self._listed, cache=cache)
+        self._discovery = Discovery(lambda: [*roots(given), journals], self.watcher, self._listed, cache=cache)
         self._discovery.start()
 
     # ---- all of them

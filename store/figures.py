@@ -97,7 +97,9 @@ class Figures:
 
     @cached_property
     def _ended(self) -> bool:
-        return self.about.closed or live_state(Path(self.about.key), named(self.about.agent)) == "ended"
+        if self.about.closed or place.host_of(self.about.key, self._reader.db):
+            return self.about.closed  # whether somebody works in it on another host is not to be seen from here
+        return live_state(Path(self.about.key), named(self.about.agent)) == "ended"
 
 
 def figures(path: Path, db: Path, list_price: Price = price) -> Figures | None:

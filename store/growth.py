@@ -54,13 +54,20 @@ class Growth:
         self.tails = []
         self.anew = None
 
-    def take(self, limit: int = LIMIT) -> bool:
-        """Hand over what is new, at most so many bytes of each file. True: there is more to do, see `anew` first."""
-        more = False
+    def take(self, limit: int = LIMIT, told: Path | None = None) -> bool:
+        """Hand over what is new, at most so many bytes of each file. True: there is more to do, see `anew` first.
+
+        `told`: somebody says that this file has changed, so no other one is looked at, unless it is none of ours.
+        """
+        more = told is not None
         for index, tail in enumerate(self.tails):
+            if told is not None:
+                if tail.path != told:
+                    continue
+                more = False
             self.reads += 1
             try:
-                chunk = tail.read(limit)
+                chunk = tail.read(limit, told=told is not None)
             except StoreError as error:
                 self._say(str(error))
                 continue

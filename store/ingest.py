@@ -106,13 +106,13 @@ class FileIngest:
             with self._turn:  # nothing is handed over once this returns
                 pass
 
-    def _on_change(self, _path: Path) -> None:
+    def _on_change(self, path: Path) -> None:
         """On the watcher's thread. To read a record here costs less than to wake the worker for it."""
         if not self._turn.acquire(blocking=False):
             self._bell.set()  # the worker is at it, and may have looked at this file already
             return
         try:
-            if not self._glance():
+            if not self._glance(path):
                 self._bell.set()
         except Exception:
             log.exception("reading %s stopped", self.path)
@@ -338,8 +338,8 @@ class FileIngest:
             if self.around.time_to_search():
                 again = self._look_for_children() or again
 
-    def _glance(self) -> bool:
-        """The same for a few bytes, and no more than that: other sessions wait. False: the worker has to look."""
+    def _glance(self, path: Path) -> bool:
+        """The same for a few bytes of one file, no more: other sessions wait. False: the worker has to look."""
         growth = self.growth
         if self._over.is_set() or self._broken or self._format is None or len(growth.tails) > FEW:
             return False

@@ -168,7 +168,8 @@ def begin(path: Path, upto: int | None, alone: bool) -> Begun:
 def _from_scratch(
     writer: Writer, path: Path, upto: int | None, tell: Tell, leftovers: Sequence[int], begun: Begun
 ) -> Outcome:
-    draft, state, facts = draft_of(path), State(), Facts()
+    draft, state = draft_of(path), State()
+    facts = Facts().named(draft.title)
     written = 0
     content = False
     with closing(begun.reading) as reading:

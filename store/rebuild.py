@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from store.db import reads
+from store.db import place, reads
 from store.db.engine import open_engine, swap
 from store.db.salvage import keys
 from store.db.search import catch_up
@@ -57,6 +57,12 @@ class Rebuilt(Struct):
 
 def rebuild(db: Path, tell: Tell | None = None, *, broken: bool = False) -> Rebuilt:
     """Do it. Raises StoreError; then the old database is as it was. A broken one is set aside and not compared."""
+    url = place.server(db)
+    if url is not None:
+        raise StoreError(
+            f"{place.name_of(url)} is not rebuilt: other hosts write into it. Sessions whose files changed are read anew "
+            "when they are opened; a copy is made with pg_dump."
+        )
     fresh = db.with_name(f"{db.name}.rebuild")
     listed = keys(db) if broken else []
     if broken:

@@ -119,6 +119,7 @@ class Recording:
             fold = fold_run if place.book is None else place.book.fold
             place.rows.add(fold(place.state, events))
             place.facts.add(events)
+            place.facts.named(self._title or "")
             self.written += len(events)
             self.closed_turn = self.closed_turn or any(type(event) is TurnEnded for event in events)
             source = source_of(path, "", None, place.pipe.offset)
@@ -155,7 +156,7 @@ class Recording:
         if before is None:
             state = State()
             book = writer.first_book(str(path))
-            return _Place(Pipe(self._format), state, Facts(), Rows(0, state), book)
+            return _Place(Pipe(self._format), state, Facts().named(self.draft.title), Rows(0, state), book)
         if writer.end_of(str(path)) is not None:
             raise StoreError("It is archived: what comes now stays in its journal.")
         if self.draft.session is None:

@@ -45,6 +45,8 @@ def main(what: str) -> None:
         case "die":
             put(said(1, "bye"))
             os.kill(os.getpid(), signal.SIGKILL)
+        case "silent":  # it connects, and never says anything
+            time.sleep(600)
         case "leave":  # a child goes on and holds the output
             child = subprocess.Popen([sys.executable, "-c", HOLDER])
             put(said(1, f"pids {child.pid}"))

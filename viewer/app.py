@@ -122,7 +122,7 @@ class App(QObject):
         for path in asked.paths:
             window.open_path(str(Path(path).absolute()), follow=asked.follow)
         if asked.command:
-            window.start(lambda: self.live.run(asked.command, str(Path.cwd())))
+            window.start(lambda: self.live.run(asked.command, str(Path.cwd()), asked.title))
         if asked.stdin:
             window.start(self.live.stdin)
         if asked.demo:

@@ -110,7 +110,9 @@ def window_options(arguments: list[str]) -> Options:
 
 def _run(arguments: list[str]) -> int:
     own, command = _split(arguments)
-    parser = _Parser("playhead run", usage="playhead run [--theme light|dark] -- COMMAND ...", allow_abbrev=False)
+    usage = "playhead run [--title TEXT] [--theme light|dark] -- COMMAND ..."
+    parser = _Parser("playhead run", usage=usage, allow_abbrev=False)
+    parser.add_argument("--title", default="", metavar="TEXT", help="what to call the session")
     _look(parser)
     options = parser.parse_args(own)
     if not command:
@@ -118,6 +120,7 @@ def _run(arguments: list[str]) -> int:
     return _open(
         Options(
             command=tuple(command),
+            title=options.title,
             size=options.size,
             theme=options.theme,
             follow=options.follow,
@@ -133,7 +136,7 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
         return arguments[:at], arguments[at + 1 :]
     at = 0
     while at < len(arguments) and arguments[at].startswith("-"):
-        at += 2 if arguments[at] in ("--size", "--theme") else 1
+        at += 2 if arguments[at] in ("--size", "--theme", "--title") else 1
     return arguments[:at], arguments[at:]
 
 

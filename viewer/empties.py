@@ -14,8 +14,8 @@ from viewer import wording
 
 HELP: str = f"""\
 Lists sessions that lie in the database with nothing in them: nobody has said or done anything in them, they are over,
-have no title, and no other session goes on from them. Playhead saves none of these; earlier versions and other programs
-did. --remove takes them out, --undo brings back what was taken out in the last {KEPT_DAYS} days. Files are left alone."""
+have no title, and no other session goes on from them. Playhead saves none of these; earlier versions did. --remove
+takes them out, --undo brings back what was taken out in the last {KEPT_DAYS} days. Files are left alone."""
 
 Lines = Callable[[Iterable[dict[str, Any]]], None]
 Print = Callable[[Iterable[str]], None]

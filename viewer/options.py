@@ -12,6 +12,7 @@ class Options(Struct, frozen=True):
     stdin: bool = False  # show what comes in on standard input
     demo: bool = False
     command: tuple[str, ...] = ()  # a program to run, whose output is shown
+    title: str = ""  # what to call its session
     screenshot: str = ""  # write a picture of the window here, and end
     size: tuple[int, int] = SIZE
     theme: str = ""  # light, dark; '' is the user's setting

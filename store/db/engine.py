@@ -39,8 +39,10 @@ def open_engine(path: Path) -> Engine:
     """An engine on a database of this schema. Raises StoreError: newer version, read-only folder, disk full, locked."""
     url = place.server(path)
     if url is not None:
-        from store.db import engine_postgres  # psycopg: only for who has a server
-
+        try:
+            from store.db import engine_postgres  # psycopg: only for who has a server
+        except ImportError as error:
+            raise reads.unequipped(error).told from error
         return engine_postgres.open_engine(url)
     return open_file(path)
 

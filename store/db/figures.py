@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from store.db import tables as t
 from store.digest import DIGEST_VERSION, Digest, Turn, dump
 from store.digest_report import session_wire
-from store.entries import Entry, press
+from store.entries import Entry, press, unpress
 from store.events import Event
 from store.fold import Change, State
 from store.ledger import LEDGER_VERSION, Ledger, shared_of
@@ -49,17 +52,62 @@ class Book:
             append(tx, number, self.entries, noted)
             self.entries += len(noted)
 
-    def close(self, tx: Connection, number: int) -> None:
-        """The rest of them, and where to go on. Raises Counted."""
+    def close(self, tx: Connection, number: int, before: Set[int] = frozenset()) -> None:
+        """The rest of them, and where to go on; `before`: what a session counted that this one replaces. Raises
+        Counted."""
         self.write(tx, number)
         counted = self.ledger.requests.counted
         new = sorted(counted - self._claimed)
-        if new and tx.exec_driver_sql(_CLAIM, [(one, number) for one in new]).rowcount != len(new):
+        if new and _claim(tx, number, new) != len(new):
             raise Counted
         self._claimed = set(counted)
         values = {"version": LEDGER_VERSION, "entries": self.entries, "state": self.ledger.dump()}
         if not tx.execute(update(t.ledger).where(t.ledger.c.session_id == number).values(values)).rowcount:
             tx.execute(insert(t.ledger).values(session_id=number, **values))
+        lost = before - counted
+        if lost:  # its file does not tell them any more, and others may
+            recount(tx, lost)
+
+
+def _claim(tx: Connection, number: int, requests: Sequence[int]) -> int:
+    """How many of them were not counted yet, and are now. Two hosts that wait for each other's: one gets none."""
+    try:
+        return tx.exec_driver_sql(_CLAIM, [(one, number) for one in requests]).rowcount
+    except OperationalError as error:
+        if type(error.orig).__name__ != "DeadlockDetected":  # psycopg's, which a file's writer has not loaded
+            raise
+        return -1
+
+
+class Copied:
+    """The entries of a session as they lay in another database, whole: digest and turns are folded from them anew."""
+
+    def __init__(self, pieces: Sequence[tuple[int, bytes]], entries: int, refused: int, state: bytes) -> None:
+        """`pieces`: (first, data) as in table `entry`; `entries`, `refused` and `state` as in `ledger`. Raises
+        ValueError: a piece is missing or broken, or it cannot be gone on with."""
+        self._pieces, self._entries, self._refused, self._state = pieces, entries, refused, state
+        try:
+            self._counted = sorted(Ledger.load(state, Requests(lambda _: False)).requests.counted)
+            at = 0
+            for first, data in pieces:
+                if first != at:
+                    raise ValueError(f"no entries between {at} and {first}")
+                at += len(unpress(data))
+        except (msgspec.DecodeError, zlib.error, IndexError, TypeError) as error:
+            raise ValueError(str(error)) from error
+        if at != entries:
+            raise ValueError(f"{at} entries of {entries}")
+
+    def write(self, tx: Connection, number: int) -> None:
+        """They come in together."""
+
+    def close(self, tx: Connection, number: int, _before: Set[int] = frozenset()) -> None:
+        for first, data in self._pieces:
+            tx.exec_driver_sql(_ENTRY, (number, first, data))
+        if self._counted:
+            tx.exec_driver_sql(_CLAIM, [(one, number) for one in self._counted])
+        values = {"version": LEDGER_VERSION, "entries": self._entries, "refused": self._refused, "state": self._state}
+        tx.execute(insert(t.ledger).values(session_id=number, **values))
 
 
 def book_of(tx: Connection, number: int, elsewhere: Callable[[int], bool]) -> Book | None:
@@ -76,7 +124,7 @@ def claims(tx: Connection, number: int) -> set[int]:
     return set(tx.execute(select(t.request.c.number).where(t.request.c.session_id == number)).scalars())
 
 
-def recount(tx: Connection, lost: set[int]) -> tuple[set[int], list[str]]:
+def recount(tx: Connection, lost: Set[int]) -> tuple[set[int], list[str]]:
     """Nobody counts these requests any more. Of those that another session tells too: which, and the keys of the
     sessions that are to be read again for it. What is the only copy of a file stays as it is.
     """

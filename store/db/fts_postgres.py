@@ -170,7 +170,8 @@ def asked(node: Node) -> fts_sqlite.Statements:
     """What to ask for the tree."""
     found = match(node)
     rows = f"FROM fts_row AS f WHERE {found.where}"
-    rank = "ts_rank('{0.25, 0.5, 0.25, 1}'::real[], f.tsv, CAST(? AS tsquery))"  # D, C, B, A, as FTS5 weighs its columns
+    # D, C, B, A: as FTS5 weighs its columns.
+    rank = "ts_rank('{0.25, 0.5, 0.25, 1}'::real[], f.tsv, CAST(? AS tsquery))"
     within = "AND f.rowid >= ? AND f.rowid < ?"
     return fts_sqlite.Statements(
         newest=f"SELECT f.rowid {rows} ORDER BY f.rowid DESC LIMIT ?",

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from store.errors import StoreError
+
 VARIABLE: Final = "PLAYHEAD_DATABASE_URL"
 HOST: Final = "PLAYHEAD_HOST"
 _OTHER: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -24,7 +26,11 @@ def server(db: Path) -> str | None:
         return None
     from store.paths import data_dir
 
-    return url if db == data_dir() / "playhead.db" else None
+    if db != data_dir() / "playhead.db":
+        return None
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise StoreError(f"{VARIABLE} is no address of a PostgreSQL server: postgresql://USER@HOST/DATABASE is needed.")
+    return url
 
 
 def name_of(url: str) -> str:

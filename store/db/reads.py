@@ -81,8 +81,10 @@ def connect(path: Path, patience: int | None = None) -> Connection:
     url = place.server(path)
     if url is None:
         return connect_file(path)
-    from store.db import reads_postgres  # psycopg: only for who has a server
-
+    try:
+        from store.db import reads_postgres  # psycopg: only for who has a server
+    except ImportError as error:
+        raise unequipped(error) from error
     return reads_postgres.connect(url) if patience is None else reads_postgres.connect(url, patience)
 
 
@@ -115,6 +117,13 @@ class ServerError(sqlite3.OperationalError):
 
     told: StoreError
     sqlite_errorcode = 0
+
+
+def unequipped(error: ImportError) -> ServerError:
+    """What to raise where the driver is not there."""
+    found = ServerError(str(error))
+    found.told = StoreError(f"{place.VARIABLE} is set, but psycopg is missing: install playhead[postgres] ({error}).")
+    return found
 
 
 class BusyError(StoreError):

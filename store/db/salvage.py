@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 
 from store import facts as facts_
 from store.db import reads
+from store.db.figures import Copied
 from store.db.rows import Rows
 from store.db.session_rows import OWN
 from store.db.writer import Writer
@@ -28,6 +29,7 @@ from store.events import ItemId
 from store.facts import Facts
 from store.fold import Put, State
 from store.items import Item, Notice, Tool
+from store.ledger import LEDGER_VERSION
 from store.window import Source
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ _IDS: Final = "SELECT id FROM session WHERE id >= ? AND id < ?"
 _IDS_OF_FILES: Final = "SELECT session_id AS id FROM source WHERE session_id >= ? AND session_id < ?"
 _FILES: Final = "SELECT * FROM source WHERE session_id >= ? AND session_id < ?"
 _ITEMS: Final = "SELECT seq, payload FROM item WHERE seq >= ? AND seq < ?"
+_LEDGER: Final = "SELECT * FROM ledger WHERE session_id >= ? AND session_id < ?"
+_ENTRIES: Final = "SELECT first, data FROM entry WHERE session_id = ? ORDER BY first"
 
 Record: TypeAlias = dict[str, Any]
 
@@ -117,7 +121,13 @@ def _all(connection: sqlite3.Connection, writer: Writer, found: Found) -> None:
             continue
         own["missing"] = int(not os.path.lexists(key))
         rows = _items(connection, number, None if session is None else session["rows"], found)
-        found.rows += _one(writer, key, rows, session or {}, files, own)
+        lost = found.lost
+
+        def entries(number: int = number, lost: int = lost) -> Copied | None:
+            # They name rows by their numbers, which are others behind a gap.
+            return _entries(connection, number) if found.lost == lost else None
+
+        found.rows += _one(writer, key, rows, session or {}, files, own, entries)
         found.sessions += 1
 
 
@@ -203,8 +213,28 @@ def _gap(first: int, stop: int) -> Item:
     return Notice(id=ItemId(f"lost:{first}"), kind="lost", level="warning", text=text)
 
 
+def _entries(connection: sqlite3.Connection, number: int) -> Copied | None:
+    """What figures are folded from, if all of it can be read."""
+    ledger = next(_readable(_asker(connection, _LEDGER), number, number + 1), None)
+    if ledger is None or ledger["version"] != LEDGER_VERSION:
+        return None
+    try:
+        pieces = connection.execute(_ENTRIES, (number,)).fetchall()
+        values = int(ledger["entries"]), int(ledger["refused"]), bytes(ledger["state"])
+        return Copied([(int(first), bytes(data)) for first, data in pieces], *values)
+    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+        log.warning("session %d comes over without its figures: %s", number, error)
+        return None
+
+
 def _one(
-    writer: Writer, key: str, items: Iterator[Item], session: Record, files: list[Source], own: dict[str, Any]
+    writer: Writer,
+    key: str,
+    items: Iterator[Item],
+    session: Record,
+    files: list[Source],
+    own: dict[str, Any],
+    entries: Callable[[], Copied | None] = lambda: None,
 ) -> int:
     """Write one session. It cannot go on, so its fold is that of version 0: should its file come back, it is read."""
     state = State(0, session.get("turn") or 0)
@@ -220,7 +250,7 @@ def _one(
     state.rows = rows.rows
     agent = session.get("agent") or (files[0].agent if files else "")
     files = files or [Source(Path(key), agent, None, "", 0, 0, 0, b"", b"")]
-    writer.publish(draft, rows, rows.take(), state, _facts(session), agent, files, own)
+    writer.publish(draft, rows, rows.take(), state, _facts(session), agent, files, own, entries())
     return rows.rows
 
 

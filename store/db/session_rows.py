@@ -36,21 +36,24 @@ def status_of(tx: Connection, number: int) -> str | None:
     return tx.execute(select(session.c.status).where(session.c.id == number)).scalar()
 
 
-def retire(tx: Connection, key: str, number: int) -> None:
-    """The ready session of this key makes room for `number`, and hands over what no file says."""
+def retire(tx: Connection, key: str, number: int) -> set[int]:
+    """The ready session of this key makes room for `number`, and hands over what no file says. The requests that it
+    counted, which nobody counts now."""
     handed = (*OWN, "token")  # who works in it goes on doing so
     columns = [session.c[name] for name in handed]
     found = tx.execute(
         select(session.c.id, *columns).where(session.c.key == key, session.c.state == "ready")
     ).one_or_none()
     if found is None:
-        return
+        return set()
     old, *own = found
     tx.execute(update(session).where(session.c.id == old).values(state="old"))
     tx.execute(update(session).where(session.c.id == number).values(dict(zip(handed, own, strict=True))))
     tx.execute(update(session).where(session.c.parent_session_id == old).values(parent_session_id=number))
     tx.execute(update(audit).where(audit.c.session_id == old).values(session_id=number))
-    tx.execute(delete(request).where(request.c.session_id == old))  # who comes in its place counts them
+    counted = set(tx.execute(select(request.c.number).where(request.c.session_id == old)).scalars())
+    tx.execute(delete(request).where(request.c.session_id == old))
+    return counted
 
 
 def write_rows(tx: Connection, number: int, taken: Taken) -> None:

@@ -70,7 +70,7 @@ class Living(Transactions):
         """What became of a session besides its events: renamed, worked in (`token` names the lock), over."""
         values: dict[str, object] = {}
         if title is not None:
-            values["user_title"] = title
+            values |= {"user_title": title, "title": title}
         if token is not None:
             values |= {"token": token, "status": "active"}
         if ended is not None:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from typing_extensions import override
 
 from store.db import figures, place, reads
-from store.db.figures import Book, Counted
+from store.db.figures import Book, Copied, Counted
 from store.db.leftovers import Leftovers
 from store.db.moves import Moves, seal
 from store.db.rows import Rows, Strip, Taken
@@ -100,7 +100,7 @@ class Writer(Moves, Leftovers, Living):
         agent: str,
         sources: Sequence[Source],
         own: Mapping[str, object] | None = None,
-        book: Book | None = None,
+        book: Book | Copied | None = None,
     ) -> None:
         """The last rows; and from now on the session is the one that readers find. `own`: columns to be set with it."""
         with self._taking_in(draft) as tx:
@@ -110,10 +110,10 @@ class Writer(Moves, Leftovers, Living):
                 ensure_session(tx, draft, staged="")
                 _begin(tx, draft, rows, taken)
             tx.execute(update(session).where(session.c.id == rows.session).values(token=None))
-            retire(tx, draft.key, rows.session)
+            counted = retire(tx, draft.key, rows.session)
             write_about(tx, rows, state, facts, agent, sources)
             if book is not None:
-                book.close(tx, rows.session)
+                book.close(tx, rows.session, counted)
             if own:
                 tx.execute(update(session).where(session.c.id == rows.session).values(own))
         if self._lock is not None:
@@ -155,12 +155,11 @@ class Writer(Moves, Leftovers, Living):
                 if told[-1]:
                     _begin(tx, one.draft, one.rows, one.taken)
                     number = one.rows.session
-                    if there is not None:
-                        retire(tx, key, number)
+                    counted = retire(tx, key, number) if there is not None else set()
                     write_about(tx, one.rows, one.state, one.facts, one.agent, one.sources)
                     if one.book is not None:
                         with suppress(Counted), tx.begin_nested():  # else it is without, until somebody asks
-                            one.book.close(tx, number)
+                            one.book.close(tx, number, counted)
         return told
 
     # ---- a session that grew

@@ -11,6 +11,9 @@ from typing import Final
 from store.formats.base import Format
 
 HEAD: Final = 64 << 10  # bytes of a stream that are enough to tell what wrote it
+FEW: Final = 8 << 10  # bytes that nearly always are: every format decodes all that it is shown
+LEAST: Final = 4  # lines of these
+SURE: Final = 85  # that it is one of a format, and of no other
 
 
 @cache
@@ -34,4 +37,10 @@ def named(agent: str) -> Format:
 
 def sniff(head: bytes, path: Path | None = None) -> Format:
     """Which format begins like this: the surest one. There always is one, because the raw reader takes anything."""
+    few = head[: head.rfind(b"\n", 0, FEW) + 1]
+    if few.count(b"\n") >= LEAST:
+        claims = {format_.agent: format_.claims(few, path) for format_ in formats()}
+        best = max(claims, key=claims.__getitem__)
+        if claims.pop(best) >= SURE and max(claims.values()) <= 100 - SURE:
+            return named(best)
     return max(formats(), key=lambda format_: format_.claims(head, path))

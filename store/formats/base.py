@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -52,6 +52,8 @@ class Format(Struct, frozen=True):
     claims: Callable[[bytes, Path | None], int]
     """(first 64 KB, path or None for a pipe) → confidence 0..100; the highest wins, 0 is 'not mine'."""
     where: Sequence[str] = ()  # folders to look in, with ~ and $VARIABLES
+    owns: Callable[[PurePath], bool] | None = None  # path below such a folder → its name says it is a session
+    part_of: Callable[[Path], str] | None = None  # file that was named a session → the session it is part of, or ''
     children: Callable[[Path], Iterable[Child]] | None = None  # session file → its subagent files as they are now
     beside: Callable[[Path], Iterable[Path]] | None = None  # session file → folders where its subagents' files appear
     alive: Callable[[Path], str | None] | None = None  # session file → busy, waiting, idle, if a program says so

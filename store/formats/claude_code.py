@@ -9,7 +9,7 @@ from typing import Any, Final
 from store.decode import type_of, unreadable
 from store.events import At, Compacted, Event, NoticeAdded, SessionNamed, TurnEnded
 from store.formats.base import Format, Record
-from store.formats.claude_files import alive, beside, children
+from store.formats.claude_files import alive, beside, children, owns
 from store.formats.claude_hidden import HIDDEN, is_hidden
 from store.formats.claude_notes import attachment, item_of, system
 from store.formats.claude_sniff import disk
@@ -172,6 +172,7 @@ FORMAT = Format(
     reader=Reader,
     claims=disk,
     where=("$CLAUDE_CONFIG_DIR/projects", "~/.claude/projects"),
+    owns=owns,
     children=children,
     beside=beside,
     alive=alive,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 import orjson
@@ -23,6 +23,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError:
         return []
+
+
+def owns(path: PurePath) -> bool:
+    """Whether the name of a file below `projects` is that of a session: a UUID, in the folder of its project."""
+    return len(path.parts) == 2 and path.suffix == ".jsonl" and _UUID.fullmatch(path.stem) is not None
 
 
 def children(path: Path) -> Iterable[Child]:

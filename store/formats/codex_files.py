@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from store.formats.base import Child
@@ -17,6 +17,10 @@ _THREAD: Final = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-
 _PARENT: Final = re.compile(rb'"parent_thread_id"\s*:\s*"([0-9a-f-]{36})"')
 _TITLE: Final = re.compile(rb'"agent_(?:nickname|path)"\s*:\s*"([^"\\]{1,200})"')
 _known: dict[str, tuple[str, str]] = {}  # path → (parent's thread or '', what the subagent is called)
+
+
+def owns(path: PurePath) -> bool:
+    return path.name.startswith("rollout-") and path.suffix == ".jsonl"
 
 
 def thread_of(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import orjson
@@ -246,6 +246,10 @@ def claims(head: bytes, path: Path | None) -> int:
     return 85
 
 
+def owns(path: PurePath) -> bool:
+    return path.parent.name == "chats" and path.name.startswith("session-") and path.suffix in (".jsonl", ".json")
+
+
 def children(path: Path) -> Iterable[Child]:
     """The chats of a session's subagents: in a folder that is named like the session."""
     session = _session_of(path)
@@ -277,6 +281,7 @@ FORMAT = Format(
     reader=Reader,
     claims=claims,
     where=("~/.gemini/tmp",),
+    owns=owns,
     children=children,
     beside=beside,
     kinds=tools.KINDS,

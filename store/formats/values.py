@@ -14,6 +14,7 @@ _SECONDS: Final = {f"{second:02}.": second * 1_000_000 for second in range(60)}
 _MILLIS: Final = {f"{milli:03}Z": milli * 1_000 for milli in range(1_000)}
 
 TITLE: Final = 300  # characters of a one-line title
+MOST: Final = 10**12  # tokens that are believed; more is damage, and would not fit into a sum
 
 
 def string(data: dict[str, Any], key: str) -> str:
@@ -37,6 +38,12 @@ def count(value: Any) -> int | None:
     if type(value) is float and math.isfinite(value) and abs(value) < 1e18:
         return int(value)
     return None
+
+
+def tokens(value: Any) -> int:
+    """A number of tokens that can be summed; 0 for what is none, or more than is believed."""
+    known = count(value)
+    return known if known is not None and 0 < known <= MOST else 0
 
 
 def number(value: Any) -> float | None:

@@ -52,14 +52,15 @@ class _Session(Struct):
 
 
 class Discovery:
-    """One thread: reads the cache, serves `files`, scans, then follows. `listed` is called on that thread.
+    """One thread: reads the cache, serves `files`, scans, then follows. `listed` is called on that thread, and `places`
+    if it can be called.
 
     After `stop` nothing is told any more. The watcher is shared and goes on living.
     """
 
     def __init__(
         self,
-        places: Sequence[Path],
+        places: Sequence[Path] | Callable[[], Sequence[Path]],
         watcher: Watcher,
         listed: Callable[[SessionsDelta], None],
         *,
@@ -67,10 +68,10 @@ class Discovery:
         cache: Cache | None = None,
         check: float = CHECK,
     ) -> None:
-        given = [*places, *files]
-        self._roots = [path for path in given if not path.is_file()]
-        self._first = [os.fspath(path.absolute()) for path in given if path.is_file()]
-        self._registries = [place for root in self._roots if (place := registry(root)) is not None]
+        self._given: tuple[Sequence[Path] | Callable[[], Sequence[Path]], Iterable[Path]] = (places, files)
+        self._roots: list[Path] = []
+        self._first: list[str] = []
+        self._registries: list[Path] = []
         self._watcher = watcher
         self._listed = listed
         self._memory = Memory(cache)
@@ -139,6 +140,7 @@ class Discovery:
         try:
             self._load()
             self._report()
+            self._locate()
             for path in self._first:
                 self._follow(Path(path), self._on_file, tree=False)
                 self._visit(path)
@@ -213,6 +215,14 @@ class Discovery:
         self._tell()
 
     # ---- scan
+
+    def _locate(self) -> None:
+        """Where to look. It takes every format there is, so whoever makes us does not wait for it."""
+        places, files = self._given
+        given = [*(places() if callable(places) else places), *files]
+        self._roots = [path for path in given if not path.is_file()]
+        self._first = [os.fspath(path.absolute()) for path in given if path.is_file()]
+        self._registries = [place for root in self._roots if (place := registry(root)) is not None]
 
     def _load(self) -> None:
         for path, (size, mtime_ns, row) in self._memory.load().items():

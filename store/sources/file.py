@@ -73,15 +73,19 @@ class Tail:
         self._seen: _Seen | None = None
         self._before: bytes | None = b"" if offset == 0 else None  # the last bytes before the offset; None: not looked
 
-    def read(self, limit: int = LIMIT) -> Chunk:
-        """The next bytes, at most `limit`, and the facts. Empty with no fact: nothing is new."""
+    def read(self, limit: int = LIMIT, *, told: bool = False) -> Chunk:
+        """The next bytes, at most `limit`, and the facts. Empty with no fact: nothing is new.
+
+        `told`: somebody says that the file has changed, so it is not asked whether it did.
+        """
         try:
-            st = os.stat(self._name)  # noqa: PTH116 - see there
-            now = _seen(st)
-            if now == self._seen and self.offset >= now.size:
-                return Chunk(offset=self.offset, size=now.size)
-            if refused := refusal(st.st_mode, self.path):
-                raise StoreError(refused)
+            if not told or self._seen is None:
+                st = os.stat(self._name)  # noqa: PTH116 - see there
+                now = _seen(st)
+                if now == self._seen and self.offset >= now.size:
+                    return Chunk(offset=self.offset, size=now.size)
+                if refused := refusal(st.st_mode, self.path):
+                    raise StoreError(refused)
             return self._look(limit)
         except FileNotFoundError as error:
             self._seen = None if self._seen is None else _Seen(self._seen.device, self._seen.inode, -1, 0, 0)
@@ -96,36 +100,35 @@ class Tail:
             if refused := refusal(st.st_mode, self.path):
                 raise StoreError(refused)
             now = _seen(st)
-            why = self._changed(fd, now)
+            start, before = self.offset, self._before
+            why = self._another(now)
+            data = b""
+            if not why:
+                if before is None:  # the first look of a tail that begins in mid-file
+                    count = min(REMEMBERED, start)
+                    before = _pread(fd, count, start - count)
+                count = len(before)
+                # Also when the file grew: 4 KB more per read is cheaper than a hole in the transcript.
+                data = _pread(fd, count + min(limit, max(0, now.size - start)), start - count)
+                if not data.startswith(before):
+                    why = f"{self.path} was written anew; it is read again from its start."
             if why:
-                self.offset = 0
-                self._before = b""
-            start = self.offset
-            data = _pread(fd, min(limit, max(0, now.size - start)), start)
+                start, count = 0, 0
+                data = _pread(fd, min(limit, now.size), 0)
         finally:
             os.close(fd)
         self._seen = now
-        self.offset = start + len(data)
-        if data:
-            before = data if len(data) >= REMEMBERED else (self._before or b"") + data
-            self._before = before[-REMEMBERED:]
-        return Chunk(data, start, bool(why), False, self.offset < now.size, now.size, why)
+        self.offset = start + len(data) - count
+        self._before = data[-REMEMBERED:]
+        return Chunk(data[count:], start, bool(why), False, self.offset < now.size, now.size, why)
 
-    def _changed(self, fd: int, now: _Seen) -> str:
-        """Why what was read before no longer counts; '' when it does."""
+    def _another(self, now: _Seen) -> str:
+        """Why what was read before no longer counts, as far as the file's looks say; '' when they say nothing."""
         seen = self._seen
         if seen is not None and (seen.device, seen.inode) != (now.device, now.inode):
             return f"{self.path} was replaced by another file; it is read again from its start."
         if now.size < self.offset:
             return f"{self.path} became shorter; it is read again from its start."
-        if self._before is None:  # the first look of a tail that begins in mid-file
-            count = min(REMEMBERED, self.offset)
-            self._before = _pread(fd, count, self.offset - count)
-        elif self._before and seen is not None:
-            # Also when the file grew: 4 KB more per read is cheaper than a hole in the transcript.
-            count = len(self._before)
-            if _pread(fd, count, self.offset - count) != self._before:
-                return f"{self.path} was written anew; it is read again from its start."
         return ""
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -15,8 +15,10 @@ from msgspec import Struct
 SKIPPED: Final = frozenset(
     {"subagents", "tool-results", "workflows", "memory", ".git", "node_modules", "__pycache__", ".venv"}
 )
+COPIED: Final = frozenset({"projects"})  # a folder of this name is its agent's wherever it lies
 _ENDS: Final = (".jsonl", ".ndjson")
-_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jsonl", re.IGNORECASE)
+_NAMES: Final = (*_ENDS, ".json")
+Owns: TypeAlias = Callable[[PurePath], bool]
 
 
 class Found(Struct, frozen=True, gc=False):
@@ -30,10 +32,7 @@ class Found(Struct, frozen=True, gc=False):
 
 def roots(extra: Iterable[Path] = ()) -> list[Path]:
     """Where to look: the places that agents use, which need not exist yet, and what the user gave."""
-    found = [Path.home() / ".claude" / "projects"]
-    own = os.environ.get("CLAUDE_CONFIG_DIR", "")
-    if own:
-        found.insert(0, Path(own).expanduser() / "projects")
+    found = list(_places())
     for path in extra:
         inner = path / "projects"
         # A whole ~/.claude: only its sessions are meant, not its todo lists and backups.
@@ -44,14 +43,52 @@ def roots(extra: Iterable[Path] = ()) -> list[Path]:
     return list(unique.values())
 
 
+def _places() -> dict[Path, Owns]:
+    """The folders of all agents, and what their names say of files; the first named are looked at first."""
+    # Here, because whoever opens one file needs no list of all formats.
+    from store.formats import formats
+
+    found: dict[Path, Owns] = {}
+    for format_ in formats():
+        for place in format_.where:
+            name, _, rest = place.partition("/")
+            if name.startswith("$"):
+                home = os.environ.get(name[1:], "")
+                if not home:
+                    continue
+                place = f"{home}/{rest}"
+            found[Path(place).expanduser().absolute()] = format_.owns or _any
+    return found
+
+
+def _any(path: PurePath) -> bool:
+    return True
+
+
+@lru_cache(maxsize=256)
+def _rule(root: str) -> Owns:
+    """What names are sessions below a folder that was given: an agent's own rule, if it is that agent's folder."""
+    from store.formats import formats
+
+    places = {os.path.realpath(place): owns for place, owns in _places().items()}
+    rule = places.get(os.path.realpath(root))
+    name = root.rpartition(os.sep)[2]
+    if rule is None and name in COPIED:
+        rule = next((one.owns for one in formats() for place in one.where if place.endswith(f"/{name}")), None)
+    return rule or _lines
+
+
+def _lines(path: PurePath) -> bool:
+    return path.name.endswith(_ENDS)
+
+
 def is_session(path: str, root: str) -> bool:
-    """Whether the name says so. Among Claude's projects only UUIDs are sessions; elsewhere any JSON lines may be."""
-    *above, name = PurePath(path[len(root) :].lstrip(os.sep)).parts or ("",)
-    if not name.endswith(_ENDS) or name.endswith(".timed.jsonl") or name.startswith("agent-"):
+    """Whether the name says so. In an agent's folder it has a say in it; elsewhere any JSON lines may be."""
+    below = PurePath(path[len(root) :].lstrip(os.sep))
+    *above, name = below.parts or ("",)
+    if not name.endswith(_NAMES) or name.endswith(".timed.jsonl") or name.startswith("agent-"):
         return False
-    if not SKIPPED.isdisjoint(above):
-        return False
-    return root.rpartition(os.sep)[2] != "projects" or (len(above) == 1 and _UUID.fullmatch(name) is not None)
+    return SKIPPED.isdisjoint(above) and _rule(root)(below)
 
 
 def scan(
@@ -95,7 +132,7 @@ def _files(root: str, over: Callable[[], bool]) -> Iterator[tuple[str, int, int]
             for entry in entries:
                 if over():
                     return
-                if entry.name.endswith(_ENDS):
+                if entry.name.endswith(_NAMES):
                     try:
                         if is_session(entry.path, root) and entry.is_file():
                             st = entry.stat()

@@ -153,11 +153,36 @@ class TestScan:
         (home / ".claude" / "projects").mkdir(parents=True)
         monkeypatch.setenv("HOME", str(home))
         monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "cfg"))
-        assert roots([tmp_path / "a", home / ".claude"]) == [
-            tmp_path / "cfg" / "projects", home / ".claude" / "projects", tmp_path / "a",
-        ]  # fmt: skip
+        monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
+        given = roots([tmp_path / "a", home / ".claude"])
+        assert given[:2] == [tmp_path / "cfg" / "projects", home / ".claude" / "projects"]
+        assert given[-1] == tmp_path / "a"
+        assert given.count(home / ".claude" / "projects") == 1
+        assert {tmp_path / "codex" / "sessions", home / ".codex" / "sessions", home / ".gemini" / "tmp"} <= {*given}
         monkeypatch.setenv("CLAUDE_CONFIG_DIR", "")
-        assert roots() == [home / ".claude" / "projects"]
+        assert roots()[0] == home / ".claude" / "projects"
+
+    def test_each_agent_says_which_names_are_its_sessions(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        codex, gemini = str(tmp_path / ".codex" / "sessions"), str(tmp_path / ".gemini" / "tmp")
+        assert is_session(f"{codex}/2026/10/01/rollout-2026-10-01T10-00-00-x.jsonl", codex)
+        assert not is_session(f"{codex}/2026/10/01/notes.jsonl", codex)
+        assert is_session(f"{gemini}/demo/chats/session-2026-10-01T10-00-x.json", gemini)
+        assert not is_session(f"{gemini}/demo/logs.json", gemini)
+        assert not is_session("/x/mine/package.json", "/x/mine")
+
+    def test_a_part_of_another_session_is_not_listed(self, tmp_path: Path) -> None:
+        own, parent = "019a0000-0000-7000-8000-00000000000b", "01990000-0000-7000-8000-00000000000a"
+        path = tmp_path / f"rollout-2026-10-01T10-00-00-{own}.jsonl"
+        said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Look"}]}
+        for told, state in (({}, "live"), ({"parent_thread_id": parent}, "draft")):
+            meta = {"timestamp": "2026-10-01T08:00:00Z", "type": "session_meta", "payload": {"id": own, **told}}
+            lines = (meta, {"timestamp": "2026-10-01T08:00:01Z", "type": "response_item", "payload": said})
+            path = path.with_stem(path.stem + "_1")
+            path.write_bytes(b"\n".join(map(orjson.dumps, lines)) + b"\n")
+            assert row_of(path).state == state
 
 
 class TestDiscovery:

@@ -11,20 +11,18 @@ from pathlib import Path
 
 import pytest
 from builders import assistant, line, lines, user
+from drafts import made
 from sqlalchemy import Engine, event, text
 
 from store import events as ev
-from store.db.rows import Rows
 from store.db.sessions import ensure_session
-from store.db.writer import Made, Writer
+from store.db.writer import Writer
 from store.draft import KINDS, LONGEST, Draft, has_content, valid_title
 from store.errors import StoreError
 from store.events import At, Event
-from store.facts import Facts
-from store.fold import State, fold_run
 from store.intake import take_in
 from store.sources.journal import Journal, draft_of
-from store.window import Source, known
+from store.window import known
 
 AT = At(ts=1)
 BOOKKEEPING: dict[str, Event] = {
@@ -86,16 +84,6 @@ def statements() -> Iterator[list[str]]:
 def ask(db: Path, sql: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(db)) as connection:
         return connection.execute(sql).fetchall()
-
-
-def made(key: str, *events: Event, draft: Draft | None = None) -> Made:
-    """A session in memory."""
-    state, facts = State(), Facts()
-    rows = Rows(0, state)
-    rows.add(fold_run(state, events))
-    facts.add(events)
-    source = Source(Path(key), "claude-code", None, "", 0, 0, 0, b"", b"")
-    return Made(draft or Draft(key), rows, rows.take(), state, facts, "claude-code", [source])
 
 
 # ---- what content is

@@ -79,8 +79,8 @@ def do_figures(db: Path, paths: list[Path]) -> None:
     for path in paths[:2]:
         take_in(db, path)
         found = figures(path, db, unknown)
-        assert found is not None
-        found.close()
+        if found is not None:  # else its file is another one by now
+            found.close()
 
 
 def do_archive(db: Path, paths: list[Path]) -> None:
@@ -283,9 +283,8 @@ def test_x06_ten_seconds_of_another_ones_lock_lose_nothing(db: Path, paths: list
 
 def test_x06_the_import_of_the_archive_outlasts_a_lock(db: Path, root: Path, paths: list[Path]) -> None:
     """Its processes are refused in the middle: it says so, and the next one goes on."""
-    with locked(db):
-        with pytest.raises(StoreError, match="locked by another program"):
-            ArchiveImport(db, [root]).run()
+    with locked(db), pytest.raises(StoreError, match="locked by another program"):
+        ArchiveImport(db, [root]).run()
     sound(db)
     ArchiveImport(db, [root]).run()
     whole(db, paths)

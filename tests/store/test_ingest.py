@@ -19,11 +19,15 @@ from store import ingest
 from store.archive import archive
 from store.around import AROUND
 from store.delta import Delta
+from store.events import Event
+from store.formats import claude_code
+from store.growth import Growth
 from store.hub import Hub, News
 from store.ingest import FileIngest
 from store.intake import take_in
 from store.items import Item, Tool, text_of
 from store.paths import data_dir
+from store.pipe import Pipe
 from store.prices import unknown
 from store.session import Session
 from store.sources.watch import Watcher
@@ -433,6 +437,23 @@ def test_a_subagents_file_that_appears_is_nested(tmp_path: Path, screens: Callab
     assert [item.parent for item in screen.rows[2:]] == ["toolu_a", "toolu_a"]
     assert screen.ingest.growth.files[1] == child
     assert screen.rows[3].spans[0].file == 1
+
+
+def test_news_of_one_file_is_a_look_at_that_file(tmp_path: Path) -> None:
+    """The others have news of their own. A file that is none of ours has the worker look at all of them."""
+    paths = [tmp_path / f"{name}.jsonl" for name in "abc"]
+    got: list[Event] = []
+    growth = Growth(paths[0], got.extend, lambda why: pytest.fail(why))
+    for path in paths:
+        path.write_bytes(line(user(path.stem, path.stem)))
+    growth.adopt(paths, [Pipe(claude_code.FORMAT, number) for number in range(3)])
+    assert not growth.take(told=paths[1])
+    assert (growth.reads, [event.at.file for event in got]) == (1, [1] * len(got))
+    assert growth.take(told=tmp_path / "other.jsonl")
+    assert growth.reads == 1
+    assert not growth.take()
+    assert growth.reads == 4
+    assert {event.at.file for event in got} == {0, 1, 2}
 
 
 def test_without_a_database_a_big_session_is_kept_in_memory(tmp_path: Path, screens: Callable[..., Screen]) -> None:

@@ -254,7 +254,7 @@ def test_002_08_a_title_before_the_first_word_is_applied_once(live: Live) -> Non
     live.write(said("Hello"))
     live.until(lambda: live.sessions("user_title") == [("Mine",)])
     live.feeds.rename(live.key, "Later")
-    live.until(lambda: live.sessions("user_title") == [("Later",)])
+    live.until(lambda: live.sessions("user_title, title") == [("Later", "Later")])
     with pytest.raises(StoreError, match="runs here"):
         live.feeds.rename("elsewhere", "x")
 

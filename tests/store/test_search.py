@@ -32,7 +32,8 @@ T0 = 1_780_000_000_000_000
 
 @pytest.fixture
 def archive(database: Path, tmp_path: Path) -> Archive:
-    assert (made := Archive(tmp_path)).db == database
+    made = Archive(tmp_path)
+    assert made.db == database
     return made
 
 

@@ -51,6 +51,30 @@ def test_an_unchanged_file_costs_one_stat(path: Path, monkeypatch: pytest.Monkey
     assert opened == []
 
 
+def test_a_file_that_is_said_to_have_changed_is_not_asked_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tail = Tail(path)
+    asked: list[object] = []
+    look = os.stat
+
+    def counted(name: object, **more: object) -> os.stat_result:
+        asked.append(name)
+        return look(name, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", counted)
+    first = tail.read(told=True)
+    assert first.data
+    assert len(asked) == 1, "what it is must be known before it is opened for the first time"
+    append(path, b"more\n")
+    assert tail.read(told=True).data == b"more\n"
+    assert tail.read(told=True).data == b""
+    assert len(asked) == 1
+    path.write_bytes(b"anew")
+    assert tail.read(told=True).reset
+    path.unlink()
+    assert tail.read(told=True).gone
+    assert tail.read().gone
+
+
 def test_limit_and_more(path: Path) -> None:
     path.write_bytes(bytes(range(256)) * 40)
     tail = Tail(path)
@@ -200,9 +224,9 @@ def test_50_mb_appended_fast_arrive_complete(tmp_path: Path) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.text(max_size=300), st.lists(st.integers(1, 40), max_size=30), st.integers(1, 50))
+@given(st.text(max_size=300), st.lists(st.tuples(st.integers(1, 40), st.booleans()), max_size=30), st.integers(1, 50))
 def test_any_way_of_writing_and_reading_gives_the_same_bytes(
-    tmp_path_factory: pytest.TempPathFactory, text: str, sizes: list[int], limit: int
+    tmp_path_factory: pytest.TempPathFactory, text: str, sizes: list[tuple[int, bool]], limit: int
 ) -> None:
     """Torn UTF-8 and half lines included: a tail knows bytes only."""
     data = text.encode("utf-8", "surrogatepass") + b"\xf0\x9f\x98\x80\n"
@@ -211,10 +235,10 @@ def test_any_way_of_writing_and_reading_gives_the_same_bytes(
     tail = Tail(path)
     got = b""
     at = 0
-    for size in [*sizes, len(data)]:
+    for size, told in [*sizes, (len(data), True)]:
         append(path, data[at : at + size])
         at += size
-        chunk = tail.read(limit)
+        chunk = tail.read(limit, told=told)
         assert chunk.offset == len(got)
         got += chunk.data
     while piece := tail.read(limit).data:

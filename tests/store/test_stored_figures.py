@@ -18,6 +18,7 @@ from imports import cuts
 from raw import IN_A_FILE, ask, change
 from sqlalchemy import Engine, event
 
+from store import archive
 from store import entries as en
 from store.about import about
 from store.db import reads
@@ -26,7 +27,7 @@ from store.db.rows import Rows
 from store.db.writer import Writer
 from store.digest import Digest, dump, fold, load
 from store.digest_report import Session, session_wire, turn_wire
-from store.draft import Draft
+from store.draft import Draft, has_content
 from store.entries import Entry
 from store.errors import StoreError
 from store.events import Tokens
@@ -37,6 +38,7 @@ from store.intake import take_in
 from store.ledger import Ledger
 from store.prices import unknown
 from store.report import digests, turns
+from store.whole import events_of
 from store.window import source_of
 from viewer.bench.make_session import write_session
 
@@ -116,7 +118,7 @@ def test_the_figures_of_the_file(path: Path, tmp_path: Path, db: Path) -> None:
     assert figures(copy, db) is None
     if take_in(db, copy).session is None:  # nothing was said in it: it is a draft, and read from its file
         assert figures(copy, db) is None
-        assert path.stem in ("overloaded", "unknown-session")
+        assert not any(map(has_content, events_of(copy)))
     else:
         assert stored(copy, db) == read(copy)
 
@@ -323,6 +325,50 @@ def test_a_request_counts_once_across_files(tmp_path: Path, db: Path) -> None:
         file.write(lines(assistant("one", id="m1", uuid="again", seconds=9)))
     os.utime(paths[1], (1, 1))
     assert given() == [20, 10]
+
+
+def test_who_counted_first_is_deleted(tmp_path: Path, db: Path) -> None:
+    """FORMATS A6: what it shared is counted by who tells it too, at once; restored, it has only what is its own."""
+    common = [user("go"), assistant("one", id="m1")]
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl", tmp_path / "c.jsonl"]
+    for path, own in zip(paths, "abc", strict=True):
+        more = [user("on", uuid="u2", seconds=5), assistant(own, id=own, uuid=own, seconds=6, requestId=own)]
+        path.write_bytes(lines(*common, *more))
+        os.utime(path, (1, 1))
+        take_in(db, path)
+    assert tokens(paths, db) == [20, 10, 10]
+    archive.archive(db, paths[0], unknown)
+    archive.delete(db, paths[0])
+    assert tokens(paths[1:], db) == [20, 10]
+    archive.restore(db, paths[0])
+    assert tokens(paths, db) == [10, 20, 10]
+    archive.archive(db, paths[2], unknown)
+    archive.delete(db, paths[2])  # it counted nothing that others tell
+    assert tokens(paths[:2], db) == [10, 20]
+    archive.restore(db, paths[2])
+    assert tokens(paths, db) == [10, 20, 10]
+
+
+def test_who_counted_first_is_rewritten_without_it(tmp_path: Path, db: Path) -> None:
+    """FORMATS A6: then who tells it too counts it; but what is the only copy of a file stays as it is."""
+    common = [user("go"), assistant("one", id="m1")]
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl", tmp_path / "c.jsonl"]
+    for path in paths:
+        path.write_bytes(lines(*common))
+        os.utime(path, (1, 1))
+        take_in(db, path)
+    assert tokens(paths, db) == [10, 0, 0]
+    paths[1].unlink()
+    paths[0].write_bytes(lines(user("something else"), assistant("new", id="m9", uuid="a9", requestId="r9")) * 2)
+    os.utime(paths[0], (1, 1))
+    take_in(db, paths[0])
+    assert tokens(paths, db) == [10, 0, 10]
+
+
+def tokens(paths: list[Path], db: Path) -> list[int]:
+    """Input tokens of each session."""
+    wires = [json.loads(json.dumps(stored(path, db)[0])) for path in paths]
+    return [sum(used["in"] for used in wire["by_model"].values()) for wire in wires]
 
 
 def test_two_imports_at_once_count_a_request_once(tmp_path: Path, db: Path) -> None:

@@ -214,6 +214,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Options]:
         (["-"], Options(stdin=True)),
         (["--demo", "--follow"], Options(demo=True, follow=True)),
         (["--safe-mode", "--theme", "dark", "--size", "800x600"], Options(safe=True, theme="dark", size=(800, 600))),
+        (["run", "--title", "Mine", "claude"], Options(command=("claude",), title="Mine")),
         (["run", "--", "claude", "-p", "--json"], Options(command=("claude", "-p", "--json"))),
         (["run", "--theme", "light", "echo", "--size"], Options(command=("echo", "--size"), theme="light")),
         (["run", "--", "a", "--", "b"], Options(command=("a", "--", "b"))),

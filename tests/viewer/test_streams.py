@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nasty_agent
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 from store.items import text_of
 from store.report import rows_of
 from store.sources.journal import folder, read_meta
+from store.sources.listing import row_of
 from viewer.app import App
 from viewer.options import Options
 from viewer.timeline.model import TimelineModel
@@ -146,6 +147,37 @@ def answer(button: QMessageBox.ButtonRole, asked: list[str]) -> None:
         next(found for found in box.buttons() if box.buttonRole(found) is button).click()
 
     QTimer.singleShot(0, press)
+
+
+def test_001_12_a_silent_start_is_listed_as_not_saved_and_gone_on_quit(
+    run: type[App], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is seen from its start, also when it says nothing. No row is made of it; the next start knows nothing."""
+    app = run("silent")  # type: ignore[arg-type]
+    listed = app.window.sessions.sessions
+    qtbot.waitUntil(lambda: [row.state for row in listed.sessions()] == ["draft"], timeout=WAIT)
+    (row,) = listed.sessions()
+    spoken = listed.index_of(row.id).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert "not saved yet" in spoken
+    qtbot.waitUntil(lambda: app.live.hub.sessions[row.id].header.llm == "x", timeout=WAIT)  # it has connected
+    monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)
+    path = journal()
+    app.window.close()
+    app.shutdown()
+    assert not (path.parent.parent / "playhead.db").exists()
+    assert row_of(path).state == "draft", "no list shows it"
+
+
+def test_001_12_it_is_saved_with_its_first_word(run: type[App], qtbot: QtBot) -> None:
+    """And from then on it is a session like any other; `session:start` is told once."""
+    app = run("fail")  # type: ignore[arg-type]
+    started = QSignalSpy(app.live.started)
+    qtbot.waitUntil(lambda: started.count() == 1 and state(app) == "failed", timeout=WAIT)
+    qtbot.waitUntil(lambda: [row.state for row in app.window.sessions.sessions.sessions()] == ["failed"], timeout=WAIT)
+    current = app.window.desk.current
+    assert current is not None
+    qtbot.waitUntil(lambda: not app.live.hub.sessions[current.key].header.draft, timeout=WAIT)
+    assert started.count() == 1
 
 
 def test_closing_asks_then_ends_the_whole_group(run: type[App], qtbot: QtBot) -> None:

@@ -129,7 +129,7 @@ def _write(writer: Writer, batch: Sequence[Start], *, eager: bool) -> None:
 
 
 def _made(start: Start, writer: Writer) -> Made:
-    state, facts = State(), Facts()
+    state, facts = State(), Facts().named(start.draft.title)
     rows, book = Rows(0, state), writer.first_book(start.draft.key)
     rows.add(book.fold(state, start.events))
     facts.add(start.events)

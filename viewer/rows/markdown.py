@@ -14,7 +14,7 @@ from viewer.rows import simple
 from viewer.rows.base import Fold, Pos
 from viewer.rows.clean import clean
 from viewer.rows.parts import Lines, Part, Span, char_format
-from viewer.rows.pieces import Piece, Splitter, fence_at, fits, references
+from viewer.rows.pieces import PROSE_MIN, Piece, Splitter, fence_at, fits, references
 from viewer.rows.prose import Prose
 from viewer.rows.same import woven
 from viewer.rows.sheet import Sheet, size_text
@@ -46,31 +46,41 @@ class _Panel(NamedTuple):
 class StreamDoc(Sheet):
     """A sheet of Markdown. `start_text` lays out what is there, `grow` takes what is new at the cost of what is new."""
 
+    # What most rows never change is the class's: a row is made for every message that comes into sight.
+    open = False
+    cut_off = False
+    _text = Text()
+    _start = 0  # where in the text the splitter began
+    _splitter: Splitter  # of what has more than one piece, or may have
+    _last = ""  # the kind of the last closed block
+    _state = ""  # of the code lexer, between two pieces of one block
+    _references = ""
+    _closed: tuple[int, int, int, int, str, str] | None = None  # what there was before the tail
+    _tail_zones = 0
+    _kind_below = ""
+    _partial_tail: Prose | None = None
+    _spare: Prose | None = None  # the tail there was, to be grown instead of made again
+    _unparsed = 0
+
     def __init__(self, item: Item, width: int, look: Look, fold: Fold, colour: str = "text.main") -> None:
         super().__init__(item, width, look, fold)
         self.colour = colour
-        self.open = False
-        self._text = Text()
-        self._start = 0  # where in the text the splitter began
-        self._splitter = Splitter()
-        self._panels: list[_Panel] = []
-        self._last = ""  # the kind of the last closed block
-        self._state = ""  # of the code lexer, between two pieces of one block
-        self._references = ""
-        self._closed: tuple[int, int, int, int, str, str] | None = None  # what there was before the tail
         self._pad = 0
-        self._tail_zones = 0
-        self._kind_below = ""
-        self._partial_tail: Prose | None = None
-        self._spare: Prose | None = None  # the tail there was, to be grown instead of made again
-        self._unparsed = 0
-        self.cut_off = False
+        self._panels: list[_Panel] = []
 
     # ---- laying out ------------------------------------------------------------------------------------------------
 
     def start_text(self, text: Text, is_open: bool, pad: int) -> None:
         """Lay out a text: all of it, or the page of a long one that is wanted. An open one shows its end."""
         self._text, self.open, self._pad = text, is_open, pad
+        if not is_open and text.length < PROSE_MIN:
+            shown = str(text)
+            if "```" not in shown and "~~~" not in shown and "]:" not in shown:  # one piece, whatever it says
+                if shown.strip():
+                    self._place(Piece("prose", shown), final=True)
+                self._finish()
+                return
+        self._splitter = Splitter()
         pages = min(max(self.fold.pages, 0), MAX_PAGES)
         budget, lines = FIRST + PAGE * pages, FIRST_LINES + PAGE_LINES * pages
         if is_open:
@@ -133,7 +143,9 @@ class StreamDoc(Sheet):
         if piece.kind == "code":
             return self._place_code(piece, final)
         source = piece.source
-        spare, self._spare = self._spare, None
+        spare = self._spare
+        if spare is not None:
+            self._spare = None
         if spare is not None and spare.become(source):
             spare.y = self.y + gap(look, self._last, spare.first)
             self._kind_below = spare.last

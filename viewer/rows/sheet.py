@@ -39,24 +39,27 @@ class Zone(NamedTuple):
 class Sheet(Laid):
     """One item at one width. Row kinds add to it from top to bottom; `y` is where the next thing goes."""
 
+    y = 0
+    height = 0
+    segments = 0
+    _depth = 0
+    _tops: list[int] | None = None
+
     def __init__(self, item: Item, width: int, look: Look, fold: Fold) -> None:
         self.item = item
         self.look = look
         self.fold = fold
         px = look.px
-        depth = min(max(fold.depth, 0), MAX_DEPTH)
-        self.edge = px(24) + px(28) * depth  # where icons and edges stand
+        self.edge = px(24)  # where icons and edges stand
+        if fold.depth > 0:
+            self._depth = min(fold.depth, MAX_DEPTH)
+            self.edge += px(28) * self._depth
         self.left = self.edge + px(24)  # where text stands
         self.right = max(width - px(24), self.left + px(48))
         self.width = width
-        self.y = 0
-        self.height = 0
-        self.segments = 0
         self.parts: list[Part] = []
         self.marks: list[Mark] = []
         self.zones: list[Zone] = []
-        self._tops: list[int] | None = None
-        self._depth = depth
 
     # ---- filling in ------------------------------------------------------------------------------------------------
 

@@ -73,11 +73,16 @@ _ODD = re.compile(r"<[a-zA-Z/!?]|&[#\w]+;|\w@|!\[|\][(\[:]|(?<![^\W_])_|_(?![^\W
 
 def read(source: str) -> Read | None:
     """The Markdown, or None when it takes the engine to be sure what it says."""
-    if _NEVER.search(source) is not None or breakable(source) is not source:
+    if source.isascii():  # three looks are far cheaper than the search
+        if "\\" in source or "\t" in source or "  \n" in source:
+            return None
+    elif _NEVER.search(source) is not None or woven(source):
         return None
-    if not source.isascii() and woven(source):
+    if breakable(source) is not source:
         return None
     reader = _Reader()
+    if "\n" not in source and source[:1].isalpha():  # one paragraph, as most answers between two tool calls are
+        return reader.done() if reader.put("para", 0, "", source.rstrip(" ")) else None
     for line in source.split("\n"):
         if not reader.line(line):
             return None
@@ -127,7 +132,7 @@ class _Reader:
             if heading is None or bare[-1] == "#" or not self._close():
                 return False
             self._lists.clear()
-            return self._put("heading", len(heading[1]), "", heading[2])
+            return self.put("heading", len(heading[1]), "", heading[2])
         if not bare.strip("-=*_+:| ") or bare[0] in ">|":
             return False  # a rule, an underline, a quote
         if bare[0] in "-*+0123456789":
@@ -154,7 +159,9 @@ class _Reader:
         indent, mark = len(item[1]), item[2]
         text = line[item.end() :].rstrip(" ")
         lists = self._lists
-        depth = sum(1 for one in lists if one.offset <= indent)
+        depth = 0
+        for one in lists:
+            depth += one.offset <= indent
         if indent - (lists[depth - 1].offset if depth else 0) > 3 or text[0] in "#>|=" or not text.strip("-*_ "):
             return False
         sort, number = mark[-1], int(mark[:-1] or 1)
@@ -174,7 +181,9 @@ class _Reader:
         self._sign = f"{number}{sort}" if len(mark) > 1 else sort
         self._lines.append(text)
         self._trailing = line[-1] == " "
-        return depth < _DEEPEST and _ITEM.match(text) is None and _START.match(text) is None
+        if depth >= _DEEPEST:
+            return False
+        return text[0] not in "-*+0123456789" or (_ITEM.match(text) is None and _START.match(text) is None)
 
     def _row(self, bare: str) -> bool:
         """A row of a table: the first, the line under it, or one more."""
@@ -197,7 +206,7 @@ class _Reader:
     def _cells(self, kind: Literal["head", "cell"], cells: list[str]) -> bool:
         for column, cell in enumerate(cells):
             sign = self._aligned[column] if self._aligned is not None else ""
-            if not self._put(kind, column, sign, cell, "\t" if column < len(cells) - 1 else "\n"):
+            if not self.put(kind, column, sign, cell, "\t" if column < len(cells) - 1 else "\n"):
                 return False
         return True
 
@@ -210,9 +219,9 @@ class _Reader:
             return True
         text = " ".join(self._lines)
         self._lines.clear()
-        return self._put(self._kind, self._level, self._sign, text)
+        return self.put(self._kind, self._level, self._sign, text)
 
-    def _put(self, kind: Kind, level: int, sign: str, text: str, ends: str = "\n") -> bool:
+    def put(self, kind: Kind, level: int, sign: str, text: str, ends: str = "\n") -> bool:
         start = self._at
         shown = text
         if "`" in text or "*" in text or "[" in text:

@@ -19,6 +19,7 @@ def prose_option() -> QTextOption:
     return made
 
 
+@lru_cache(maxsize=512)
 def gap(look: Look, before: str, after: str) -> int:
     """The space between two blocks, in px."""
     if not before or "none" in (before, after):

@@ -21,6 +21,7 @@ from viewer.rows.typeset import HEADINGS, PIXELS, gap, measure, mono_form, prose
 from viewer.theme.look import Look
 
 _TAKEN = Read("", [], [])
+_FORMED = ("heading", "head")  # blocks that look otherwise as a whole
 _ENDLESS = 100_000.0  # px; a cell's line is never broken here
 
 
@@ -51,7 +52,7 @@ class Words(Lines):
 
     def __init__(self, read: Read, look: Look, colour: str, x: int, y: int, width: int) -> None:
         self._read = read  # until it is laid out, which is at once
-        self._links = [run for run in read.runs if run.target]
+        self._links = [run for run in read.runs if run.target] if read.runs else []
         self.first = _for_gap(read.blocks[0])
         self.last = _for_gap(read.blocks[-1])
         self.widest = 0  # px that the widest table wants; more than `width`, and the engine must break its lines
@@ -72,19 +73,23 @@ class Words(Lines):
         if self._layout is not None:
             return self._layout
         read, self._read = self._read, _TAKEN
-        look, text = self._look, self.text
-        layout = QTextLayout(text.replace("\n", "\u2028").replace("\t", "\u2028"), look.font_for("prose", text))
+        look, text, blocks, runs = self._look, self.text, read.blocks, read.runs
+        shown = text.replace("\n", "\u2028") if len(blocks) > 1 else text
+        layout = QTextLayout(shown.replace("\t", "\u2028") if "\t" in shown else shown, look.font_for("prose", text))
         layout.setTextOption(prose_option())
         layout.setCacheEnabled(len(text) <= KEPT_SHAPES)
-        forms = self._forms(read)
+        forms = self._forms(read) if runs or any(block.kind in _FORMED for block in blocks) else []
         if forms:
             layout.setFormats(forms)
+        flat = text.isascii()
         wide = float(min(self.width, measure(look)))
+        above = look.metrics("prose").ascent()
         tops = self._tops
         y, before = 0, ""
+        number = 0  # the first run that may lie in the block
         cells: list[tuple[Block, QTextLine]] = []
         layout.beginLayout()
-        for block in read.blocks:
+        for block in blocks:
             if block.kind in ("head", "cell"):
                 line = layout.createLine()
                 line.setLeadingIncluded(True)
@@ -96,26 +101,38 @@ class Words(Lines):
                 cells = []
             y += gap(look, before, block.kind)
             before = block.kind
-            least = look.px(HEADINGS.get(block.level, 14) * 1.35 if before == "heading" else 21)
+            level = block.level if before == "heading" else 0
+            least = look.px(HEADINGS.get(level, 14) * 1.35) if level else look.px(21)
             x = float(look.px(20) * block.level) if before == "item" else 0.0
-            end = self._units(0, block.end)[1]
+            room = max(0.0, wide - x)
+            end = self._units(0, block.end)[1] if self._wide else block.end
+            while number < len(runs) and runs[number].start < block.start:
+                number += 1
+            # Words of one font, ours, have lines of one height; asking each would cost as much as laying it out.
+            even = flat and (number == len(runs) or runs[number].start >= block.end)
+            tall, ascent = _line_of(look, level) if even else (0.0, 0.0)
+            high = max(least, ceil(tall))
             sign = block.sign
+            at = block.start if flat else self._units(0, block.start)[1]
             while True:
                 line = layout.createLine()
                 if not line.isValid():
                     break
-                line.setLeadingIncluded(True)
-                line.setLineWidth(max(0.0, wide - x))
-                tall = line.height()
-                high = max(least, ceil(tall))
+                if even:
+                    line.setLineWidth(room)
+                else:
+                    line.setLeadingIncluded(True)
+                    line.setLineWidth(room)
+                    tall, ascent = line.height(), line.ascent()
+                    high = max(least, ceil(tall))
                 line.setPosition(QPointF(x, y + high - tall))  # the room that a line has lies above its words
                 if sign:
-                    base = y + high - tall + line.ascent() - look.metrics("prose").ascent()
-                    self._signs.append(_Sign(round(x), floor(base + 0.5), sign))
+                    self._signs.append(_Sign(round(x), floor(y + high - tall + ascent - above + 0.5), sign))
                     sign = ""
                 tops.append(y)
                 y += high
-                if line.textStart() + line.textLength() >= end:
+                at += line.textLength()
+                if at >= end:
                     break
         if cells:
             y = self._table(cells, y, before)
@@ -263,6 +280,19 @@ class Words(Lines):
         line = self.lay().lineAt(len(self._tops) - 2)
         x = line.x() + line.naturalTextWidth()
         return self.x + round(x), self.y + round(line.y()), round(line.height())
+
+
+@lru_cache(maxsize=32)
+def _line_of(look: Look, level: int) -> tuple[float, float]:
+    """Height and ascent of a line of words, or of a heading's."""
+    layout = QTextLayout("x", look.font_for("prose", "x"))
+    if level:
+        layout.setFormats([format_range(0, 1, _heading(look, level, 0))])
+    layout.beginLayout()
+    line = layout.createLine()
+    line.setLeadingIncluded(True)
+    layout.endLayout()
+    return line.height(), line.ascent()
 
 
 @lru_cache(maxsize=32)
