@@ -99,6 +99,8 @@ def _move(db: Path, path: Path, action: str) -> list[str]:
 
 
 def _there(db: Path, path: Path) -> About:
+    if host := place.host_of(path, db):
+        raise StoreError(f"This session is on {host}: a Playhead there can change it.")
     found = about(path.absolute(), db)
     if found is None:
         raise StoreError(f"{path} is not in the database.")

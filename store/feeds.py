@@ -204,7 +204,7 @@ class Feeds:
     def rename(self, key: str, title: str) -> None:
         """Give a stream a title of the user's, before it is saved or after. Raises StoreError."""
         stream = self._streams.get(key)
-        if stream is None:
+        if stream is None or not stream.alive:
             raise StoreError("Only a session that runs here can be given a title.")
         stream.rename(title)
 

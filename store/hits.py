@@ -84,7 +84,7 @@ class Hits(Struct, frozen=True):
         if self.scope.allowed is not None:
             wanted = set(there)
             return [one for one in self.scope.by_news(self.connection) if one[0] in wanted]
-        found = (self._ask(_READY, number).fetchone() for number in there)
+        found = (self._ask(_READY, number).fetchone() for number in there if number not in self.scope.gone)
         return newest_first([one for one in found if one is not None])
 
     def _within(self, number: int, limit: int, rows: list[int] | None) -> Iterator[Place]:
@@ -120,7 +120,7 @@ class Hits(Struct, frozen=True):
         if scope.allowed is None:
             total = int(self._look(self.sql.count, most).fetchone()[0])
             # Those that were replaced are still in the index for a while.
-            strangers = {number for (number,) in self._ask(_STRANGERS)}
+            strangers = {number for (number,) in self._ask(_STRANGERS)} | self.scope.gone
             if not strangers:
                 return total
             if total < most and not self.slow:
@@ -151,6 +151,8 @@ class Hits(Struct, frozen=True):
         return total
 
     def _ready(self, number: int) -> bool | None:
+        if number in self.scope.gone:
+            return None
         return True if self._ask(_READY, number).fetchone() is not None else None
 
     def _count_within(self, number: int, most: int) -> int:

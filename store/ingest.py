@@ -280,6 +280,8 @@ class FileIngest:
         self.growth.files = [source.path for source in before.sources]
         self._hub.put(self.key, shown(before))
         why = f"{self.path.name} was deleted by its agent. This is the copy that Playhead has kept of it."
+        if before.host:
+            why = f"This session is on {before.host}. What is shown is what the archive has of it."
         self._say(trouble=why, agent=before.agent, state="ended")
         return True
 

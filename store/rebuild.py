@@ -60,8 +60,8 @@ def rebuild(db: Path, tell: Tell | None = None, *, broken: bool = False) -> Rebu
     url = place.server(db)
     if url is not None:
         raise StoreError(
-            f"{place.name_of(url)} is not rebuilt: other hosts write into it. Sessions whose files changed are read anew "
-            "when they are opened; a copy is made with pg_dump."
+            f"{place.name_of(url)} is not rebuilt: other hosts write into it. Sessions whose files changed are read "
+            "anew when they are opened; a copy is made with pg_dump."
         )
     fresh = db.with_name(f"{db.name}.rebuild")
     listed = keys(db) if broken else []

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PACE: Final = 0.25  # seconds that news waits for a tick; commands have none
+REST: Final = 4  # times what a round took, at most PACE: painting comes first, and the journal has it all anyway
 AGAIN: Final = 1.0  # seconds until what could not be written is tried again
 
 
@@ -45,7 +46,7 @@ class Recorder:
         self._changing = threading.Lock()
         self._awake = threading.Event()  # there is news
         self._tick = threading.Event()  # and it is time
-        self._over = False
+        self._stop = threading.Event()
         self._writer: Writer | None = None
         self._lock: Lock | None = None
         self._token = uuid.uuid4().hex
@@ -94,7 +95,7 @@ class Recorder:
 
     def close(self) -> None:
         """Write what there is, once, and end. What the database does not take stays in the journals."""
-        self._over = True
+        self._stop.set()
         self._awake.set()
         self._tick.set()
         if self._thread is not None:
@@ -105,11 +106,15 @@ class Recorder:
 
     def _run(self) -> None:
         try:
-            while not self._over:
+            while not self._stop.is_set():
                 self._awake.wait(AGAIN if self._again else None)
                 if not self._again:
                     self._tick.wait(PACE)
+                began = time.monotonic()
                 self._round()
+                self._stop.wait(min(PACE, REST * (time.monotonic() - began)))
+            if self._news or self._again:
+                self._round()  # what came last; one attempt, for whoever quits waits for it
         except Exception:  # ours; the journals have everything, and the next import takes it
             log.exception("streams are not saved any more")
         finally:

@@ -179,12 +179,14 @@ def digests(names: Iterable[str], agent: str = "") -> Iterator[dict[str, Any]]:
             yield figures
 
 
-def turns(name: str) -> Iterator[dict[str, Any]]:
-    """One object per turn of a session, by where they start. Raises StoreError."""
+def turns(name: str, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """One object per turn of a session, by where they start: at most `limit` of those behind seq `after`. A time would
+    be no place to go on from, as several turns may have the same. Raises StoreError."""
     from store.digest_report import turn_wire
 
     with _reader() as reader:
-        return iter([turn_wire(turn) for turn in _figures(reader, name).turns])
+        found = [turn for turn in _figures(reader, name).turns if turn.start_seq > after]
+        return iter([turn_wire(turn) for turn in found[:limit]])
 
 
 @contextmanager

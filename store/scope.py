@@ -13,6 +13,11 @@ from store.query import Sessions
 
 _ALL: Final = "SELECT id, agent, cwd, key, updated, started FROM session WHERE state = 'ready'"
 _BY_NEWS: Final = "SELECT id, updated FROM session WHERE state = 'ready' AND updated IS {} ORDER BY updated DESC"
+# What was done is a short table, and sessions are not: there is no index by their status.
+_GONE: Final = (
+    "SELECT s.id FROM session AS s WHERE s.status = 'deleted' AND s.id IN "
+    "(SELECT a.session_id FROM audit AS a WHERE a.action = 'delete')"
+)
 
 
 class Scope(Struct, frozen=True):
@@ -22,6 +27,7 @@ class Scope(Struct, frozen=True):
     since: int | None = None
     until: int | None = None
     note: str = ""  # for the user
+    gone: frozenset[int] = frozenset()  # sessions that are deleted, which are in the index for when they are restored
 
     def holds(self, ts: int | None) -> bool:
         """Whether a row of that time counts. One without a time counts where no time is asked for."""
@@ -36,7 +42,9 @@ class Scope(Struct, frozen=True):
         """Sessions with the time of their last news: those without first, then the newest."""
         if self.allowed is None:
             for what in ("NULL", "NOT NULL"):
-                yield from connection.execute(_BY_NEWS.format(what))
+                for number, updated in connection.execute(_BY_NEWS.format(what)):
+                    if number not in self.gone:
+                        yield number, updated
             return
         yield from newest_first([(number, updated) for number, (updated, _) in self.allowed.items()])
 
@@ -47,14 +55,15 @@ def newest_first(sessions: list[tuple[int, int | None]]) -> list[tuple[int, int 
 
 def scope_of(connection: reads.Connection, wanted: Sessions, within: str | None) -> Scope:
     """The sessions that are wanted; `within` is the key of a single one."""
+    gone = frozenset(number for (number,) in connection.execute(_GONE))
     if wanted.all and within is None:
-        return Scope()
+        return Scope(gone=gone)
     allowed: dict[int, tuple[int | None, bool]] = {}
     agents: set[str] = set()
     projects: set[str] = set()
     since, until = wanted.since, wanted.until
     for number, agent, cwd, key, updated, started in connection.execute(_ALL):
-        if within is not None and key != within:
+        if number in gone or (within is not None and key != within):
             continue
         agents.add(agent)
         projects.add(project_of(cwd, key))
@@ -72,7 +81,7 @@ def scope_of(connection: reads.Connection, wanted: Sessions, within: str | None)
     note = ""
     if not allowed:
         note = _unknown("agent", wanted.agents, agents) or _unknown("project", wanted.projects, projects)
-    return Scope(allowed, since, until, note)
+    return Scope(allowed, since, until, note, gone)
 
 
 def project_of(cwd: str, key: str) -> str:

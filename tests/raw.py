@@ -12,7 +12,6 @@ import pytest
 
 from store.db import place, reads, reads_postgres
 
-
 _BYTES = re.compile(r"\bx'([0-9a-f]*)'")
 IN_A_FILE = pytest.mark.parametrize("database", ["file"], indirect=True)  # of SQLite's own ways, or told often enough
 

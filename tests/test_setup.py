@@ -54,6 +54,21 @@ def test_everything_declared_is_locked() -> None:
     assert {name: block for name, block in runtime.items() if dev.get(name) != block} == {}, "tested is not what is run"
 
 
+def test_ci_runs_every_check_and_every_suite() -> None:
+    """000-43: lint, types and all tests, the ones of digest, turns, agents, migrations and figures among them."""
+    steps = (REPO / ".ci" / "run").read_text("utf-8").splitlines()
+    assert {"make check", "make test"} <= {step.strip() for step in steps}
+    made = (REPO / "Makefile").read_text("utf-8")
+    check = made[made.index("\ncheck:") :].split("\n\n")[0]
+    for tool in ("ruff check", "mypy", "lint-imports"):
+        assert tool in check
+    test = made[made.index("\ntest:") :].split("\n\n")[0]
+    assert "--ignore" not in test
+    assert "--deselect" not in test
+    for suite in ("digest", "digest_fold", "stored_figures", "archive", "migrations"):
+        assert (REPO / "tests" / "store" / f"test_{suite}.py").is_file()
+
+
 def test_make_alone_lists_the_vocabulary() -> None:
     said = subprocess.run(["make", "-C", REPO], capture_output=True, text=True, check=True).stdout
     assert re.findall(r"^make (\w+) ", said, re.MULTILINE) == ["run", "test", "check", "bench", "soak"]

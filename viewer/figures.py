@@ -30,12 +30,15 @@ def digest(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
 
 def turns_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", metavar="PATH|ID")
+    parser.add_argument("--after", type=int, default=0, metavar="SEQ", help="those that start behind this start_seq")
+    parser.add_argument("--limit", type=int, default=None, metavar="N", help="at most so many")
     parser.add_argument("--json", action="store_true", help="one JSON object per turn")
 
 
 def turns(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
     """Raises StoreError."""
-    found = report.turns(chosen.session)
+    limit = None if chosen.limit is None else max(0, chosen.limit)
+    found = report.turns(chosen.session, chosen.after, limit)
     if chosen.json:
         lines(found)
     else:

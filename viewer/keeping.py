@@ -89,7 +89,7 @@ class Keeping(QObject):
             return  # when that changes, everything is looked at
         now = time.monotonic()
         for row in delta.put:
-            if not row.missing:  # what is over has been quiet for a while
+            if not row.missing and not row.host:  # what is over has been quiet for a while
                 self._news[row.id] = now if row.state in ACTIVE else now - FRESH
         for id in delta.gone:
             self._news.pop(id, None)

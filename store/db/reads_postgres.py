@@ -92,19 +92,20 @@ class Reader:
             raise trouble(error, self._url) from error
 
     def execute(self, sql: str, values: Sequence[object] = (), /) -> psycopg.Cursor[tuple[Any, ...]]:
-        if sql == "BEGIN":
-            self._whole = True
-        elif sql == "ROLLBACK":
+        if sql == "ROLLBACK":
             self._whole = False
         for again in (True, False):
             try:
                 if self._connection.closed and not self._whole:
                     self._connection = self._connect()
-                return self._connection.cursor(binary=True).execute(translated(sql), values)
+                found = self._connection.cursor(binary=True).execute(translated(sql), values)
             except psycopg.Error as error:
                 lost = self._connection.broken or self._connection.closed
                 if not (again and lost and not self._whole):
                     raise trouble(error, self._url) from error
+            else:
+                self._whole = self._whole or sql == "BEGIN"
+                return found
         raise AssertionError  # the second time returns or raises
 
     def interrupt(self) -> None:

@@ -15,9 +15,9 @@ from store.formats.values import one_line, string
 
 # In this order the first one that a call has is its title.
 _TELLING: Final = (
-    "command", "cmd", "file_path", "filePath", "target_file", "pattern", "glob_pattern", "globPattern", "regex",
-    "query", "search_term", "path", "paths", "target_notebook", "url", "description", "prompt", "question", "task",
-    "objective", "intent", "skill", "name", "title", "message",
+    "command", "cmd", "keystrokes", "file_path", "filePath", "target_file", "pattern", "glob_pattern", "globPattern",
+    "regex", "query", "search_term", "path", "paths", "target_notebook", "url", "description", "prompt", "question",
+    "task", "objective", "intent", "skill", "name", "title", "message",
 )  # fmt: skip
 _OLD: Final = ("old_string", "old_str", "oldText", "old_text", "old")
 _NEW: Final = ("new_string", "new_str", "newText", "new_text", "new")

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from store.decode import clean, unreadable
+from store.decode import unreadable
 from store.events import (
     AdapterSeen,
     At,
@@ -39,6 +39,7 @@ from store.formats import copilot_tools as tools
 from store.formats.base import Format, Record
 from store.formats.copilot_hidden import HIDDEN
 from store.formats.copilot_notes import noticed
+from store.formats.copilot_usage import Runs, tokens_of
 from store.formats.values import count, micros, moment, one_line, string, table
 
 LINES: Final = 40  # lines of the head that are looked at
@@ -59,6 +60,7 @@ class Reader:
         self._rows: OrderedDict[str, str] = OrderedDict()  # event → its first row
         self._thought: dict[str, str] = {}  # agent → what was told of its thoughts since its last answer
         self._wants = False  # the last answer of the main agent asked for tools
+        self._runs = Runs()
 
     def events(self, record: Record) -> Sequence[Event]:
         data = record.data
@@ -118,7 +120,7 @@ class Reader:
                 out.append(TurnEnded(at))
         elif kind == "assistant.usage":
             key = string(body, "apiCallId") or own
-            out.append(Spent(at, f"copilot {key}", _tokens(body, string(body, "model") or self._llm)))
+            out.append(Spent(at, f"copilot {key}", tokens_of(body, string(body, "model") or self._llm)))
         elif kind == "system.message":
             out.append(PromptText(at, own, text, "injected"))
         elif kind == "system.notification":
@@ -167,7 +169,9 @@ class Reader:
                 out.append(ConfigChanged(at, None, llm))
         spent = count(body.get("outputTokens"))
         if spent is not None and spent > 0:
-            out.append(Spent(at, f"copilot {string(body, 'apiCallId') or message}", Tokens(llm, 0, spent)))
+            key = f"copilot {string(body, 'apiCallId') or message}"
+            self._runs.answered(key, llm, spent, aside=bool(at.agent))
+            out.append(Spent(at, key, Tokens(llm, 0, spent)))
 
     # ---- calls
 
@@ -217,6 +221,8 @@ class Reader:
             where = table(body, "context") or body
             self._session = string(body, "sessionId") or self._session
             out.append(SessionNamed(at, self._session, cwd=string(where, "cwd"), branch=string(where, "branch")))
+            if kind != "session.context_changed":
+                self._runs.begin()
             if kind == "session.start":
                 out.append(AdapterSeen(at, "copilot", string(body, "copilotVersion")))
             self._model(string(body, "selectedModel"), at, out)
@@ -239,13 +245,7 @@ class Reader:
             if body.get("shutdownType") == "error":
                 why = string(body, "errorReason") or "The program ended with an error"
                 out.append(NoticeAdded(at, own, "result", one_line(why, 1000), "error"))
-            metrics = table(body, "modelMetrics")
-            used = tuple(
-                _tokens(table(table(metrics, llm), "usage"), clean(llm))
-                for llm in metrics
-                if table(table(metrics, llm), "usage")
-            )
-            out.append(TurnEnded(at, used=used, since=True))
+            out.append(TurnEnded(at, used=self._runs.end(table(body, "modelMetrics")), since=True))
         elif kind == "abort":
             why = string(body, "reason")
             out.append(NoticeAdded(at, own, "interruption", f"Interrupted{f': {one_line(why)}' if why else ''}"))
@@ -266,14 +266,6 @@ class Reader:
         if rows:
             out.append(Rewound(at, rows[0]))
         out.append(NoticeAdded(at, own, "branch", "Rewound to an earlier message"))
-
-
-def _tokens(usage: dict[str, Any], llm: str) -> Tokens:
-    given, output, read, written = (
-        max(0, count(usage.get(key)) or 0)
-        for key in ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
-    )
-    return Tokens(llm, max(0, given - read - written), output, read, written)
 
 
 def _is_image(attached: Any) -> bool:

@@ -1,6 +1,8 @@
 """Copilot's chats in VS Code: one object per chat (`chatSessions/*.json`), rewritten whole. Found by folder.
 
-No schema is published: after fixtures of version 3 and microsoft/vscode (`chatModel.ts`, MIT). Tokens are not told.
+No schema is published: after fixtures of version 3 and the parts that microsoft/vscode serializes
+(`chatToolInvocation.ts`). Tokens are not told. The `.jsonl` journals of newer versions (changes by key path) are not
+read.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from store.formats.base import Format, Record
 from store.formats.calls import started
 from store.formats.values import micros, moment, one_line, string, table
 
+DENIED: Final = 0  # VS Code's ToolConfirmKind: the user said no
 HIDDEN: Final[Mapping[str, str]] = {
     "prepareToolInvocation": "the call follows", "undoStop": "a place to go back to", "codeblockUri": "in the answer",
     "inlineReference": "stands in the text around it", "reference": "a file that was looked at: in the raw record",
@@ -87,7 +90,7 @@ def _request(request: dict[str, Any], own: str, at: At, out: list[Event]) -> Non
     _say(said, f"{own}#{first}", llm, at, out)
     result = table(request, "result")
     why = string(table(result, "errorDetails"), "message")
-    if why:
+    if why and request.get("isCanceled") is not True:
         out.append(NoticeAdded(at, f"{own}#error", "api_error", one_line(why, 1000), "error"))
     if request.get("isCanceled") is True:
         out.append(NoticeAdded(at, f"{own}#end", "interruption", "Interrupted"))
@@ -124,8 +127,11 @@ def _part(part: dict[str, Any], kind: str, item: str, at: At, out: list[Event]) 
         given = data or None
         row = string(part, "toolCallId") or item
         out.extend(started(row, name, KINDS.get(name, "tool"), given, at, said, title=title))
-        refused = part.get("isConfirmed") is False
-        out.append(ToolUpdated(at, row, "cancelled" if refused else "ok"))
+        details = table(part, "resultDetails")
+        output, images = _output(details.get("output"))
+        refused = part.get("isConfirmed") is False or table(part, "isConfirmed").get("type") == DENIED
+        status = "cancelled" if refused else "failed" if details.get("isError") is True else "ok"
+        out.append(ToolUpdated(at, row, status, output or None, images=images))  # type: ignore[arg-type]
     elif kind in ("textEditGroup", "notebookEditGroup"):
         uri = table(part, "uri")
         path = string(uri, "path") or string(uri, "fsPath")
@@ -135,6 +141,14 @@ def _part(part: dict[str, Any], kind: str, item: str, at: At, out: list[Event]) 
         text = _label(part, "content") or _label(part, "message") or string(part, "title") or kind
         level = "error" if "error" in kind.lower() else "warning" if "warning" in kind.lower() else "info"
         out.append(NoticeAdded(at, item, "info", one_line(text, 1000), level))  # type: ignore[arg-type]
+
+
+def _output(told: Any) -> tuple[str, int]:
+    """What a call gave, where that is kept: parts with a value, which is an image's bytes where it says so."""
+    parts = [part for part in told if type(part) is dict] if type(told) is list else []
+    images = sum(string(part, "mimeType").startswith("image/") for part in parts)
+    texts = [string(part, "value") for part in parts if not string(part, "mimeType").startswith("image/")]
+    return "\n".join(text for text in texts if text), images
 
 
 def _label(part: dict[str, Any], key: str) -> str:

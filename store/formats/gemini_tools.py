@@ -1,4 +1,4 @@
-"""Gemini's tool calls: kinds, titles, results and diffs. For gemini*.py only."""
+"""Gemini's tool calls: kinds, titles, results and diffs. For gemini*.py, and for qwen*.py, which grew out of it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _EXIT: Final = re.compile(r"^Exit Code: (-?\d{1,9})$", re.MULTILINE)
 _AROUND: Final = re.compile(r"\A<untrusted_context>\n|\n?</untrusted_context>\Z")
 
 
-def started(item: str, name: str, given: Any, at: At, title: str = "") -> list[Event]:
+def started(item: str, name: str, given: Any, at: At, title: str = "", kinds: Mapping[str, str] = KINDS) -> list[Event]:
     """A call."""
-    kind = KINDS.get(name) or ("tool.mcp" if name.startswith("mcp_") or "__" in name else "tool")
+    kind = kinds.get(name) or ("tool.mcp" if name.startswith("mcp_") or "__" in name else "tool")
     told = "" if given is None else clean(dump(given))
     events: list[Event] = [ToolStarted(at, item, name, kind, title_of(given) or one_line(title), told)]
     if kind == "tool.edit" and type(given) is dict:

@@ -44,9 +44,10 @@ def call(item: str, name: str, arguments: Any, at: At, said: str = "") -> list[E
 def result(told: dict[str, Any], item: str, kind: str, at: At) -> list[Event]:
     """The end of a call of that kind, and the plan that it set."""
     output, images = text_of(told.get("output"))
-    if not output:
-        output = string(told, "message") or string(told, "note")
     failed = (told.get("isError") if "isError" in told else told.get("is_error")) is True
+    said = string(told, "message") or string(told, "note")
+    if said and (failed or not output) and said not in output:
+        output = f"{output.rstrip()}\n{said}".lstrip("\n")
     status: Status = "failed" if failed else "ok"
     if failed and output.startswith(_REFUSED):
         status = "cancelled"

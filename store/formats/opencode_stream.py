@@ -49,7 +49,8 @@ class Reader:
         self._session = ""
         self._llm = ""
         self._ended = False  # the turn is over, and nothing came since
-        self._cost: float | None = 0.0  # None: a step did not tell
+        self._begun = False
+        self._cost: float | None = 0.0  # None: a step did not tell, or was not seen
 
     def events(self, record: Record) -> Sequence[Event]:
         data, base = record.data, record.at
@@ -59,6 +60,9 @@ class Reader:
         kind, part = string(data, "type"), table(data, "part")
         own = string(part, "id") or f"@{at.file}:{at.offset}"
         out: list[Event] = []
+        if not self._begun:
+            self._begun = True
+            self._cost = None if at.offset else 0.0  # steps of this turn may lie before
         session = string(data, "sessionID")
         if session and session != self._session:
             self._session = session

@@ -93,7 +93,7 @@ class Reader:
                     out.append(Rewound(at, turn.rewound))
                 out += turn.again
                 if kind != "branch_summary":
-                    out.append(NoticeAdded(at, f"{id}#branch", "branch", "Went on from an earlier entry"))
+                    told.insert(0, NoticeAdded(at, f"{id}#branch", "branch", "Went on from an earlier entry"))
             self._tree.add(id, parent, told, at.length)
         out += told
 

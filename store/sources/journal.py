@@ -191,9 +191,9 @@ class Journal:
                 with contextlib.suppress(OSError):
                     left.unlink()
             return
-        meta = msgspec.structs.replace(self._meta, ended=_iso(datetime.now(UTC)), exit=how, lost=self._lost)
+        self._meta = msgspec.structs.replace(self._meta, ended=_iso(datetime.now(UTC)), exit=how, lost=self._lost)
         try:
-            self._write_meta(meta)
+            self._write_meta(self._meta)
         except OSError as error:
             self._complain("disk", f"{meta_path(self.path)} cannot be written: {error.strerror or error}.")
 

@@ -18,6 +18,7 @@ from store import archive
 from store.about import about, closed, parse_names
 from store.archive_plan import plan
 from store.db import place, reads
+from store.db.search import catch_up
 from store.db.writer import Writer
 from store.digest_report import Session, session_wire, turn_wire
 from store.errors import StoreError
@@ -25,6 +26,7 @@ from store.figures import Figures, figures, patiently
 from store.intake import take_in
 from store.prices import unknown
 from store.rebuild import rebuild
+from store.search import Search
 from store.states import ACTIONS, MOVES, STATES, Closed
 
 
@@ -77,6 +79,7 @@ def agents(path: Path, db: Path) -> list[str]:
 # ---- states
 
 
+@IN_A_FILE
 @pytest.mark.parametrize(("state", "action"), list(product(STATES, ACTIONS)))
 def test_every_state_and_every_action(session: Path, db: Path, state: str, action: str) -> None:
     """000-08: archived is for ever, but for a fork and deleting it, and taking that back leads to archived again. A
@@ -129,6 +132,30 @@ def test_deleting_touches_no_file_and_can_be_taken_back(session: Path, db: Path)
     grow(session)
     assert take_in(db, session).read == 0
     assert closed(db)[str(session)].refused > 0
+
+
+def test_what_is_deleted_is_not_found_and_found_again_when_it_is_restored(session: Path, db: Path) -> None:
+    """By no way of searching: newest first, by relevance, narrowed, counted."""
+    archive.archive(db, session, unknown)
+    other = session.with_name("other.jsonl")
+    other.write_bytes(lines(user("go on")))
+    take_in(db, other)
+    catch_up(db)
+
+    def found() -> list[tuple[set[str], int]]:
+        with closing(Search(db)) as search:
+            ways = (("go", False), ("go", True), ("go agent:claude", False), ("g*", False))
+            return [
+                ({hit.session for hit in search.find(query, relevance=relevance).hits}, search.count(query))
+                for query, relevance in ways
+            ]
+
+    both = found()
+    assert all(sessions == {str(session), str(other)} for sessions, _ in both)
+    archive.delete(db, session)
+    assert found() == [({str(other)}, 1)] * 4
+    archive.restore(db, session)
+    assert found() == both
 
 
 def test_a_session_that_nobody_imported_is_read_first(session: Path, db: Path) -> None:
@@ -297,6 +324,7 @@ def test_a_cached_set_touches_no_entries(session: Path, db: Path, monkeypatch: p
 BAD = ["", "null", "[]", "{", "{}", '"main"', "[1]", '["a", 1]', '["a", "a"]', "[[]]", b"\xff[", b'["\xff"]', 7, 2.5]
 
 
+@IN_A_FILE
 @pytest.mark.parametrize("blob", BAD, ids=repr)
 def test_what_nobody_can_read_is_repaired(session: Path, db: Path, blob: object) -> None:
     """000-11: not only read around, as for ever after would cost a scan each."""

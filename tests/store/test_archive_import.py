@@ -137,6 +137,7 @@ def test_what_did_not_change_is_not_opened(root: Path, db: Path, openings: list[
     assert not [path for path in openings if path.startswith(str(root))]
 
 
+@IN_A_FILE
 def test_the_agents_files_stay_as_they_are(root: Path, db: Path) -> None:
     """X-08: read and never written, those with damage too; what is not understood is kept as it is, and counted."""
     bad = root / "-p0" / name(7)
@@ -148,6 +149,7 @@ def test_the_agents_files_stay_as_they_are(root: Path, db: Path) -> None:
     assert ask(db, query, (place.key_of(bad, db),)) == [(3,)]
 
 
+@IN_A_FILE
 def test_newest_first(root: Path, db: Path) -> None:
     tasks = plan(db, [root]).tasks
     assert [Path(os.fsdecode(task.path)).name for task in tasks] == [name(n) for n in (9, 5, 4, 3, 2, 1, 0)]
@@ -177,6 +179,7 @@ def test_what_grew_is_gone_on_with(root: Path, db: Path, tmp_path: Path) -> None
     assert imported(db, root).files_parsed == 0
 
 
+@IN_A_FILE
 def test_a_draft_with_its_first_message_comes_in(root: Path, db: Path) -> None:
     imported(db, root)
     path = root / "-p0" / name(9)
@@ -191,6 +194,7 @@ def test_a_draft_is_not_listed_from_the_note_of_the_import(root: Path, db: Path)
         assert catalog.load() == {}
 
 
+@IN_A_FILE
 def test_a_session_that_was_emptied_keeps_what_it_had(root: Path, db: Path) -> None:
     imported(db, root)
     path = sessions(root)[0]
@@ -202,6 +206,7 @@ def test_a_session_that_was_emptied_keeps_what_it_had(root: Path, db: Path) -> N
     assert ask(db, query, (place.key_of(path, db),)) == [(len(had),)]
 
 
+@IN_A_FILE
 def test_a_rewritten_session_replaces_what_was(root: Path, db: Path) -> None:
     imported(db, root)
     path = sessions(root)[0]
@@ -224,6 +229,7 @@ def test_what_the_agent_deletes_is_still_there(root: Path, db: Path) -> None:
         assert found.window.read(0, found.rows) == rows
 
 
+@IN_A_FILE
 def test_many_sessions_share_a_transaction(root: Path, db: Path) -> None:
     said: list[Said] = []
     doing = Work(db, said.append)
@@ -265,6 +271,7 @@ def test_the_books_say_what_was_done(root: Path, db: Path) -> None:
 # ---- what gets in the way
 
 
+@IN_A_FILE
 def test_a_file_that_grows_while_it_is_read(root: Path, db: Path, tmp_path: Path) -> None:
     path = sessions(root)[0]
     other = tmp_path / path.name
@@ -288,6 +295,7 @@ def test_a_file_that_grows_while_it_is_read(root: Path, db: Path, tmp_path: Path
     check_all(db, sessions(root))
 
 
+@IN_A_FILE
 def test_one_bad_session_is_told_and_costs_no_other(root: Path, db: Path) -> None:
     gone = root / "-p0" / name(0)
     tasks = plan(db, [root]).tasks
@@ -303,6 +311,7 @@ def test_one_bad_session_is_told_and_costs_no_other(root: Path, db: Path) -> Non
     check_all(db, sessions(root))
 
 
+@IN_A_FILE
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_session_is_told(root: Path, db: Path) -> None:
     bad = sessions(root)[0]
@@ -314,6 +323,7 @@ def test_an_unreadable_session_is_told(root: Path, db: Path) -> None:
     assert imported(db, root).sessions == 1
 
 
+@IN_A_FILE
 def test_bytes_that_are_no_session_are_kept_as_they_are(root: Path, db: Path) -> None:
     (root / "-p0" / name(7)).write_bytes(random.Random(1).randbytes(5_000))
     (root / "-p0" / name(8)).write_bytes(b"")
@@ -334,6 +344,7 @@ def test_a_window_may_be_faster(root: Path, db: Path) -> None:
     check_all(db, sessions(root))
 
 
+@IN_A_FILE
 def test_two_at_once_are_refused(root: Path, db: Path) -> None:
     first = ArchiveImport(db, [root])
     running, errors = threading.Event(), []
@@ -351,6 +362,7 @@ def test_two_at_once_are_refused(root: Path, db: Path) -> None:
     assert imported(db, root).files_parsed == 0
 
 
+@IN_A_FILE
 def test_cancelled_it_goes_on_the_next_time(root: Path, db: Path) -> None:
     stopped = ArchiveImport(db, [root], lambda _: stopped.cancel())
     assert stopped.run().state == "cancelled"
@@ -361,6 +373,7 @@ def test_cancelled_it_goes_on_the_next_time(root: Path, db: Path) -> None:
     check_all(db, sessions(root))
 
 
+@IN_A_FILE
 def test_paused_nothing_comes_in_until_it_goes_on(root: Path, db: Path) -> None:
     tasks = plan(db, [root]).tasks
     told: SimpleQueue[Said] = SimpleQueue()
@@ -378,6 +391,7 @@ def test_paused_nothing_comes_in_until_it_goes_on(root: Path, db: Path) -> None:
     check_all(db, sessions(root))
 
 
+@IN_A_FILE
 def test_a_pause_holds_the_whole_import(root: Path, db: Path) -> None:
     """Paused before it begins, it starts its processes and nothing comes out of them until it is told to go on."""
     seen: list[int] = []

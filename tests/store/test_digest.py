@@ -114,7 +114,7 @@ SWEEP = [
 
 @pytest.mark.parametrize(("makers", "issues", "count"), SWEEP, ids=range(1, 17))
 def test_issue_sweep(makers: tuple[Maker, ...], issues: list[str], count: int) -> None:
-    """G.2: exactly these findings, in this order, and fed one at a time through bytes the same."""
+    """000-22: G.2: exactly these findings, in this order, and fed one at a time through bytes the same."""
     digest = folded(*makers)
     assert [f"{name}@{seq} {label}" for name, seq, label in found(digest.parts[""].issues)] == issues
     assert only_turn(digest).issues == count
@@ -125,7 +125,7 @@ def test_issue_sweep(makers: tuple[Maker, ...], issues: list[str], count: int) -
 
 
 def test_what_the_sweep_says_of_errors() -> None:
-    """G.2, rows 7 and 10: a stop without a status is no error, and a failed turn is no issue."""
+    """000-19, 22: G.2, rows 7 and 10: a stop without a status is no error, and a failed turn is no issue."""
     assert folded(ts(), end(reason="error_max_turns")).parts[""].errors == {}
     digest = folded(ts(), end("failed", "refusal"))
     assert found(digest.parts[""].errors) == [("failed_turn", 1, "failed")]
@@ -152,6 +152,7 @@ def vector() -> list[Entry]:
 
 
 def test_digest_vector() -> None:
+    """000-16…21, G.3: counts and spans, tokens, cost, errors, tools, latency."""
     digest = fold(Digest(), vector(), unknown)
     part = digest.parts[""]
     assert (part.events, part.closed, digest.watermark) == (11, 2, 11)
@@ -183,6 +184,7 @@ def test_digest_vector() -> None:
 
 
 def test_an_open_turn_counts_what_it_used_so_far() -> None:
+    """000-17."""
     digest = fold(Digest(), vector()[:5], unknown)
     part = digest.parts[""]
     assert part.turn is not None
@@ -195,7 +197,7 @@ def test_an_open_turn_counts_what_it_used_so_far() -> None:
 
 @pytest.mark.parametrize("makers", [(shown,), (end(),), (lambda n: en.Used(tokens=Tokens("x", 1)),)])
 def test_only_content_opens_a_turn(makers: tuple[Maker, ...]) -> None:
-    """B.9: a status line after the end would put the idle time into the next turn."""
+    """000-28: B.9: a status line after the end would put the idle time into the next turn."""
     digest = folded(ts(), text(), end(), *makers)
     assert digest.parts[""].turn is None
     assert digest.parts[""].opened == 1
@@ -203,12 +205,14 @@ def test_only_content_opens_a_turn(makers: tuple[Maker, ...]) -> None:
 
 
 def test_a_start_adopts_what_came_before_it() -> None:
+    """000-28."""
     digest = folded(lambda n: en.Said(n, n * S, what="input"), ts("t9"), text(), end())
     turn = only_turn(digest)
     assert (turn.id, turn.synthetic, turn.start_seq, turn.duration) == ("t9", False, 1, 3 * S)
 
 
 def test_a_late_start_closes_the_open_turn() -> None:
+    """000-28."""
     digest = folded(ts("t1"), text(), ts("t2"), call("c1"), ts("t3"))
     first, second = digest.turns["", 0], digest.turns["", 1]
     assert (first.status, first.end_seq, first.duration) == (
@@ -222,6 +226,7 @@ def test_a_late_start_closes_the_open_turn() -> None:
 
 
 def test_a_prompt_closes_a_turn_that_content_opened() -> None:
+    """000-28."""
     digest = folded(text(), lambda n: en.Started(n, n * S, turn="u", prompt=True), text(), end())
     assert [turn.id for turn in digest.turns.values()] == ["syn-1", "u"]
 
@@ -329,6 +334,7 @@ def test_calls_of_a_message_that_broke_off_are_none() -> None:
 
 
 def test_samples_are_bounded_and_the_count_is_not() -> None:
+    """000-19."""
     digest = Digest()
     for _ in range(3 * SAMPLES):
         step(digest, en.Failed(kind="x"), unknown)
@@ -354,10 +360,12 @@ def test_open_calls_are_bounded() -> None:
     ("millis", "index"), [(0, 0), (100, 0), (100.001, 1), (2500, 4), (300_000, 10), (300_001, 11), (1e9, 11)]
 )
 def test_bounds_are_inclusive(millis: float, index: int) -> None:
+    """000-21."""
     assert bucket(round(millis * 1000)) == index
 
 
 def test_percentiles_by_hand() -> None:
+    """000-21."""
     assert percentile([0] * 12, 0.5) is None
     assert percentile([4] + [0] * 11, 0.5) == 50  # two of four: half of the first bucket
     assert percentile([0] * 11 + [2], 0.5) == 450_000  # the overflow ends at twice the last bound

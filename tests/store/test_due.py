@@ -6,6 +6,7 @@ from store.due import MANY, OLD_S, Due
 
 
 def test_a_closed_turn_is_due_at_once() -> None:
+    """000-25."""
     due: Due[str] = Due()
     due.note("a", 0.0)
     assert due.collect(0.0) == {}
@@ -16,6 +17,7 @@ def test_a_closed_turn_is_due_at_once() -> None:
 
 
 def test_many_are_due_and_a_few_young_ones_are_not() -> None:
+    """000-25."""
     due: Due[str] = Due()
     due.note("a", 0.0, MANY - 1)
     assert due.collect(OLD_S - 0.01) == {}
@@ -24,6 +26,7 @@ def test_many_are_due_and_a_few_young_ones_are_not() -> None:
 
 
 def test_the_oldest_one_counts() -> None:
+    """000-25."""
     due: Due[str] = Due()
     due.note("a", 1.0)
     due.note("a", 1.7)
@@ -36,7 +39,7 @@ def test_the_oldest_one_counts() -> None:
 
 
 def test_collecting_takes_only_what_is_due() -> None:
-    """Agents of several sessions in one pass; the others keep what was counted."""
+    """000-25: Agents of several sessions in one pass; the others keep what was counted."""
     due: Due[tuple[str, str]] = Due()
     due.note(("s1", ""), 0.0, 31)
     due.note(("s2", ""), 0.0, closed=True)
@@ -47,6 +50,7 @@ def test_collecting_takes_only_what_is_due() -> None:
 
 
 def test_limits_can_be_set() -> None:
+    """000-25."""
     due: Due[str] = Due(many=2, old=5.0)
     due.note("a", 0.0)
     assert due.collect(4.9) == {}

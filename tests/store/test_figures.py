@@ -99,6 +99,7 @@ def test_tokens_of_real_sessions(data_dir: Path) -> None:
 
 
 def test_a_live_session_is_not_judged(tmp_path: Path) -> None:
+    """000-22."""
     path = tmp_path / "live.jsonl"
     path.write_bytes(lines(user("go"), assistant("hm"), assistant(call("Bash"), id="msg_2", uuid="a2")))
     session = Session(path, list_price=unknown)

@@ -35,7 +35,7 @@ def when(text: str) -> int:
 
 
 def test_the_sum_of_a_real_result() -> None:
-    """FORMATS G: what the program itself said of this run, 1.9921325 dollars, rounded."""
+    """000-18: FORMATS G: what the program itself said of this run, 1.9921325 dollars, rounded."""
     assert price(Tokens("claude-opus-4-5", 2_036, 11_295, 2_463_655, 74_840), when("2026-02-01")) == 1_992_133
 
 
@@ -79,6 +79,7 @@ def test_tiers_have_prices_of_their_own() -> None:
 
 @pytest.mark.parametrize("llm", ["claude-x", "", "<synthetic>", "nobody-knows-this", "\ud83d"])
 def test_an_unknown_model_has_no_price(llm: str) -> None:
+    """000-18."""
     assert price(Tokens(llm, 100, 50), when("2026-06-01")) is None
 
 

@@ -74,8 +74,14 @@ class Many:
         return [(name, row) for _, name, row, *_ in sorted(found, reverse=True)]
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(("few", "probes"), [(1_000, 200), (10, 200), (10, 3), (0, 1)])
+WAYS = [(1_000, 200), (10, 200), (10, 3), (0, 1)]  # how many hits are few, and how many sessions are looked into first
+
+
+@pytest.mark.parametrize(
+    ("database", "few", "probes", "seed"),
+    [*(("file", *way, seed) for way in WAYS for seed in range(4)), *(("server", *way, 0) for way in WAYS)],
+    indirect=["database"],
+)
 def test_the_newest_of_all_sessions_come_first(
     archive: Archive, monkeypatch: pytest.MonkeyPatch, seed: int, few: int, probes: int
 ) -> None:

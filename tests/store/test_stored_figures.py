@@ -104,6 +104,7 @@ def touching(told: list[str], *tables: str) -> list[str]:
 # ---- the same as the file
 
 
+@IN_A_FILE
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_the_figures_of_the_file(path: Path, tmp_path: Path, db: Path) -> None:
     """X-07, 000-15: digest, turns and agents, for every recording."""

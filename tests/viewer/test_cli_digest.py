@@ -70,11 +70,31 @@ def test_digest_as_json(session: Path, capfdbinary: pytest.CaptureFixture[bytes]
 
 
 def test_turns_as_json(session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """000-27."""
     one, two = printed(capfdbinary, "turns", session, "--json")
     assert (one["turn_id"], one["idx"], one["start_ordinal"], one["duration_ms"]) == ("u1", 0, 0, 2000)
     assert (two["turn_id"], two["idx"], two["start_ordinal"], two["duration_ms"]) == ("u2", 1, 2, 5000)
     assert (two["tool_count"], two["tool_failed"], two["error_count"], two["status"]) == (1, 1, 1, "success")
     assert (two["in_tokens"], two["cache_read_tokens"], two["cost_usd"]) == (20, 2000, 0.002226)
+
+
+def test_turns_page_by_page(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """000-27: by ordinals: of turns with the same time none is dropped; the last one is open and says so."""
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(lines(*[user(f"turn {number}", f"u{number}", 0) for number in range(7)]))
+    whole = printed(capfdbinary, "turns", path, "--json")
+    assert len({str(turn["start_ts"]) for turn in whole}) == 1
+    paged: list[dict[str, object]] = []
+    while page := printed(capfdbinary, "turns", path, "--json", "--limit", "2", "--after", str(_last(paged))):
+        assert len(page) <= 2
+        paged += page
+    assert paged == whole
+    assert [turn["idx"] for turn in paged] == list(range(7))
+    assert [turn["open"] for turn in paged] == [False] * 6 + [True]
+
+
+def _last(page: list[dict[str, object]]) -> object:
+    return page[-1]["start_seq"] if page else 0
 
 
 def test_of_one_agent(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

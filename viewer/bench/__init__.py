@@ -16,7 +16,20 @@ from typing import Final
 
 import msgspec
 
-BENCHES: Final = ("stream", "open", "scroll", "tail", "start", "idle", "fold", "search", "archive", "digest", "drafts")
+BENCHES: Final = (
+    "stream",
+    "open",
+    "scroll",
+    "tail",
+    "start",
+    "idle",
+    "fold",
+    "search",
+    "archive",
+    "digest",
+    "drafts",
+    "million",
+)
 
 
 def main(arguments: Sequence[str]) -> int:

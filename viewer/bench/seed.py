@@ -62,10 +62,15 @@ def seeded(rows: int, folder: Path | None = None) -> DbWindow | None:
     if rows == 0:
         return None
     path = (folder or Path(tempfile.mkdtemp(prefix="playhead-bench-"))) / "bench.db"
+    return filled(path, rows, "bench", path)
+
+
+def filled(path: Path, rows: int, key: str, file: Path) -> DbWindow:
+    """The same in a database that is named, as a session of this key that was read from this file."""
     rng = random.Random(rows)
     templates = [item_at(row, rng) for row in range(200)]
     writer = Writer(path)
-    draft, state = Draft("bench"), State()
+    draft, state = Draft(key), State()
     written = Rows(0, state)
     for first in range(0, rows, BATCH):
         end = min(rows, first + BATCH)
@@ -77,6 +82,7 @@ def seeded(rows: int, folder: Path | None = None) -> DbWindow | None:
             writer.put(draft, written, written.take())
     state.rows = rows
     state.turn = rows // 10 + 1
-    writer.publish(draft, written, written.take(), state, Facts(), "claude-code", [source_of(path, "", None, 0)])
+    source = source_of(file, "", None, 0 if file == path else file.stat().st_size)
+    writer.publish(draft, written, written.take(), state, Facts(), "claude-code", [source])
     writer.close()
     return DbWindow(path, written.session, rows)

@@ -10,8 +10,9 @@ from PySide6.QtGui import QPainter
 
 from store.events import Hunk
 from viewer.rows.clean import clean
+from viewer.rows.grid import mono
 from viewer.rows.marks import draw_text
-from viewer.rows.parts import Lines, Span, advance, char_format
+from viewer.rows.parts import Span, advance
 from viewer.rows.sheet import Sheet
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -148,23 +149,21 @@ def add_diff(sheet: Sheet, hunks: Sequence[Hunk], limit: int) -> int:
 def _chunk(sheet: Sheet, lines: list[Line], numbers_right: int, sign_x: int, text_x: int) -> None:
     look = sheet.look
     spans: list[Span] = []
-    starts: list[int] = []
     at = 0
     token = {"+": "diff.add_text", "-": "diff.cut_text", "@": "diff.hunk", " ": "code.text"}
     words = {"+": "diff.add_word", "-": "diff.cut_word"}
     for line in lines:
-        starts.append(at)
         ink = look.colour(token[line.sign]).rgba()
         if line.sign != " " and line.text:
-            spans.append(Span(at, len(line.text), char_format(ink)))
+            spans.append(Span(at, len(line.text), ink))
         for first, length in line.words:
             if first + length <= len(line.text):
-                spans.append(Span(at + first, length, char_format(ink, look.colour(words[line.sign]).rgba())))
+                spans.append(Span(at + first, length, ink, look.colour(words[line.sign]).rgba()))
         at += len(line.text) + 1
     text = "\n".join(line.text for line in lines)
-    part = Lines(text, look, "mono", "code.text", text_x, sheet.y, sheet.right - text_x, spans=spans)
+    part = mono(text, look, "code.text", text_x, sheet.y, sheet.right - text_x, spans=spans)
     whole_end = part.height
-    tops = [part.line_top(start) for start in starts]
+    tops = part.line_tops()
     heights = [(tops[index + 1] if index + 1 < len(tops) else whole_end) - top for index, top in enumerate(tops)]
     y0 = sheet.y
     left, right = sheet.left, sheet.right

@@ -7,7 +7,7 @@ from PySide6.QtGui import QTextOption
 
 from store.items import Tool
 from viewer.rows.clean import one_line
-from viewer.rows.parts import Lines, Span, advance, char_format, elide
+from viewer.rows.parts import Lines, Span, advance, elide
 from viewer.rows.sheet import Sheet, leading, span_text
 
 ICONS = {
@@ -128,7 +128,7 @@ def header(
     shown = elide(look, role, line, x - start - px(8), middle=path) if line else ""
     if shown:
         folders = shown.rfind("/") + 1 if path else 0
-        muted = [Span(0, folders, char_format(look.colour("text.muted").rgba()))] if folders else []
+        muted = [Span(0, folders, look.colour("text.muted").rgba())] if folders else []
         step = leading(look, role)
         sheet.add(
             Lines(

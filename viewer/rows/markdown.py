@@ -13,7 +13,8 @@ from store.text import Text
 from viewer.rows import simple
 from viewer.rows.base import Fold, Pos
 from viewer.rows.clean import clean
-from viewer.rows.parts import Lines, Part, Span, char_format
+from viewer.rows.grid import mono
+from viewer.rows.parts import Part, Span
 from viewer.rows.pieces import PROSE_MIN, Piece, Splitter, fence_at, fits, references
 from viewer.rows.prose import Prose
 from viewer.rows.same import woven
@@ -161,9 +162,7 @@ class StreamDoc(Sheet):
         if not fits(source):
             # Quadratic in the engine, or unreadable: as it was written.
             self.y += gap(look, self._last, "code")
-            part: Part = Lines(
-                clean(piece.source), look, "mono", "code.text", self.left, self.y, self.right - self.left
-            )
+            part: Part = mono(clean(piece.source), look, "code.text", self.left, self.y, self.right - self.left)
             self._kind_below = "para"
             return self.add(part)
         prose = Prose(source, look, self.colour, self.left, self.y, self.right - self.left)
@@ -183,10 +182,10 @@ class StreamDoc(Sheet):
         code = clean(piece.source)
         tokens, state = lex(code, piece.language, self._state)
         spans = [
-            Span(token.start, token.length, char_format(look.colour(TOKENS[token.kind]).rgba())) for token in tokens
+            Span(token.start, token.length, look.colour(TOKENS[token.kind]).rgba()) for token in tokens
         ]  # fmt: skip
         x = self.left + px(12)
-        part = self.add(Lines(code, look, "mono", "code.text", x, self.y, self.right - x - px(32), spans=spans))
+        part = self.add(mono(code, look, "code.text", x, self.y, self.right - x - px(32), spans=spans))
         if final:
             self._state = state
         if piece.last or not final:

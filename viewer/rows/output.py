@@ -10,7 +10,8 @@ from PySide6.QtGui import QColor
 from store.text import Text
 from viewer.rows import ansi
 from viewer.rows.clean import clean
-from viewer.rows.parts import Lines, Span, char_format
+from viewer.rows.grid import mono
+from viewer.rows.parts import Span
 from viewer.rows.sheet import Sheet, size_text
 from viewer.theme.look import Look
 
@@ -90,8 +91,7 @@ def ansi_span(look: Look, run: ansi.Run) -> Span:
         ink = look.colour("text.faint").rgba()
     if paper is not None:
         ink = _readable(ink or look.colour("code.text").rgba(), paper)
-    form = char_format(ink, paper, style.bold, style.italic, style.underline, style.strike)
-    return Span(run.start, run.length, form)
+    return Span(run.start, run.length, ink, paper, style.bold, style.italic, style.underline, style.strike)
 
 
 def _coloured(look: Look, text: str, runs: list[ansi.Run]) -> tuple[str, list[Span]]:
@@ -158,7 +158,7 @@ def add_output(
             piece = piece[:-1]
         shown, runs, style = ansi.decode(piece, style)
         safe, spans = _coloured(look, shown, runs)
-        sheet.add(Lines(safe, look, "mono", ink, x, sheet.y, sheet.right - x, spans=spans))
+        sheet.add(mono(safe, look, ink, x, sheet.y, sheet.right - x, spans=spans))
     if found.left_chars > 0:
         if found.last:
             sheet.more(f"{left_text(found)} · in the inspector", "inspect", x, 0)
@@ -204,10 +204,10 @@ def add_input(sheet: Sheet, text: Text) -> None:
     found = paged(Text(shown), 0, first_page(look))
     piece = "".join(found.pieces).rstrip("\n")
     safe = clean(piece)
-    muted = char_format(look.colour("text.muted").rgba())
+    muted = look.colour("text.muted").rgba()
     spans = [Span(at, size, muted) for at, size in keys if at + size <= len(safe)] if len(safe) == len(piece) else []
     x, top = sheet.left + look.px(12), sheet.y
-    sheet.add(Lines(safe, look, "mono", "code.text", x, top, sheet.right - x, spans=spans))
+    sheet.add(mono(safe, look, "code.text", x, top, sheet.right - x, spans=spans))
     if found.left_chars > 0:
         sheet.more(f"{left_text(found)} · in the inspector", "inspect", x, 0)
     sheet.fill(sheet.left, top, max(1, look.px(2)), sheet.y - top, "line.guide")

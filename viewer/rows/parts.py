@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import zip_longest
+from typing import NamedTuple
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextCharFormat, QTextLayout, QTextOption
@@ -132,15 +133,21 @@ def format_range(start: int, length: int, form: QTextCharFormat) -> QTextLayout.
     return made
 
 
-class Span:
-    """A run of one look inside a text, in code points."""
+class Span(NamedTuple):
+    """A run of one look inside a text, in code points; colours are QRgb numbers."""
 
-    __slots__ = ("form", "length", "start")
+    start: int
+    length: int
+    ink: int | None
+    paper: int | None = None
+    bold: bool = False
+    italic: bool = False
+    underline: bool = False
+    strike: bool = False
 
-    def __init__(self, start: int, length: int, form: QTextCharFormat) -> None:
-        self.start = start
-        self.length = length
-        self.form = form
+    @property
+    def form(self) -> QTextCharFormat:
+        return char_format(*self[2:])
 
 
 class Lines(Part):
@@ -241,7 +248,7 @@ class Lines(Part):
         """One line, as `lay` would place it: a layout is for those that are pointed at."""
         look, role, text = self._look, self._role, self.text
         metrics = look.metrics(role)
-        ascent = _ascent(look, role) if text.isascii() else metrics.ascent()
+        ascent = ascent_of(look, role) if text.isascii() else metrics.ascent()
         painter.setFont(look.font_for(role, text))
         painter.setPen(look.colour(self.colour))
         painter.drawText(QPointF(self.x, self.y + (self.step - metrics.height()) / 2 + ascent), text)
@@ -294,15 +301,22 @@ class Lines(Part):
             if mine is None or other is None or (mine.start, mine.length) != (other.start, other.length):
                 same = min(same, *(span.start for span in (mine, other) if span is not None))
                 break
-            if mine.form != other.form:
+            if mine[2:] != other[2:]:
                 same = min(same, mine.start)
                 break
-        line = min(part.lay().lineForTextPosition(part._units(0, same)[1]).lineNumber() for part in (self, new))
-        return top + max(0, line) * self.step
+        return top + max(0, min(self._line(same), new._line(same))) * self.step
 
-    def line_top(self, start: int) -> int:
-        """The y, from the part's top, of the line that holds a code point."""
-        return self.lay().lineForTextPosition(self._units(0, start)[1]).lineNumber() * self.step
+    def _line(self, start: int) -> int:
+        """The number of the line that holds a code point."""
+        return self.lay().lineForTextPosition(self._units(0, start)[1]).lineNumber()
+
+    def line_tops(self) -> list[int]:
+        """The y, from the part's top, at which every line of the text begins, as it was before it was wrapped."""
+        tops, at = [], 0
+        for line in self.text.split("\n"):
+            tops.append(self._line(at) * self.step)
+            at += len(line) + 1
+        return tops
 
     @override
     def caret(self) -> tuple[int, int, int]:
@@ -333,7 +347,8 @@ def around(text: str, char: int, whole: bool) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=32)
-def _ascent(look: Look, role: str) -> float:
+def ascent_of(look: Look, role: str) -> float:
+    """The exact ascent of a role's font."""
     return QFontMetricsF(look.font_for(role, "")).ascent()
 
 

@@ -272,10 +272,6 @@ class Words(Lines):
         return min(self.y, new.y)  # it is never made again for a word more
 
     @override
-    def line_top(self, start: int) -> int:
-        return self._tops[self.lay().lineForTextPosition(self._units(0, start)[1]).lineNumber()]
-
-    @override
     def caret(self) -> tuple[int, int, int]:
         line = self.lay().lineAt(len(self._tops) - 2)
         x = line.x() + line.naturalTextWidth()

@@ -96,6 +96,8 @@ class SessionDelegate:
             parts.insert(0, wording.state(row.state))
         if row.missing:
             parts.insert(0, "only copy")
+        if row.host:
+            parts.insert(0, f"on {row.host}")
         if closed:
             parts.insert(0, closed)
         painter.setFont(look.font("meta"))

@@ -20,7 +20,7 @@ def spoken(row: Row, closed: Closed | None, unread: int, now: int) -> str:
     news = "" if not unread else ", unread" if unread < 0 else f", {unread} unread"
     when = wording.ago(row.updated, now)[0]
     title = row.title[:500] or "Untitled session"
-    copy = "only copy" if row.missing else ""
+    copy = "only copy" if row.missing else f"on {row.host}" if row.host else ""
     states = (wording.state(row.state), closed_in_words(closed), copy)
     return ", ".join(part for part in (title, *states, row.project, wording.agent(row.agent), when) if part) + news
 
@@ -31,6 +31,8 @@ def tip(row: Row, closed: Closed | None) -> str:
         lines.append(f"last record {wording.full(row.updated)}")
     if row.missing:
         lines.append("its agent has deleted the file: this is the only copy")
+    if row.host:
+        lines.append(f"its file is on {row.host}: what is shown is what the archive has of it")
     if closed is not None:
         lines.append(f"{closed.status}: nothing that its agent writes is added to it")
         if closed.refused:

@@ -1,0 +1,77 @@
+"""Telling Qwen Code's chats from Claude's files, which look alike; where its subagents' files lie. For qwen.py only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+import orjson
+
+from store.decode import clean
+from store.formats.base import Child
+from store.formats.values import one_line, string, table
+
+LINES: Final = 40  # lines of the head that are looked at
+_TYPES: Final = frozenset({"user", "assistant", "tool_result", "system"})
+_PARTS: Final = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model|system)"\s*,\s*"parts"\s*:\s*\[')
+_UNSAFE: Final = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+def claims(head: bytes, path: Path | None) -> int:
+    """How surely these are the bytes of a chat. Claude's records have the same names, but `content`, not `parts`."""
+    found = seen = others = 0
+    for line in head.split(b"\n", LINES)[:LINES]:
+        if not line.lstrip(b" \t\0\xef\xbb\xbf").startswith(b"{"):
+            continue
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            if b'"parentUuid"' in line and _PARTS.search(line):  # cut off, or two records on one line
+                seen += 1
+                found += 1
+            continue
+        if type(value) is dict:
+            seen += 1
+            found += _is_ours(value)
+            others += "content" in table(value, "message")
+    if not found:
+        return 0
+    return 95 if not others and found * 2 >= seen else 90 * found // seen
+
+
+def _is_ours(record: dict[str, Any]) -> bool:
+    kind = string(record, "type")
+    if kind not in _TYPES or not string(record, "uuid") or "sessionId" not in record:
+        return False
+    if kind == "system" and string(record, "subtype"):
+        return "systemPayload" in record or type(table(record, "message").get("parts")) is list
+    return type(table(record, "message").get("parts")) is list
+
+
+def owns(path: PurePath) -> bool:
+    return path.suffix == ".jsonl" and path.parent.name == "chats"
+
+
+def children(path: Path) -> Iterable[Child]:
+    """The files of a session's subagents, beside the folder of the chats."""
+    folder = _folder(path)
+    if not folder.is_dir():
+        return
+    for file in sorted(folder.glob("agent-*.jsonl")):
+        meta: object = None
+        with suppress(OSError, ValueError):  # without it only the name is known
+            meta = orjson.loads(file.with_suffix(".meta.json").read_bytes())
+        told: dict[str, Any] = meta if isinstance(meta, dict) else {}
+        agent = string(told, "agentId") or clean(file.stem.removeprefix("agent-"))
+        yield Child(file, agent, string(told, "toolUseId") or None, one_line(string(told, "description")))
+
+
+def beside(path: Path) -> Iterable[Path]:
+    return (_folder(path),)
+
+
+def _folder(path: Path) -> Path:
+    return path.parent.parent / "subagents" / _UNSAFE.sub("_", path.stem)

@@ -1,0 +1,53 @@
+"""A session of another host in the window: listed with its host, opened from the archive, never looked for here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from store.intake import take_in
+from viewer.app import App
+from viewer.bench.make_session import write_session
+from viewer.options import Options
+
+WAIT = 30_000
+NAME = "11111111-2222-4333-8444-555555555555.jsonl"
+
+
+@pytest.mark.parametrize("database", ["server"], indirect=True)
+def test_a_session_of_another_host_is_listed_and_opens(
+    database: Path, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "elsewhere" / "-w" / NAME
+    write_session(path, records=80, seed=3)
+    monkeypatch.setenv("PLAYHEAD_HOST", "there")
+    rows = take_in(database, path).rows
+    path.unlink()
+    monkeypatch.setenv("PLAYHEAD_HOST", "here")
+    theirs = f"//there{path}"
+    app = App(Options())
+    try:
+        window = app.window
+        window.show()
+        app.start()
+        sessions = window.sessions.sessions
+        qtbot.waitUntil(lambda: sessions.session(theirs) is not None, timeout=WAIT)
+        row = sessions.session(theirs)
+        assert row is not None
+        assert (row.host, row.missing) == ("there", False)
+        window.open_listed(theirs)
+        qtbot.waitUntil(lambda: _length(app) == rows, timeout=WAIT)
+        opened = window.desk.current
+        assert opened is not None
+        qtbot.waitUntil(lambda: opened.header is not None and "on there" in opened.header.trouble, timeout=WAIT)
+    finally:
+        app.window.close()
+        app.shutdown()
+        app.window.deleteLater()
+
+
+def _length(app: App) -> int:
+    model = app.window.pane.view.timeline
+    return 0 if model is None else model.length
