@@ -81,6 +81,26 @@ ROWS: Final = {
     "000-41": "Archiving seals: the first look folds nothing",
     "000-42": "Texts are none of it: bodies of 50 KB, the same digest and not a byte more",
     "000-43": "CI runs lint, types and every suite",
+    "001-01": "A row only with the first content, in the same transaction; nothing else makes one",
+    "001-02": "The original's share of empty starts (3,564 of 10,985) leaves exactly the others",
+    "001-03": "The rows avoided are counted by the same replay",
+    "001-05": "Saved is what the database says; a draft is one after a restart, too",
+    "001-06": "50 first messages at once, from threads and processes: one row; nothing to do without a database",
+    "001-07": "Row, then session:start, then dispatch",
+    "001-09": "A locked database: said once, nothing lost, the row comes with the next attempt",
+    "001-10": "Origin and user for every kind of start; none is 'unknown'",
+    "001-11": "session:start once per new session, never for a restored one",
+    "001-12": "A silent start is listed as 'not saved yet' and gone on quit",
+    "002-01": "A thousand drafts: no statement",
+    "002-02": "Failed starts: no row, and the failure shown",
+    "002-03": "The share of empty sessions by model",
+    "002-04": "Session and first events in one transaction; a retry doubles nothing",
+    "002-05": "A continuation has its row and its parent",
+    "002-06": "Used sessions equal eager ones, column by column",
+    "002-07": "Existing empties: counted, removed with a preview, brought back",
+    "002-08": "A title before the first message is applied once; one that cannot be is dropped with a message",
+    "X-01": "One tick: one commit, one model change, one mark of the digest; a failed commit is said and made up for",
+    "X-02": "The first content brings what the draft had before it, in order",
     "X-03": "Archive: drain, seal, agent set, state; what comes late is refused and counted",
     "X-05": "Resume: the same session, turns numbered on, rows dense, the set grows",
     "X-06": "Killed, choked, locked out, corrupted or set back: nothing is half, twice, empty or lost",
@@ -91,7 +111,7 @@ NOTED: Final = {
     "004-33": "The table of events and appends is `G1` in tests/store/test_flush.py.",
     "004-34": "English only: seen in review.",
 }
-_ROW: Final = re.compile(r"\b(?:(004|000)[-_]|([PpX])-?)(\d\d)((?:(?:…|, )\d\d\b)*)")
+_ROW: Final = re.compile(r"\b(?:(004|000|001|002)[-_]|([PpX])-?)(\d\d)((?:(?:…|, )\d\d\b)*)")
 _MORE: Final = re.compile(r"(…|, )(\d\d)")
 
 

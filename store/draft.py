@@ -28,7 +28,7 @@ _NEVER: Final = (
     ev.Compacting, ev.Answered, ev.Called,
 )  # fmt: skip
 _ALWAYS: Final = (
-    ev.ThoughtDone, ev.ToolStarted, ev.ToolInput, ev.ToolUpdated, ev.PlanSet, ev.Compacted, ev.Rewound, ev.Unreadable,
+    ev.MessageDone, ev.ThoughtDone, ev.ToolStarted, ev.ToolInput, ev.ToolUpdated, ev.PlanSet, ev.Compacted, ev.Rewound, ev.Unreadable,
     ev.PromptSent, ev.Asked,
 )  # fmt: skip
 
@@ -42,7 +42,7 @@ def _is_prompt(event: Any) -> bool:
 
 
 _SOMETIMES: Final[dict[type[Event], Callable[[Any], bool]]] = {
-    ev.TextDelta: _says, ev.ThoughtDelta: _says, ev.MessageDone: _says, ev.PromptText: _is_prompt,
+    ev.TextDelta: _says, ev.ThoughtDelta: _says, ev.PromptText: _is_prompt,
 }  # fmt: skip
 KINDS: Final[dict[type[Event], Callable[[Any], bool] | bool]] = {
     **dict.fromkeys(_NEVER, False), **dict.fromkeys(_ALWAYS, True), **_SOMETIMES,

@@ -80,6 +80,7 @@ class Figures:
         found = self._scan()
         number = self.about.number
         if found and self.about.closed:
+            self._reader.close()
             patiently(self._reader.db, lambda writer: writer.name_agents(number, found))
         return found
 
@@ -128,6 +129,7 @@ def look(reader: Reader, path: Path, list_price: Price = price, *, own: bool = F
     if one is None:
         return None
     if not one.closed:
+        reader.close()  # who writes last and alone leaves no log behind, which every other reader would read first
         if not _current(path, db):
             return None
         one = reader.about(path)
@@ -136,9 +138,11 @@ def look(reader: Reader, path: Path, list_price: Price = price, *, own: bool = F
             raise StoreError(f"{path} is gone, and was kept before Playhead made figures: its rows are all there is.")
         from store.intake import take_in
 
+        reader.close()
         take_in(db, path, anew=True)
         one = reader.about(path)
     if one is not None and not one.fresh:
+        reader.close()
         fold_on(db, one.number, list_price, place.host_of(path, db))
         one = reader.about(path)
     if one is None or not one.fresh:

@@ -98,8 +98,7 @@ class FileIngest:
         self._bell.set()
         self._watcher.unwatch(self.path, self._on_change)
         self.around.stop()
-        if self._import is not None:
-            self._import.cancel()
+        self._end_import()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
         if self._thread is not threading.current_thread():
@@ -298,6 +297,12 @@ class FileIngest:
         self._import = Import(self.path, self._on_progress, self._on_imported, upto=upto)
         self._import.start()
 
+    def _end_import(self) -> None:
+        """It is not wanted any more; who waits for it is told so."""
+        if self._import is not None:
+            self._import.cancel()
+            self._on_progress(1, 1, 0)
+
     def _on_progress(self, done: int, total: int, _rows: int) -> None:
         if self._progress is not None:
             self._progress(self.key, done, total)
@@ -363,9 +368,8 @@ class FileIngest:
 
     def _start_over(self) -> None:
         """The file is another one now: read it anew, and say so."""
-        if self._import is not None:
-            self._import.cancel()
-            self._import = None
+        self._end_import()
+        self._import = None
         self._more = None
         self._imported.clear()
         self._format = None

@@ -41,6 +41,7 @@ class Ledger:
 
     def fold(self, state: State, events: Sequence[Event]) -> list[Change]:
         """The changes of the events, as `fold_run` gives them; their entries are noted."""
+        self.requests.expect([event.key for event in events if isinstance(event, ev.Spent)])
         changes: list[Change] = []
         first = 0
         for index, event in enumerate(events):

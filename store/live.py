@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -18,6 +19,7 @@ from store.items import Item
 from store.told import Completed, Drain, Question
 
 TICK_MS: Final = 16
+SAID_MS: Final = 250  # between two words about how many ticks there were: nobody reads figures faster
 
 
 class Ticker(QObject):
@@ -30,7 +32,8 @@ class Ticker(QObject):
 
     changed = Signal(object)  # store.delta.Delta
     fact = Signal(object)  # store.session.Completed | Question
-    ticked = Signal(int)  # events that still wait
+    # Events that still wait. After a tick with a backlog or the end of one; else at most every SAID_MS, and after the last.
+    ticked = Signal(int)
     _woken = Signal()  # queued, so that a worker may emit it
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -44,6 +47,11 @@ class Ticker(QObject):
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self.on_tick)
+        self._said = 0.0  # when `ticked` was emitted last
+        self._behind = False  # with a backlog
+        self._unsaid = QTimer(self)  # runs while there was a tick since
+        self._unsaid.setSingleShot(True)
+        self._unsaid.timeout.connect(self.say)
         self._woken.connect(self.on_woken, Qt.ConnectionType.QueuedConnection)
 
     def _wake(self) -> None:
@@ -67,8 +75,22 @@ class Ticker(QObject):
         """Take what is there, within the budget; arm again only if something is left."""
         self.ticks += 1
         self._tell(self.hub.flush())
-        if self.hub.pending:
+        hub = self.hub
+        if hub.pending:
             self._timer.start()
+        elif not (hub.backlog or self._behind):
+            left = self._said + SAID_MS / 1000 - time.monotonic()
+            if left > 0:
+                if not self._unsaid.isActive():
+                    self._unsaid.start(int(left * 1000) + 1)
+                return
+        self.say()
+
+    @Slot()
+    def say(self) -> None:
+        """Emit `ticked`, now."""
+        self._unsaid.stop()
+        self._said, self._behind = time.monotonic(), bool(self.hub.backlog)
         self.ticked.emit(self.hub.backlog)
 
     def drain(self, key: str | None = None) -> None:

@@ -143,6 +143,9 @@ class Recorder:
         except (StoreError, OSError) as error:
             self._failed(recording, error)
             return
+        if new is None:
+            self._again.add(recording.key)
+            return
         if recording.troubled:
             recording.troubled = False
             recording.tell(trouble="")

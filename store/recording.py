@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from store.db.rows import Rows
 from store.draft import Draft, has_content
-from store.errors import StoreError
 from store.events import ItemId, TurnEnded
 from store.facts import Facts
 from store.fold import State, fold_run
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from store.db.figures import Book
     from store.db.writer import Writer
 
+ARCHIVED: Final = "This session is archived: what comes now is shown here, and stays out of the database."
 PIECE: Final = 4 << 20  # bytes of a journal that are written in one transaction
 
 
@@ -58,6 +58,9 @@ class Recording:
         self._place: _Place | None = None
         self._new = True  # nobody has been told of its start
         self._title: str | None = None  # to be written
+        self._closed = False  # archived meanwhile
+        self._refused = 0  # events that came after that
+        self._told = ""
 
     def rename(self, title: str) -> None:
         """What the user calls it: kept in the draft, or on its way into the row. Raises StoreError, and drops it."""
@@ -65,8 +68,9 @@ class Recording:
         self._title = self.draft.title
         self.journal.note(title=self.draft.title)
 
-    def save(self, opened: Callable[[], Writer], token: str) -> bool:
-        """Bring the database up to the journal, if there is content. True: the session is new.
+    def save(self, opened: Callable[[], Writer], token: str) -> bool | None:
+        """Bring the database up to the journal, if there is content. True: the session is new. None: somebody else
+        was at it, and the next time looks again at what there is.
 
         A draft asks for no writer. Raises StoreError, OSError: then it is as it was, and the next time reads again what
         is missing.
@@ -77,12 +81,20 @@ class Recording:
         if not self.journal.path.exists() or (self._draft is not None and not self._has_content(self._draft)):
             return False
         self._draft = None
+        done = False
         try:
-            self._save(opened(), token)
-        except BaseException:
-            self._let_go()
-            self.draft.session = None
-            raise
+            writer = opened()
+            from store.db.session_rows import Overtaken  # with the writer, and not before
+
+            with suppress(Overtaken):
+                self._save(writer, token)
+                done = True
+        finally:
+            if not done:
+                self._let_go()
+                self.draft.session = None
+        if not done:
+            return None
         new, self._new = self._new and self.draft.saved, self._new and not self.draft.saved
         return new
 
@@ -106,7 +118,9 @@ class Recording:
         place = self._place
         if place is None:
             place = self._place = self._stand(writer, token)
-        more = True
+        more = not self._closed
+        if self._closed:
+            self._refuse(writer, place)
         while more:
             data, size, mtime_ns = _piece(path, place.pipe.fed)
             events = place.pipe.feed(data)
@@ -129,11 +143,25 @@ class Recording:
             writer.settle(self.draft.session, title=self._title, ended=draft_of(path) if self.over else None)
             self._title = None
 
+    def _refuse(self, writer: Writer, place: _Place) -> None:
+        """It was archived: what comes now is counted, and stays in the journal."""
+        before, more = place.before, True
+        while more:
+            data, size, mtime_ns = _piece(self.journal.path, place.pipe.fed)
+            self._refused += len(place.pipe.feed(data))
+            more = bool(data) and place.pipe.fed < size
+        if before is not None and self._refused:
+            if self._told != ARCHIVED:
+                self._told = ARCHIVED
+                self.tell(trouble=ARCHIVED)
+            writer.refuse(before.session, self._refused, [(size, mtime_ns)])
+
     def _write(self, writer: Writer, place: _Place, source: Source, token: str) -> _Place:
         """One transaction. Returns where to go on."""
         before = place.before
         if before is None:
-            from store.db.writer import Made  # it is loaded: somebody has given us a writer
+            from store.db.session_rows import Overtaken
+            from store.db.writer import Made
 
             self.draft.status, self.draft.token = "active", token
             made = Made(
@@ -141,7 +169,7 @@ class Recording:
                 book=place.book,
             )  # fmt: skip
             if writer.admit([made]) != [True]:
-                raise StoreError("Another Playhead has begun to save it.")
+                raise Overtaken
             self._let_go()
             self._place = self._stand(writer, token)  # from now on with what the database knows of earlier rows
             return self._place
@@ -157,8 +185,7 @@ class Recording:
             state = State()
             book = writer.first_book(str(path))
             return _Place(Pipe(self._format), state, Facts().named(self.draft.title), Rows(0, state), book)
-        if writer.end_of(str(path)) is not None:
-            raise StoreError("It is archived: what comes now stays in its journal.")
+        self._closed, self._refused = writer.end_of(str(path)) is not None, 0
         if self.draft.session is None:
             self.draft.session = before.session
             writer.settle(before.session, token=token)

@@ -7,9 +7,9 @@ What is new of a request is handed on, what was counted is not.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence, Set
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -18,15 +18,29 @@ from store.events import Tokens
 RECENT: Final = 512  # requests whose figures may still grow; of older ones it is only known that they were counted
 
 
-class Requests:
-    """`elsewhere` says of a request's number whether another session has counted it."""
+Elsewhere: TypeAlias = Callable[[Sequence[int]], Set[int]]
+"""Which of these requests, by their numbers, another session has counted."""
 
-    def __init__(self, elsewhere: Callable[[int], bool] | None = None) -> None:
+
+class Requests:
+    """See the module. `expect` first what is taken then: that asks once for many."""
+
+    def __init__(self, elsewhere: Elsewhere | None = None) -> None:
         self.counted: set[int] = set()
         self.shared: set[int] = set()  # told here too, and counted by another session
         self._recent: OrderedDict[int, Tokens] = OrderedDict()
         self._elsewhere = elsewhere
-        self._last = ("", 0)  # key and number: the records of a request follow each other
+        self._numbers: dict[str, int] = {}  # by key, of those that are expected
+        self._asked: Set[int] = frozenset()  # of these, those that `elsewhere` was asked about, and what it said
+        self._theirs: Set[int] = frozenset()
+
+    def expect(self, keys: Iterable[str]) -> None:
+        """These are taken next."""
+        self._numbers = {key: number_of(key) for key in set(keys) if key}
+        if self._elsewhere is not None:
+            new = [one for one in self._numbers.values() if one not in self._recent and one not in self.counted]
+            self._asked = frozenset(new)
+            self._theirs = self._elsewhere(new) if new else frozenset()
 
     def take(self, key: str, told: Tokens) -> Tokens | None:
         """What is new of a request, or None. One without a key is new."""
@@ -37,7 +51,7 @@ class Requests:
         if before is None:
             if number in self.counted:
                 return None
-            if self._elsewhere is not None and self._elsewhere(number):
+            if self._is_theirs(number):
                 self.shared.add(number)
                 return None
             self.counted.add(number)
@@ -79,9 +93,13 @@ class Requests:
         return 0 if tokens is None else tokens.input + tokens.cache_read + tokens.cache_write
 
     def _number(self, key: str) -> int:
-        if key != self._last[0]:
-            self._last = (key, number_of(key))
-        return self._last[1]
+        number = self._numbers.get(key)
+        return number_of(key) if number is None else number
+
+    def _is_theirs(self, number: int) -> bool:
+        if self._elsewhere is None:
+            return False
+        return number in (self._theirs if number in self._asked else self._elsewhere((number,)))
 
     def dump(self) -> bytes:
         """What must be known to go on later, but for `counted`, which is kept where it can be asked."""

@@ -196,7 +196,7 @@ class Desk(QObject):
 
     def on_progress(self, key: str, done: int, total: int) -> None:
         """An import that would have to begin anew is not ended for a little memory."""
-        if done < total:
+        if done < total and key in self._open:
             self._reading.add(key)
         else:
             self._reading.discard(key)

@@ -149,7 +149,7 @@ class Keeping(QObject):
     @Slot(str, int, int)
     def on_read(self, key: str, done: int, total: int) -> None:
         """The user has opened a session that is read in the background: that comes first."""
-        if done < total:
+        if done < total and key in self._live.hub.sessions:  # a last word may come when it is closed already
             self._reading.add(key)
             self._step_back()
         else:

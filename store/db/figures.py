@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 import msgspec
@@ -23,7 +23,7 @@ from store.entries import Entry, press, unpress
 from store.events import Event
 from store.fold import Change, State
 from store.ledger import LEDGER_VERSION, Ledger, shared_of
-from store.requests import Requests
+from store.requests import Elsewhere, Requests
 
 _CLAIM: Final = "INSERT INTO request (number, session_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 STALE: Final = 0  # version of entries that are to be made again
@@ -87,7 +87,7 @@ class Copied:
         ValueError: a piece is missing or broken, or it cannot be gone on with."""
         self._pieces, self._entries, self._refused, self._state = pieces, entries, refused, state
         try:
-            self._counted = sorted(Ledger.load(state, Requests(lambda _: False)).requests.counted)
+            self._counted = sorted(Ledger.load(state, Requests()).requests.counted)
             at = 0
             for first, data in pieces:
                 if first != at:
@@ -110,7 +110,7 @@ class Copied:
         tx.execute(insert(t.ledger).values(session_id=number, **values))
 
 
-def book_of(tx: Connection, number: int, elsewhere: Callable[[int], bool]) -> Book | None:
+def book_of(tx: Connection, number: int, elsewhere: Elsewhere) -> Book | None:
     """To go on with; None when the session's entries were never made, or otherwise than now."""
     c = t.ledger.c
     found = tx.execute(select(c.version, c.entries, c.state).where(c.session_id == number)).one_or_none()

@@ -7,9 +7,8 @@ past 16,383, and holds a megabyte: so it finds the rows, and `words`, the text a
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from functools import cache
 from hashlib import blake2b
 from threading import get_ident
@@ -38,10 +37,19 @@ _FORGET: Final = (
 LABELS: Final = "ABCDD"  # weights of a tsvector's words: one per column, and facets cannot be mistaken for words
 OFTEN: Final = 8  # places of a word and column that are kept: how often it is said, for the order by relevance
 LONG: Final = 1_000  # bytes of a word that a tsvector takes whole (2,046 are its limit)
+SHORT_WORD: Final = LONG // 4  # characters: it has no more bytes than that
+SHORT: Final = 60_000  # characters of a row whose words fit for certain
 FULL: Final = 900_000  # bytes of words that it takes (1 MB is its limit)
 _CHUNK: Final = 1 << 18  # characters taken apart at once
 _END: Final = "\x01"  # between the columns of `words`
-_TOKENS: Final = 'SELECT doc, col, "offset", term FROM temp.vocabulary ORDER BY doc, col, "offset"'
+_TOKENS: Final = (
+    "SELECT doc, col, group_concat(term, ' ') FROM "
+    '(SELECT doc, col, term FROM temp.vocabulary ORDER BY doc, col, "offset") GROUP BY doc, col'
+)
+_PLACES: Final = [
+    [",".join(f"{column * OFTEN + at + 1}{label}" for at in range(count)) for count in range(OFTEN + 1)]
+    for column, label in enumerate(LABELS)
+]
 _COLUMN_NAMES: Final = {name: number for number, name in enumerate((*COLUMNS, "facets"))}
 
 
@@ -105,15 +113,14 @@ def _tokenizer(_thread: int) -> sqlite3.Connection:
     return connection
 
 
-def _taken_apart(documents: Sequence[tuple[int, Document]]) -> Iterator[tuple[int, list[list[str]]]]:
-    """The words of each row, by column, in their order."""
+def _taken_apart(documents: Sequence[tuple[int, Document]]) -> Iterator[tuple[int, list[str]]]:
+    """The words of each row, by column, in their order, with a space between two."""
     connection = _tokenizer(get_ident())
     try:
         connection.executemany(fts_sqlite.ADD, ((index, *one) for index, (_, one) in enumerate(documents)))
-        found: list[list[list[str]]] = [[[] for _ in LABELS] for _ in documents]
-        with closing(connection.execute(_TOKENS)) as rows:
-            for doc, column, _, term in rows:
-                found[doc][_COLUMN_NAMES[column]].append(term)
+        found = [[""] * len(LABELS) for _ in documents]
+        for doc, column, words in connection.execute(_TOKENS).fetchall():
+            found[doc][_COLUMN_NAMES[column]] = words
     finally:
         connection.execute("INSERT INTO fts_row (fts_row) VALUES ('delete-all')")
     for (rowid, _), words in zip(documents, found, strict=True):
@@ -123,36 +130,45 @@ def _taken_apart(documents: Sequence[tuple[int, Document]]) -> Iterator[tuple[in
 def _tokens(text: str) -> list[str]:
     """The words of a query."""
     ((_, words),) = _taken_apart([(0, (text, "", "", "", ""))])
-    return words[0]
+    return words[0].split()
 
 
-def _record(words: list[list[str]]) -> tuple[bool, str, str]:
+def _record(words: list[str]) -> tuple[bool, str, str]:
     """What is kept of a row: not all of its words fit into the tsvector; that; its words as text."""
-    places: dict[str, list[str]] = defaultdict(list)
-    for column, some in enumerate(words):
-        counted: dict[str, int] = defaultdict(int)
-        for word in some:
-            counted[word] += 1
-        for word, count in counted.items():
-            base = column * OFTEN + 1
-            places[word] += [f"{base + at}{LABELS[column]}" for at in range(min(count, OFTEN))]
+    places: dict[str, str] = {}
+    for column, text in enumerate(words):
+        if text:
+            marks = _PLACES[column]
+            for word, count in Counter(text.split(" ")).items():
+                where = marks[count if count < OFTEN else OFTEN]
+                before = places.get(word)
+                places[word] = where if before is None else f"{before},{where}"
+    text = _END.join([f" {some} " for some in words])
+    if len(text) < SHORT:
+        return (
+            False,
+            " ".join([f"{word if len(word) < SHORT_WORD else _cut(word)}:{at}" for word, at in places.items()]),
+            text,
+        )
     size, part = 0, False
-    lexemes = []
+    lexemes: list[str] = []
     for word, where in places.items():
-        lexeme = _lexeme(word)
-        size += len(lexeme.encode()) + 2 * len(where) + 4
+        lexeme = f"{_cut(word)}:{where}"
+        size += len(lexeme.encode())
         if size > FULL:
             part = True
             break
-        lexemes.append(f"{lexeme}:{','.join(where)}")
-    return part, " ".join(lexemes), _END.join(f" {' '.join(some)} " for some in words)
+        lexemes.append(lexeme)
+    return part, " ".join(lexemes), text
 
 
-def _lexeme(word: str) -> str:
+def _cut(word: str) -> str:
+    """A word as a tsvector takes it. There is nothing in one that would have to be quoted."""
     data = word.encode("utf-8", "replace")
-    if len(data) > LONG:  # its beginning, so that it is still found by that, and what tells it from others
-        word = word[: LONG // 8] + FACET + blake2b(data, digest_size=16).hexdigest()
-    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
+    if len(data) <= LONG:
+        return word
+    # Its beginning, so that it is still found by that, and what tells it from others.
+    return word[: LONG // 8] + FACET + blake2b(data, digest_size=16).hexdigest()
 
 
 # ---- what is looked for
@@ -199,6 +215,10 @@ def match(node: Node) -> Match:
     return Match(f"(({found} OR f.part) AND {text})", (query, *values), query)
 
 
+def _quoted(word: str) -> str:
+    return f"'{_cut(word)}'"
+
+
 def _split(node: Words | Facet) -> list[str]:
     return _tokens(spaced(node.text) if isinstance(node, Words) else facet(node.sort, node.value))
 
@@ -218,7 +238,7 @@ def _query(node: Node) -> str | None:
     """What every hit has, as a tsquery; None: nothing is one."""
     match node:
         case Words() | Facet():
-            words = [_lexeme(word) for word in _split(node)]
+            words = [_quoted(word) for word in _split(node)]
             if not words:
                 return None
             label = LABELS[_COLUMN_NAMES[node.column]] if isinstance(node, Words) and node.column else ""

@@ -10,7 +10,7 @@ import sqlite3
 import time
 import uuid
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from store.draft import Draft
 from store.facts import Facts
 from store.fold import State
 from store.ledger import Ledger
-from store.requests import Requests
+from store.requests import Elsewhere, Requests
 from store.states import CLOSED
 from store.window import Known, Source
 
@@ -216,15 +216,19 @@ class Writer(Moves, Leftovers, Living):
         """For a session that is read from its beginning."""
         return Book(Ledger(Requests(self.counted(key))))
 
-    def counted(self, key: str | None = None) -> Callable[[int], bool]:
-        """Who asks whether a request has been counted: by anybody, or by another session than the one of this key."""
+    def counted(self, key: str | None = None) -> Elsewhere:
+        """Who says which requests have been counted: by anybody, or by another session than the one of this key."""
         find = self._cursor()
         ready = "SELECT id FROM session WHERE key = ? AND state = 'ready'"
         mine = {number for (number,) in find.execute(ready, (place.key_of(key, self.path) if key else "",))}
 
-        def ask(number: int) -> bool:
-            found = find.execute("SELECT session_id FROM request WHERE number = ?", (number,)).fetchone()
-            return found is not None and found[0] not in mine
+        def ask(numbers: Sequence[int]) -> Set[int]:
+            found: set[int] = set()
+            for some in figures.batched(numbers):
+                marks = ", ".join("?" * len(some))
+                sql = f"SELECT number, session_id FROM request WHERE number IN ({marks})"  # noqa: S608 - marks alone
+                found.update(one for one, session in find.execute(sql, tuple(some)).fetchall() if session not in mine)
+            return found
 
         return ask
 

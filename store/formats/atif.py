@@ -33,6 +33,7 @@ from store.formats import claude_tools, codex_tools, copilot_tools, cursor_tools
 from store.formats.base import Format, Record
 from store.formats.calls import exit_code_of, mcp_title, started, text_of
 from store.formats.values import count, moment, number, one_line, string, table
+from store.formats.values import tokens as taken
 
 DEPTH: Final = 32  # subagents in subagents
 HEAD: Final = 4096  # bytes in which the version mostly stands
@@ -229,9 +230,9 @@ def _final(told: dict[str, Any], llm: str) -> tuple[Tokens, ...]:
 
 
 def _tokens(told: dict[str, Any], keys: tuple[str, str, str, str], llm: str) -> Tokens:
-    given, output, read = (max(0, count(told.get(key)) or 0) for key in keys[:3])
+    given, output, read = (taken(told.get(key)) for key in keys[:3])
     extra = table(told, "extra")
-    written = max(0, count(extra.get("cache_creation_input_tokens", extra.get("cache_write_tokens"))) or 0)
+    written = taken(extra.get("cache_creation_input_tokens", extra.get("cache_write_tokens")))
     return Tokens(llm, max(0, given - read - written), output, read, written, cost_usd=number(told.get(keys[3])))
 
 

@@ -132,7 +132,7 @@ class Talk:
             if type(usage) is dict:
                 self.used_is(at, out, usage)
         if content is None:
-            return
+            content = []  # only what it took
         name = string(message, "id") or item_of(data, at)
         for block in content if type(content) is list else [content]:
             if type(block) is str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import orjson
@@ -41,6 +41,7 @@ from store.formats.copilot_hidden import HIDDEN
 from store.formats.copilot_notes import noticed
 from store.formats.copilot_usage import Runs, tokens_of
 from store.formats.values import count, micros, moment, one_line, string, table
+from store.formats.values import tokens as taken
 
 LINES: Final = 40  # lines of the head that are looked at
 KNOWN: Final = 8192  # calls and events that are remembered
@@ -167,8 +168,8 @@ class Reader:
             if llm != self._llm:
                 self._llm = llm
                 out.append(ConfigChanged(at, None, llm))
-        spent = count(body.get("outputTokens"))
-        if spent is not None and spent > 0:
+        spent = taken(body.get("outputTokens"))
+        if spent:
             key = f"copilot {string(body, 'apiCallId') or message}"
             self._runs.answered(key, llm, spent, aside=bool(at.agent))
             out.append(Spent(at, key, Tokens(llm, 0, spent)))
@@ -299,12 +300,18 @@ def claims(head: bytes, path: Path | None) -> int:
     return 90 * found // seen if seen else 0
 
 
+def owns(path: PurePath) -> bool:
+    """A folder per session; older versions had a file for each."""
+    return path.name == "events.jsonl" if len(path.parts) == 2 else len(path.parts) == 1 and path.suffix == ".jsonl"
+
+
 FORMAT = Format(
     agent="copilot",
     title="Copilot CLI",
     reader=Reader,
     claims=claims,
     where=("~/.copilot/session-state",),
+    owns=owns,
     kinds=tools.KINDS,
     hidden=HIDDEN,
 )

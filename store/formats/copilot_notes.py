@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from store.events import At, Compacted, Compacting, Event, NoticeAdded, Spent, Tokens, TurnEnded
 from store.formats.values import count, one_line, string, table
+from store.formats.values import tokens as taken
 
 _ERRORS: Final = frozenset({"session.error", "model.call_failure"})
 
@@ -25,8 +26,8 @@ def noticed(kind: str, body: dict[str, Any], own: str, llm: str, at: At, out: li
         out.append(Compacting(at, on=False))
         spent = table(body, "compactionTokensUsed")
         if spent:
-            given, cached = (max(0, count(spent.get(key)) or 0) for key in ("input", "cachedInput"))
-            tokens = Tokens(llm, max(0, given - cached), max(0, count(spent.get("output")) or 0), cached)
+            given, cached = (taken(spent.get(key)) for key in ("input", "cachedInput"))
+            tokens = Tokens(llm, max(0, given - cached), taken(spent.get("output")), cached)
             out.append(Spent(at, f"copilot {own}", tokens))
         if body.get("success") is not False:
             sizes = (count(body.get(f"{when}CompactionTokens")) for when in ("pre", "post"))

@@ -10,7 +10,8 @@ from typing import Any
 
 from store.decode import clean
 from store.events import Tokens
-from store.formats.values import count, table
+from store.formats.values import table
+from store.formats.values import tokens as taken
 
 
 class Runs:
@@ -56,8 +57,6 @@ class Runs:
 
 def tokens_of(usage: dict[str, Any], llm: str) -> Tokens:
     """A usage: its input includes what was read from the cache and written to it."""
-    given, output, read, written = (
-        max(0, count(usage.get(key)) or 0)
-        for key in ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
-    )
+    keys = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
+    given, output, read, written = (taken(usage.get(key)) for key in keys)
     return Tokens(llm, max(0, given - read - written), output, read, written)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import orjson
@@ -175,6 +175,11 @@ def _is_message(record: dict[str, Any]) -> bool:
     return type(role) is str and role in ("user", "assistant")
 
 
+def owns(path: PurePath) -> bool:
+    named = path.parent.name in ("agent-transcripts", path.stem)
+    return named and "agent-transcripts" in path.parts and path.suffix == ".jsonl"
+
+
 def children(path: Path) -> Iterable[Child]:
     """The transcripts of a session's subagents."""
     for folder in beside(path):
@@ -196,6 +201,7 @@ FORMAT = Format(
     reader=Reader,
     claims=claims,
     where=("~/.cursor/projects",),
+    owns=owns,
     children=children,
     beside=beside,
     kinds=tools.KINDS,

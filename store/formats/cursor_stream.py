@@ -32,7 +32,8 @@ from store.events import (
 from store.formats import cursor_tools as tools
 from store.formats.base import Format, Record
 from store.formats.calls import text_of
-from store.formats.values import count, micros, moment, one_line, string, table
+from store.formats.values import micros, moment, one_line, string, table
+from store.formats.values import tokens as taken
 
 LINES: Final = 40  # lines of the head that are looked at
 HIDDEN: Final[Mapping[str, str]] = {
@@ -145,10 +146,8 @@ class Reader:
 
 
 def _tokens(usage: dict[str, Any], llm: str) -> Tokens:
-    given, output, read, written = (
-        max(0, count(usage.get(key)) or 0)
-        for key in ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
-    )
+    keys = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
+    given, output, read, written = (taken(usage.get(key)) for key in keys)
     return Tokens(llm, given, output, read, written)
 
 

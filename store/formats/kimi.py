@@ -8,11 +8,8 @@ once more in the end of its step: they count once. Which session it is only the 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
-
-import orjson
 
 from store.decode import unreadable
 from store.events import (
@@ -34,13 +31,14 @@ from store.events import (
     Usage,
 )
 from store.formats import kimi_tools as tools
-from store.formats.base import Child, Format, Record
+from store.formats.base import Format, Record
 from store.formats.calls import given_of, plan_of, text_of
+from store.formats.kimi_files import beside, children, claims, owns, part_of
 from store.formats.kimi_hidden import HIDDEN
 from store.formats.kimi_old import Old, is_old
 from store.formats.values import count, micros, moment, one_line, string, table
+from store.formats.values import tokens as taken
 
-LINES: Final = 40  # lines of the head that are looked at
 KNOWN: Final = 4096  # calls that are remembered
 _ORIGINS: Final[Mapping[str, str]] = {
     "user": "human", "": "human", "shell_command": "command", "skill_activation": "command",
@@ -49,12 +47,6 @@ _ORIGINS: Final[Mapping[str, str]] = {
 _STATUS: Final[Mapping[str, str]] = {
     "completed": "success", "cancelled": "cancelled", "aborted": "cancelled", "failed": "error", "error": "error",
 }  # fmt: skip
-_OWN: Final = frozenset({
-    "metadata", "turn.prompt", "turn.steer", "turn.cancel", "turn.ended", "context.append_message",
-    "context.append_loop_event", "context.apply_compaction", "context.clear", "context.undo", "config.update",
-    "profile.bind", "usage.record", "llm.request", "full_compaction.begin", "full_compaction.complete",
-    "permission.set_mode", "plan_mode.enter", "plan_mode.exit", "plan_mode.cancel", "tools.update_store",
-})  # fmt: skip
 
 
 class Reader:
@@ -305,9 +297,8 @@ class Reader:
 
 
 def _tokens(usage: dict[str, Any], llm: str) -> Tokens:
-    given, output, read, written = (
-        max(0, count(usage.get(key)) or 0) for key in ("inputOther", "output", "inputCacheRead", "inputCacheCreation")
-    )
+    keys = ("inputOther", "output", "inputCacheRead", "inputCacheCreation")
+    given, output, read, written = (taken(usage.get(key)) for key in keys)
     return Tokens(llm, given, output, read, written)
 
 
@@ -317,51 +308,14 @@ def _same(one: Tokens, other: Tokens) -> bool:
     )  # fmt: skip
 
 
-def claims(head: bytes, path: Path | None) -> int:
-    """How surely this is a wire or a context of Kimi's."""
-    found = seen = sure = 0
-    for line in head.split(b"\n", LINES)[:LINES]:
-        if not line.startswith(b"{"):
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if type(value) is dict:
-            seen += 1
-            kind = string(value, "type")
-            own = kind in _OWN or kind in HIDDEN or is_old(value)
-            role = string(value, "role")
-            found += own
-            # Messages by role alone are many agents': the context has records of its own between them.
-            sure += own and ("protocol_version" in value if kind == "metadata" else role[:1] in ("", "_"))
-    return 90 * found // seen if sure else 0
-
-
-def children(path: Path) -> Iterable[Child]:
-    """The wires of a session's subagents: in folders beside the main agent's."""
-    if path.name != "wire.jsonl" or path.parent.name != "main":
-        return
-    for folder in beside(path):
-        try:
-            found = sorted(entry for entry in folder.iterdir() if entry.name != "main")
-        except OSError:
-            continue
-        for entry in found:
-            if (entry / path.name).is_file():
-                yield Child(entry / path.name, entry.name)
-
-
-def beside(path: Path) -> Iterable[Path]:
-    return (path.parent.parent,) if path.name == "wire.jsonl" and path.parent.name == "main" else ()
-
-
 FORMAT = Format(
     agent="kimi",
     title="Kimi",
     reader=Reader,
     claims=claims,
     where=("$KIMI_CODE_HOME/sessions", "~/.kimi-code/sessions", "$KIMI_SHARE_DIR/sessions", "~/.kimi/sessions"),
+    owns=owns,
+    part_of=part_of,
     children=children,
     beside=beside,
     kinds=tools.KINDS,

@@ -29,6 +29,7 @@ from store.formats import kimi_tools as tools
 from store.formats.calls import text_of
 from store.formats.kimi_hidden import HIDDEN
 from store.formats.values import count, moment, one_line, string, table
+from store.formats.values import tokens as taken
 
 KNOWN: Final = 4096  # calls that are remembered
 _ROLES: Final = frozenset({"user", "assistant", "tool", "system", "_checkpoint", "_usage", "_system_prompt"})
@@ -191,10 +192,8 @@ class Old:
     def _status(self, body: dict[str, Any], own: str, at: At, out: list[Event]) -> None:
         usage = table(body, "token_usage")
         if usage:
-            given, output, read, written = (
-                max(0, count(usage.get(key)) or 0)
-                for key in ("input_other", "output", "input_cache_read", "input_cache_creation")
-            )
+            keys = ("input_other", "output", "input_cache_read", "input_cache_creation")
+            given, output, read, written = (taken(usage.get(key)) for key in keys)
             id_ = string(body, "message_id")
             out.append(Spent(at, f"kimi {id_}" if id_ else "", Tokens("", given, output, read, written)))
         if at.agent:

@@ -39,7 +39,7 @@ def tool(part: dict[str, Any], item: str, at: At) -> list[Event]:
     status = _STATUS.get(said)
     known = dump(given) if type(given) is dict and given else ""  # it is empty until the model has said all of it
     title = _title(given) or one_line(string(state, "title"))
-    first = "pending" if status == "pending" else "running"
+    first: Status = "pending" if status == "pending" else "running"
     started = At(moment(time.get("start")) or at.ts, at.file, at.offset, at.length, at.agent, at.parent)
     out: list[Event] = [ToolStarted(started, item, name, KINDS.get(name, "tool"), title, clean(known), first)]
     child = string(metadata, "sessionId") or string(metadata, "sessionID") or None

@@ -17,10 +17,10 @@ from store.events import Event, ItemId
 
 ENTRIES: Final = 8192  # of the live path that are remembered, and as many that were left
 KEPT: Final = 8 << 20  # bytes of records whose events are remembered, to be told again
-_ROWS: Final = (
+_ROWS: Final[frozenset[type[Event]]] = frozenset({
     ev.PromptText, ev.MessageDone, ev.ThoughtDone, ev.ToolStarted, ev.NoticeAdded, ev.Compacted, ev.PlanSet,
     ev.Unreadable,
-)  # fmt: skip
+})  # fmt: skip
 
 
 class _Entry:
@@ -48,12 +48,13 @@ class Tree:
         self._left: OrderedDict[str, _Entry] = OrderedDict()
         self._kept: deque[_Entry] = deque()
         self._size = 0
+        self._last: str | None = None  # where the live path ends; None when it is empty
 
     def turn(self, parent: str | None) -> Turn | None:
         """None when the entry follows the one before, or nothing is known of its parent. None is the root's."""
-        live, left = self._live, self._left
-        if not live or parent == next(reversed(live)):
+        if parent == self._last or self._last is None:
             return None
+        live, left = self._live, self._left
         if parent is None or parent in live:
             return Turn(self._cut(parent), [])
         back: list[str] = []
@@ -70,22 +71,29 @@ class Tree:
             entry = left.pop(id)
             live[id] = entry
             again += entry.events or ()
+        self._last = parent
         return Turn(row, [_again(event) for event in again if type(event) is not ev.Spent])
 
     def add(self, id: str, parent: str | None, events: Sequence[Event], size: int) -> None:
         """An entry goes on where the path ends. `events` are its own, `size` is what is counted for keeping them."""
-        row = next((event.item for event in events if isinstance(event, _ROWS)), "")
-        entry = _Entry(parent, row, tuple(events), size)
-        self._live[id] = entry
-        self._live.move_to_end(id)
+        row = ""
+        for event in events:
+            if type(event) in _ROWS:
+                row = event.item  # type: ignore[attr-defined]
+                break
+        entry = _Entry(parent, row, events, size)
+        live = self._live
+        live.pop(id, None)  # the same entry twice: it stands where it was told last
+        live[id] = entry
+        self._last = id
         self._kept.append(entry)
         self._size += size
         while self._size > KEPT:
             oldest = self._kept.popleft()
             oldest.events = None
             self._size -= oldest.size
-        while len(self._live) > ENTRIES:
-            self._live.popitem(last=False)
+        if len(live) > ENTRIES:
+            live.popitem(last=False)
         while len(self._left) > ENTRIES:
             self._left.popitem(last=False)
 
@@ -96,6 +104,7 @@ class Tree:
             id, entry = self._live.popitem()
             row = entry.row or row
             self._left[id] = entry
+        self._last = next(reversed(self._live), None)
         return row
 
 

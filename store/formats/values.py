@@ -42,7 +42,7 @@ def count(value: Any) -> int | None:
 
 def tokens(value: Any) -> int:
     """A number of tokens that can be summed; 0 for what is none, or more than is believed."""
-    known = count(value)
+    known = value if type(value) is int else count(value)
     return known if known is not None and 0 < known <= MOST else 0
 
 

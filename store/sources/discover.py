@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from store.delta import Row, SessionsDelta
 from store.errors import StoreError
 from store.sources.listing import all_named, named, registry, row_of, working
-from store.sources.memory import Cache, Memory
+from store.sources.memory import Cache, Memory, Seen
 from store.sources.scan import Found, is_session, look, roots, scan
 from store.sources.watch import Watcher
 
@@ -37,18 +36,6 @@ BATCH: Final = 0.1  # seconds of a scan that are told in one piece
 QUICK: Final = 100  # sessions of a scan that are read without pause: more than a screen of them
 PATIENCE: Final = 0.5  # seconds; a list that is just being saved, or a network disk that hangs, is not waited for
 _ACTIVE: Final = ("live", "idle")
-
-
-class _Session(Struct):
-    """What is known about one file."""
-
-    size: int
-    mtime_ns: int
-    row: Row | None = None  # None: a draft, or nothing that can be read
-    told: Row | None = None  # what the list was told last
-    seen: float = -1e9  # when it was last looked at
-    read: float = -1e9  # when its head and tail were last read
-    grown: bool = False  # since then
 
 
 class Discovery:
@@ -76,7 +63,7 @@ class Discovery:
         self._listed = listed
         self._memory = Memory(cache)
         self._check = check
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Seen] = {}
         self._stems: dict[str, str] = {}  # session id as in the file's name → path
         self._due: dict[str, float] = {}  # path → when to look at it; active and changed ones only
         self._put: dict[str, Row] = {}
@@ -226,7 +213,7 @@ class Discovery:
 
     def _load(self) -> None:
         for path, (size, mtime_ns, row) in self._memory.load().items():
-            self._sessions[path] = _Session(size, mtime_ns, row)
+            self._sessions[path] = Seen(size, mtime_ns, row)
             self._stems[_stem(path)] = path
 
     def _scan(self) -> None:
@@ -293,7 +280,7 @@ class Discovery:
         now = time.monotonic()
         session = self._sessions.get(path)
         if session is None:
-            session = self._sessions[path] = _Session(found.size, found.mtime_ns)
+            session = self._sessions[path] = Seen(found.size, found.mtime_ns)
             self._stems[_stem(path)] = path
         session.seen = now
         grown = session.size < found.size
@@ -330,14 +317,14 @@ class Discovery:
         if row.state in _ACTIVE:
             self._due[path] = now + self._check
 
-    def _alive(self, path: str, session: _Session, row: Row) -> Row | None:
+    def _alive(self, path: str, session: Seen, row: Row) -> Row | None:
         """Whether an active session that did not change still is one."""
         state = working(row)
         if state is None:
             return self._read(path, session)  # how it ended stands in there
         return row if state == row.state else msgspec.structs.replace(row, state=state)
 
-    def _read(self, path: str, session: _Session) -> Row | None:
+    def _read(self, path: str, session: Seen) -> Row | None:
         session.read = time.monotonic()
         session.grown = False
         try:

@@ -1,6 +1,7 @@
 """What the list of sessions knew last time, and what it learns for the next. For `sources.discover` only.
 
-It saves reading, and no more: when it cannot be read or written, the search goes on without it.
+It saves reading, and no more: when it cannot be read or written, the search goes on. What the archive has kept of files
+that are gone is asked through it, too, so that one refusal must not end it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
 
 from store.delta import Row
 from store.errors import StoreError
@@ -27,6 +29,18 @@ class Cache(Protocol):
     def save(self, entries: Mapping[str, tuple[int, int, Row]]) -> None: ...
     def forget(self, paths: Iterable[str]) -> None: ...
     def close(self) -> None: ...
+
+
+class Seen(Struct):
+    """What is known about one file."""
+
+    size: int
+    mtime_ns: int
+    row: Row | None = None  # None: a draft, or nothing that can be read
+    told: Row | None = None  # what the list was told last
+    seen: float = -1e9  # when it was last looked at
+    read: float = -1e9  # when its head and tail were last read
+    grown: bool = False  # since then
 
 
 class Memory:
@@ -60,7 +74,7 @@ class Memory:
             try:
                 self._cache.forget([path])
             except StoreError as error:
-                self._give_up(error)
+                log.info("the list does not know yet that %s is gone: %s", path, error)
 
     def said(self) -> str:
         """What has happened to the database since somebody was told; '' is nothing."""
@@ -72,13 +86,10 @@ class Memory:
             try:
                 self._cache.save(learned)
             except StoreError as error:
-                self._give_up(error)
+                log.info("the list is not remembered: %s", error)
+                self._learned = learned | self._learned
 
     def close(self) -> None:
         if self._cache is not None:
             self._cache.close()
             self._cache = None
-
-    def _give_up(self, error: StoreError) -> None:
-        log.info("the list is not remembered: %s", error)
-        self.close()

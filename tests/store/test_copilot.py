@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import orjson
@@ -30,7 +30,7 @@ RECORDED = Path(__file__).parents[1] / "recorded"
 STAMP = "2026-10-02T09:00:01.000Z"
 
 
-def event(kind: str, id: str = "", **data: Any) -> dict[str, Any]:
+def event(kind: str, id: str = "", /, **data: Any) -> dict[str, Any]:
     return {"type": kind, "data": data, "timestamp": STAMP, **({"id": id} if id else {})}
 
 
@@ -265,3 +265,13 @@ def test_a_chat_is_told_by_what_it_holds_and_is_one_answer_between_calls() -> No
     ]  # fmt: skip
     titles = [(one.rank, one.title) for one in found if isinstance(one, SessionNamed) and one.title]
     assert max(titles) == (5, "Rename the helper")
+
+
+@pytest.mark.parametrize(
+    ("path", "ours"),
+    [("s1/events.jsonl", True), ("s1.jsonl", True), ("s1/files/data.jsonl", False), ("s1/workspace.yaml", False)],
+)
+def test_where_its_sessions_lie(path: str, ours: bool) -> None:
+    owns = named("copilot").owns
+    assert owns is not None
+    assert owns(PurePath(path)) is ours

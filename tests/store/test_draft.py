@@ -41,7 +41,6 @@ BOOKKEEPING: dict[str, Event] = {
     "failed start": ev.TurnEnded(AT, "error"),
     "compacting": ev.Compacting(AT, on=True),
     "title": ev.SessionNamed(AT, title="Mine", rank=3),
-    "empty message": ev.MessageDone(AT, "m", ""),
     "nothing streamed yet": ev.TextDelta(AT, "m", ""),
 }
 CONTENT: dict[str, Event] = {
@@ -50,6 +49,7 @@ CONTENT: dict[str, Event] = {
     "prompt sent": ev.PromptSent(AT, 1, "p", "go"),
     "piece of a message": ev.TextDelta(AT, "m", "a"),
     "message": ev.MessageDone(AT, "m", "all"),
+    "message whose text is not understood": ev.MessageDone(AT, "n", ""),
     "piece of a thought": ev.ThoughtDelta(AT, "t", "a"),
     "hidden thought": ev.ThoughtDone(AT, "t", "", hidden=True),
     "tool": ev.ToolStarted(AT, "c", "Bash"),

@@ -15,7 +15,7 @@ from store.delta import Rebase
 from store.events import At
 from store.fold import State
 from store.live import TICK_MS, Ticker
-from store.session import Session
+from store.session import SLICE, Session
 from store.told import Loaded, Queued
 
 
@@ -83,6 +83,24 @@ def test_p04_nothing_pending_no_timer_no_wakeups(qtbot: QtBot, ticker: Ticker) -
     qtbot.waitUntil(lambda: time.monotonic() > end)
     assert ticker.ticks == ticks
     assert not ticker.armed
+
+
+def test_ticks_are_spoken_of_seldom_a_backlog_at_once_and_the_last_one_always(qtbot: QtBot, ticker: Ticker) -> None:
+    spoken: list[tuple[int, int]] = []
+    ticker.ticked.connect(lambda waiting: spoken.append((ticker.ticks, waiting)))
+    for _ in range(3):
+        ticker.hub.put("s", chunk("a"), collected=True)
+        QCoreApplication.processEvents()
+    assert spoken[0] == (1, 0)
+    assert ticker.ticks == 3
+    qtbot.waitUntil(lambda: spoken[-1] == (3, 0))
+    assert len(spoken) <= 3  # two, unless this machine took a quarter of a second for three ticks
+    assert not ticker._unsaid.isActive()
+    ticker.hub._budget = 0.0  # every slice is a tick
+    before = len(spoken)
+    ticker.hub.put("s", [ev.TextDelta(At(), "m", str(number)) for number in range(3 * SLICE)], collected=True)
+    qtbot.waitUntil(lambda: not ticker.hub.pending)
+    assert [waiting for _, waiting in spoken[before:]] == [2 * SLICE, SLICE, 0]
 
 
 def test_p04_many_chunks_one_delta(qtbot: QtBot, ticker: Ticker) -> None:

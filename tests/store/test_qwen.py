@@ -1,4 +1,4 @@
-"""Qwen Code: what was typed and what was added, results, rewinds, tokens, subagents' files; and that Claude's stay Claude's."""
+"""Qwen Code: what was typed and what was added, results, rewinds, tokens, subagents' files, and whose file it is."""
 
 from __future__ import annotations
 
@@ -175,7 +175,8 @@ def test_commands_and_what_they_show() -> None:
     assert isinstance(prompt, Prompt)
     assert (prompt.origin, prompt.text) == ("command", "/about")
     assert [(row.text, row.level, row.detail) for row in notices if isinstance(row, Notice)] == [
-        ("/about: about", "info", '{"type":"about","systemInfo":{"x":1}}'), ("No.", "error", ""), ("a b", "info", "a\nb"),
+        ("/about: about", "info", '{"type":"about","systemInfo":{"x":1}}'), ("No.", "error", ""),
+        ("a b", "info", "a\nb"),
     ]  # fmt: skip
     assert len([one for one in found if isinstance(one, TurnEnded)]) == 1
     sent = events(command("invocation", "y1", sentToModel=True), command("result", "y2"))
@@ -216,7 +217,7 @@ def test_subagents_lie_beside_the_chats(tmp_path: Path) -> None:
     child = tmp_path / "subagents" / "s1" / "agent-explore-7.jsonl"
     for path, records in (
         (main, [typed("Go"), said(call("task", "c9", description="Look"))]),
-        (child, [typed("Look", subtype="agent_launch_prompt"), said("Found.")]),
+        (child, [typed("Look", id="u7", subtype="agent_launch_prompt"), said("Found.", id="a7", parent="u7")]),
     ):
         path.parent.mkdir(parents=True)
         path.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in records))
@@ -233,6 +234,6 @@ def test_subagents_lie_beside_the_chats(tmp_path: Path) -> None:
 def test_whose_file_it_is() -> None:
     assert sniff(lines(user("Go"), assistant("Hi"))).agent == "claude-code"
     assert sniff(lines(typed("x" * 100_000))[: 64 << 10]).agent == "qwen"
-    assert sniff(lines(typed("Go"), *(record("system", subtype="tomorrow"),) * 3)).agent != "raw"
+    assert sniff(lines(typed("Go"), *(record("system", subtype="tomorrow"),) * 3)).agent == "qwen"
     assert sniff(lines(typed("Go"), said("Hi"), record("system", subtype="tomorrow"))).agent == "qwen"
     assert sniff(lines(typed("Go"))[:-1] + lines(said("Hi"))).agent == "qwen"  # two on one line

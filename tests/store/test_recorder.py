@@ -18,6 +18,8 @@ from builders import begun, line, piece, said
 from imports import stored
 from msgspec.structs import replace
 
+from store.about import about
+from store.archive import archive
 from store.db.writer import Writer
 from store.errors import StoreError
 from store.feeds import Feeds
@@ -270,6 +272,30 @@ def test_001_12_a_silent_stream_leaves_nothing(data: Path) -> None:
     assert not made.db.exists()
 
 
+STARTS = {
+    "not there": (["/no/such/agent"], "/no/such/agent"),
+    "refused": ([sys.executable, "-c", "raise SystemExit('no key')"], "exit code 1: no key"),
+    "killed": ([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"], "SIGKILL"),
+    "connected": ([sys.executable, "-c", f"print({line(INIT).decode()!r}); raise SystemExit(2)"], "exit code 2"),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_002_02_a_failed_start_is_shown_and_no_row(live: Live, name: str) -> None:
+    """001-01: the failure is not hidden together with its row."""
+    argv, how = STARTS[name]
+    try:
+        key = live.feeds.run(argv)
+    except StoreError:
+        key = next(key for key in live.hub.sessions if key != live.key)
+    live.until(lambda: live.hub.sessions[key].header.state == "failed")
+    recorder = live.feeds.recorder
+    assert recorder is not None
+    live.until(lambda: key not in recorder._streams)
+    assert how in live.hub.sessions[key].header.trouble
+    assert not live.db.exists()
+
+
 def test_001_06_without_a_database_it_is_only_shown(data: Path) -> None:
     made = Live(data, database=False)
     try:
@@ -290,10 +316,28 @@ def test_somebody_else_imports_the_journal_meanwhile(live: Live) -> None:
     for number in range(1, 8):
         live.write(said(f"{number}", id=f"m{number}"))
         live.until(lambda number=number: path.read_bytes().count(b"\n") == number + 2)  # type: ignore[misc]
-        take_in(live.db, path)
+        take_in(live.db, path)  # now this one is faster, now the recorder
     live.close_pipe()
     live.until(lambda: live.sessions("status, rows") == [("paused", 8)])
     check(live.db, path)
+
+
+def test_archived_while_it_runs(live: Live) -> None:
+    """000-08, X-03: what comes late is refused, counted and said; the rest of the stream goes on."""
+    path = live.feeds.files(live.key)[0]
+    live.write(INIT, said("Hello", id="m0"))
+    live.until(lambda: live.commits() == 1)
+    archive(live.db, path)
+    live.write(said("Late", id="m1"))
+    live.until(lambda: "archived" in live.hub.sessions[live.key].header.trouble)
+    live.until(lambda: (found := about(path, live.db)) is not None and found.refused)
+    assert live.sessions("status, rows") == [("archived", 1)]
+    live.close_pipe()
+    recorder = live.feeds.recorder
+    assert recorder is not None
+    live.until(lambda: not recorder._streams)
+    assert live.sessions("status, rows") == [("archived", 1)]
+    assert live.hub.sessions[live.key].state.rows == 2, "it is shown all the same"
 
 
 def test_pieces_of_one_message_over_many_ticks(live: Live) -> None:

@@ -67,6 +67,12 @@ def test_what_has_no_name_counts_as_often_as_it_is_told() -> None:
     assert used(noted(events(line(record) * 2, "claude-code"))) == [(10, 5), (10, 5)]
 
 
+def test_an_answer_of_which_only_the_figures_are_left_counts() -> None:
+    record = spent("a", tokens=usage(7, 3))
+    del record["message"]["content"]  # type: ignore[attr-defined]
+    assert used(noted(events(line(record), "claude-code"))) == [(7, 3)]
+
+
 def test_a_synthetic_answer_was_no_request() -> None:
     record = spent("Nothing.", tokens=usage(0, 0))
     record["message"]["model"] = "<synthetic>"  # type: ignore[index]
@@ -78,7 +84,7 @@ def test_a_copied_history_is_not_counted_again() -> None:
     told = Tokens("m", 10, 5)
     assert first.take("msg req", told) == told
     assert fork.take("msg req", told) == told
-    fork = Requests(elsewhere=first.counted.__contains__)
+    fork = Requests(elsewhere=first.counted.intersection)
     assert fork.take("msg req", told) is None
     assert fork.take("msg other", told) == told
 

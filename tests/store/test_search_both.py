@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from raw import change
+from builders import assistant, lines, user
+from imports import Folded, check
+from raw import ask, change
 
 from store.db import fts_postgres, fts_sqlite, place, reads, reads_postgres
+from store.db.search import catch_up
 from store.document import Document, facet, spaced
+from store.intake import take_in
 from store.query import And, Facet, Node, Or, Words
+from store.search import Search
+from store.whole import Whole
 
 pytestmark = pytest.mark.parametrize("database", ["server"], indirect=True)
 
@@ -151,3 +157,18 @@ def test_forgotten_rows_are_found_no_more(corpus: Both, database: Path) -> None:
     assert corpus.found(word)[1] == before[1:]
     change(database, "DELETE FROM fts_row")
     assert corpus.found(word)[1] == []
+
+
+def test_a_session_with_characters_that_a_server_refuses(database: Path, tmp_path: Path) -> None:
+    """NUL has no place in its texts. Rows are kept as they were; a title shows that there was something."""
+    path = tmp_path / "projects" / "11111111-2222-4333-8444-555555555555.jsonl"
+    path.parent.mkdir()
+    title = b'{"type":"custom-title","customTitle":"a\\u0000b","sessionId":"11111111-2222-4333-8444-555555555555"}\n'
+    path.write_bytes(title + lines(user("before\0after"), assistant("fine")))
+    take_in(database, path)
+    catch_up(database)
+    check(database, path, Folded(Whole(path)).rows)
+    change(database, "UPDATE session SET cwd = ?", ("a\0b",))
+    assert ask(database, "SELECT cwd FROM session") == [("a\ufffdb",)]
+    with closing(Search(database)) as search:
+        assert [hit.row for hit in search.find("after").hits] == [0]

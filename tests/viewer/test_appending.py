@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from PySide6.QtCore import QEvent, QObject
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QStyle, QStyleOptionSlider, QWidget
 from timeline_kit import added, changed, make_view, message, same_pixels, window_model
 from typing_extensions import override
 
 from viewer.timeline.pane import TimelinePane
 
 pytestmark = pytest.mark.usefixtures("slate")
+_GRIP = QStyle.SubControl.SC_ScrollBarSlider
 
 
 class Paints(QObject):
@@ -123,5 +125,34 @@ def test_the_bar_says_where_the_end_is_without_being_told_through_signals(qtbot,
         QApplication.processEvents()
     assert bar.value() == bar.maximum() == view.geo.position
     assert not told
-    assert bar.paints > paints, "the thumb did get shorter"
+    qtbot.waitUntil(lambda: bar.paints > paints)  # the thumb did get shorter
     assert bar.isEnabled()
+
+
+def test_the_bar_is_told_of_new_rows_in_a_moment_and_at_once_when_it_is_asked_or_held(qtbot, look) -> None:
+    """Rows at the end cost the bar nothing, yet nobody ever meets it as it was before they came."""
+    model = window_model(500)
+    view = make_view(qtbot, look, model)
+    QApplication.processEvents()
+    bar, before = view.bar, view.bar.moved_to()
+    model.apply(added(model, message(500, "one line")))
+    assert bar.moved_to() == before
+    qtbot.waitUntil(lambda: bar.moved_to()[1] > before[1])  # by itself
+    assert bar.moved_to() == (view.geo.position, view.geo.position)
+    model.apply(added(model, message(501, "one line")))
+    tops = {placed.row: placed.top for placed in view.geo.placed}
+    bar.triggerAction(bar.SliderAction.SliderSingleStepSub)  # by as much as from where it should be
+    assert view.scene.placed(498).top == tops[498] + bar.singleStep()
+    view.set_follow(True)
+    option = QStyleOptionSlider()
+    bar.initStyleOption(option)
+    grip = bar.style().subControlRect(bar.style().ComplexControl.CC_ScrollBar, option, _GRIP, bar)
+    model.apply(added(model, message(502, "one line")))
+    QTest.mousePress(bar, Qt.MouseButton.LeftButton, pos=grip.center())
+    held = bar.moved_to()
+    assert held == (view.geo.position, view.geo.position)
+    assert bar.isSliderDown()
+    model.apply(added(model, message(503, "one line")))
+    assert bar.moved_to() == held, "the thumb stays under the finger"
+    QTest.mouseRelease(bar, Qt.MouseButton.LeftButton, pos=grip.center())
+    assert bar.moved_to() == (view.geo.position, view.geo.position)

@@ -18,6 +18,7 @@ from store.db.writer import Writer
 from store.delta import Row, SessionsDelta
 from store.live import Live
 from store.paths import data_dir
+from store.session import Session
 from viewer.app import App
 from viewer.bench.make_session import write_session
 from viewer.keeping import Keeping, clock, words
@@ -126,6 +127,8 @@ def test_switched_off_nothing_is_copied(root: Path, live: Live, soon: None) -> N
 def test_the_reader_comes_first(root: Path, live: Live, soon: None, qtbot: QtBot) -> None:
     """A session of the user that is read in the background holds it, before it begins and later."""
     keeping = Keeping(live, lambda: [str(root)], lambda: True)
+    live.hub.sessions.update({key: Session(key) for key in ("a", "b")})
+    live.progress.emit("closed", 1, 10)
     live.progress.emit("a", 1, 10)
     keeping.on_quiet()
     assert not keeping.running

@@ -72,9 +72,16 @@ def test_a_delta_that_leaves_a_gap_is_our_own_fault(model: TimelineModel) -> Non
         model.apply(Delta("s", first=3, added=(message(3),)))
 
 
-def test_header_and_backlog_are_told(model: TimelineModel, qtbot) -> None:
-    with qtbot.waitSignals([model.header_changed, model.applied]):
-        model.apply(Delta("s", header=Header(title="t"), backlog=12))
+def test_what_follows_a_delta_is_called_once_after_all_signals_of_its_rows(model: TimelineModel) -> None:
+    model.apply(added(model, message(0)))
+    told: list[str] = []
+    model.rowsInserted.connect(lambda: told.append("inserted"))
+    model.dataChanged.connect(lambda: told.append("changed"))
+    model.applied.append(lambda: told.append("applied"))
+    model.apply(Delta("s", changed=((0, message(0, "x", rev=1)),), first=1, added=(message(1),)))
+    assert told == ["changed", "inserted", "applied"]
+    model.apply(Delta("s", header=Header(title="t"), backlog=12))
+    assert told[3:] == ["applied"]
     assert model.backlog == 12
 
 

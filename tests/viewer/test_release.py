@@ -23,6 +23,7 @@ from store.settings import Settings
 from store.sources.journal import Journal, folder
 from viewer import theme
 from viewer.app import App
+from viewer.bench.make_session import write_session
 from viewer.jobs import Jobs
 from viewer.options import Options
 from viewer.place import Places
@@ -219,6 +220,22 @@ def test_004_38_one_that_is_being_read_stays_until_it_is_read(window: MainWindow
     fake(window).progress.emit("/a", 9, 9)
     fire(window)
     assert fake(window).closed == ["/a"]
+
+
+def test_what_is_closed_while_it_is_read_holds_nobody_up(
+    start: Callable[..., App], qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The import of a session that was closed in the middle says that it is over: copies are made again."""
+    monkeypatch.setattr("store.ingest.SMALL", 1 << 14)
+    monkeypatch.setattr("store.ingest.FIRST", 1 << 12)
+    path = tmp_path / "root" / "big.jsonl"
+    write_session(path, size=12_000_000, seed=1)
+    app = start(path.parent)
+    assert app.keeping is not None
+    app.window.open_path(str(path))
+    qtbot.waitUntil(lambda: str(path) in app.keeping._reading, timeout=LONG)  # type: ignore[union-attr]
+    app.window.actions_["close"].trigger()
+    qtbot.waitUntil(lambda: not app.keeping._reading and not app.window.desk._reading, timeout=LONG)  # type: ignore[union-attr]
 
 
 def test_004_38_one_that_the_search_does_not_know_stays(window: MainWindow) -> None:

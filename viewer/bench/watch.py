@@ -6,8 +6,8 @@ import sys
 import time
 
 import orjson
-from PySide6.QtCore import QEvent, QObject, QTimer
-from typing_extensions import override
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QPaintEvent
 
 from viewer.app import App
 
@@ -27,16 +27,14 @@ class Watch(QObject):
         self.known = 0
         self.cpu = 0.0
         self.began = 0.0
-        self.view.viewport().installEventFilter(self)
+        paint = self.view.paintEvent
 
-    @override
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Paint:
-            # To the view, which is what paints: the viewport's own `event` knows nothing of rows.
-            self.view.viewportEvent(event)
+        def painted(event: QPaintEvent) -> None:
+            paint(event)
             self.on_painted()
-            return True
-        return False
+
+        # In the place of the method, not as an event filter: that would be asked about every event of the view.
+        setattr(self.view, "paintEvent", painted)  # noqa: B010 - a method, for the type checker
 
     def on_painted(self) -> None:
         model = self.view.timeline

@@ -170,7 +170,7 @@ def _chunk(sheet: Sheet, lines: list[Line], numbers_right: int, sign_x: int, tex
     grounds = {"+": look.colour("diff.add_background"), "-": look.colour("diff.cut_background")}
     inks = {sign: look.colour(name) for sign, name in token.items()}
     gutter = look.colour("code.gutter")
-    meta, mono = look.font("meta"), look.font("mono")
+    meta, code = look.font("meta"), look.font("mono")
     step = part.step
     meta_top = y0 + (step - look.metrics("meta").height()) // 2
     mono_top = y0 + (step - look.metrics("mono").height()) // 2
@@ -186,7 +186,7 @@ def _chunk(sheet: Sheet, lines: list[Line], numbers_right: int, sign_x: int, tex
         painter.setPen(gutter)
         for label, x, top in zip(labels, label_x, tops, strict=True):
             draw_text(painter, x, top + meta_top, label, look, "meta")
-        painter.setFont(mono)
+        painter.setFont(code)
         for line, top in zip(lines, tops, strict=True):
             if line.sign in "+-":
                 painter.setPen(inks[line.sign])

@@ -1,6 +1,6 @@
-"""Code, diffs and output whose every line fits: signs of one width, so that nothing is laid out to paint them. For rows.
+"""Code, diffs and output whose every line fits: signs of one width, painted without being laid out. For row kinds.
 
-They look as `Lines` do, to the pixel (a test compares). A layout is made when somebody points at the text or selects it.
+They look as `Lines` do, to the pixel (a test compares). A layout is made when somebody points at them or selects.
 """
 
 from __future__ import annotations

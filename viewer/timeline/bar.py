@@ -1,32 +1,112 @@
 """The transcript's scroll bar: painted only when its thumb would look different. Made by the canvas.
 
 A bar paints itself with every change of its range, and through it all that lies behind it, up to the window. Rows that
-arrive at the end change the range with every tick, and the thumb by less than a pixel.
+arrive at the end change the range with every tick, and the thumb by less than a pixel: that is put right a moment
+later, or as soon as anybody asks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import QScrollBar, QWidget
+from PySide6.QtCore import QEvent, Qt, QTimer, Slot
+from PySide6.QtGui import QColor, QContextMenuEvent, QMouseEvent, QPainter, QPaintEvent, QShowEvent, QWheelEvent
+from PySide6.QtWidgets import QAbstractSlider, QScrollBar, QWidget
 from typing_extensions import override
 
 FINE: Final = 8  # parts of a pixel; the thumb on the screen is never further from its place
+LATE: Final = 150  # ms until the bar knows of rows that came while the end is followed
 _QUIET: Final = Qt.WidgetAttribute.WA_UpdatesDisabled
 
 
 class Bar(QScrollBar):
-    """See the module. `put` is how the canvas moves it; a reader's hand comes through Qt as ever."""
+    """See the module. `put` is how the canvas moves it; a reader's hand comes through Qt as ever.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    `sync` has the canvas call `put` with what is true now.
+    """
+
+    def __init__(self, sync: Callable[[], None], parent: QWidget | None = None) -> None:
+        self._sync = sync
+        self._late = False
+        self._held = False  # by the mouse: it must be true all the time
         self._back = QColor()
         self._most = -1  # as they were put last: the range, page and step
         self._steps = (-1, -1)
         self._thumb = (-1, -1)  # its top and length on the screen, in parts of a pixel
         self.paints = 0  # for tests
         super().__init__(Qt.Orientation.Vertical, parent)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(LATE)
+        self._timer.timeout.connect(self.settle)
+
+    # ---- in time
+
+    def later(self) -> None:
+        """Call `sync`, but not now: so little has changed that nobody sees it."""
+        if self._held:
+            self._sync()
+        elif not self._late:
+            self._late = True
+            self._timer.start()
+
+    @Slot()
+    def settle(self) -> None:
+        """Be true now. Whoever is about to look at the bar or to move it calls this first."""
+        if self._late:
+            self._late = False
+            self._timer.stop()
+            self._sync()
+
+    @override
+    def value(self) -> int:
+        self.settle()
+        return super().value()
+
+    @override
+    def maximum(self) -> int:
+        self.settle()
+        return super().maximum()
+
+    def moved_to(self) -> tuple[int, int]:
+        """Value and maximum as Qt has them: where a hand has just put it, true or not."""
+        return super().value(), super().maximum()
+
+    @override
+    def triggerAction(self, action: QAbstractSlider.SliderAction) -> None:
+        self.settle()
+        super().triggerAction(action)
+
+    @override
+    def setValue(self, value: int) -> None:
+        self.settle()
+        super().setValue(value)
+
+    @override
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.settle()
+        self._held = True
+        super().mousePressEvent(event)
+
+    @override
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        self._held = False
+
+    @override
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self.settle()
+        super().wheelEvent(event)
+
+    @override
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.settle()
+        self._held = True  # its menu scrolls
+        super().contextMenuEvent(event)
+        self._held = False
+
+    # ---- what it shows
 
     def set_back(self, colour: QColor) -> None:
         """What lies behind it: painted by the bar, so that nobody else has to."""
@@ -35,6 +115,7 @@ class Bar(QScrollBar):
 
     def put(self, most: int, page: int, step: int, value: int) -> None:
         """Show this place. Tells nobody: whoever calls knows."""
+        self._late = False
         seen = self.updatesEnabled()
         loud = not self.blockSignals(True)
         if seen:
@@ -47,7 +128,7 @@ class Bar(QScrollBar):
             if self._most != most:
                 self._most = most
                 self.setRange(0, most)
-            self.setValue(value)
+            super().setValue(value)
         finally:
             if seen:
                 self.setAttribute(_QUIET, False)

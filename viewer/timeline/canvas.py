@@ -50,7 +50,7 @@ class Canvas(Stock):
         self._bottom = 0
         self._told = (True, 0)
         self.afloat: tuple[QWidget, ...] = ()  # widgets on the viewport that stay where they are when rows move
-        self.bar = Bar()
+        self.bar = Bar(self._sync_bar)
         super().__init__(self.bar, parent)
         self.verticalScrollBar().sliderReleased.connect(self.on_thumb_released)
         self.set_look(look)
@@ -72,12 +72,12 @@ class Canvas(Stock):
         old = self.scene.model
         if old is not None:
             old.rowsRemoved.disconnect(self.on_removed)
-            old.applied.disconnect(self.on_applied)
+            old.applied.remove(self.settle)
         self.scene.model = model
         super().setModel(model)
         if model is not None:
             model.rowsRemoved.connect(self.on_removed)
-            model.applied.connect(self.on_applied)
+            model.applied.append(self.settle)
         self.scene.load(model)
         self.settle(all_new=True)
 
@@ -123,10 +123,6 @@ class Canvas(Stock):
     def on_removed(self, parent: QModelIndex, first: int, last: int) -> None:
         self.scene.removed(first, last + 1)
 
-    @Slot(object)
-    def on_applied(self, delta: object) -> None:
-        self.settle()
-
     # ---- geometry to pixels
 
     def settle(self, all_new: bool = False) -> None:
@@ -151,7 +147,7 @@ class Canvas(Stock):
                 damage.follow(self.viewport(), self.scene.width, self._bottom, way, self.counters, self.afloat)
         finally:
             self._busy = False
-        self._sync_bar()
+        self.bar.later()
         self._tell()
         return True
 
@@ -243,11 +239,11 @@ class Canvas(Stock):
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         if self._syncing or self._busy:
             return
-        bar = self.verticalScrollBar()
-        target = bar.value() * self._scale
-        if bar.value() >= bar.maximum():
+        value, most = self.bar.moved_to()
+        target = value * self._scale
+        if value >= most:
             self.set_follow(True)
-        elif bar.isSliderDown() or self._scale > 1:
+        elif self.bar.isSliderDown() or self._scale > 1:
             self.jump_to(target)
         else:
             self.scroll_by(target - self.geo.position)

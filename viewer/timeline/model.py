@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from typing_extensions import override
 
 from store.delta import Delta, Rebase, Window
@@ -26,9 +26,6 @@ class TimelineModel(QAbstractListModel):
     It does not query, format or decide. A delta costs what it says; a rebase, once per session, costs the tail.
     """
 
-    applied = Signal(object)  # store.delta.Delta, after all signals of its rows
-    header_changed = Signal(object)  # store.delta.Header
-
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.window: Window | None = None
@@ -36,6 +33,8 @@ class TimelineModel(QAbstractListModel):
         self.changed_rows: Sequence[int] = ()  # during dataChanged: the rows between first and last that did change
         self.rebased = False  # during dataChanged: by a rebase, so that even the same revision may differ
         self.backlog = 0
+        # Called after a Delta, when all signals of its rows are out. No signal: every frame would pay for that.
+        self.applied: list[Callable[[], None]] = []
         self._pages: Pages | None = None
         self._over: dict[int, Item] = {}
         self._tail: list[Item] = []
@@ -133,9 +132,8 @@ class TimelineModel(QAbstractListModel):
             self._change(changed, touched, rebased=delta.rebase is not None)
         self._append((*more, *delta.added))
         self.backlog = delta.backlog
-        if delta.header is not None:
-            self.header_changed.emit(delta.header)
-        self.applied.emit(delta)
+        for applied in self.applied:
+            applied()
 
     def _append(self, items: Sequence[Item]) -> None:
         if not items:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 from typing_extensions import override
@@ -33,6 +33,7 @@ class TimelinePane(QWidget):
         self.view.afloat = (self.pill,)
         self._look = look
         self._model: TimelineModel | None = None
+        self._empty = True
         self.setFocusProxy(self.view)
         QWidget.setTabOrder(self.view, self.pill)
         self.pill.clicked.connect(self.on_pill)
@@ -51,26 +52,21 @@ class TimelinePane(QWidget):
     def set_model(self, model: TimelineModel | None) -> None:
         """Show a session. The caller restores place and folds afterwards."""
         if self._model is not None:
-            self._model.rowsInserted.disconnect(self.on_rows)
-            self._model.rowsRemoved.disconnect(self.on_rows)
+            self._model.applied.remove(self._show_empty)
         self._model = model
         self.view.setModel(model)
         if model is not None:
-            model.rowsInserted.connect(self.on_rows)
-            model.rowsRemoved.connect(self.on_rows)
+            model.applied.append(self._show_empty)
         self._show_empty()
 
     def set_empty(self, sentence: str) -> None:
         """What to say while there is no row: what is waited for, or what to do."""
         self.empty.setText(sentence or WAITING)
 
-    @Slot(QModelIndex, int, int)
-    def on_rows(self, parent: QModelIndex, first: int, last: int) -> None:
-        self._show_empty()
-
     def _show_empty(self) -> None:
         empty = self._model is None or self._model.length == 0
-        if empty == self.empty.isHidden():
+        if empty != self._empty:  # asked after every delta
+            self._empty = empty
             self.empty.setVisible(empty)
 
     @Slot()

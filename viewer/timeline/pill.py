@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
+from PySide6.QtCore import QRectF, QSize, Qt, Slot
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QPushButton, QWidget
 from typing_extensions import override
 
@@ -15,6 +15,7 @@ class Pill(QPushButton):
 
     def __init__(self, look: Look, parent: QWidget) -> None:
         super().__init__(parent)
+        self._look = look
         self._drawn: tuple[tuple[str, QSize, bool, bool, bool, float], QPixmap] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -24,14 +25,10 @@ class Pill(QPushButton):
         self.hide()
 
     def set_look(self, look: Look) -> None:
+        self._look = look
         self._drawn = None
-        back, ink, focus = (look.colour(name).name() for name in ("pill.background", "pill.text", "accent.focus"))
-        self.setStyleSheet(
-            f"QPushButton {{ background: {back}; color: {ink}; border: {look.px(2)}px solid {back};"
-            f" border-radius: {look.px(12)}px; padding: {look.px(4)}px {look.px(12)}px; }}"
-            f"QPushButton:focus {{ border-color: {focus}; }}"
-        )
-        self.setFont(look.font("ui.bold"))  # a first style sheet takes away the font that was set before it
+        self.setFont(look.font("ui.bold"))
+        self.adjustSize()
 
     @Slot(int)
     def on_behind(self, rows: int) -> None:
@@ -42,21 +39,32 @@ class Pill(QPushButton):
         self.adjustSize()
 
     @override
+    def sizeHint(self) -> QSize:
+        look, metrics = self._look, self.fontMetrics()
+        width = metrics.horizontalAdvance(self.text()) + 2 * look.px(14)
+        return QSize(width, metrics.height() + 2 * look.px(6))
+
+    @override
     def paintEvent(self, event: QPaintEvent) -> None:
-        """From a picture: every step of the rows below paints it again, and a style sheet is slow to draw."""
+        """From a picture: every step of the rows below paints it again. By hand: the first touch of a QStyle makes
+        classes for 20 ms, which would be the reader's first step up."""
         scale = self.devicePixelRatioF()
         state = (self.text(), self.size(), self.hasFocus(), self.isDown(), self.isEnabled(), scale)
         if self._drawn is None or self._drawn[0] != state:
-            from PySide6.QtWidgets import QStyle, QStyleOptionButton  # here: no pill is seen at the first paint
-
+            look, edge = self._look, self._look.px(2)
             picture = QPixmap(self.size() * scale)
             picture.setDevicePixelRatio(scale)
             picture.fill(Qt.GlobalColor.transparent)
-            option = QStyleOptionButton()
-            self.initStyleOption(option)
             with QPainter(picture) as painter:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
                 painter.setFont(self.font())
-                self.style().drawControl(QStyle.ControlElement.CE_PushButton, option, painter, self)
+                painter.setPen(QPen(look.colour("accent.focus" if self.hasFocus() else "pill.background"), edge))
+                painter.setBrush(look.colour("pill.background"))
+                half = edge / 2
+                frame = QRectF(self.rect()).adjusted(half, half, -half, -half)
+                painter.drawRoundedRect(frame, look.px(12) - half, look.px(12) - half)
+                painter.setPen(look.colour("pill.text"))
+                painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text())
             self._drawn = state, picture
         with QPainter(self) as painter:
             painter.drawPixmap(0, 0, self._drawn[1])
