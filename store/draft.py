@@ -28,8 +28,8 @@ _NEVER: Final = (
     ev.Compacting, ev.Answered, ev.Called,
 )  # fmt: skip
 _ALWAYS: Final = (
-    ev.MessageDone, ev.ThoughtDone, ev.ToolStarted, ev.ToolInput, ev.ToolUpdated, ev.PlanSet, ev.Compacted, ev.Rewound, ev.Unreadable,
-    ev.PromptSent, ev.Asked,
+    ev.MessageDone, ev.ThoughtDone, ev.ToolStarted, ev.ToolInput, ev.ToolUpdated, ev.PlanSet, ev.Compacted,
+    ev.Rewound, ev.Unreadable, ev.PromptSent, ev.Asked,
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ class Ticker(QObject):
 
     changed = Signal(object)  # store.delta.Delta
     fact = Signal(object)  # store.session.Completed | Question
-    # Events that still wait. After a tick with a backlog or the end of one; else at most every SAID_MS, and after the last.
+    # Events that still wait. After a tick with a backlog or the end of one; else not more often than SAID_MS.
     ticked = Signal(int)
     _woken = Signal()  # queued, so that a worker may emit it
 

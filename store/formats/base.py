@@ -53,6 +53,7 @@ class Format(Struct, frozen=True):
     """(first 64 KB, path or None for a pipe) → confidence 0..100; the highest wins, 0 is 'not mine'."""
     where: Sequence[str] = ()  # folders to look in, with ~ and $VARIABLES
     owns: Callable[[PurePath], bool] | None = None  # path below such a folder → its name says it is a session
+    deep: int = 64  # folders below them in which sessions may lie
     part_of: Callable[[Path], str] | None = None  # file that was named a session → the session it is part of, or ''
     children: Callable[[Path], Iterable[Child]] | None = None  # session file → its subagent files as they are now
     beside: Callable[[Path], Iterable[Path]] | None = None  # session file → folders where its subagents' files appear

@@ -173,6 +173,7 @@ FORMAT = Format(
     claims=disk,
     where=("$CLAUDE_CONFIG_DIR/projects", "~/.claude/projects"),
     owns=owns,
+    deep=1,
     children=children,
     beside=beside,
     alive=alive,

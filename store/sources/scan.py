@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -43,39 +43,49 @@ def roots(extra: Iterable[Path] = ()) -> list[Path]:
     return list(unique.values())
 
 
-def _places() -> dict[Path, Owns]:
-    """The folders of all agents, and what their names say of files; the first named are looked at first."""
+def _places() -> Iterator[Path]:
+    """The folders of all agents; the first named are looked at first."""
     # Here, because whoever opens one file needs no list of all formats.
     from store.formats import formats
 
-    found: dict[Path, Owns] = {}
     for format_ in formats():
         for place in format_.where:
-            name, _, rest = place.partition("/")
-            if name.startswith("$"):
-                home = os.environ.get(name[1:], "")
-                if not home:
-                    continue
-                place = f"{home}/{rest}"
-            found[Path(place).expanduser().absolute()] = format_.owns or _any
-    return found
+            path = _expanded(place)
+            if path is not None:
+                yield path
 
 
-def _any(path: PurePath) -> bool:
-    return True
+def _expanded(place: str) -> Path | None:
+    """A folder as formats name it; None when its variable is not set."""
+    name, _, rest = place.partition("/")
+    if name.startswith("$"):
+        home = os.environ.get(name[1:], "")
+        if not home:
+            return None
+        place = f"{home}/{rest}"
+    return Path(place).expanduser().absolute()
+
+
+class _Rule(NamedTuple):
+    owns: Owns
+    deep: int = 64  # folders below the root that are looked into
 
 
 @lru_cache(maxsize=256)
-def _rule(root: str) -> Owns:
+def _rule(root: str) -> _Rule:
     """What names are sessions below a folder that was given: an agent's own rule, if it is that agent's folder."""
     from store.formats import formats
 
-    places = {os.path.realpath(place): owns for place, owns in _places().items()}
-    rule = places.get(os.path.realpath(root))
-    name = root.rpartition(os.sep)[2]
-    if rule is None and name in COPIED:
-        rule = next((one.owns for one in formats() for place in one.where if place.endswith(f"/{name}")), None)
-    return rule or _lines
+    real, name = os.path.realpath(root), root.rpartition(os.sep)[2]
+    copied = _Rule(_lines)
+    for format_ in formats():
+        for place in format_.where:
+            rule = _Rule(format_.owns or _lines, format_.deep)
+            if (path := _expanded(place)) is not None and os.path.realpath(path) == real:
+                return rule
+            if name in COPIED and place.endswith(f"/{name}") and copied.owns is _lines:
+                copied = rule
+    return copied
 
 
 def _lines(path: PurePath) -> bool:
@@ -88,7 +98,7 @@ def is_session(path: str, root: str) -> bool:
     *above, name = below.parts or ("",)
     if not name.endswith(_NAMES) or name.endswith(".timed.jsonl") or name.startswith("agent-"):
         return False
-    return SKIPPED.isdisjoint(above) and _rule(root)(below)
+    return SKIPPED.isdisjoint(above) and _rule(root).owns(below)
 
 
 def scan(
@@ -119,7 +129,7 @@ def look(path: str, known: tuple[int, int] | None = None) -> Found | None:
 
 
 def _files(root: str, over: Callable[[], bool]) -> Iterator[tuple[str, int, int]]:
-    deepest = 1 if root.rpartition(os.sep)[2] == "projects" else 64
+    deepest = _rule(root).deep
     todo = [(root, 0)]
     real: set[str] = set()
     while todo:

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from builders import begun, line, piece, said
-from imports import stored
-from msgspec.structs import replace
+from recorded_stream import Live, check
 
 from store.about import about
 from store.archive import archive
 from store.db.writer import Writer
 from store.errors import StoreError
-from store.feeds import Feeds
-from store.hub import Hub
 from store.intake import take_in
 from store.items import text_of
 from store.report import rows_of
 from store.told import Started
-from store.window import known
 
 INIT = {
     "type": "system",
@@ -39,78 +33,6 @@ INIT = {
     "claude_code_version": "2",
 }
 ALIVE = {"type": "keep_alive"}
-WAIT = 30.0
-
-
-def check(db: Path, path: Path) -> None:
-    """The database has what the journal says, once; how often a row was changed is nobody's business."""
-    rows = rows_of(path)[0]
-    assert [replace(row, rev=0) for row in stored(db, path)] == [replace(row, rev=0) for row in rows]
-    with closing(sqlite3.connect(db)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert connection.execute("SELECT count(*), sum(rows) FROM session").fetchone() == (1, len(rows))
-        assert connection.execute("SELECT count(*) FROM item").fetchone() == (len(rows),)
-    found = known(path, db)
-    assert found is not None
-    with closing(found.window):
-        assert (found.unchanged, found.sources[0].offset) == (True, path.stat().st_size)
-
-
-class Live:
-    """Feeds with a tick that is made by hand, and a stream out of a pipe."""
-
-    def __init__(self, data: Path, *, database: bool = True) -> None:
-        self.db = data / "playhead.db"
-        self.told: list[object] = []  # session:start, and what was dispatched
-        self.hub = Hub(lambda: None)
-        self.feeds = Feeds(
-            self.hub, self.told.append, lambda *_: None, lambda _: None, started=self.told.append, database=database
-        )
-        self.end, self._pipe = os.pipe()
-        self.key = self.feeds.stdin(self.end)
-
-    def write(self, *records: object) -> None:
-        os.write(self._pipe, b"".join(map(line, records)))
-
-    def tick(self) -> None:
-        """What the window's timer does."""
-        self.hub.flush()
-        if self.hub.flushed is not None:
-            self.hub.flushed()
-
-    @property
-    def header(self) -> object:
-        return self.hub.sessions[self.key].header
-
-    def commits(self) -> int:
-        return 0 if self.feeds.recorder is None else self.feeds.recorder.commits
-
-    def sessions(self, columns: str = "count(*)") -> list[tuple[object, ...]]:
-        if not self.db.exists():
-            return []
-        with closing(sqlite3.connect(self.db, timeout=30)) as connection:
-            wanted = f"SELECT {columns} FROM session WHERE state = 'ready'"  # noqa: S608
-            if not connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'session'").fetchone()[0]:
-                return []  # it is being made
-            return connection.execute(wanted).fetchall()
-
-    def until(self, done: Callable[[], object]) -> None:
-        """Tick until then."""
-        stop = time.monotonic() + WAIT
-        while not done():
-            assert time.monotonic() < stop, "it never came"
-            self.tick()
-            threading.Event().wait(0.005)
-
-    def close_pipe(self) -> None:
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
-
-    def shutdown(self) -> None:
-        self.close_pipe()
-        self.feeds.shutdown()
-        os.close(self.end)
 
 
 @pytest.fixture
@@ -135,11 +57,11 @@ def test_001_01_connecting_pinging_and_settings_are_no_session(live: Live) -> No
     recorder = live.feeds.recorder
     assert recorder is not None
     live.until(lambda: not recorder._news)
-    assert live.header.draft  # type: ignore[attr-defined]
+    assert live.header.draft
     assert not live.db.exists(), "nobody has looked for a database"
     live.write(said("Hello"))
     live.until(lambda: live.sessions() == [(1,)])
-    live.until(lambda: not live.header.draft)  # type: ignore[attr-defined]
+    live.until(lambda: not live.header.draft)
     assert live.sessions("status, origin, llm, cwd, rows") == [("active", "stdin", "claude-opus-5", "/w", 1)]
 
 
@@ -301,7 +223,7 @@ def test_001_06_without_a_database_it_is_only_shown(data: Path) -> None:
     try:
         made.write(INIT, said("Hello"))
         made.until(lambda: made.hub.sessions[made.key].state.rows == 1)
-        assert not made.header.draft, "nobody is going to save it"  # type: ignore[attr-defined]
+        assert not made.header.draft, "nobody is going to save it"
         assert made.feeds.recorder is None
         assert not made.db.exists()
     finally:

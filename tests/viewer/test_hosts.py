@@ -51,3 +51,27 @@ def test_a_session_of_another_host_is_listed_and_opens(
 def _length(app: App) -> int:
     model = app.window.pane.view.timeline
     return 0 if model is None else model.length
+
+
+def test_a_server_that_is_away_is_said_in_the_window(
+    tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one sentence, as what happened to the copies; sessions are read from their files all the same."""
+    path = tmp_path / "sessions" / NAME
+    write_session(path, records=30, seed=3)
+    monkeypatch.setenv("PLAYHEAD_DATABASE_URL", f"postgresql://ada:secret@/team?host={tmp_path / 'no-socket'}")
+    monkeypatch.setattr("viewer.keeping.AFTER", 0)
+    monkeypatch.setattr("viewer.keeping.QUIET", 0)
+    app = App(Options(paths=(str(path),)))
+    try:
+        window = app.window
+        window.show()
+        app.start()
+        qtbot.waitUntil(lambda: _length(app) > 0, timeout=WAIT)
+        said = window.notice.text
+        qtbot.waitUntil(lambda: "cannot be reached: check that the server runs" in said.text(), timeout=WAIT)
+        assert "secret" not in said.text()
+    finally:
+        app.window.close()
+        app.shutdown()
+        app.window.deleteLater()

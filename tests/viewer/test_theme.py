@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from resources import path
-from viewer.theme import Scheme, apply, icons, make_look, system_scheme, tokens
+from viewer.theme import Scheme, apply, fonts, icons, make_look, system_scheme, tokens
 
 REPO = Path(__file__).resolve().parents[2]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
@@ -75,6 +75,11 @@ def test_a_look_is_a_new_generation_and_zoom_is_one_factor(qapp: QApplication) -
     assert (one.px(4), two.px(4)) == (4, 8)
     assert two.font("prose").pixelSize() == 2 * one.font("prose").pixelSize()
     assert make_look("light", 99).zoom <= 3
+
+
+def test_the_bundled_fonts_have_outlines_that_are_painted_fast() -> None:
+    for name in fonts.FILES:  # cubic ones (b"OTTO") cost three times as much: see scripts/quadratic_fonts.py
+        assert path(f"fonts/{name}").read_bytes()[:4] == b"\x00\x01\x00\x00", name
 
 
 def test_the_bundled_fonts_are_used(qapp: QApplication) -> None:
