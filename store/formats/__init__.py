@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,11 @@ def formats() -> tuple[Format, ...]:
 
 
 def named(agent: str) -> Format:
-    """The format of that name. Raises KeyError."""
+    """The format of that name. Raises KeyError. Where its file is called like it, no other one is loaded."""
+    with suppress(ImportError):
+        format_ = getattr(importlib.import_module(f"{__name__}.{agent.replace('-', '_')}"), "FORMAT", None)
+        if isinstance(format_, Format) and format_.agent == agent:
+            return format_
     for format_ in formats():
         if format_.agent == agent:
             return format_

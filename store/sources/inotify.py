@@ -14,10 +14,10 @@ import os
 import select
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from store.sources.notify import Change
+from store.sources.notify import Change, nothing
 
 _MODIFY: Final = 0x2
 _MOVED_FROM: Final = 0x40
@@ -85,8 +85,8 @@ class Inotify:
             self._folders.pop(number, None)
             self._libc.inotify_rm_watch(self._fd, number)
 
-    def wait(self, timeout: float | None) -> list[Change]:
-        """Block until something happens, `wake` is called or the time is over.
+    def wait(self, timeout: float | None, pause: Callable[[], None] = nothing) -> list[Change]:
+        """Block until something happens, `wake` is called or the time is over. See Notifier.
 
         The same news again comes as the same list: whoever gets it must not change it.
         """
@@ -94,6 +94,7 @@ class Inotify:
             if fd == self._awake:
                 os.read(self._awake, 4096)
                 continue
+            pause()
             with contextlib.suppress(BlockingIOError):
                 data = os.read(self._fd, _BUFFER)
                 with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -19,13 +20,20 @@ class Change(Struct, frozen=True, gc=False):
 
 
 class Notifier(Protocol):
-    """Reports what happens directly in a set of folders."""
+    """Reports what happens directly in a set of folders.
+
+    `wait` calls `pause` when it has news, before it takes them: what comes meanwhile is among them.
+    """
 
     def add(self, folder: str) -> None: ...
     def remove(self, folder: str) -> None: ...
-    def wait(self, timeout: float | None) -> list[Change]: ...
+    def wait(self, timeout: float | None, pause: Callable[[], None] = ...) -> list[Change]: ...
     def wake(self) -> None: ...
     def close(self) -> None: ...
+
+
+def nothing() -> None:
+    """No pause."""
 
 
 def best() -> Notifier:

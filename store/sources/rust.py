@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from watchfiles import Change as Kind
 from watchfiles._rust_notify import RustNotify  # `watchfiles.watch` cannot be woken and its folders are fixed
 
-from store.sources.notify import Change
+from store.sources.notify import Change, nothing
 
 _QUICK_MS: Final = 5
 _SLOW_MS: Final = 25
@@ -43,14 +44,19 @@ class Rust:
                 self._folders.discard(folder)
                 self._stale = True
 
-    def wait(self, timeout: float | None) -> list[Change]:
+    def wait(self, timeout: float | None, pause: Callable[[], None] = nothing) -> list[Change]:
+        """Block until something happens, `wake` is called or the time is over. See Notifier."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             if lost := self._renew():
                 return lost
             if found := self._turn():
                 self._last = time.monotonic()
-                return found
+                pause()
+                if self._inner is None or self._stale:
+                    return found
+                more = self._inner.watch(1, 1, 1, None)
+                return found if isinstance(more, str) else found + [_change(*one) for one in more]
             if self._woken.is_set() or (until is not None and time.monotonic() >= until):
                 self._woken.clear()
                 return []
@@ -64,7 +70,7 @@ class Rust:
         found = self._inner.watch(step, step, _TURN_MS, None)
         if isinstance(found, str):
             return []
-        return [Change(path, made=kind == Kind.added, gone=kind == Kind.deleted) for kind, path in found]
+        return [_change(*one) for one in found]
 
     def _renew(self) -> list[Change]:
         with self._lock:
@@ -91,3 +97,7 @@ class Rust:
     def close(self) -> None:
         if self._inner is not None:
             self._inner.close()
+
+
+def _change(kind: int, path: str) -> Change:
+    return Change(path, made=kind == Kind.added, gone=kind == Kind.deleted)

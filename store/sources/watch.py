@@ -40,6 +40,7 @@ class Watcher:
         self._trees: dict[str, Tree] = {}
         self._over = threading.Event()
         self._looks = 0
+        self._told = -PACE  # when there was news last
         self.collected = False  # during a round of callbacks: what it tells of was collected for a while
         self._thread: threading.Thread | None = None
         self._notifier: Notifier | None = None
@@ -183,18 +184,14 @@ class Watcher:
 
     def _run(self) -> None:
         due = time.monotonic() + self._poll
-        told = -PACE  # when there was news last
         while not self._over.is_set():
+            self.collected = False
             changes = self._wait(due)
-            now = time.monotonic()
-            self.collected = bool(changes) and now - told < PACE
-            if self.collected:
-                changes = self._collect(changes)
-                now = time.monotonic()
             if self._over.is_set():
                 break
+            now = time.monotonic()
             if changes:
-                told = now
+                self._told = now
                 self._tell(changes)
             if now >= due:
                 self.collected = False
@@ -210,19 +207,19 @@ class Watcher:
         timeout = None if idle else max(0.0, due - time.monotonic())
         notifier = self._notifier
         if notifier is not None:
-            return notifier.wait(timeout)
+            return notifier.wait(timeout, self._collect)
         self._bell.wait(timeout)
         self._bell.clear()
         return []
 
-    def _collect(self, changes: list[Change]) -> list[Change]:
-        """Let more news come to these: a steady writer wakes us once for many records. As everywhere, the wait begins
-        with the first of them and is never extended."""
-        self._nap.acquire(blocking=False)
-        if not self._over.is_set():
-            self._nap.acquire(timeout=PACE)  # one call: an Event's wait is a dozen, and all of them are cold
-        more = [] if self._notifier is None else self._notifier.wait(0)
-        return changes if more is changes else changes + more
+    def _collect(self) -> None:
+        """There is news: let more come to it, if it follows other news closely. A steady writer wakes us once for many
+        records. As everywhere, the wait begins with the first of them and is never extended."""
+        if time.monotonic() - self._told < PACE:
+            self.collected = True
+            self._nap.acquire(blocking=False)
+            if not self._over.is_set():
+                self._nap.acquire(timeout=PACE)  # one call: an Event's wait is a dozen, and all of them are cold
 
     def _tell(self, changes: list[Change]) -> None:
         with self._lock:

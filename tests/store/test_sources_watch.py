@@ -268,9 +268,7 @@ class Overrun:
     def remove(self, folder: str) -> None:
         self.folders.discard(folder)
 
-    def wait(self, timeout: float | None) -> list[Change]:
-        if timeout == 0:
-            return []  # asked between the news and the telling: no more came
+    def wait(self, timeout: float | None, pause: Callable[[], None] = notify.nothing) -> list[Change]:
         if self.telling:
             self.news.task_done()
             self.telling = False
@@ -385,9 +383,11 @@ class Scripted:
 
     def remove(self, folder: str) -> None: ...
 
-    def wait(self, timeout: float | None) -> list[Change]:
+    def wait(self, timeout: float | None, pause: Callable[[], None] = notify.nothing) -> list[Change]:
         with contextlib.suppress(queue.Empty):
-            return self.news.get(timeout=timeout) if timeout != 0 else self.news.get_nowait()
+            news = self.news.get(timeout=timeout)
+            pause()
+            return news
         return []
 
     def wake(self) -> None:
