@@ -85,6 +85,8 @@ def answered(digest: Digest, part: Part, entry: en.Answered, seq: int, price: Pr
     remember(part.past, entry.id, known)
     if entry.status in FAILED and not known.failed:
         known.failed = True
+        if (early := part.orphans.get(entry.id)) is not None:
+            early.failed = True  # the same call; two objects once the digest has been kept and loaded
         _tool_failed(digest, part, turn or part.last, known)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from store.decode import clean, dump, unreadable
+from store.decode import clean, dump, type_of, unreadable
 from store.events import (
     AdapterSeen,
     At,
@@ -55,7 +55,7 @@ class Reader:
         if type(data) is not dict:
             return (unreadable(record, type(data).__name__, "not an object"),)
         if not string(data, "schema_version").startswith("ATIF") or type(data.get("steps")) is not list:
-            return (unreadable(record, "no trajectory", "unknown type"),)
+            return (unreadable(record, type_of(data), "no trajectory"),)
         out: list[Event] = []
         at, agent = record.at, table(data, "agent")
         out.append(SessionNamed(at, string(data, "session_id") or string(data, "trajectory_id")))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from store.decode import unreadable
+from store.decode import type_of, unreadable
 from store.events import (
     AdapterSeen,
     At,
@@ -55,7 +55,7 @@ class Reader:
     def events(self, record: Record) -> Sequence[Event]:
         data, at = record.data, record.at
         if type(data) is not dict or type(data.get("requests")) is not list:
-            return (unreadable(record, "no chat", "unknown type"),)
+            return (unreadable(record, type_of(data), "no chat"),)
         out: list[Event] = [
             SessionNamed(at, string(data, "sessionId"), title=string(data, "customTitle"), rank=5),
             AdapterSeen(at, "vscode-copilot"),

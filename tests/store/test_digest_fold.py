@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from store import entries as en
@@ -50,7 +51,11 @@ def listed(price: int) -> Callable[[Tokens, int | None, int], int | None]:
     return lambda tokens, ts, whole: None if tokens.llm == "m2" else price * (tokens.input + tokens.output)
 
 
+_LATE = en.Answered(row=0, ts=None, agent="", id="a", status="ok", name="", known=False, update=False, shape="")
+
+
 @settings(max_examples=400, deadline=None)
+@example([_LATE, msgspec.structs.replace(_LATE, status="failed")], {0})
 @given(st.lists(ENTRY, max_size=40), st.sets(st.integers(0, 40)))
 def test_incremental_equals_full_at_every_prefix(entries: list[Entry], saved: set[int]) -> None:
     """000-24: whatever is saved and loaded in between, and the turns that are handed out are those of one fold."""

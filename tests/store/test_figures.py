@@ -74,9 +74,9 @@ def counted(paths: list[Path]) -> dict[str, int]:
             except ValueError:
                 continue
             message = record.get("message") if isinstance(record, dict) else None
-            if not isinstance(message, dict) or record.get("type") != "assistant" or "usage" not in message:
+            if not isinstance(message, dict) or "usage" not in message:
                 continue
-            if message["model"] == "<synthetic>":
+            if (record.get("type") or message.get("role")) != "assistant" or message["model"] == "<synthetic>":
                 continue
             request = most.setdefault((message.get("id") or text.decode(), record.get("requestId")), {})
             for name in KEYS.values():
