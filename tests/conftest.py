@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 # Before anything imports Qt: without a display the xcb plugin would abort the process.
@@ -37,6 +39,25 @@ HOMES = {
     "PLAYHEAD_DATA_DIR": "playhead",
     "CLAUDE_CONFIG_DIR": ".claude",
 }
+
+
+_ended = count(1)
+
+
+def pytest_collection_finish() -> None:
+    """Garbage is looked for between tests only, as in the app (`viewer/garbage.py`): a thread of one test would
+    destroy the windows that another one left, under the hands of the main thread."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    if next(_ended) % 100 == 0:
+        gc.collect()
+    elif gc.get_count()[0] > 1000:
+        gc.collect(1)
 
 
 @pytest.fixture(autouse=True)
