@@ -18,7 +18,7 @@ run:
 
 test:
 	@scripts/setup dev
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check:
 	@scripts/setup dev
