@@ -77,6 +77,10 @@ def adds_up(path: Path) -> None:
     assert found["bytes_blank"] <= blank, path
 
 
+# In the suite every third of them is opened, and all of them add up; `make soak` opens all.
+EACH = pytest.mark.parametrize("each", [3, pytest.param(1, marks=pytest.mark.soak)])
+
+
 def files(root: Path) -> list[Path]:
     return sorted(path for path in root.rglob("*") if path.is_file() and path.suffix in report.SUFFIXES)
 
@@ -92,24 +96,27 @@ def test_every_file_of_claude(app: App, qtbot: QtBot, data_dir: Path, folder: st
     assert sum(rows) > 500
 
 
+@EACH
 @pytest.mark.timeout(300)
-def test_every_file_of_other_agents(app: App, qtbot: QtBot, data_dir: Path) -> None:
-    """They are read raw: nothing is understood that is not, and nothing is lost."""
-    for path in files(data_dir):
+def test_every_file_of_other_agents(app: App, qtbot: QtBot, data_dir: Path, each: int) -> None:
+    """Nothing is understood that is not, and nothing is lost."""
+    for number, path in enumerate(files(data_dir)):
         if path.relative_to(data_dir).parts[0] not in ("claude-code", "claude-stream-json"):
-            if path.stat().st_size < 300_000:
+            if path.stat().st_size < 300_000 and number % each == 0:
                 shows(app, qtbot, path)
             adds_up(path)
 
 
-@pytest.mark.timeout(300)
-def test_every_recording(app: App, qtbot: QtBot, recordings: Path) -> None:
+@EACH
+@pytest.mark.timeout(600)
+def test_every_recording(app: App, qtbot: QtBot, recordings: Path, each: int) -> None:
     """What real programs wrote: streams, the session files that their homes had at the end, protocols as raw rows."""
     understood = 0
-    for path in files(recordings):
+    for number, path in enumerate(files(recordings)):
         session = path.name in STREAMS or "sessions" in path.parts or "projects" in path.parts
         if session and path.stat().st_size < 1 << 20:
-            shows(app, qtbot, path)
+            if number % each == 0:
+                shows(app, qtbot, path)
             understood += format_of(path).agent.startswith("claude")
         adds_up(path)
     assert understood > 50
