@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from viewer.bench.apart import Child, folder, session
+from viewer.bench.apart import Child, compile_modules, folder, session
 from viewer.bench.common import Report, figure, percentile, report
 
 NAME: Final = "tail"
@@ -38,6 +38,7 @@ def _line(number: int) -> bytes:
 
 def _one(arguments: argparse.Namespace, records: int) -> Report:
     with folder() as home:
+        compile_modules(home)
         path = session(home, records=records)
         child = Child(home, path, arguments.appends / arguments.rate + 10, arguments.appends)
         child.wait("ready")
