@@ -39,10 +39,12 @@ class Shelf(QObject):
         self._jobs = jobs
         self._failed = failed
         self._busy: set[str] = set()  # sessions that something is being done with
+        self.loaded = False  # somebody has asked the database
         self._asked = self._answered = 0  # two workers: an older answer may come last
 
     def load(self) -> None:
         """Ask the database."""
+        self.loaded = True
         number = self._next()
         self._jobs.run(_read, lambda closed: self._take(number, closed), self._failed)
 

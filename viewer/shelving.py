@@ -46,8 +46,8 @@ class Shelving(Commands):
 
     def listed(self, delta: SessionsDelta) -> None:
         """Sessions were looked for, or one has changed."""
-        if delta.total is not None:
-            self.shelf.load()
+        if delta.total is not None or (delta.put and not self.shelf.loaded):
+            self.shelf.load()  # with the first that are listed, and again with all of them
         elif self.desk.current is not None and any(row.id == self.desk.current.key for row in delta.put):
             self.show_shelf()
 
