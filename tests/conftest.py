@@ -41,6 +41,19 @@ HOMES = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test of an archive runs on a server too; of one with many cases the first, and `make soak` runs all."""
+    seen: set[tuple[Path, str]] = set()
+    for item in items:
+        found = getattr(item, "callspec", None)
+        if found is not None and found.params.get("database") == "server":
+            test = (item.path, getattr(item, "originalname", item.name))
+            if test in seen:
+                item.add_marker(pytest.mark.soak)
+            seen.add(test)
+
+
 _ended = count(1)
 
 

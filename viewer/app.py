@@ -28,7 +28,8 @@ from viewer.place import Places
 from viewer.window import MainWindow
 
 DESKTOP: Final = "io.github.playhead.Playhead"
-AFTER: Final = 60  # ms until what the first paint can do without: it needs the interpreter for itself
+AFTER: Final = 60  # ms after the first session came: its paint needs the interpreter for itself
+LATEST: Final = 1_000  # ms after which nobody waits for it any more
 
 
 def has_display() -> bool:
@@ -83,6 +84,8 @@ class App(QObject):
         if not safe:  # there nothing is remembered
             self.keeping = Keeping(self.live, self._roots, lambda: self.settings[st.KEEP], self)
             self.window.keep(self.keeping)
+        self._rest = QTimer(self)  # until the list is looked for
+        self._rest.setSingleShot(True)
         self._undecided = False  # no session was asked for: the list says which one to show
         self.broke.connect(self.window.on_error)
         self.settings.watch(self.on_setting)
@@ -101,7 +104,16 @@ class App(QObject):
             self.window.resize(*self.options.size)
         self.open_asked(restored=restored)  # first: what was read ahead is in the first paint
         self.window.show()
-        QTimer.singleShot(0 if self._undecided else AFTER, self, self.on_shown)
+        self._rest.timeout.connect(self.on_shown)
+        self._rest.start(0 if self._undecided else LATEST)
+        if not self._undecided:
+            self.live.changed.connect(self.on_first)
+
+    def on_first(self) -> None:
+        """The session that was asked for is there, and painted next."""
+        self.live.changed.disconnect(self.on_first)
+        if self._rest.isActive():
+            self._rest.start(AFTER)
 
     def on_shown(self) -> None:
         """What a window that was just shown can do without."""

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,7 +126,10 @@ def test_the_session_is_read_while_the_window_is_made(make: Callable[..., App], 
     path = tmp_path / f"{SESSION}.jsonl"
     path.write_bytes(lines(user("hello"), assistant("hi")))
     app = make(path)
-    qtbot.waitUntil(lambda: app.live.hub.loaded)
+    end = time.monotonic() + 30
+    while not app.live.hub.loaded:  # without the event loop: it would take what was loaded before the window is shown
+        os.sched_yield()
+        assert time.monotonic() < end
     paints = Paints(app)
     app.start(restore=False)
     qtbot.waitUntil(lambda: bool(paints.rows))
