@@ -22,11 +22,12 @@ test:
 
 check:
 	@scripts/setup dev
-	$(BIN)/ruff check --quiet .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
-	$(BIN)/deptry --no-ansi .
-	$(BIN)/python scripts/make_docs.py --check
+	@set -e; $(BIN)/mypy & types=$$!; \
+	$(BIN)/ruff check --quiet .; \
+	$(BIN)/lint-imports --no-logo; \
+	$(BIN)/deptry --no-ansi .; \
+	$(BIN)/python scripts/make_docs.py --check; \
+	wait $$types
 
 bench:
 	@scripts/setup run
