@@ -58,12 +58,22 @@ class Hand:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """A Ctrl-C is for us and not for what is started meanwhile, which inherits that; ours comes a moment later."""
+    """A Ctrl-C is for us and not for what is started meanwhile, which inherits that; ours comes a moment later.
+
+    It is noted, too: another thread of ours may be given it, and Python would then interrupt us half way into a start.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    came: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if main else None
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
