@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
+from store.formats.heads import head_of, share
 from store.formats.values import string
 
-LINES: Final = 40  # lines of the head that are looked at
 _ENVELOPES: Final = frozenset({
     "session_meta", "turn_context", "response_item", "event_msg", "compacted", "token_usage_record", "world_state",
     "inter_agent_communication", "inter_agent_communication_metadata",
@@ -26,32 +24,19 @@ _EXEC: Final = frozenset({
 def rollout(head: bytes, path: Path | None) -> int:
     """How surely these are the bytes of a rollout."""
     named = path is not None and path.name.startswith("rollout-")
-    return _share(head, _vote, sure=bool(named))
+    records, broken = head_of(head)
+    found = sum(map(_vote, records))
+    seen = len(records)
+    for line in broken:
+        guessed = _is_long(line)
+        seen += guessed
+        found += guessed
+    return max(90 * found // seen, 50 if named and found else 0) if seen else 0
 
 
 def stream(head: bytes, path: Path | None) -> int:
     """How surely these are the bytes of `codex exec --json`."""
-    return _share(head, lambda record: string(record, "type") in _EXEC)
-
-
-def _share(head: bytes, vote: Any, *, sure: bool = False) -> int:
-    """The votes of the first lines that are records."""
-    found = seen = 0
-    lines = head.split(b"\n", LINES)[:LINES]
-    for line in lines:
-        start = line.lstrip(b" \t\0\xef\xbb\xbf")[:1]
-        if start != b"{":
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            value = _guess(line)
-        if type(value) is dict:
-            seen += 1
-            found += bool(vote(value))
-    if not seen:
-        return 0
-    return max(90 * found // seen, 50 if sure and found else 0)
+    return share(head, lambda record: string(record, "type") in _EXEC)
 
 
 def _vote(record: dict[str, Any]) -> bool:
@@ -65,10 +50,7 @@ def _vote(record: dict[str, Any]) -> bool:
     return record.get("record_type") == "state" or ("instructions" in record and "id" in record)
 
 
-def _guess(line: bytes) -> dict[str, Any] | None:
-    """What a record that is too long for the head seems to be."""
-    if b'"payload":{' in line[:4096] or b'"payload": {' in line[:4096]:
-        for kind in _ENVELOPES:
-            if f'"type":"{kind}"'.encode() in line[:4096].replace(b'": "', b'":"'):
-                return {"type": kind, "payload": {}}
-    return None
+def _is_long(line: bytes) -> bool:
+    """Whether a record that is too long for the head seems to be one."""
+    first = line[:4096].replace(b'": ', b'":')
+    return b'"payload":{' in first and any(f'"type":"{kind}"'.encode() in first for kind in _ENVELOPES)

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-import orjson
-
 from store.decode import unreadable
 from store.events import (
     AdapterSeen,
@@ -40,10 +38,10 @@ from store.formats.base import Format, Record
 from store.formats.copilot_hidden import HIDDEN
 from store.formats.copilot_notes import noticed
 from store.formats.copilot_usage import Runs, tokens_of
+from store.formats.heads import head_of, share
 from store.formats.values import count, micros, moment, one_line, string, table
 from store.formats.values import tokens as taken
 
-LINES: Final = 40  # lines of the head that are looked at
 KNOWN: Final = 8192  # calls and events that are remembered
 _OWN: Final = ("session.", "user.", "assistant.", "tool.", "subagent.", "system.", "hook.", "model.", "permission.")
 
@@ -283,21 +281,14 @@ def _trim(known: OrderedDict[str, Any]) -> None:
 
 def claims(head: bytes, path: Path | None) -> int:
     """How surely these are Copilot's events: an envelope of a dotted type and an object `data`."""
-    found = seen = 0
-    for line in head.split(b"\n", LINES)[:LINES]:
-        if not line.startswith(b"{"):
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if type(value) is dict:
-            seen += 1
-            kind = string(value, "type")
-            found += (kind.startswith(_OWN) or kind in HIDDEN or kind == "abort") and type(value.get("data")) is dict
-    if not seen and b'"data":{' in head[:4096] and b'{"type":"session.start"' in head[:64]:
+    if not head_of(head).records and b'"data":{' in head[:4096] and b'{"type":"session.start"' in head[:64]:
         return 80
-    return 90 * found // seen if seen else 0
+    return share(head, _is_event)
+
+
+def _is_event(record: dict[str, Any]) -> bool:
+    kind = string(record, "type")
+    return (kind.startswith(_OWN) or kind in HIDDEN or kind == "abort") and type(record.get("data")) is dict
 
 
 def owns(path: PurePath) -> bool:

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-import orjson
-
 from store.decode import unreadable
 from store.events import (
     AdapterSeen,
@@ -30,9 +28,9 @@ from store.events import (
 from store.formats import cursor_tools as tools
 from store.formats.base import Child, Format, Record
 from store.formats.calls import text_of
+from store.formats.heads import head_of, share
 from store.formats.values import moment, one_line, string, table
 
-LINES: Final = 40  # lines of the head that are looked at
 HIDDEN: Final[Mapping[str, str]] = {}
 _QUERY: Final = re.compile(r"<user_query>\n?(.*?)\n?</user_query>", re.DOTALL)
 _ADDED: Final = re.compile(r"\s*<(?:system|user_info|git_status|timestamp|open_and_recently|attached|additional|rules)")
@@ -148,21 +146,12 @@ class Reader:
 
 def claims(head: bytes, path: Path | None) -> int:
     """How surely this is a transcript: messages in roles, and nothing else."""
-    found = seen = 0
-    for line in head.split(b"\n", LINES)[:LINES]:
-        if not line.startswith(b"{"):
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if type(value) is dict:
-            seen += 1
-            found += _is_message(value) or (value.get("type") == "turn_ended" and "turnId" not in value)
-    if not seen and head.startswith((b'{"role":"user","message":{"content":[', b'{"role":"assistant","message":{"con')):
+    if not head_of(head).records and head.startswith(
+        (b'{"role":"user","message":{"content":[', b'{"role":"assistant","message":{"con')
+    ):
         return 70
     sure = 90 if path is not None and "agent-transcripts" in path.parts else 75
-    return sure * found // seen if seen else 0
+    return share(head, lambda one: _is_message(one) or (one.get("type") == "turn_ended" and "turnId" not in one), sure)
 
 
 def _is_message(record: dict[str, Any]) -> bool:

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from store.decode import unreadable
 from store.events import (
     AdapterSeen,
@@ -32,10 +30,10 @@ from store.events import (
 from store.formats import cursor_tools as tools
 from store.formats.base import Format, Record
 from store.formats.calls import text_of
+from store.formats.heads import head_of, share
 from store.formats.values import micros, moment, one_line, string, table
 from store.formats.values import tokens as taken
 
-LINES: Final = 40  # lines of the head that are looked at
 HIDDEN: Final[Mapping[str, str]] = {
     "system": "what follows the first one is bookkeeping of the program",
     "interaction_query": "a question of the program, answered by itself",
@@ -153,20 +151,8 @@ def _tokens(usage: dict[str, Any], llm: str) -> Tokens:
 
 def claims(head: bytes, path: Path | None) -> int:
     """How surely this is that stream: like Claude's, but for what only one of the two has."""
-    found = seen = sure = 0
-    for line in head.split(b"\n", LINES)[:LINES]:
-        if not line.startswith(b"{"):
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if type(value) is dict:
-            seen += 1
-            vote = _vote(value)
-            found += vote > 0
-            sure += vote > 1
-    return 95 * found // seen if sure else 0
+    sure = any(_vote(record) > 1 for record in head_of(head).records)
+    return share(head, _vote, 95) if sure else 0
 
 
 def _vote(record: dict[str, Any]) -> int:

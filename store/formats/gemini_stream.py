@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from store.decode import clean, dump, unreadable
 from store.events import (
     AdapterSeen,
@@ -24,9 +22,9 @@ from store.events import (
 )
 from store.formats import gemini_tools as tools
 from store.formats.base import Format, Record
+from store.formats.heads import share
 from store.formats.values import count, micros, moment, one_line, string, table
 
-LINES: Final = 40  # lines of the head that are looked at
 HIDDEN: Final[Mapping[str, str]] = {}
 _OWN: Final = frozenset({"init", "tool_use", "tool_result"})
 
@@ -115,23 +113,16 @@ def claims(head: bytes, path: Path | None) -> int:
     """How surely these are the bytes of such a stream."""
     if head.startswith(b"{\n") and b'"session_id":' in head[:4096] and b'\n  "response":' in head[:4096]:
         return 80
-    found = seen = 0
-    for line in head.split(b"\n", LINES)[:LINES]:
-        if not line.startswith(b"{"):
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if type(value) is dict:
-            seen += 1
-            kind = string(value, "type")
-            found += (
-                (kind in _OWN and ("tool_id" in value or "session_id" in value))
-                or (kind == "message" and type(value.get("content")) is str and "role" in value)
-                or (kind == "result" and "stats" in value)
-            )
-    return 90 * found // seen if seen else 0
+    return share(head, _is_own)
+
+
+def _is_own(record: dict[str, Any]) -> bool:
+    kind = string(record, "type")
+    return (
+        (kind in _OWN and ("tool_id" in record or "session_id" in record))
+        or (kind == "message" and type(record.get("content")) is str and "role" in record)
+        or (kind == "result" and "stats" in record)
+    )
 
 
 FORMAT = Format(

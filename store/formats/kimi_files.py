@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path, PurePath
-from typing import Final
-
-import orjson
+from typing import Any, Final
 
 from store.formats.base import Child
+from store.formats.heads import head_of, share
 from store.formats.kimi_hidden import HIDDEN
 from store.formats.kimi_old import is_old
 from store.formats.values import string
 
-LINES: Final = 40  # lines of the head that are looked at
 _OWN: Final = frozenset({
     "metadata", "turn.prompt", "turn.steer", "turn.cancel", "turn.ended", "context.append_message",
     "context.append_loop_event", "context.apply_compaction", "context.clear", "context.undo", "config.update",
@@ -24,23 +22,19 @@ _OWN: Final = frozenset({
 
 def claims(head: bytes, path: Path | None) -> int:
     """How surely this is a wire or a context of Kimi's."""
-    found = seen = sure = 0
-    for line in head.split(b"\n", LINES)[:LINES]:
-        if not line.startswith(b"{"):
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if type(value) is dict:
-            seen += 1
-            kind = string(value, "type")
-            own = kind in _OWN or kind in HIDDEN or is_old(value)
-            role = string(value, "role")
-            found += own
-            # Messages by role alone are many agents': the context has records of its own between them.
-            sure += own and ("protocol_version" in value if kind == "metadata" else role[:1] in ("", "_"))
-    return 90 * found // seen if sure else 0
+    return share(head, _is_own) if any(map(_is_sure, head_of(head).records)) else 0
+
+
+def _is_own(record: dict[str, Any]) -> bool:
+    kind = string(record, "type")
+    return kind in _OWN or kind in HIDDEN or is_old(record)
+
+
+def _is_sure(record: dict[str, Any]) -> bool:
+    """Messages by role alone are many agents': the context has records of its own between them."""
+    if string(record, "type") == "metadata":
+        return "protocol_version" in record
+    return _is_own(record) and string(record, "role")[:1] in ("", "_")
 
 
 def owns(path: PurePath) -> bool:

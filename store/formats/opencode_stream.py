@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from store.decode import clean, unreadable
 from store.events import (
     AdapterSeen,
@@ -29,9 +27,9 @@ from store.events import (
 )
 from store.formats import opencode_tools as tools
 from store.formats.base import Format, Record
+from store.formats.heads import head_of, share
 from store.formats.values import moment, number, one_line, string, table, tokens
 
-LINES: Final = 40  # lines of the head that are looked at
 HIDDEN: Final[Mapping[str, str]] = {
     "step_start": "a step begins with its first part",
     "text/empty": "a part without words",
@@ -163,26 +161,19 @@ def tokens_of(used: dict[str, Any], llm: str, cost: float | None) -> Tokens:
 
 def claims(head: bytes, path: Path | None) -> int:
     """How surely these are the bytes of such a stream."""
-    found = seen = 0
-    for line in head.split(b"\n", LINES)[:LINES]:
-        if not line.startswith(b"{"):
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if type(value) is dict:
-            seen += 1
-            kind = string(value, "type")
-            found += "sessionID" in value and (
-                (kind in _PARTS and type(value.get("part")) is dict)
-                or (kind == "error" and "error" in value)
-                or (kind == "done" and "reason" in value)
-            )
-    if not seen:  # one line, longer than the head
+    if not head_of(head).records:  # one line, longer than the head
         first = head[:512].replace(b'": "', b'":"')
         return 70 if first.startswith(b"{") and b'"sessionID":"' in first and b'"part":' in first else 0
-    return 90 * found // seen
+    return share(head, _is_own)
+
+
+def _is_own(record: dict[str, Any]) -> bool:
+    kind = string(record, "type")
+    return "sessionID" in record and (
+        (kind in _PARTS and type(record.get("part")) is dict)
+        or (kind == "error" and "error" in record)
+        or (kind == "done" and "reason" in record)
+    )
 
 
 FORMAT = Format(

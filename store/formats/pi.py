@@ -10,17 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-import orjson
-
 from store.decode import unreadable
 from store.events import AdapterSeen, At, Event, NoticeAdded, Rewound, SessionNamed
 from store.formats import pi_stream, pi_tools
 from store.formats.base import Format, Record
+from store.formats.heads import head_of
 from store.formats.pi_talk import NAME, Talk
 from store.formats.tree import Tree
 from store.formats.values import moment, one_line, string, table
 
-LINES: Final = 40  # lines of the head that are looked at
 HIDDEN: Final[Mapping[str, str]] = {
     "thinking_level_change": "how much the model may think; no row is made of it",
     "label": "a bookmark of the user at another entry",
@@ -125,15 +123,7 @@ def claims(head: bytes, path: Path | None) -> int:
     """How surely these are the bytes of a session file, which begins with its header, or of the stream."""
     found = seen = told = 0
     session = ""
-    for line in head.lstrip(b"\xef\xbb\xbf").split(b"\n", LINES)[:LINES]:
-        if not line.startswith(b"{"):
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if type(value) is not dict:
-            continue
+    for value in head_of(head).records:
         kind = string(value, "type")
         seen += 1
         if seen == 1 and kind == "session" and string(value, "id") and "payload" not in value:

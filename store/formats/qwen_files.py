@@ -12,9 +12,9 @@ import orjson
 
 from store.decode import clean
 from store.formats.base import Child
+from store.formats.heads import head_of
 from store.formats.values import one_line, string, table
 
-LINES: Final = 40  # lines of the head that are looked at
 _TYPES: Final = frozenset({"user", "assistant", "tool_result", "system"})
 _PARTS: Final = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model|system)"\s*,\s*"parts"\s*:\s*\[')
 _UNSAFE: Final = re.compile(r"[^a-zA-Z0-9_-]")
@@ -22,21 +22,10 @@ _UNSAFE: Final = re.compile(r"[^a-zA-Z0-9_-]")
 
 def claims(head: bytes, path: Path | None) -> int:
     """How surely these are the bytes of a chat. Claude's records have the same names, but `content`, not `parts`."""
-    found = seen = others = 0
-    for line in head.split(b"\n", LINES)[:LINES]:
-        if not line.lstrip(b" \t\0\xef\xbb\xbf").startswith(b"{"):
-            continue
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            if b'"parentUuid"' in line and _PARTS.search(line):  # cut off, or two records on one line
-                seen += 1
-                found += 1
-            continue
-        if type(value) is dict:
-            seen += 1
-            found += _is_ours(value)
-            others += "content" in table(value, "message")
+    records, broken = head_of(head)
+    cut = sum(b'"parentUuid"' in line and _PARTS.search(line) is not None for line in broken)  # or two on one line
+    found, seen = sum(map(_is_ours, records)) + cut, len(records) + cut
+    others = any("content" in table(record, "message") for record in records)
     if not found:
         return 0
     return 95 if not others else 90 * found // seen

@@ -278,18 +278,19 @@ def test_pieces_of_one_message_over_many_ticks(live: Live) -> None:
 
 
 KILLED = """
-import os, sys, time
+import threading
 from store.feeds import Feeds
 from store.hub import Hub
-hub = Hub(lambda: None)
+news = threading.Event()
+hub = Hub(news.set)
 feeds = Feeds(hub, lambda _: None, lambda *_: None, lambda _: None)
-key = feeds.stdin()
+feeds.stdin()
 while True:
-    hub.flush()
-    if hub.flushed is not None:
-        hub.flushed()
     print(feeds.recorder.commits, flush=True)
-    time.sleep(0.002)
+    news.wait()
+    news.clear()
+    hub.flush()
+    hub.flushed()
 """
 
 
