@@ -36,8 +36,3 @@ def state_dir() -> Path:
 def config_dir() -> Path:
     """What the user chose: settings."""
     return _own("config") or _system("config")
-
-
-def cache_dir() -> Path:
-    """What can be made again."""
-    return _own("cache") or _system("cache")

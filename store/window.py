@@ -10,7 +10,6 @@ import os
 import sqlite3
 import zlib
 from array import array
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -36,34 +35,6 @@ _ITEMS: Final = "SELECT payload FROM item WHERE seq >= ? AND seq < ? ORDER BY se
 def weight_of(item: Item) -> int:
     """What a row is estimated to need."""
     return min(WEIGHT, size_of(item))
-
-
-class ListWindow:
-    """A window on items in memory, for tests, demos and sessions without a database."""
-
-    def __init__(self, items: Sequence[Item]) -> None:
-        self._items = tuple(items)
-
-    @property
-    def length(self) -> int:
-        return len(self._items)
-
-    def read(self, first: int, count: int) -> Sequence[Item]:
-        return self._items[max(0, first) : max(0, first + count)]
-
-    def weights(self) -> array[int]:
-        return array("H", map(weight_of, self._items))
-
-    def nested(self) -> array[int]:
-        rows = {item.id: row for row, item in enumerate(self._items)}
-        pairs = array("i")
-        for row, item in enumerate(self._items):
-            if item.agent:
-                pairs.extend((row, rows.get(item.parent, -1) if item.parent is not None else -1))
-        return pairs
-
-    def find(self, item: ItemId) -> int | None:
-        return next((row for row, found in enumerate(self._items) if found.id == item), None)
 
 
 class DbWindow:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from raw import ask, check_sound
 
 from store.db import reads
-from store.events import Event
+from store.events import Event, ItemId
 from store.fold import Put, State, fold_run
 from store.intake import Outcome, take_in
 from store.items import Item
-from store.window import ListWindow, known
+from store.window import known, weight_of
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 REPO = Path(__file__).resolve().parents[1]
@@ -35,6 +36,34 @@ class Folded:
                     self.rows[change.row : change.row + 1] = [change.item]
                 else:
                     del self.rows[change.row :]
+
+
+class ListWindow:
+    """A window on items in memory: what one on the database is compared with."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = tuple(items)
+
+    @property
+    def length(self) -> int:
+        return len(self._items)
+
+    def read(self, first: int, count: int) -> Sequence[Item]:
+        return self._items[max(0, first) : max(0, first + count)]
+
+    def weights(self) -> array[int]:
+        return array("H", map(weight_of, self._items))
+
+    def nested(self) -> array[int]:
+        rows = {item.id: row for row, item in enumerate(self._items)}
+        pairs = array("i")
+        for row, item in enumerate(self._items):
+            if item.agent:
+                pairs.extend((row, rows.get(item.parent, -1) if item.parent is not None else -1))
+        return pairs
+
+    def find(self, item: ItemId) -> int | None:
+        return next((row for row, found in enumerate(self._items) if found.id == item), None)
 
 
 def stored(db: Path, path: Path) -> list[Item]:

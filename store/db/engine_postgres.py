@@ -13,7 +13,6 @@ from typing import Any, Final
 from zlib import crc32
 
 from psycopg import Connection as Driver
-from psycopg import errors
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 from sqlalchemy.exc import DBAPIError
@@ -103,11 +102,6 @@ def views(connection: Connection) -> None:
     """What says whose archive this is, and of which schema."""
     for statement in _VIEWS:
         connection.exec_driver_sql(statement)
-
-
-def overtaken(error: DBAPIError) -> bool:
-    """Whether two hosts waited for each other, and this one was to let go."""
-    return isinstance(error.orig, errors.DeadlockDetected)
 
 
 def _engine(url: str) -> Engine:

@@ -46,7 +46,8 @@ def name_of(url: str) -> str:
 
 def host() -> str:
     """What this machine is called in an archive that several share."""
-    name = os.environ.get(HOST) or os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    own = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    name = os.environ.get(HOST) or own
     return _OTHER.sub("-", name) or "localhost"
 
 

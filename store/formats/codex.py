@@ -30,7 +30,6 @@ from store.formats.codex_tools import KINDS, duration_of, status_of, title_of
 from store.formats.codex_usage import Sums, size_of, tokens_of
 from store.formats.values import count, micros, moment, one_line, string, table
 
-PROMPTS: Final = 4096  # of a session, that a rollback may go behind
 _ITEMS: Final = frozenset({
     "message", "reasoning", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output",
     "local_shell_call", "web_search_call", "tool_search_call", "tool_search_output", "image_generation_call",

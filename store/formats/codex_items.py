@@ -28,6 +28,7 @@ from store.formats.values import count, one_line, string, table
 
 PAIRS: Final = 64  # texts that wait for their twin
 CALLS: Final = 512  # calls that are remembered
+PROMPTS: Final = 4096  # of a session, that a rollback may go behind
 
 
 class Items:
@@ -111,6 +112,8 @@ class Items:
         if not self.prompts and not at.agent and text.strip():
             out.append(SessionNamed(at, title=one_line(text, 200), rank=1))
         self.prompts.append(item)
+        if len(self.prompts) > PROMPTS:
+            del self.prompts[0]
         out.append(PromptText(at, item, text, "agent" if at.agent else "human", images))
 
     def _reasoning(self, item: dict[str, Any], at: At, out: list[Event]) -> None:

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from imports import SESSION, Folded, check, count, cuts, stored, take_in_anew
+from imports import SESSION, Folded, ListWindow, check, count, cuts, stored, take_in_anew
 
 from store.events import Event
 from store.facts import Facts
@@ -16,7 +16,7 @@ from store.intake import take_in, tidy
 from store.pipe import Pipe
 from store.resume import pipe_at
 from store.whole import Whole
-from store.window import ListWindow, known
+from store.window import known
 from viewer.bench.make_session import write_session
 
 

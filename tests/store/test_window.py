@@ -11,6 +11,7 @@ from typing import get_args
 
 import msgspec
 import pytest
+from imports import ListWindow
 
 from store.db import reads
 from store.db.rows import FIGURES
@@ -21,7 +22,7 @@ from store.fold import State
 from store.intake import take_in
 from store.items import Item, Message, Notice, Plan, Prompt, Raw, Span, Thought, Tool, kind_of, size_of
 from store.text import Text
-from store.window import DbWindow, Known, ListWindow, known, weight_of
+from store.window import DbWindow, Known, known, weight_of
 from viewer.bench.make_session import write_session
 
 REPO = Path(__file__).resolve().parents[2]

@@ -236,7 +236,7 @@ def test_our_own_folders(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from store import paths
 
     below = home / "playhead"
-    assert {place().parent for place in (paths.data_dir, paths.state_dir, paths.config_dir, paths.cache_dir)} == {below}
+    assert {place().parent for place in (paths.data_dir, paths.state_dir, paths.config_dir)} == {below}
     monkeypatch.delenv("PLAYHEAD_DATA_DIR")
     assert paths.data_dir() == home / ".local" / "share" / "playhead"
     assert paths.config_dir() == home / ".config" / "playhead"
