@@ -57,7 +57,8 @@ class Recording:
         self._draft: Pipe | None = Pipe(format)  # None: there is content
         self._place: _Place | None = None
         self._new = True  # nobody has been told of its start
-        self._title: str | None = None  # to be written
+        self._title: str | None = None  # what the user calls it, and what of that is in the row
+        self._settled: str | None = None
         self._closed = False  # archived meanwhile
         self._refused = 0  # events that came after that
         self._told = ""
@@ -139,9 +140,11 @@ class Recording:
             source = source_of(path, "", None, place.pipe.offset)
             source = msgspec.structs.replace(source, size=size, mtime_ns=0 if more else mtime_ns)
             place = self._write(writer, place, source, token)
-        if self.draft.session is not None and (self._title is not None or self.over):
-            writer.settle(self.draft.session, title=self._title, ended=draft_of(path) if self.over else None)
-            self._title = None
+        title = self._title  # it may be given another one while this one is written
+        news = title if title != self._settled else None
+        if self.draft.session is not None and (news is not None or self.over):
+            writer.settle(self.draft.session, title=news, ended=draft_of(path) if self.over else None)
+            self._settled = title
 
     def _refuse(self, writer: Writer, place: _Place) -> None:
         """It was archived: what comes now is counted, and stays in the journal."""

@@ -68,8 +68,36 @@ KEEP: Final = Setting(
 )
 RESTORE: Final = Setting("window.restore", True, "Restore the window", "Place, panels and the last session.")
 ABSOLUTE: Final = Setting("time.absolute", False, "Absolute times", "Clock times in place of '3 min ago'.")
+# Those of the sessions panel (viewer/panel/), which `playhead serve` reads as well.
+RESUME_NEW: Final = Setting(
+    "threads.default_resume", False, "New triggers resume their thread",
+    "Off: each event starts a fresh session. Triggers that are there keep what they have.",
+)  # fmt: skip
+CLEANUP_DAYS: Final = Setting(
+    "threads.cleanup_days", 7, "Forget threads not used for (days)",
+    "Also when a thread counts as stale. Only the thread is forgotten: its transcript stays.", 1, 365,
+)  # fmt: skip
+CLEANUP_HOUR: Final = Setting(
+    "threads.cleanup_hour", 3, "Hour of the daily cleanup",
+    "Local time, 0 to 23; 0 is midnight. A cleanup that was slept through is made up for.", 0, 23,
+)  # fmt: skip
+COMPACT_TURNS: Final = Setting(
+    "threads.compact_turns", 50, "Compact a thread after (turns)",
+    "The next run then compacts, where the runner can, or starts fresh with a summary; either is shown.", 1, 500,
+)  # fmt: skip
+RECEIVER: Final = Setting("receiver.on", False, "Receive webhooks", "Off: nothing listens.")
+RECEIVER_HOST: Final = Setting(
+    "receiver.host", "127.0.0.1", "Address to listen on", "127.0.0.1 is this machine only; others can reach any other."
+)
+RECEIVER_PORT: Final = Setting("receiver.port", 8787, "Port to listen on", "", 1, 65535)
+PARALLEL: Final = Setting(
+    "runs.parallel", 2, "Runs at the same time", "Of different threads; one thread has one run at a time.", 1, 32
+)
 
-DECLARED: Final[tuple[AnySetting, ...]] = (FOLLOW, ROW_LINES, THEME, ZOOM, ABSOLUTE, ROOTS, GROUP, KEEP, RESTORE)
+DECLARED: Final[tuple[AnySetting, ...]] = (
+    FOLLOW, ROW_LINES, THEME, ZOOM, ABSOLUTE, ROOTS, GROUP, KEEP, RESTORE, RESUME_NEW, CLEANUP_DAYS, CLEANUP_HOUR,
+    COMPACT_TURNS, RECEIVER, RECEIVER_HOST, RECEIVER_PORT, PARALLEL,
+)  # fmt: skip
 
 
 class Settings:

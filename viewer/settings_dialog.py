@@ -118,7 +118,8 @@ class SettingsDialog(QDialog):
         super().__init__(parent)
         self._settings = settings
         self.setWindowTitle("Settings")
-        self.fields = {setting.name: Field(setting, look, self.on_edit) for setting in DECLARED}
+        shown = [setting for setting in DECLARED if setting.name.partition(".")[0] in GROUPS]  # the panel has the rest
+        self.fields = {setting.name: Field(setting, look, self.on_edit) for setting in shown}
         column = QVBoxLayout(self)
         column.setContentsMargins(look.px(24), look.px(16), look.px(24), look.px(16))
         column.setSpacing(look.px(8))

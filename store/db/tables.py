@@ -1,27 +1,21 @@
 """The tables, as SQLAlchemy Core, where `migrations/` leads to: made from session files, and outliving them.
 
 Times are integer microseconds UTC, money is integer micro-dollars, unknown is NULL and never 0. Types are those that
-both SQLite and PostgreSQL have. Used by engine, writer and catalog; readers know the names.
+both SQLite and PostgreSQL have. Used by engine, writer and catalog; readers know the names. Those of runs are
+in `store.db.run_tables`.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import DDL, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, event
+from sqlalchemy import DDL, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, event
 
-from store.db import fts_sqlite
+from store.db import fts_sqlite, run_tables
 
 _KEY: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite: only INTEGER PRIMARY KEY is the row's own key
 
-metadata: Final = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata: Final = run_tables.metadata  # those of runs come first: what is here refers to none of them
 
 session: Final = Table(
     "session",

@@ -1,0 +1,34 @@
+"""What the composer talks to: one session that can be gone on with, whichever way its agent is reached."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from store.runners.base import Abilities
+
+
+class Conversation(Protocol):
+    """One per session. Called on the GUI thread; nothing here blocks."""
+
+    @property
+    def abilities(self) -> Abilities: ...
+
+    def send(self, text: str, id: str) -> bool:
+        """Hand a prompt to the agent. False: it cannot take one now, and the prompt stays in the queue.
+
+        `id`: the prompt's own, by which its echo is known where the agent repeats it. Raises StoreError with one
+        sentence when the attempt failed; the prompt stays in the queue then, too.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Stop the turn that runs; nothing happens when there is none."""
+        ...
+
+    def answer(self, rpc: str | int, option: str) -> None:
+        """Answer an open question with one of its options."""
+        ...
+
+    def close(self) -> None:
+        """Nobody looks any more. What runs is left to end by itself, or is ended by who started it."""
+        ...

@@ -1,0 +1,165 @@
+"""The contract of a runner: one file per agent CLI in this package, found by folder; nothing else names a program.
+
+A runner says what its CLI can, how a prompt becomes a command line, and what the end of a run means. It starts nothing
+itself: that is `store.runs`. A prompt is exactly one argument, or standard input; no shell ever sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from msgspec import Struct
+
+from store.sources.process import Exited, Killed
+
+LINE: Final = 64 << 20  # bytes of one line of output that are looked at as a record
+
+
+class Ability(Struct, frozen=True):
+    """Whether something can be had; `why` is one sentence for the user when it cannot."""
+
+    ok: bool
+    why: str = ""
+
+
+YES: Final = Ability(True)
+
+
+class Abilities(Struct, frozen=True):
+    """What a runner can do. `modes`: permission modes, the most cautious first; none: nothing to choose."""
+
+    resume: Ability
+    fork: Ability
+    compact: Ability
+    permissions: Ability
+    live: Ability  # whether a prompt can be given to a process that runs already
+    modes: tuple[str, ...] = ()
+
+
+class Ask(Struct, frozen=True):
+    """What a run is to do. `resume`: the agent's session id to go on from; '' begins a new one.
+
+    `permission`: one of the runner's `modes`; '' is the program's own default. `llm`: '' is the program's own.
+    `compact`: the conversation is to be compacted, `prompt` being instructions for that.
+    """
+
+    prompt: str
+    cwd: Path
+    resume: str = ""
+    fork: bool = False
+    permission: str = ""
+    llm: str = ""
+    compact: bool = False
+
+
+class Command(Struct, frozen=True):
+    """What is started: no shell in between. `stdin` None: nothing to read there. `env`: besides the user's own."""
+
+    argv: tuple[str, ...]
+    stdin: bytes | None = None
+    env: Mapping[str, str] = {}
+
+
+class Outcome(Struct, frozen=True):
+    """What came of a run, from its own result record where it printed one.
+
+    `stale`: the session it was to go on from is not there any more. `session`: the id that came back; None: none did.
+    Figures are of this run; None is unknown, never zero. `cost_micros`: millionths of a dollar.
+    """
+
+    ok: bool
+    stale: bool = False
+    session: str | None = None
+    text: str = ""
+    errors: tuple[str, ...] = ()
+    turns: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cost_micros: int | None = None
+
+
+End = Exited | Killed | None  # how the process ended; None: it never ran, or nobody saw
+
+
+class Runner(Struct, frozen=True):
+    """One CLI. `agent`: the format of the sessions it goes on with. `program`: looked for on the user's PATH."""
+
+    name: str
+    title: str
+    agent: str
+    program: str
+    abilities: Abilities
+    command: Callable[[Ask], Command]
+    outcome: Callable[[Iterable[bytes], bytes, End], Outcome]  # (lines of stdout, end of stderr, how it ended)
+    transcript: Callable[[str, Path], Path | None] | None = None
+    """(session id, cwd) → its file as it is now. None instead of a function: this agent keeps no file that we know."""
+    provisional: bool = False  # rows of its stdout have the ids of its file's: they may be shown before it is written
+    stream: str = ""  # the format of its stdout, where it has one
+    holder: Callable[[Path], int | None] | None = None  # transcript → pid of a program that has it open, or None
+
+
+def refuse(asked: Ask, abilities: Abilities, title: str) -> str:
+    """The sentence that says why this cannot be asked of a runner; '' when it can. Nothing is dropped silently."""
+    wanted = (
+        (bool(asked.resume), abilities.resume),
+        (asked.fork, abilities.fork),
+        (asked.compact, abilities.compact),
+        (bool(asked.permission), abilities.permissions),
+    )
+    for is_wanted, ability in wanted:
+        if is_wanted and not ability.ok:
+            return ability.why
+    if asked.permission and asked.permission not in abilities.modes:
+        return f"{title} has no permission mode called {asked.permission}: use one of {', '.join(abilities.modes)}."
+    if asked.fork and not asked.resume:
+        return "A fork needs the session that it is made of."
+    if not asked.prompt.strip() and not asked.compact:
+        return "There is no prompt to send."
+    if "\0" in asked.prompt:
+        return "A prompt cannot have NUL characters in it: remove them."
+    return ""
+
+
+def records(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """The JSON objects among the lines of an output. What is none is passed over: CLIs print all sorts of things."""
+    for line in lines:
+        line = line.strip()
+        if line[:1] != b"{" or len(line) > LINE:
+            continue
+        try:
+            record = orjson.loads(line)
+        except ValueError:
+            continue
+        if type(record) is dict:
+            yield record
+
+
+def count(value: Any) -> int | None:
+    """A figure of a record; None where there is none."""
+    return value if type(value) is int and value >= 0 else None
+
+
+def text(value: Any) -> str:
+    return value if type(value) is str else ""
+
+
+def tail(stderr: bytes, lines: int = 3) -> tuple[str, ...]:
+    """The last lines of what a program complained about, for the user."""
+    said = [line.strip() for line in plain(stderr).splitlines() if line.strip()]
+    return tuple(said[-lines:])
+
+
+def plain(data: bytes) -> str:
+    """Text without colour codes."""
+    import re
+
+    return re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]", "", data.decode("utf-8", "replace"))
+
+
+def ended_well(end: End) -> bool:
+    return isinstance(end, Exited) and end.code == 0
