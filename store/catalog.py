@@ -67,6 +67,11 @@ class Catalog:
             reads.drop_backups(self.path)  # it was opened and read
         return found
 
+    def listed(self) -> dict[str, Entry]:
+        """The same of files that were there, and nothing is made right for it."""
+        connection = self._current() if self.path.exists() else None
+        return {} if connection is None else self._listed(connection)
+
     def _listed(self, connection: sqlite3.Connection) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
         decode = _decoder.decode

@@ -65,7 +65,7 @@ class Event(Struct, frozen=True, gc=False, array_like=True, tag=True, tag_field=
 
 
 class PromptText(Event, frozen=True, gc=False):
-    """Something said to the agent, as its transcript tells it."""
+    """Something said to the agent, as its transcript tells it. Said again with more behind it, it has grown."""
 
     item: ItemId
     text: str
@@ -131,6 +131,7 @@ class ToolUpdated(Event, frozen=True, gc=False):
     child_agent: str | None = None  # id of the subagent that this call started
     duration_us: int | None = None
     images: int = 0
+    answer: str | None = None  # what became of a question about it, in words
 
 
 class NoticeAdded(Event, frozen=True, gc=False):
@@ -159,6 +160,7 @@ class TurnEnded(Event, frozen=True, gc=False):
     used: tuple[Tokens, ...] = ()  # by this turn, per LLM: all of it, also what no record tells
     reason: str = ""  # why it stopped, where that is told besides the status
     since: bool = False  # cost and used are of everything since the last end that told them
+    past: bool = False  # of a session that was loaded: told again, and news to nobody
 
 
 class Spent(Event, frozen=True, gc=False):
@@ -245,6 +247,8 @@ class Answered(Event, frozen=True, gc=False):
     rpc: str | int
     stop_reason: str | None = None
     error: str = ""
+    cost_usd: float | None = None  # of the turn that it ends
+    used: tuple[Tokens, ...] = ()  # by that turn, per LLM
 
 
 class Asked(Event, frozen=True, gc=False):

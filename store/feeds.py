@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ from store.sources.watch import Watcher
 
 # What only streams and the list need is imported where it is used: a session file is on the screen before that.
 if TYPE_CHECKING:
+    from store.insight_hand import InsightHand
+    from store.insight_talk import Told
     from store.recorder import Recorder
     from store.sources.discover import Discovery
     from store.sources.journal import Journal
@@ -33,7 +36,7 @@ MOST_RAW: Final = 256 << 20  # bytes of source that the raw view of one row may 
 
 class Feeds:
     """See the module. `told` hears the ends of streams, `progress` (session, done, total) of imports, `listed` the
-    list; all three are called on worker threads."""
+    list, `figured` the answers to `figures`; all of them are called on worker threads."""
 
     def __init__(
         self,
@@ -43,12 +46,15 @@ class Feeds:
         listed: Callable[[SessionsDelta], None],
         *,
         started: Callable[[Started], None] = lambda _: None,
+        figured: Callable[[Told], None] = lambda _: None,
         database: bool = True,
     ) -> None:
         self.hub = hub
         self.watcher = Watcher()
         self.recorder: Recorder | None = None  # made with the first stream
         self._started = started
+        self._figured = figured
+        self._insights: InsightHand | None = None  # made with the first question
         self._told = told
         self._progress = progress
         self._listed = listed
@@ -58,6 +64,7 @@ class Feeds:
         self._ending: list[threading.Thread] = []  # streams that were closed: their processes get time to end
         self._discovery: Discovery | None = None
         self._numbers = itertools.count(1)
+        self._making = threading.Lock()
 
     # ---- files
 
@@ -86,7 +93,7 @@ class Feeds:
             if self.recorder is None:
                 from store.recorder import Recorder
 
-                self.recorder = Recorder(data_dir() / "playhead.db", self._started)
+                self.recorder = Recorder(data_dir() / "playhead.db", self._started, self._fold)
                 self.hub.flushed = self.recorder.tick
             stream.recorder = self.recorder
         self._streams[key] = stream
@@ -167,6 +174,46 @@ class Feeds:
 
         return self.replay(resources.path("demo/demo.timed.jsonl"), speed, "Demo: fix the flaky retry test")
 
+    # ---- figures
+
+    def figures(self, key: str, have: int = 0, *, keep: bool = True) -> bool:
+        """Have the figures of an open session made; the answer goes to `figured`. False: nothing is open by that name.
+
+        `have`: turns that were told before. `keep`: what the database does not have of a file is taken in.
+        """
+        from store.insight_hand import Question
+        from store.insight_talk import FOLLOW, KEEP, READ, Order
+
+        ingest, stream = self._files.get(key), self._streams.get(key)
+        if ingest is not None:
+            how = KEEP if keep and self._database else READ
+            question = Question(Order(key, os.fsencode(ingest.path), how, have))
+        elif stream is None:
+            return False
+        elif stream.journal is not None:
+            how = FOLLOW if stream.recorder is not None else READ
+            question = Question(Order(key, os.fsencode(stream.journal.path), how, have))
+        else:
+            data, name = stream.whole()
+            question = Question(Order(key, b"", READ, have), data, name, not stream.alive)
+        self._hand().ask(question)
+        return True
+
+    def _fold(self, key: str, journal: Path) -> None:
+        """The digest of a stream is due. On the recorder's thread."""
+        from store.insight_hand import Question
+        from store.insight_talk import FOLD, Order
+
+        self._hand().ask(Question(Order(f"{FOLD}:{key}", os.fsencode(journal), FOLD)))
+
+    def _hand(self) -> InsightHand:
+        from store.insight_hand import InsightHand
+
+        with self._making:
+            if self._insights is None:
+                self._insights = InsightHand(data_dir() / "playhead.db", self._figured)
+            return self._insights
+
     # ---- the list of sessions
 
     def discover(self, extra: Sequence[str] = ()) -> None:
@@ -224,6 +271,8 @@ class Feeds:
             ending.join()
         if self.recorder is not None:
             self.recorder.close()
+        if self._insights is not None:
+            self._insights.close()
         self.watcher.stop()
 
     def files(self, key: str) -> list[Path]:

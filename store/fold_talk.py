@@ -60,8 +60,13 @@ def grow(state: State, event: ev.TextDelta | ev.ThoughtDelta, text: str, last: A
 
 def prompt_text(state: State, event: ev.PromptText) -> list[Change]:
     at = event.at
-    if event.item in state.recent:
-        return NONE
+    known = state.recent.get(event.item)
+    if known is not None:
+        row, said = known
+        if not isinstance(said, Prompt) or len(event.text) <= len(said.text) or not event.text.startswith(said.text):
+            return NONE
+        more = replace(said, text=event.text, rev=said.rev + 1, spans=widen(said.spans, at))
+        return put_again(state, row, more)
     changes = close(state, at.agent, at.ts)
     echoed = state.unmatched.pop(event.text, None) if state.unmatched and not at.agent else None
     if not at.agent and event.origin in ("human", "command", "queued"):

@@ -86,17 +86,19 @@ def tool_updated(state: State, event: ev.ToolUpdated) -> list[Change]:
     child_agent = old.child_agent if event.child_agent is None else event.child_agent
     duration_us = old.duration_us if event.duration_us is None else event.duration_us
     images = event.images if event.images > old.images else old.images
-    options = old.options if status == "waiting" else ()
+    options, rpc = (old.options, old.rpc) if status == "waiting" else ((), "")
+    answer = old.answer if event.answer is None else event.answer
     if (
         status == old.status and output == old.output and hunks == old.hunks and title == old.title
         and kind == old.kind and exit_code == old.exit_code and child_agent == old.child_agent
         and duration_us == old.duration_us and images == old.images and options == old.options and ended == old.ended
+        and answer == old.answer
     ):  # fmt: skip
         return changes
     new = replace(
         old, status=status, ended=ended, output=output, title=title, kind=kind, exit_code=exit_code, hunks=hunks,
         child_agent=child_agent, duration_us=duration_us, images=images, options=options, spans=widen(old.spans, at),
-        rev=old.rev + 1,
+        rev=old.rev + 1, rpc=rpc, answer=answer,
     )  # fmt: skip
     if changes and isinstance(changes[-1], Put) and changes[-1].row == row:
         changes = changes[:-1]
@@ -113,12 +115,12 @@ def asked(state: State, event: ev.Asked) -> list[Change]:
             return NONE
         new = replace(
             old, status="waiting", options=event.options, title=old.title or event.title, rev=old.rev + 1,
-            spans=widen(old.spans, at),
+            spans=widen(old.spans, at), rpc=str(event.rpc), answer="",
         )  # fmt: skip
         return put_again(state, row, new)
     changes = close(state, at.agent, at.ts)
     item = Tool(
         id=event.item, ts=at.ts, turn=state.turn, agent=at.agent, parent=at.parent, spans=widen((), at),
-        title=event.title, status="waiting", options=event.options,
+        title=event.title, status="waiting", options=event.options, rpc=str(event.rpc),
     )  # fmt: skip
     return changes + put(state, item)

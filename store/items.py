@@ -67,6 +67,8 @@ class Tool(Base, frozen=True, gc=False, tag="c", kw_only=True, omit_defaults=Tru
     options: tuple[Option, ...] = ()  # what may be answered while status is 'waiting'
     images: int = 0
     orphan: bool = False  # its call was never seen
+    rpc: str = ""  # names the question while status is 'waiting'
+    answer: str = ""  # what became of the question, in words
 
 
 class Plan(Base, frozen=True, gc=False, tag="l", kw_only=True, omit_defaults=True):

@@ -206,7 +206,8 @@ class Ledger:
         elif type(event) is ev.Answered and rpc == self._prompt:
             # The answer of another prompt is late: its turn is over.
             if event.stop_reason is not None:
-                self.entries.append(en.Ended(-1, at.ts, at.agent, None, event.stop_reason))
+                cost = _micros(event.cost_usd)
+                self.entries.append(en.Ended(-1, at.ts, at.agent, None, event.stop_reason, cost, event.used))
             elif event.error:
                 self.entries.append(en.Ended(-1, at.ts, at.agent, "error"))
             else:
@@ -216,7 +217,7 @@ class Ledger:
     def _turn_ended(self, state: State, event: ev.TurnEnded) -> None:
         at = event.at
         cancelled = event.status == "cancelled"
-        cost = None if event.cost_usd is None or not 0 <= event.cost_usd < 1e9 else round(event.cost_usd * 1_000_000)
+        cost = _micros(event.cost_usd)
         self.entries.append(
             en.Ended(
                 -1, at.ts, at.agent, None if cancelled else event.status, "cancelled" if cancelled else event.reason,
@@ -251,6 +252,10 @@ class Ledger:
         ledger.requests.load(recent)
         ledger.requests.shared.update(*shared)
         return ledger
+
+
+def _micros(dollars: float | None) -> int | None:
+    return None if dollars is None or not 0 <= dollars < 1e9 else round(dollars * 1_000_000)
 
 
 def shared_of(data: bytes) -> set[int]:

@@ -131,6 +131,7 @@ class Live(Ticker):
     progress = Signal(str, int, int)  # session, bytes read, bytes in all; equal at the end
     question = Signal(str, object)  # session, store.session.Question
     started = Signal(object)  # store.told.Started: a session that began here has its row
+    figured = Signal(object)  # store.insight_talk.Told: an answer to `figures`
 
     def __init__(self, parent: QObject | None = None, *, database: bool = True) -> None:
         super().__init__(parent)
@@ -141,6 +142,7 @@ class Live(Ticker):
             self.progress.emit,
             self.sessions.emit,
             started=self.started.emit,
+            figured=self.figured.emit,
             database=database,
         )
         self.fact.connect(self.on_fact)
@@ -182,6 +184,10 @@ class Live(Ticker):
 
     def busy(self) -> list[str]:
         return self.feeds.busy()
+
+    def figures(self, key: str, have: int = 0, *, keep: bool = True) -> bool:
+        """Have the figures of an open session made: `figured` has them. False: it is not open."""
+        return self.feeds.figures(key, have, keep=keep)
 
     def discover(self, roots: Sequence[str] = ()) -> None:
         self.feeds.discover(roots)

@@ -29,16 +29,28 @@ log = logging.getLogger(__name__)
 PACE: Final = 0.25  # seconds that news waits for a tick; commands have none
 REST: Final = 4  # times what a round took, at most PACE: painting comes first, and the journal has it all anyway
 AGAIN: Final = 1.0  # seconds until what could not be written is tried again
+YOUNG: Final = 2.0  # seconds: what is over sooner starts no process for its figures, and has them when it is asked
 
 
 class Recorder:
     """See the module. `started` is called once per new session, when its row is there, on the recorder's thread."""
 
-    def __init__(self, db: Path, started: Callable[[Started], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        db: Path,
+        started: Callable[[Started], None] = lambda _: None,
+        fold: Callable[[str, Path], None] | None = None,
+        young: float = YOUNG,
+    ) -> None:
+        """`fold` (session, its journal) is called when a digest is due, on the recorder's thread; it does not wait."""
         self.db = db
         self.commits = 0  # for tests
-        self.due: Due[str] = Due()  # digests with something to fold: whoever asks for figures folds them
+        self.due: Due[str] = Due()  # digests with something to fold
         self._started = started
+        self._fold = fold
+        self._young = young
+        self._born: dict[str, float] = {}  # when the first of a stream was saved
+        self._paths: dict[str, Path] = {}  # its journal
         self._streams: dict[str, Recording] = {}
         self._news: set[str] = set()
         self._again: set[str] = set()  # could not be written
@@ -107,11 +119,11 @@ class Recorder:
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                self._awake.wait(AGAIN if self._again else None)
-                if not self._again:
+                if self._awake.wait(self._patience()) and not self._again:
                     self._tick.wait(PACE)
                 began = time.monotonic()
                 self._round()
+                self._fold_due(began)
                 self._stop.wait(min(PACE, REST * (time.monotonic() - began)))
             if self._news or self._again:
                 self._round()  # what came last; one attempt, for whoever quits waits for it
@@ -122,6 +134,29 @@ class Recorder:
                 self._writer.close()
             if self._lock is not None:
                 self._lock.drop()
+
+    def _patience(self) -> float | None:
+        """Seconds until there is something to do without news; None: there is nothing."""
+        again = AGAIN if self._again else None
+        due = None if self._fold is None else self.due.next()
+        if due is None:
+            return again
+        left = max(0.0, due - time.monotonic())
+        return left if again is None else min(again, left)
+
+    def _fold_due(self, now: float) -> None:
+        """Have the digests folded that are due: elsewhere, for what it takes a window must not spend."""
+        if self._fold is None:
+            return
+        for key, entries in self.due.collect(now).items():
+            recording = self._streams.get(key)
+            if now - self._born.get(key, now) >= self._young:
+                self._fold(key, self._paths[key])
+            elif recording is not None:
+                self.due.note(key, now, entries)
+            if recording is None:
+                self._born.pop(key, None)
+                self._paths.pop(key, None)
 
     def _round(self) -> None:
         self._awake.clear()
@@ -151,7 +186,11 @@ class Recorder:
             recording.tell(trouble="")
         if recording.written:
             self.commits += 1
-            self.due.note(recording.key, time.monotonic(), recording.written, closed=recording.closed_turn)
+            now = time.monotonic()
+            if self._fold is not None:
+                self._born.setdefault(recording.key, now)
+                self._paths[recording.key] = recording.journal.path
+            self.due.note(recording.key, now, recording.written, closed=recording.closed_turn or recording.over)
         if new:
             recording.tell(draft=False)
             self._started(Started(recording.key, recording.draft.session or 0))

@@ -280,7 +280,10 @@ class Session:
             self._say(pending=True)
 
     def _turn_ended(self, event: ev.TurnEnded) -> None:
-        if not event.at.agent and (self.tally is not None or self.header.pending):
+        if event.past and not event.at.agent:
+            self.tally = None
+            self._say(pending=False, state="idle")
+        elif not event.at.agent and (self.tally is not None or self.header.pending):
             self._turn_over(event.status, event.at.ts, event.duration_us)
 
     def _prompt_sent(self, event: ev.PromptSent) -> None:
@@ -304,7 +307,7 @@ class Session:
             match event:
                 case ev.Answered(rpc=rpc) | ev.Called(rpc=rpc):
                     self.asked.pop(rpc, None)
-                case ev.ToolUpdated(item=item):
+                case ev.ToolUpdated(item=item, status=str(status)) if status != "waiting":
                     self.asked = {rpc: asked for rpc, asked in self.asked.items() if asked != item}
         if not self.asked and self.header.state == "waiting":
             self._say(state=self._state(self.header))

@@ -106,6 +106,7 @@ class Settings:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.warnings: list[str] = []  # sentences for the user: what was wrong with the file
+        self.writes = 0  # by us, since the start
         self._values: dict[str, Any] = {}
         self._watchers: list[Callable[[AnySetting], None]] = []
         self._load()
@@ -127,34 +128,29 @@ class Settings:
         if not changed:
             return
         self._write(changed)
+        self.writes += 1
         self._values.update(changed)
         for name in changed:
             for told in list(self._watchers):
                 told(declared(name))
 
+    def take(self, values: Mapping[str, Any]) -> None:
+        """Somebody else wrote the file: these are its values now (of `read`), and the rest is as by default."""
+        changed = [one for one in DECLARED if self[one] != values.get(one.name, one.default)]
+        self._values = dict(values)
+        for setting in changed:
+            for told in list(self._watchers):
+                told(setting)
+
     def _load(self) -> None:
         try:
-            written = self.path.read_bytes()
-        except FileNotFoundError:
-            return
+            self._values, refused = read(self.path)
         except OSError as error:
             self.warnings.append(f"Settings are the defaults: {self.path} cannot be read ({error.strerror}).")
-            return
-        import tomllib  # for those who changed something
-
-        try:
-            data = tomllib.loads(written.decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:
             self._set_aside(str(error))
-            return
-        for setting in DECLARED:
-            value = _dig(data, setting.name)
-            if value is None:
-                continue
-            try:
-                self._values[setting.name] = setting.check(value)
-            except ValueError as error:
-                self.warnings.append(f"{error} {setting.name} in {self.path} is ignored.")
+        else:
+            self.warnings += refused
 
     def _set_aside(self, reason: str) -> None:
         aside = self.path.with_name(self.path.name + ".damaged")
@@ -197,6 +193,31 @@ class Settings:
             fresh.replace(target)
         finally:
             fresh.unlink(missing_ok=True)
+
+
+def read(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """The values of a settings file, by name, and a sentence for each that is ignored. No file has none; any thread.
+
+    Raises OSError when it cannot be read, ValueError when it is damaged.
+    """
+    try:
+        written = path.read_bytes()
+    except FileNotFoundError:
+        return {}, []
+    import tomllib  # for those who changed something
+
+    data = tomllib.loads(written.decode())
+    values: dict[str, Any] = {}
+    refused = []
+    for setting in DECLARED:
+        value = _dig(data, setting.name)
+        if value is None:
+            continue
+        try:
+            values[setting.name] = setting.check(value)
+        except ValueError as error:
+            refused.append(f"{error} {setting.name} in {path} is ignored.")
+    return values, refused
 
 
 def declared(name: str) -> AnySetting:

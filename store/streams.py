@@ -116,6 +116,10 @@ class Stream:
         self._close_journal(how)
         self._told(Ended(self.key, how, ok))
 
+    def whole(self) -> tuple[bytes, str]:
+        """What came of a stream without a journal, and the name of the file that is replayed."""
+        return bytes(self.kept or b""), "" if self._hint is None else self._hint.name
+
     def say(self, **changes: object) -> None:
         """Tell the session's header, in order with the events."""
 

@@ -44,6 +44,7 @@ FACE = {
     "archive",
     "archive_child",
     "archive_import",
+    "audit",
     "delta",
     "doctor",
     "empties",
@@ -56,6 +57,7 @@ FACE = {
     "search",
     "settings",
     "states",
+    "storage",
     "text",
 }
 

@@ -15,6 +15,7 @@ from store.formats.claude_notes import attachment, item_of, system
 from store.formats.claude_sniff import disk
 from store.formats.claude_talk import Talk
 from store.formats.claude_tools import KINDS
+from store.formats.claude_usage import key_of
 from store.formats.values import moment, one_line, string, table, texts
 
 CHAIN: Final = 4096  # records of subagents inside a main file whose agent is remembered
@@ -112,6 +113,9 @@ class Reader(Talk):
             if title and not at.agent:
                 out.append(SessionNamed(at, title=title, rank=rank))
             return True
+        if kind == "progress":
+            self._helper_spends(data, at, out)
+            return False
         if kind == "permission-mode":
             self.config_is(at, out, mode=string(data, "permissionMode"))
             return True
@@ -133,7 +137,22 @@ class Reader(Talk):
             return True
         return kind == "result" and "key" in data and "agentId" in data  # a line of a workflow's journal
 
-    # ---- subagents inside the main file (1.x, early 2.0)
+    # ---- subagents
+
+    def _helper_spends(self, data: dict[str, Any], at: At, out: list[Event]) -> None:
+        """What a subagent's request took, as its caller heard of it: where its own file is gone, all there is."""
+        body = table(data, "data")
+        told = table(body, "message")
+        message = table(told, "message")
+        usage = message.get("usage")
+        if body.get("type") != "agent_progress" or told.get("type") != "assistant" or type(usage) is not dict:
+            return
+        llm, agent = string(message, "model"), string(body, "agentId")
+        if llm != "<synthetic>" and agent:
+            stamp = moment(told.get("timestamp"))
+            call = string(data, "parentToolUseID") or at.parent
+            there = At(at.ts if stamp is None else stamp, at.file, at.offset, at.length, agent, call)
+            self.spends(there, out, key_of(message, told), usage, llm)
 
     def _remember_calls(self, content: Any) -> None:
         for block in content if type(content) is list else ():

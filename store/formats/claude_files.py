@@ -77,6 +77,17 @@ def _head(file: Path) -> bytes:
 
 def alive(path: Path) -> str | None:
     """What the registry of running programs says of a session file: 'busy', 'idle', 'waiting', or None."""
+    found = _living(path)
+    return None if found is None else found[1]
+
+
+def holder(path: Path) -> int | None:
+    """The process that has the session of a file open, as that registry says; None: none that runs."""
+    found = _living(path)
+    return None if found is None else found[0]
+
+
+def _living(path: Path) -> tuple[int, str] | None:
     registry = path.parent.parent.parent / "sessions"
     for entry in _entries(registry):
         if entry.name.endswith(".json") and entry.name[:-5].isdigit():
@@ -84,9 +95,10 @@ def alive(path: Path) -> str | None:
                 told = orjson.loads(Path(entry.path).read_bytes())
             except (OSError, ValueError):
                 continue  # it is rewritten in place, and may be seen empty
-            if isinstance(told, dict) and told.get("sessionId") == path.stem and _runs(int(entry.name[:-5]), told):
+            pid = int(entry.name[:-5])
+            if isinstance(told, dict) and told.get("sessionId") == path.stem and _runs(pid, told):
                 status = told.get("status")
-                return status if isinstance(status, str) else "idle"
+                return pid, status if isinstance(status, str) else "idle"
     return None
 
 

@@ -16,6 +16,7 @@ from store.events import (
     Rewound,
     SessionNamed,
     Spent,
+    Tokens,
     ToolStarted,
     ToolUpdated,
     TurnEnded,
@@ -27,7 +28,7 @@ from store.formats.codex_hidden import HIDDEN
 from store.formats.codex_items import Items, place
 from store.formats.codex_sniff import rollout
 from store.formats.codex_tools import KINDS, duration_of, status_of, title_of
-from store.formats.codex_usage import Sums, size_of, tokens_of
+from store.formats.codex_usage import Sums, key_of, size_of, tokens_of
 from store.formats.values import count, micros, moment, one_line, string, table
 
 _ITEMS: Final = frozenset({
@@ -149,11 +150,11 @@ class Reader(Items):
         info = body.get("info")
         if type(info) is not dict:
             return
-        spent = self._sums.spent(info, self.llm)
+        spent = self._sums.spent(info, string(info, "model") or self.llm)
         if self._replay:
             return
-        if spent is not None and not self._exact:
-            out.append(Spent(at, "", spent))
+        if spent is not None and not self._exact and spent != Tokens(spent.llm):
+            out.append(Spent(at, key_of(self._id, info, at.ts), spent))
         used, size = size_of(table(info, "last_token_usage")), count(info.get("model_context_window"))
         if used is not None and not at.agent:
             out.append(Usage(at, used, size))

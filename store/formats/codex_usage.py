@@ -17,6 +17,17 @@ def tokens_of(usage: dict[str, Any], llm: str) -> Tokens:
     return Tokens(llm, max(0, given - read - written), output, read, written)
 
 
+def key_of(thread: str, info: dict[str, Any], ts: int | None) -> str:
+    """What names a request of a `token_count` in every copy of its file; '' where nothing does.
+
+    The sums alone would not: a thread that is gone on with may begin to count anew, and come to the same ones.
+    """
+    total = info.get("total_token_usage")
+    if type(total) is not dict or ts is None or not thread:
+        return ""
+    return f"{thread} {ts} {' '.join(str(_some(total.get(key))) for key in _KEYS)}"
+
+
 def size_of(usage: dict[str, Any]) -> int | None:
     """How full the context was; None where nothing is told."""
     total = count(usage.get("total_tokens"))

@@ -15,6 +15,8 @@ from msgspec import Struct
 
 from store.sources.process import Exited, Killed
 
+ARGUMENT: Final = 120_000  # bytes of one argument: Linux takes 128 KiB
+CHATTER: Final = frozenset({"Reading additional input from stdin..."})  # said in runs that are well
 LINE: Final = 64 << 20  # bytes of one line of output that are looked at as a record
 
 
@@ -43,7 +45,8 @@ class Ask(Struct, frozen=True):
     """What a run is to do. `resume`: the agent's session id to go on from; '' begins a new one.
 
     `permission`: one of the runner's `modes`; '' is the program's own default. `llm`: '' is the program's own.
-    `compact`: the conversation is to be compacted, `prompt` being instructions for that.
+    `compact`: the conversation is to be compacted, `prompt` being instructions for that. `input`: what a shell command
+    finds on its standard input.
     """
 
     prompt: str
@@ -53,6 +56,7 @@ class Ask(Struct, frozen=True):
     permission: str = ""
     llm: str = ""
     compact: bool = False
+    input: bytes | None = None
 
 
 class Command(Struct, frozen=True):
@@ -67,7 +71,8 @@ class Outcome(Struct, frozen=True):
     """What came of a run, from its own result record where it printed one.
 
     `stale`: the session it was to go on from is not there any more. `session`: the id that came back; None: none did.
-    Figures are of this run; None is unknown, never zero. `cost_micros`: millionths of a dollar.
+    Figures are of this run; None is unknown, never zero. `cost_micros`: millionths of a dollar; `in_all`: of the whole
+    session, as it was told, which only `store.runs` sees: it takes off what was spent before.
     """
 
     ok: bool
@@ -81,6 +86,7 @@ class Outcome(Struct, frozen=True):
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     cost_micros: int | None = None
+    in_all: bool = False
 
 
 End = Exited | Killed | None  # how the process ended; None: it never ran, or nobody saw
@@ -100,6 +106,7 @@ class Runner(Struct, frozen=True):
     """(session id, cwd) → its file as it is now. None instead of a function: this agent keeps no file that we know."""
     provisional: bool = False  # rows of its stdout have the ids of its file's: they may be shown before it is written
     stream: str = ""  # the format of its stdout, where it has one
+    spent: Callable[[Path], int | None] | None = None  # transcript → micros its session has cost so far; None: unknown
     holder: Callable[[Path], int | None] | None = None  # transcript → pid of a program that has it open, or None
 
 
@@ -151,7 +158,7 @@ def text(value: Any) -> str:
 def tail(stderr: bytes, lines: int = 3) -> tuple[str, ...]:
     """The last lines of what a program complained about, for the user."""
     said = [line.strip() for line in plain(stderr).splitlines() if line.strip()]
-    return tuple(said[-lines:])
+    return tuple(line for line in said if line not in CHATTER)[-lines:]
 
 
 def plain(data: bytes) -> str:

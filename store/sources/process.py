@@ -70,7 +70,9 @@ class Process:
         out: Callable[[bytes], None],
         err: Callable[[bytes], None] = _nothing,
         fact: Callable[[Fact], None] = _nothing,
+        given: bytes | None = None,
     ) -> None:
+        """`given`: all that it finds on its standard input; None: nothing is there, at once."""
         self.argv = tuple(argv)
         self.ended: Exited | Killed | None = None
         self._err = err
@@ -79,7 +81,7 @@ class Process:
         self._kept_size = 0
         self._lock = threading.Lock()
         self._empty = False  # nobody is left in the group; its number may be somebody else's by now
-        self._popen = _start(self.argv, cwd, env)
+        self._popen = _start(self.argv, cwd, env, given is not None)
         self.pid = self._popen.pid
         stdout, stderr = self._popen.stdout, self._popen.stderr
         assert stdout is not None  # noqa: S101  both are pipes: _start asked for them
@@ -90,6 +92,8 @@ class Process:
                              daemon=True),
         ]  # fmt: skip
         self._waiter = threading.Thread(target=self._wait, name=f"wait-{self.pid}", daemon=True)
+        if given is not None:  # on a thread: who reads nothing must not hold us
+            threading.Thread(target=self._give, args=(given,), name=f"stdin-{self.pid}", daemon=True).start()
         for thread in (*self._readers, self._waiter):
             thread.start()
 
@@ -143,6 +147,14 @@ class Process:
         if main:
             self._fact(Closed())
 
+    def _give(self, data: bytes) -> None:
+        pipe = self._popen.stdin
+        assert pipe is not None  # noqa: S101  it was asked for
+        with contextlib.suppress(OSError), pipe:  # whoever does not want to read it closes it, or has ended
+            view = memoryview(data)
+            while view:
+                view = view[os.write(pipe.fileno(), view[:PIECE]) :]
+
     def _complain(self, data: bytes) -> None:
         with self._lock:
             self._kept.append(data)
@@ -179,7 +191,9 @@ class Process:
                 time.sleep(_STEP)  # only orphans are left: nobody tells us when they end
 
 
-def _start(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+def _start(
+    argv: Sequence[str], cwd: Path | None, env: Mapping[str, str] | None, talk: bool = False
+) -> subprocess.Popen[bytes]:
     if not argv:
         raise StoreError("There is no command to run: write it after “--”.")
     if cwd is not None and not cwd.is_dir():
@@ -191,7 +205,7 @@ def _start(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str] | None)
         return subprocess.Popen(
             list(argv),
             bufsize=0,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if talk else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,

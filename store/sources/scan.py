@@ -50,12 +50,12 @@ def _places() -> Iterator[Path]:
 
     for format_ in formats():
         for place in format_.where:
-            path = _expanded(place)
+            path = expanded(place)
             if path is not None:
                 yield path
 
 
-def _expanded(place: str) -> Path | None:
+def expanded(place: str) -> Path | None:
     """A folder as formats name it; None when its variable is not set."""
     name, _, rest = place.partition("/")
     if name.startswith("$"):
@@ -81,7 +81,7 @@ def _rule(root: str) -> _Rule:
     for format_ in formats():
         for place in format_.where:
             rule = _Rule(format_.owns or _lines, format_.deep)
-            if (path := _expanded(place)) is not None and os.path.realpath(path) == real:
+            if (path := expanded(place)) is not None and os.path.realpath(path) == real:
                 return rule
             if name in COPIED and place.endswith(f"/{name}") and copied.owns is _lines:
                 copied = rule

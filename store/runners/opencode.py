@@ -1,0 +1,112 @@
+"""opencode: `opencode run --format json`. It keeps its sessions in a database, so what it prints is the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from store.errors import StoreError
+from store.runners.base import (
+    ARGUMENT,
+    YES,
+    Abilities,
+    Ability,
+    Ask,
+    Command,
+    End,
+    Outcome,
+    Runner,
+    count,
+    ended_well,
+    records,
+)
+from store.runners.base import tail as last_words
+from store.runners.base import text as text_of
+
+GONE: Final = "Session not found"
+
+
+def command(asked: Ask) -> Command:
+    """Raises StoreError for a prompt that is no argument."""
+    if len(asked.prompt.encode("utf-8", "replace")) > ARGUMENT:
+        raise StoreError(f"opencode takes a prompt as an argument only, and this one has more than {ARGUMENT:,} bytes.")
+    argv = ["opencode", "run", "--format", "json"]
+    if asked.permission == "auto":
+        argv.append("--auto")
+    if asked.llm:
+        argv += ["--model", asked.llm]
+    if asked.resume:
+        argv += ["--session", asked.resume]
+    if asked.fork:
+        argv.append("--fork")
+    return Command((*argv, "--", asked.prompt))
+
+
+def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
+    """It has no result line: an error, the exit code, and the last step decide."""
+    session: str | None = None
+    text = ""
+    errors: list[str] = []
+    finished = False
+    figures: dict[str, int] = {}
+    cost: float | None = None
+    steps = 0
+    for record in records(lines):
+        session = text_of(record.get("sessionID")) or session
+        part = record.get("part")
+        told = part if type(part) is dict else {}
+        match record.get("type"):
+            case "text":
+                text = text_of(told.get("text"))
+            case "error":
+                error = record.get("error")
+                data = error.get("data") if type(error) is dict else None
+                message = text_of(data.get("message")) if type(data) is dict else ""
+                errors.append(message or text_of(error if type(error) is str else "") or "error")
+            case "step_finish":
+                steps += 1
+                finished = told.get("reason") not in ("tool-calls", "error")
+                tokens = told.get("tokens")
+                kept = tokens if type(tokens) is dict else {}
+                cache = kept.get("cache") if type(kept.get("cache")) is dict else {}
+                for name, value in (("in", kept.get("input")), ("out", kept.get("output")),
+                                    ("read", cache.get("read")), ("write", cache.get("write"))):  # fmt: skip
+                    if (number := count(value)) is not None:
+                        figures[name] = figures.get(name, 0) + number
+                price = told.get("cost")
+                if isinstance(price, (int, float)) and type(price) is not bool:
+                    cost = (cost or 0) + price
+    said = last_words(stderr)
+    ok = finished and not errors and ended_well(end)
+    return Outcome(
+        ok=ok,
+        stale=session is None and any(line.endswith(GONE) for line in said),
+        session=session,
+        text=text if ok else "",
+        errors=() if ok else tuple(errors) or said,
+        turns=1 if steps else None,
+        input_tokens=figures.get("in"),
+        output_tokens=figures.get("out"),
+        cache_read_tokens=figures.get("read"),
+        cache_write_tokens=figures.get("write"),
+        cost_micros=None if cost is None else round(cost * 1_000_000),
+    )
+
+
+RUNNER = Runner(
+    name="opencode",
+    title="opencode",
+    agent="opencode-stream",
+    program="opencode",
+    abilities=Abilities(
+        resume=YES,
+        fork=YES,
+        compact=Ability(False, "opencode compacts by itself: it has no command for it here."),
+        permissions=YES,
+        live=Ability(False, "A prompt is sent when the turn before it has ended."),
+        modes=("ask", "auto"),
+    ),
+    command=command,
+    outcome=outcome,
+    stream="opencode-stream",
+)

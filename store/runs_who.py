@@ -1,0 +1,113 @@
+"""Who runs what: when a process began, the locks that say that a run's owner lives, and what an owner left behind.
+
+A number of a process is given again, so it only counts together with the moment that process began.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from store.db.lock import Lock, hold
+from store.errors import StoreError
+
+FOLDER: Final = "runs"
+GRACE: Final = 2.0  # seconds that an orphan has to end by itself
+_STEP: Final = 0.02
+
+
+def folder(data_dir: Path) -> Path:
+    """Where logs of runs lie whose agents keep a transcript of their own, and the locks of all."""
+    return data_dir / FOLDER
+
+
+def token_of(pid: int) -> str | None:
+    """When that process began, in the system's own words; None: it is not there (any more)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        fields = stat.rpartition(")")[2].split()
+        return None if fields[0] in ("Z", "X") else fields[19]
+    except (OSError, IndexError):
+        if sys.platform.startswith("linux"):
+            return None
+    if sys.platform == "win32":
+        return _windows(pid)
+    told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return told.stdout.strip() or None
+
+
+def _windows(pid: int) -> str | None:
+    told = subprocess.run(
+        ["powershell", "-NoProfile", "-Command", f"(Get-Process -Id {int(pid)}).StartTime.Ticks"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return told.stdout.strip() or None
+
+
+def lives(pid: int | None, token: str | None) -> bool:
+    """Whether it is still the same process."""
+    return pid is not None and token is not None and token_of(pid) == token
+
+
+def end_orphan(pid: int | None, token: str | None) -> bool:
+    """End the group of an agent whose owner was killed. Whether there was one. Blocks up to 2 × GRACE."""
+    if pid is None or not lives(pid, token):
+        return False
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], check=False, capture_output=True)
+        return True
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, number)
+        until = time.monotonic() + GRACE
+        while time.monotonic() < until:
+            if not lives(pid, token):
+                return True
+            time.sleep(_STEP)  # it is nobody's child: nobody tells us when it ends
+    return True
+
+
+def hold_run(data_dir: Path, id: str) -> Lock:
+    """Say that we live and that this run is ours. Raises StoreError."""
+    lock = _hold(data_dir, f"run-{id}")
+    if lock is None:
+        raise StoreError(f"Run {id} is somebody else's.")
+    return lock
+
+
+def owned(data_dir: Path, id: str) -> bool:
+    """Whether the owner of that run lives."""
+    path = _path(data_dir, f"run-{id}")
+    if not path.exists():
+        return False
+    lock = _hold(data_dir, f"run-{id}")
+    if lock is None:
+        return True
+    lock.drop()
+    return False
+
+
+def hold_session(data_dir: Path, runner: str, session: str) -> Lock | None:
+    """Take an agent's session for one run; None: a run of another Playhead, or of this one, has it. Raises StoreError."""
+    return _hold(data_dir, f"session-{hashlib.sha256(f'{runner}:{session}'.encode()).hexdigest()[:24]}")
+
+
+def _path(data_dir: Path, name: str) -> Path:
+    return folder(data_dir) / f"{name}.lock"
+
+
+def _hold(data_dir: Path, name: str) -> Lock | None:
+    path = _path(data_dir, name)
+    try:
+        for place in (data_dir, path.parent):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return hold(path, wait=False)
+    except OSError as error:
+        raise StoreError(f"{path.parent} cannot be written: {error.strerror or error}.") from error
