@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from store.db import place, reads
-from store.digest_parts import DIGEST_VERSION
+from store.digest_parts import version
 from store.ledger import LEDGER_VERSION
 from store.states import CLOSED, Closed
 
@@ -68,7 +68,7 @@ class About(Struct, frozen=True):
     @property
     def fresh(self) -> bool:
         """Its digest has all of its entries, and nothing is to be done."""
-        done = self.folded == DIGEST_VERSION and self.watermark == self.entries
+        done = self.folded == version() and self.watermark == self.entries
         return done and (not self.closed or self.sealed is not None)
 
     @property

@@ -126,7 +126,7 @@ def _draft(connection: sqlite3.Connection, found: Found) -> bool:
         return False
     try:
         return _decoder.decode(row[2]).state == DRAFT
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return False  # of another version: look again
 
 

@@ -80,7 +80,7 @@ class Catalog:
                 known = decode(row)
                 if known.state != DRAFT:  # the import's note that there is nothing in it: the list looks for itself
                     found[path] = (size, mtime_ns, known)
-        except (sqlite3.Error, msgspec.DecodeError):
+        except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError):
             return {}
         finally:
             connection.close()

@@ -14,11 +14,11 @@ import msgspec
 
 from store import digest_money, digest_tools, digest_turns
 from store import entries as en
-from store.digest_parts import DIGEST_VERSION, Digest, Part, Turn
+from store.digest_parts import Digest, Part, Turn, version
 from store.entries import Entry
 from store.prices import Price
 
-__all__ = ["DIGEST_VERSION", "Digest", "Part", "Turn", "dump", "fold", "load", "step"]
+__all__ = ["Digest", "Part", "Turn", "dump", "fold", "load", "step", "version"]
 
 
 def step(digest: Digest, entry: Entry, price: Price) -> None:
@@ -77,8 +77,8 @@ def load(data: bytes) -> Digest:
     """What `dump` was given. Raises ValueError for another version's bytes: then it is folded anew."""
     try:
         digest = _decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from error
-    if digest.version != DIGEST_VERSION:
+    if digest.version != version():
         raise ValueError(f"digest of version {digest.version}")
     return digest

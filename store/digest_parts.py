@@ -11,12 +11,18 @@ from msgspec import Struct, field
 
 from store.events import Tokens
 from store.latency import BUCKETS
+from store.prices import edition
 
 DIGEST_VERSION: Final = 1
 SAMPLES: Final = 200  # of an error or issue; the count beside them stays exact
 CALLS: Final = 25  # samples of a tool
 CLOSED: Final = "closed"  # a turn that ended without a word about how
 INCOMPLETE: Final = "incomplete"  # nothing more will come of it
+
+
+def version() -> int:
+    """What makes a digest: the fold, and the user's own prices. One of another version is folded anew."""
+    return DIGEST_VERSION + (edition() << 8)
 
 
 class Money(Struct, array_like=True):
@@ -190,7 +196,7 @@ class Part(Struct):
 class Digest(Struct):
     """The figures of a session so far. `turns` collects those that changed, for whoever keeps them: take and clear."""
 
-    version: int = DIGEST_VERSION
+    version: int = field(default_factory=version)
     watermark: int = 0  # entries folded; the seq of the last one
     sealed: bool = False
     parts: dict[str, Part] = {}  # by agent, in the order of their first entries

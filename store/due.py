@@ -28,9 +28,11 @@ class Waiting(Struct):
 class Due(Generic[Key]):
     """One for all sessions and agents; a key names a digest."""
 
-    def __init__(self, many: int = MANY, old: float = OLD_S) -> None:
+    def __init__(self, many: int = MANY, old: float = OLD_S, least: float = 0.0) -> None:
+        """`least`: seconds that even many entries wait, which bounds what a fast stream costs."""
         self._many = many
         self._old = old
+        self._least = least
         self._waiting: dict[Key, Waiting] = {}
 
     def note(self, key: Key, now: float, entries: int = 1, closed: bool = False) -> None:
@@ -47,13 +49,18 @@ class Due(Generic[Key]):
             key: waiting.entries
             for key, waiting in self._waiting.items()
             # A clock that was set back must not make anybody wait.
-            if waiting.closed or waiting.entries >= self._many or not 0 <= now - waiting.since < self._old
+            if self._wait(waiting) <= 0 or not 0 <= now - waiting.since < self._wait(waiting)
         }
         for key in due:
             del self._waiting[key]
         return due
 
     def next(self) -> float | None:
-        """When the oldest that waits will be due by its age alone; None: nothing waits, no timer is needed."""
-        first = min((waiting.since for waiting in self._waiting.values()), default=None)
-        return None if first is None else first + self._old
+        """When the first of them will be due, if nothing more comes; None: nothing waits, no timer is needed."""
+        return min((waiting.since + self._wait(waiting) for waiting in self._waiting.values()), default=None)
+
+    def _wait(self, waiting: Waiting) -> float:
+        """Seconds from its first entry on."""
+        if waiting.closed:
+            return 0.0
+        return self._least if waiting.entries >= self._many else self._old

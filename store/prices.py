@@ -2,20 +2,22 @@
 
 The table is that of genai-prices, as installed: nothing is downloaded. It is loaded when the first price is asked for,
 because that takes longer than opening a window. Its own sum takes 60 µs a request; the rates of a model at a time are
-looked up once and multiplied here (a test compares the two, model by model).
+looked up once and multiplied here (a test compares the two, model by model). What the user wrote into `prices.toml`
+(`store.prices_own`) goes before the table.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from msgspec import Struct
 
+from store import prices_own
 from store.events import Tokens
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ Price: TypeAlias = Callable[[Tokens, int | None, int], int | None]
 """(tokens, microseconds UTC or None for now, all input of the request) → micro-dollars, or None: not known"""
 
 SLOT: Final = 900_000_000  # microseconds: some prices change with the hour of the day
+TABLES: Final = {"0.2.3": "2026-11-10"}  # version of genai-prices → the day on which it came out
 _PICO: Final = 1_000_000  # pico-dollars in a micro-dollar; dollars per million tokens are as many per token
 _HEAD: Final = re.compile(r"^(?:.*/)?(?:(?:[a-z-]+\.)?anthropic\.)?")
 _TAIL: Final = re.compile(r"-v\d+(?::\d+)?$")
@@ -51,7 +54,7 @@ def price(tokens: Tokens, ts: int | None = None, whole: int = 0) -> int | None:
     `whole` is all the input of the request, where these tokens are only a part of it.
     """
     fresh = tokens.input + tokens.cache_read + tokens.cache_write
-    steps = _rates(tokens.llm, tokens.tier, None if ts is None else ts // SLOT)
+    steps = _rates(tokens.llm, tokens.tier, None if ts is None else ts // SLOT, prices_own.own().edition)
     if not steps:
         return None
     size = max(whole, fresh)
@@ -76,9 +79,40 @@ def unknown(_tokens: Tokens, _ts: int | None = None, _whole: int = 0) -> int | N
     return None
 
 
+def edition() -> int:
+    """Which of the user's own prices hold now, as a number that a database can keep; 0: there are none."""
+    return prices_own.look().edition
+
+
+def table() -> dict[str, Any]:
+    """Where prices come from, and of which day they are: for whoever shows costs. Days are None where nobody says."""
+    from importlib import metadata
+
+    version = metadata.version("genai-prices")
+    own = prices_own.look()
+    return {
+        "source": f"genai-prices {version}",
+        "date": TABLES.get(version),
+        "own": str(prices_own.path()) if own.rates else None,
+        "own_date": own.date or None,
+    }
+
+
+def reason(llm: str) -> str:
+    """Why a model has no price: a sentence."""
+    if not llm:
+        return "The agent does not say which model it asked."
+    return f"No price is known for {llm}: write one into {prices_own.path()}."
+
+
 @lru_cache(maxsize=4096)
-def _rates(llm: str, tier: str, slot: int | None) -> tuple[Rates, ...]:
+def _rates(llm: str, tier: str, slot: int | None, edition: int) -> tuple[Rates, ...]:
     """The rates of a model at a time, for small requests first; nothing for one that is not known."""
+    if edition:
+        for name in _names(llm):
+            mine = prices_own.own().rates.get(name)
+            if mine is not None:
+                return (_of_user(mine),)
     model = _model(llm) if llm else None
     if model is None:
         log.info("no price is known for %r", llm)
@@ -96,13 +130,25 @@ def _rates(llm: str, tier: str, slot: int | None) -> tuple[Rates, ...]:
     return tuple(_at(prices, start) for start in sorted(starts))
 
 
+def _names(llm: str) -> Iterable[str]:
+    """The name as it is told, and without what clouds and routers put around it."""
+    bare = _TAIL.sub("", _HEAD.sub("", llm))
+    return dict.fromkeys((llm, bare, bare.replace(".", "-")))
+
+
+def _of_user(rates: Mapping[str, int]) -> Rates:
+    fresh = rates["input"]
+    write = rates.get("cache_write", fresh)
+    read, hour = rates.get("cache_read", fresh), rates.get("cache_write_1h", write)
+    return Rates(0, fresh, read, write, hour, rates["output"], rates.get("search", 0))
+
+
 def _model(llm: str) -> ModelInfo | None:
     """The model of that name, or of the name without what a cloud or a router puts around it."""
     from genai_prices.data_snapshot import get_snapshot  # 0.1 s and 60 modules: only for whoever asks for a price
 
     table = get_snapshot()
-    bare = _TAIL.sub("", _HEAD.sub("", llm))
-    for name in dict.fromkeys((llm, bare, bare.replace(".", "-"))):
+    for name in _names(llm):
         try:
             return table.find_provider_model(name, None, None, None)[1]
         except LookupError:

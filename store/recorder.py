@@ -45,7 +45,7 @@ class Recorder:
         """`fold` (session, its journal) is called when a digest is due, on the recorder's thread; it does not wait."""
         self.db = db
         self.commits = 0  # for tests
-        self.due: Due[str] = Due()  # digests with something to fold
+        self.due: Due[str] = Due(least=PACE)  # digests with something to fold
         self._started = started
         self._fold = fold
         self._young = young

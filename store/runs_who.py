@@ -21,6 +21,7 @@ from store.errors import StoreError
 FOLDER: Final = "runs"
 GRACE: Final = 2.0  # seconds that an orphan has to end by itself
 _STEP: Final = 0.02
+_PROC: Final = Path("/proc/self/stat")
 
 
 def folder(data_dir: Path) -> Path:
@@ -30,15 +31,15 @@ def folder(data_dir: Path) -> Path:
 
 def token_of(pid: int) -> str | None:
     """When that process began, in the system's own words; None: it is not there (any more)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        fields = stat.rpartition(")")[2].split()
-        return None if fields[0] in ("Z", "X") else fields[19]
-    except (OSError, IndexError):
-        if sys.platform.startswith("linux"):
-            return None
     if sys.platform == "win32":
         return _windows(pid)
+    if _PROC.exists():
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+            fields = stat.rpartition(")")[2].split()
+            return None if fields[0] in ("Z", "X") else fields[19]
+        except (OSError, IndexError):
+            return None
     told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return told.stdout.strip() or None
 
@@ -95,7 +96,10 @@ def owned(data_dir: Path, id: str) -> bool:
 
 
 def hold_session(data_dir: Path, runner: str, session: str) -> Lock | None:
-    """Take an agent's session for one run; None: a run of another Playhead, or of this one, has it. Raises StoreError."""
+    """Take an agent's session for one run; None: a run of this or another Playhead has it. Raises StoreError.
+
+    Its file stays: who waits for a name that is unlinked and who makes it anew would both hold it.
+    """
     return _hold(data_dir, f"session-{hashlib.sha256(f'{runner}:{session}'.encode()).hexdigest()[:24]}")
 
 

@@ -123,14 +123,28 @@ class Settings:
 
     def put(self, values: Mapping[str, object]) -> None:
         """Check all, write once, then tell. Nothing changes on ValueError (a wrong value) and OSError (the disk)."""
+        changed = self.changed(values)
+        if changed:
+            self.write(changed)
+            self.adopt(changed)
+
+    # The three steps of `put`, for who may not wait for a disk: the second on any thread, the others on the owner's.
+
+    def changed(self, values: Mapping[str, object]) -> dict[str, Any]:
+        """Those that differ from what is in force, checked; ValueError with a sentence."""
         fresh = {name: declared(name).check(value) for name, value in values.items()}
-        changed = {name: value for name, value in fresh.items() if self[declared(name)] != value}
-        if not changed:
-            return
+        return {name: value for name, value in fresh.items() if self[declared(name)] != value}
+
+    def write(self, changed: Mapping[str, Any]) -> None:
+        """Into the file, whole or not at all; OSError."""
         self._write(changed)
         self.writes += 1
+
+    def adopt(self, changed: Mapping[str, Any]) -> None:
+        """These are written, and in force from now on."""
+        told_of = [name for name, value in changed.items() if self[declared(name)] != value]
         self._values.update(changed)
-        for name in changed:
+        for name in told_of:
             for told in list(self._watchers):
                 told(declared(name))
 

@@ -20,7 +20,7 @@ class UnusableError(ValueError):
 def key_of(event: Event, payload: Mapping[str, Any], path: str = "") -> tuple[str, str]:
     """(key, how it was derived). With a `path` that decides, else the sender's rule. ('', why) when there is none.
 
-    Raises UnusableError for a key that cannot be used: such an event must not run at all, let alone in another's thread.
+    Raises UnusableError for a key that cannot be used: such an event must not run, let alone in another's thread.
     """
     if not path.strip():
         return (usable(event.key), event.how) if event.key else ("", event.how)

@@ -226,7 +226,7 @@ def known(path: Path, db: Path | None = None) -> Known | None:
     found = None
     try:
         found = _known(connection, db, path)
-    except (sqlite3.Error, msgspec.DecodeError):
+    except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError):
         return None
     finally:
         if found is None:

@@ -47,6 +47,8 @@ COMMANDS: Final = (
     Command("archived", "View", "Archived sessions only", ("Ctrl+Shift+A",), "In the list of sessions", "on_archived",
             True),
     Command("inspector", "View", "Raw record", ("Ctrl+I",), "The record behind a row", "on_toggle_inspector", True),
+    Command("insight", "View", "Turns and figures", ("Ctrl+T",), "The session's turns, tokens, cost and errors",
+            "on_toggle_insight", True),
     Command("follow", "View", "Follow new rows", (), "Stay at the newest row", "on_follow", True),
     Command("zoom_in", "View", "Zoom in", ("Ctrl++", "Ctrl+="), "Larger text", "on_zoom_in", False, True),
     Command("zoom_out", "View", "Zoom out", ("Ctrl+-",), "Smaller text", "on_zoom_out"),

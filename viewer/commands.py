@@ -132,6 +132,9 @@ class Commands(Frame):
         if on:
             self.inspect(self.pane.view.currentIndex().row())
 
+    def on_toggle_insight(self, on: bool) -> None:
+        self.insight_dock.setVisible(on)
+
     def on_follow(self, on: bool) -> None:
         if on != self.pane.view.follow:
             self.pane.view.set_follow(on)

@@ -54,6 +54,8 @@ class Frame(QMainWindow):
         self.sessions_dock = self._dock("Sessions", self.sessions, Qt.DockWidgetArea.LeftDockWidgetArea)
         self.inspector_dock = self._dock("Raw record", None, Qt.DockWidgetArea.RightDockWidgetArea)
         self.inspector_dock.hide()
+        self.insight_dock = self._dock("Turns and figures", None, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.insight_dock.hide()
         self.status = StatusLine(look)
         self.setStatusBar(self.status)
         self.drop_sign = DropSign(look, self)
@@ -86,7 +88,7 @@ class Frame(QMainWindow):
     def _dress(self) -> None:
         """The look of what is the window's own."""
         look = self.look
-        for dock in (self.sessions_dock, self.inspector_dock):
+        for dock in (self.sessions_dock, self.inspector_dock, self.insight_dock):
             dock.setMinimumWidth(look.px(240))
         self.sessions_dock.setMaximumWidth(look.px(360))
         palette = self.hair.palette()
@@ -97,8 +99,9 @@ class Frame(QMainWindow):
     def restore(self, kept: QSettings | None) -> None:
         """Where the window was, on a screen that is there."""
         self.resize(self.look.px(1280), self.look.px(860))
-        widths = [self.look.px(280), self.look.px(320)]
-        self.resizeDocks([self.sessions_dock, self.inspector_dock], widths, Qt.Orientation.Horizontal)
+        widths = [self.look.px(280), self.look.px(320), self.look.px(320)]
+        docks = [self.sessions_dock, self.inspector_dock, self.insight_dock]
+        self.resizeDocks(docks, widths, Qt.Orientation.Horizontal)
         if kept is not None:
             geometry.restore(self, kept)
 

@@ -87,6 +87,7 @@ class HeaderBar(QWidget):
         self.follow.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.follow.clicked.connect(self.follow_wanted)
         self.sessions_button = QToolButton(self)
+        self.insight_button = QToolButton(self)
         self.inspector_button = QToolButton(self)
 
         self._line = QHBoxLayout(self)
@@ -105,6 +106,7 @@ class HeaderBar(QWidget):
         self._line.addWidget(self.llm)
         self._line.addLayout(self._pairs[1])
         self._line.addWidget(self.follow)
+        self._line.addWidget(self.insight_button)
         self._line.addWidget(self.inspector_button)
 
         self._tick = QTimer(self)
@@ -186,7 +188,8 @@ class HeaderBar(QWidget):
         self.state.setFont(look.font("ui"))
         self.mark.set_look(look)
         self.gauge.set_look(look)
-        for button in (self.sessions_button, self.inspector_button):  # what they show is seen, so no second sign
+        # What they show is seen, so no second sign.
+        for button in (self.sessions_button, self.insight_button, self.inspector_button):
             button.setStyleSheet("QToolButton:checked:!hover:!pressed { background: transparent; }")
         self.setAutoFillBackground(True)
         palette = self.palette()
@@ -200,8 +203,9 @@ class HeaderBar(QWidget):
         token = "accent.main" if self._lit else "text.muted"
         self.follow.setIcon(icons.icon("arrow-down", self.look, token))
         self.sessions_button.setIcon(icons.icon("panel-left", self.look))
+        self.insight_button.setIcon(icons.icon("list-todo", self.look))
         self.inspector_button.setIcon(icons.icon("panel-right", self.look))
-        for button in (self.follow, self.sessions_button, self.inspector_button):
+        for button in (self.follow, self.sessions_button, self.insight_button, self.inspector_button):
             button.setIconSize(QSize(self.look.px(16), self.look.px(16)))
 
     def _fit(self) -> None:

@@ -13,6 +13,7 @@ from typing_extensions import override
 from store import settings as st
 from store.delta import Header, SessionsDelta
 from store.errors import StoreError
+from store.events import ItemId
 from store.settings import Settings
 from viewer import geometry, wording
 from viewer.actions import Actions
@@ -26,6 +27,7 @@ from viewer.theme.look import Look
 if TYPE_CHECKING:
     from store.live import Live
     from viewer.home import HomePage
+    from viewer.insight.follow import InsightFollow
     from viewer.inspector.pane import InspectorPane
 
 
@@ -43,6 +45,7 @@ class MainWindow(Shelving):
         self._dropped: list[str] = []
         self._home: HomePage | None = None
         self._inspector: InspectorPane | None = None
+        self._insight: InsightFollow | None = None
         self.actions_ = Actions(self)
         self.desk = Desk(live, self.pane, places, self)
         self.desk.follow_default = settings[st.FOLLOW]
@@ -82,12 +85,28 @@ class MainWindow(Shelving):
             self.inspector_dock.setWidget(self._inspector)
         return self._inspector
 
+    @property
+    def insight(self) -> InsightFollow:
+        if self._insight is None:
+            from viewer.insight.follow import InsightFollow
+
+            made = self._insight = InsightFollow(self.live, self.look, lambda: self.settings[st.KEEP], self)
+            made.pane.close_button.clicked.connect(self.insight_dock.hide)
+            made.pane.chosen.connect(self.on_item_chosen)
+            made.pane.left.connect(self.on_focus_timeline)
+            self.insight_dock.setWidget(made.pane)
+        return self._insight
+
     def _menu(self) -> None:
         menu = QMenu(self)
         for part in self.actions_.menus(menu):
             menu.addMenu(part)
         self.sessions.menu_button.setMenu(menu)
-        for button, name in ((self.header.sessions_button, "sessions"), (self.header.inspector_button, "inspector")):
+        buttons = (
+            (self.header.sessions_button, "sessions"), (self.header.insight_button, "insight"),
+            (self.header.inspector_button, "inspector"),
+        )  # fmt: skip
+        for button, name in buttons:
             action = self.actions_[name]
             # No default action: the button would take its text whenever the action changes.
             button.clicked.connect(action.trigger)
@@ -116,6 +135,7 @@ class MainWindow(Shelving):
         view.acted.connect(self.on_acted)
         self.sessions_dock.visibilityChanged.connect(self.actions_["sessions"].setChecked)
         self.inspector_dock.visibilityChanged.connect(self.on_inspector_seen)
+        self.insight_dock.visibilityChanged.connect(self.on_insight_seen)
         self.settings.watch(self.on_setting)
         self.jobs.failed.connect(self.on_error)
 
@@ -158,6 +178,19 @@ class MainWindow(Shelving):
         if seen:
             self.inspector.show()
 
+    def on_insight_seen(self, seen: bool) -> None:
+        self.actions_["insight"].setChecked(seen)
+        if seen or self._insight is not None:
+            self.insight.show_session("" if self.desk.current is None else self.desk.current.key)
+            self.insight.set_seen(seen)
+
+    def on_item_chosen(self, item: str) -> None:
+        """A line of the turns and figures leads to a row."""
+        if self.pane.view.reveal(ItemId(item)):
+            self.on_focus_timeline()
+        else:
+            self.status.set_hint("This row is not read yet.")
+
     def on_counted(self) -> None:
         if self._home is not None:
             self._home.set_sessions(self.sessions.sessions.total)
@@ -171,6 +204,8 @@ class MainWindow(Shelving):
         self.notice.take_back("session")
         if self._inspector is not None:
             self._inspector.clear()
+        if self._insight is not None:
+            self._insight.show_session(key)
         for name in ("close", "follow"):
             self.actions_[name].setEnabled(there)
         self.actions_["stop"].setEnabled(key in self.live.busy())
@@ -293,6 +328,8 @@ class MainWindow(Shelving):
             self._home.set_look(look)
         if self._inspector is not None:
             self._inspector.set_look(look)
+        if self._insight is not None:
+            self._insight.pane.set_look(look)
 
     def remember(self, kept: QSettings | None) -> None:
         """For the next start."""

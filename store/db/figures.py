@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from store.db import tables as t
-from store.digest import DIGEST_VERSION, Digest, Turn, dump
+from store.digest import Digest, Turn, dump
 from store.digest_report import session_wire
 from store.entries import Entry, press, unpress
 from store.events import Event
@@ -93,7 +93,7 @@ class Copied:
                 if first != at:
                     raise ValueError(f"no entries between {at} and {first}")
                 at += len(unpress(data))
-        except (msgspec.DecodeError, zlib.error, IndexError, TypeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, zlib.error, IndexError, TypeError) as error:
             raise ValueError(str(error)) from error
         if at != entries:
             raise ValueError(f"{at} entries of {entries}")
@@ -210,7 +210,7 @@ def save(tx: Connection, number: int, digest: Digest, *, anew: bool = False) -> 
 
 
 def _later(version: int, watermark: int, digest: Digest, anew: bool) -> bool:
-    if version != DIGEST_VERSION:
+    if version != digest.version:
         return False
     return watermark > digest.watermark or (watermark == digest.watermark and not anew)
 
@@ -258,7 +258,7 @@ def _digest(number: int, digest: Digest, now: int, sealed: int | None) -> dict[s
     firsts = [part.first_ts for part in digest.parts.values() if part.first_ts is not None]
     lasts = [part.last_ts for part in digest.parts.values() if part.last_ts is not None]
     return {
-        "session_id": number, "agent": 0, "schema_version": DIGEST_VERSION, "watermark": digest.watermark,
+        "session_id": number, "agent": 0, "schema_version": digest.version, "watermark": digest.watermark,
         "updated": now, "sealed": sealed, "first_ts": min(firsts, default=None), "last_ts": max(lasts, default=None),
         "cost_micros": None if cost is None else round(cost * 1_000_000), "tool_failed": wire["tool_failed"],
         "outcome": wire["outcome"], "figures": dump(digest), **{name: wire[name] for name in same},

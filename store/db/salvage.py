@@ -257,7 +257,7 @@ def _one(
 def _facts(session: Record) -> Facts:
     try:
         return facts_.load(session["facts"])
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
         return _told(session)
 
 

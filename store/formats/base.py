@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from store.events import At, Event
+
+if TYPE_CHECKING:
+    from store.sources.pieces import Pieces
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -45,6 +48,14 @@ class Child(Struct, frozen=True, gc=False):
     title: str = ""
 
 
+class Inside(Struct, frozen=True, gc=False):
+    """A session in a database. `size` is a guess: to know it takes reading it."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+
 class Format(Struct, frozen=True):
     agent: str  # 'claude-code'
     title: str  # 'Claude Code'
@@ -55,6 +66,8 @@ class Format(Struct, frozen=True):
     owns: Callable[[PurePath], bool] | None = None  # path below such a folder → its name says it is a session
     deep: int = 64  # folders below them in which sessions may lie
     part_of: Callable[[Path], str] | None = None  # file that was named a session → the session it is part of, or ''
+    view: Callable[[Path], Pieces | None] | None = None  # what a session that is no file of its own is made of
+    inside: Callable[[Path], Iterable[Inside]] | None = None  # database in `where` → its sessions. Raises OSError
     children: Callable[[Path], Iterable[Child]] | None = None  # session file → its subagent files as they are now
     beside: Callable[[Path], Iterable[Path]] | None = None  # session file → folders where its subagents' files appear
     alive: Callable[[Path], str | None] | None = None  # session file → busy, waiting, idle, if a program says so

@@ -51,9 +51,9 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
             turns += count(record.get("num_turns")) or 0
     if not results:
         # It never came so far, or was killed: what it complained about is all there is.
-        said = last_words(stderr)
-        stale = not began and any(gone in line for gone in GONE for line in said)
-        return Outcome(False, stale, None if stale else session, errors=said)
+        words = last_words(stderr)
+        stale = not began and any(gone in line for gone in GONE for line in words)
+        return Outcome(False, stale, None if stale else session, errors=words)
     last = results[-1]
     errors = tuple(error for error in _list(last.get("errors")) if type(error) is str)
     failed = last.get("is_error") is True or text_of(last.get("subtype")).startswith("error")

@@ -74,7 +74,7 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
     )
 
 
-def transcript(session: str, cwd: Path) -> Path | None:  # noqa: ARG001
+def transcript(session: str, cwd: Path) -> Path | None:
     """Its rollout: the name ends with the id; the newest folder first."""
     if not session or any(sign in session for sign in "/*?["):
         return None

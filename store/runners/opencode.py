@@ -68,7 +68,8 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
                 finished = told.get("reason") not in ("tool-calls", "error")
                 tokens = told.get("tokens")
                 kept = tokens if type(tokens) is dict else {}
-                cache = kept.get("cache") if type(kept.get("cache")) is dict else {}
+                held = kept.get("cache")
+                cache = held if type(held) is dict else {}
                 for name, value in (("in", kept.get("input")), ("out", kept.get("output")),
                                     ("read", cache.get("read")), ("write", cache.get("write"))):  # fmt: skip
                     if (number := count(value)) is not None:

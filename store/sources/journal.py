@@ -68,7 +68,7 @@ def read_meta(journal: Path) -> Meta | None:
     """The sidecar of a journal; None when it is missing or damaged."""
     try:
         return msgspec.json.decode(meta_path(journal).read_bytes(), type=Meta)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -34,6 +34,9 @@ class Part(QWidget):
         self._layouts.append((layout, spacing, margins))
         return layout
 
+    def line(self, spacing: int = 8, margins: Margins = NONE) -> QHBoxLayout:
+        return self.spaced(QHBoxLayout(), spacing, margins)
+
     def label(self, text: str = "", tone: str = MAIN, font: str = "ui", *, wrap: bool = False) -> QLabel:
         made = QLabel(text)
         made.setTextFormat(Qt.TextFormat.PlainText)  # names come from elsewhere: never markup

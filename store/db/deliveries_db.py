@@ -1,0 +1,72 @@
+"""The statements on `delivery`: every event that came in, its verdict, and whether its run is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, select, text, update
+
+from store.db.run_tables import delivery as table
+
+c: Final = table.c
+COLUMNS: Final = (
+    "id", "trigger_id", "received", "handled", "source", "delivery_id", "event", "action", "sender", "verdict", "bytes",
+    "run_id", "thread_key", "reason",
+)  # fmt: skip
+SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM delivery WHERE host = ?"  # noqa: S608 - names from above
+PAYLOAD: Final = "SELECT payload FROM delivery WHERE id = ?"
+_INTO: Final = (
+    "trigger_id", "host", "received", "handled", "source", "delivery_id", "event", "action", "sender", "verdict", "bytes",
+    "thread_key", "reason", "payload",
+)  # fmt: skip
+_ADD: Final = text(
+    f"INSERT INTO delivery ({', '.join(_INTO)}) VALUES ({', '.join(':' + name for name in _INTO)}) "  # noqa: S608
+    "ON CONFLICT (trigger_id, delivery_id) DO NOTHING RETURNING id"
+)
+
+
+def add(tx: Connection, values: dict[str, Any]) -> int | None:
+    """The new row's number; None: this delivery has been here before."""
+    found = tx.execute(_ADD, {name: values.get(name) for name in _INTO}).scalar()
+    return None if found is None else int(found)
+
+
+def waiting(tx: Connection, host: str) -> list[tuple[int, int, str]]:
+    """(delivery, trigger, key) of all that were accepted and have not been run, in order."""
+    wanted = select(c.id, c.trigger_id, c.thread_key).where(
+        c.handled.is_(None), c.verdict == "accepted", c.host == host, c.trigger_id.is_not(None)
+    )
+    return [(int(one), int(which), str(key or "")) for one, which, key in tx.execute(wanted.order_by(c.id))]
+
+
+def begin(tx: Connection, number: int, run_id: str) -> None:
+    """Its run is about to start: should we be killed from here on, it is not started again by itself."""
+    tx.execute(update(table).where(c.id == number).values(run_id=run_id))
+
+
+def handled(tx: Connection, number: int, now: int, reason: str, *, verdict: str = "accepted") -> None:
+    """Nothing more is to be done for it."""
+    wanted = update(table).where(c.id == number, c.handled.is_(None))
+    tx.execute(wanted.values(handled=now, reason=reason, verdict=verdict))
+
+
+def interrupted(tx: Connection, host: str, now: int, alive: Sequence[str]) -> list[int]:
+    """Whose run began in a process that is gone. `alive`: runs that go on."""
+    wanted = select(c.id, c.run_id).where(
+        c.handled.is_(None), c.verdict == "accepted", c.host == host, c.run_id.is_not(None)
+    )
+    gone = [int(number) for number, run_id in tx.execute(wanted) if run_id not in alive]
+    for number in gone:
+        handled(tx, number, now, "Interrupted: Playhead ended while its run went on. It can be fired again.")
+    return gone
+
+
+def prune(tx: Connection, before: int, keep: int) -> int:
+    """Old ones go; of those that stay the newest `keep` have their payloads."""
+    count = int(tx.execute(delete(table).where(c.received < before, c.handled.is_not(None))).rowcount)
+    edge = tx.execute(select(c.id).order_by(c.id.desc()).offset(keep).limit(1)).scalar()
+    if edge is not None:
+        old = update(table).where(c.id <= edge, c.handled.is_not(None), c.payload.is_not(None))
+        tx.execute(old.values(payload=None))
+    return count

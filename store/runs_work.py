@@ -1,0 +1,257 @@
+"""One run at work: its process, its journal, its clock, and what came of it. For `store.runs`.
+
+A thread waits for the first of three: the process ends, its time is over, somebody stops it. What it left running in
+its group is ended with it; what it said on its pipes is read by threads of their own, so none of them can hold it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import Struct
+
+from store.db.lock import Lock
+from store.db.runs_db import RunRow
+from store.errors import StoreError
+from store.runners.base import Ask, Outcome, Runner
+from store.sources.journal import Journal
+from store.sources.process import Closed, Exited, Fact, Killed, Process, wording
+
+if TYPE_CHECKING:
+    from store.runs import Runs
+
+log = logging.getLogger(__name__)
+
+POLITE: Final = 3.0  # seconds that an agent has to write down what it was doing when it is interrupted
+GRACE: Final = 2.0  # and then to end
+HEAD: Final = 256 << 10  # bytes of output in which the session's id is looked for
+KEPT: Final = 1 << 20  # bytes of output that are remembered in case the disk takes none
+
+
+class RunResult(Struct, frozen=True):
+    """How a run ended. `state`: ok, failed, cancelled, timeout. `reason`: a sentence, '' when all is well."""
+
+    run_id: str
+    state: str
+    outcome: Outcome
+    exit_code: int | None
+    reason: str
+    duration_us: int | None
+    signal: int | None = None
+    log: str | None = None
+    session_key: str | None = None  # of the session that shows it
+
+
+class Work:
+    """See the module. Made by `Runs.start`; everything else happens on its own threads."""
+
+    def __init__(
+        self,
+        runs: Runs,
+        row: RunRow,
+        runner: Runner,
+        asked: Ask,
+        journal: Journal,
+        locks: list[Lock],
+        timeout_s: float,
+        done: Callable[[RunResult], None],
+        out: Callable[[bytes], None] | None,
+    ) -> None:
+        self.row = row
+        self.runner = runner
+        self.asked = asked
+        self.locks = locks
+        self.over = threading.Event()
+        self.sessions: set[str] = {asked.resume} if asked.resume and not asked.fork else set()
+        self.before: int | None = None  # what the session had cost, in micros
+        self._runs = runs
+        self._journal = journal
+        self._timeout = timeout_s
+        self._done = done
+        self._out = out
+        self._why = ""  # somebody stopped it
+        self._wake = threading.Event()
+        self._closed = threading.Event()
+        self._head = b""
+        self._looked = 0
+        self._tail = bytearray()
+        self._process: Process | None = None
+        self._began = 0.0
+
+    # ---- the way in
+
+    def begin(self, launch: Callable[..., Process]) -> None:
+        """Raises StoreError when there is nothing to start."""
+        self._began = time.monotonic()
+        self._process = launch(out=self._take, fact=self._fact)
+        thread = threading.Thread(target=self._wait, name=f"run {self.row.id[:8]}", daemon=True)
+        thread.start()
+
+    def never(self, why: str) -> None:
+        """Nothing was started."""
+        self._journal.end("never started")
+        now = time.time_ns() // 1000
+        row = msgspec.structs.replace(self.row, state="failed", reason=why, ended=now, log=self._log())
+        self._runs.ended(self, row, None)
+        self.over.set()
+
+    def stop(self, why: str) -> None:
+        self._why = self._why or why
+        self._wake.set()
+
+    # ---- the process's threads
+
+    def _take(self, data: bytes) -> None:
+        self._journal.write(data)
+        self._tail += data
+        if len(self._tail) > 2 * KEPT:
+            del self._tail[:-KEPT]
+        if self._looked < HEAD and not self.row.agent_session:
+            self._look(data)
+        if self._out is not None:
+            self._out(data)
+
+    def _look(self, data: bytes) -> None:
+        """The id of the agent's session, as soon as it is said."""
+        self._looked += len(data)
+        self._head += data
+        end = self._head.rfind(b"\n") + 1
+        if not end:
+            return
+        session = self.runner.outcome(self._head[:end].split(b"\n"), b"", None).session
+        if session is None:
+            return
+        self._head = b""
+        self.row = msgspec.structs.replace(self.row, agent_session=session)
+        self.sessions.add(session)
+        try:
+            self._runs.seen(self, session)
+        except StoreError as error:  # it is told again with the end
+            log.info("run %s: %s", self.row.id, error)
+
+    def _fact(self, fact: Fact) -> None:
+        if isinstance(fact, Closed):
+            self._closed.set()
+        else:
+            self._wake.set()
+
+    # ---- our thread
+
+    def _wait(self) -> None:
+        process = self._process
+        assert process is not None  # noqa: S101 - for the type checker
+        state = ""
+        try:
+            try:
+                self._runs.began(self, process.pid)
+            except StoreError as error:
+                log.warning("run %s has no process in its row: %s", self.row.id, error)
+            late = not self._wake.wait(self._timeout or None)
+            if process.ended is None:
+                state = "timeout" if late else "cancelled"
+                if not late:
+                    process.interrupt()
+                    process.join(POLITE)
+            process.terminate(GRACE)  # and whoever is left of its group
+            self._closed.wait(GRACE)
+        except Exception:
+            log.exception("run %s is not watched any more", self.row.id)
+        finally:
+            self._finish(state, process)
+
+    def _finish(self, state: str, process: Process) -> None:
+        fact = process.ended
+        try:
+            duration = round((time.monotonic() - self._began) * 1_000_000)
+            self._journal.end(wording(fact) if fact is not None else "did not end")
+            outcome = self._settle(self.runner.outcome(self._lines(), process.stderr(), fact))
+            self._complain(process.stderr())
+            state = state or ("ok" if outcome.ok else "failed")
+            row = self._row(state, outcome, fact)
+            result = RunResult(
+                row.id, state, outcome, row.exit_code, row.reason, duration, row.signal, row.log, row.session_key
+            )
+        except Exception as error:
+            log.exception("the end of run %s", self.row.id)
+            why = f"Playhead could not tell how it ended: {error}."
+            row = msgspec.structs.replace(self.row, state="failed", reason=why, ended=time.time_ns() // 1000)
+            result = RunResult(row.id, "failed", Outcome(False, errors=(why,)), None, why, None)
+        self.row = row
+        self._runs.ended(self, row, result)
+        try:
+            self._done(result)
+        except Exception:
+            log.exception("who waited for run %s", row.id)
+        self.over.set()
+
+    def _settle(self, outcome: Outcome) -> Outcome:
+        """What only we know: whether there was a session that could be gone, and what it had cost before."""
+        cost = outcome.cost_micros
+        if outcome.in_all and cost is not None:
+            cost = None if self.before is None else max(0, cost - self.before)
+        stale = outcome.stale and bool(self.asked.resume)
+        return msgspec.structs.replace(outcome, cost_micros=cost, in_all=False, stale=stale)
+
+    def _row(self, state: str, outcome: Outcome, fact: Exited | Killed | None) -> RunRow:
+        key = self.row.session_key
+        session = outcome.session or self.row.agent_session
+        if self.runner.transcript is not None and session and (key is None or self.asked.fork):
+            file = self.runner.transcript(session, self.asked.cwd)
+            key = key if file is None else str(file)
+        return msgspec.structs.replace(
+            self.row, state=state, reason=self._reason(state, outcome, fact), ended=time.time_ns() // 1000,
+            exit_code=fact.code if isinstance(fact, Exited) else None,
+            signal=fact.signal if isinstance(fact, Killed) else None,
+            agent_session=session, session_key=key if self.runner.transcript or self._log() else None, turns=outcome.turns, input_tokens=outcome.input_tokens,
+            output_tokens=outcome.output_tokens, cache_read_tokens=outcome.cache_read_tokens,
+            cache_write_tokens=outcome.cache_write_tokens, cost_micros=outcome.cost_micros, log=self._log(),
+        )  # fmt: skip
+
+    def _reason(self, state: str, outcome: Outcome, fact: Exited | Killed | None) -> str:
+        asked = self.asked.resume
+        match state:
+            case "cancelled":
+                return self._why
+            case "timeout":
+                return f"It was ended after {self._timeout:g} s, the time it had."
+            case "failed":
+                how = wording(fact) if fact is not None else "did not end"
+                return "; ".join(outcome.errors) or f"{self.runner.title} {how}."
+        if asked and not self.asked.fork and outcome.session and outcome.session != asked:
+            return f"The agent went on in another session than it was asked to: {outcome.session}."
+        return ""
+
+    def _lines(self) -> Iterator[bytes]:
+        """What it printed, line by line: from the journal, or as much as is remembered when the disk took none."""
+        if not self._journal.lost:
+            try:
+                with self._journal.path.open("rb") as file:
+                    yield from file
+                return
+            except FileNotFoundError:
+                return  # it printed nothing
+            except OSError as error:
+                log.warning("%s cannot be read again: %s", self._journal.path, error)
+        yield from bytes(self._tail).split(b"\n")
+
+    def _log(self) -> str | None:
+        return str(self._journal.path) if self._journal.path.exists() else None
+
+    def _complain(self, stderr: bytes) -> None:
+        """Beside the log of what it printed, what it complained about."""
+        if stderr.strip():
+            try:
+                complaints(self._journal.path).write_bytes(stderr)
+            except OSError as error:
+                log.warning("the complaints of run %s are not kept: %s", self.row.id, error)
+
+
+def complaints(journal: Path) -> Path:
+    """Where the end of a run's stderr is kept."""
+    return journal.with_suffix(".stderr.txt")

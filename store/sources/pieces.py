@@ -1,0 +1,165 @@
+"""Many small pieces (rows of a table, files, members of an archive) read as one stream that only grows. For `views`.
+
+A piece that changes while somebody reads is told again at the end: what stands behind an offset stays what it was. When
+nobody holds the stream any more, it is put together anew, with every piece once and in its place.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, Protocol, TypeAlias
+
+from store.sources.views import Looks, Watched
+
+KEPT: Final = 8 << 20  # bytes of pieces that stay in memory; older ones are asked for again, if they still are the same
+TOGETHER: Final = 64  # pieces that are asked for at once
+NEAR: Final = 2  # newest stamps whose pieces are compared by their bytes, as a clock has only so many ticks
+
+Key: TypeAlias = str
+Stamp: TypeAlias = tuple[int, ...]
+
+
+class Pieces(Protocol):
+    """What a stream is made of. Methods raise OSError."""
+
+    def looks(self) -> tuple[int, int]:
+        """(identity, mtime_ns): cheap, and without a look at each piece."""
+        ...
+
+    def listed(self) -> list[tuple[Key, Stamp]]:
+        """Every piece there is now, in order; its stamp, which begins with a time, is another one when it changes."""
+        ...
+
+    def fetched(self, keys: Sequence[Key]) -> Iterable[tuple[Key, Stamp, bytes]]:
+        """The bytes of some pieces as they are now, in any order, without those that are gone. They end in a newline."""
+        ...
+
+    def watched(self) -> Watched: ...
+
+    def label(self, key: Key) -> str:
+        """Where a piece lies, for people; '' is in the stream."""
+        ...
+
+
+class Log:
+    """See the module. Any thread may call."""
+
+    def __init__(self, path: Path, pieces: Pieces) -> None:
+        self.path = path
+        self.held: weakref.WeakSet[object] = weakref.WeakSet()
+        self.pieces = pieces
+        self.fetches = 0  # pieces asked for, for tests
+        self._lock = threading.RLock()
+        self._times = 0  # how often it was put together
+        self._identity = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._times += 1
+        self._keys: list[Key] = []
+        self._starts: list[int] = []
+        self._size = 0
+        self._now: dict[Key, tuple[Stamp, int, bytes]] = {}  # key → its stamp, the number of its entry, a hash
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._held_bytes = 0
+        self._mixed = False  # a piece was told twice, or out of its place
+
+    # ---- as a view
+
+    def looks(self) -> Looks:
+        with self._lock:
+            identity, mtime_ns = self.pieces.looks()
+            if identity != self._identity or (self._mixed and not len(self.held)):
+                self._identity = identity
+                self._clear()
+            self._refresh()
+            return Looks((identity << 20) + self._times, self._size, mtime_ns)
+
+    def read(self, offset: int, size: int) -> bytes:
+        with self._lock:
+            if offset >= self._size:
+                return b""
+            index = bisect_right(self._starts, offset) - 1
+            found: list[bytes] = []
+            offset -= self._starts[index]
+            while size > 0 and index < len(self._starts):
+                data = self._bytes(index)[offset : offset + size]
+                found.append(data)
+                size -= len(data)
+                offset = 0
+                index += 1
+            return b"".join(found)
+
+    def watched(self) -> Watched:
+        return self.pieces.watched()
+
+    def place(self, offset: int) -> tuple[str, int]:
+        with self._lock:
+            index = bisect_right(self._starts, offset) - 1
+            label = self.pieces.label(self._keys[index]) if index >= 0 else ""
+            return (label, offset - self._starts[index]) if label else (str(self.path), offset)
+
+    # ---- what is new
+
+    def _refresh(self) -> None:
+        listed = self.pieces.listed()
+        newest = sorted({stamp[0] for stamp, _, _ in self._now.values()})[-NEAR:][:1] if self._now else []
+        due: list[Key] = []
+        for key, stamp in listed:
+            known = self._now.get(key)
+            if known is None or known[0] != stamp or (newest and stamp[0] >= newest[0]):
+                due.append(key)
+        for first in range(0, len(due), TOGETHER):
+            some = due[first : first + TOGETHER]
+            self.fetches += len(some)
+            got = {key: (stamp, data) for key, stamp, data in self.pieces.fetched(some)}
+            for key in some:
+                if key in got:
+                    self._add(key, *got[key])
+        if due and not self._mixed:
+            self._mixed = [key for key, _ in listed if key in self._now] != self._keys
+
+    def _add(self, key: Key, stamp: Stamp, data: bytes) -> None:
+        known = self._now.get(key)
+        print_ = blake2b(data, digest_size=8).digest()
+        if known is not None and known[2] == print_:
+            self._now[key] = (stamp, known[1], print_)
+            return
+        index = len(self._starts)
+        self._keys.append(key)
+        self._starts.append(self._size)
+        self._size += len(data)
+        self._now[key] = (stamp, index, print_)
+        self._keep(index, data)
+
+    def _bytes(self, index: int) -> bytes:
+        data = self._kept.get(index)
+        if data is not None:
+            return data
+        wanted = [n for n in range(index, min(index + TOGETHER, len(self._keys))) if n not in self._kept]
+        keys = {self._keys[n]: n for n in wanted if self._now[self._keys[n]][1] == n}
+        self.fetches += len(keys)
+        for key, _, got in self.pieces.fetched(list(keys)) if keys else ():
+            number = keys[key]
+            if blake2b(got, digest_size=8).digest() == self._now[key][2]:
+                if number == index:
+                    data = got
+                self._keep(number, got)
+        if data is None:
+            # It has changed since, and what it was is forgotten: it is told again further down.
+            end = self._starts[index + 1] if index + 1 < len(self._starts) else self._size
+            return b" " * (end - self._starts[index] - 1) + b"\n"
+        return data
+
+    def _keep(self, index: int, data: bytes) -> None:
+        self._kept[index] = data
+        self._held_bytes += len(data)
+        while self._held_bytes > KEPT and len(self._kept) > 1:
+            _, old = self._kept.popitem(last=False)
+            self._held_bytes -= len(old)

@@ -1,0 +1,172 @@
+"""Sessions that are no plain file, read as if they were one: what stands packed, in a database or in many small files.
+
+`at` says what stands behind a path; None is a plain file, and nearly every path is. A view gives bytes by offset that
+only ever grow while somebody holds it, so that spans, tails and imports work as they do with files.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
+from typing_extensions import Buffer, override
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+FEW: Final = 64  # views that are remembered although nobody holds them
+_PLAIN: Final = (".jsonl", ".ndjson")
+_PACKED: Final = ".jsonl.zst"
+
+
+class Looks(Struct, frozen=True, gc=False):
+    """What `os.stat` says of a file, for a view. `st_ino` is another one when all that was read of it is void."""
+
+    st_ino: int
+    st_size: int  # bytes that can be read
+    st_mtime_ns: int
+    st_dev: int = 0
+
+    @property
+    def st_mtime(self) -> float:
+        return self.st_mtime_ns / 1e9
+
+
+class Watched(Struct, frozen=True):
+    """Where news of a view show."""
+
+    files: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+
+
+class View(Protocol):
+    """Bytes of a session. Every method raises OSError when what it stands on cannot be read."""
+
+    held: weakref.WeakSet[object]  # by whom offsets are remembered
+
+    def looks(self) -> Looks:
+        """As it is now."""
+        ...
+
+    def read(self, offset: int, size: int) -> bytes:
+        """At most so many bytes from there on, and some unless there are none."""
+        ...
+
+    def watched(self) -> Watched: ...
+
+    def place(self, offset: int) -> tuple[str, int]:
+        """Where these bytes really lie, for people: what, and the offset in it."""
+        ...
+
+
+_lock: Final = threading.Lock()
+_views: Final[weakref.WeakValueDictionary[str, View]] = weakref.WeakValueDictionary()
+_late: Final[OrderedDict[str, View]] = OrderedDict()  # the last ones asked for
+
+
+def at(path: Path | str) -> View | None:
+    """The view that a path names, or None: a plain file, or nothing at all. Reads nothing of it."""
+    name = os.fspath(path)
+    if name.endswith(_PLAIN):
+        return None
+    with _lock:
+        view = _views.get(name)
+        if view is None:
+            view = _made(Path(name))
+            if view is None:
+                return None
+            _views[name] = view
+        _late[name] = view
+        _late.move_to_end(name)
+        if len(_late) > FEW:
+            _late.popitem(last=False)
+        return view
+
+
+def _made(path: Path) -> View | None:
+    if path.name.endswith(_PACKED):
+        from store.sources.packed import Packed
+
+        return Packed(path)
+    from store.formats import formats  # here: whoever opens lines needs no list of all formats
+
+    for format_ in formats():
+        if format_.view is not None and (pieces := format_.view(path)) is not None:
+            from store.sources.pieces import Log
+
+            return Log(path, pieces)
+    return None
+
+
+def stat(path: Path | str) -> os.stat_result | Looks:
+    """What a path looks like, a view or a file. Raises OSError."""
+    view = at(path)
+    return os.stat(path) if view is None else view.looks()  # noqa: PTH116 - a Path costs more than the look
+
+
+def opened(path: Path) -> BinaryIO:
+    """Its bytes, for reading. Raises OSError."""
+    view = at(path)
+    if view is None:
+        return path.open("rb")
+    view.looks()
+    return File(view)  # type: ignore[return-value]
+
+
+def looks_of(file: BinaryIO) -> os.stat_result | Looks:
+    """What a file that `opened` gave looks like. Raises OSError."""
+    return file.view.looks() if isinstance(file, File) else os.fstat(file.fileno())
+
+
+def watched(path: Path) -> Watched:
+    """What to watch for news of a session: itself, or what it is made of."""
+    view = at(path)
+    return Watched((path,)) if view is None else view.watched()
+
+
+def place(path: Path, offset: int) -> tuple[str, int]:
+    """Where bytes of a session lie, for people."""
+    view = at(path)
+    return (str(path), offset) if view is None else view.place(offset)
+
+
+class File(io.RawIOBase):
+    """A view as a file that is open."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self._at = 0
+        view.held.add(self)
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def seekable(self) -> bool:
+        return True
+
+    @override
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = 0 if whence == os.SEEK_SET else self._at if whence == os.SEEK_CUR else self.view.looks().st_size
+        self._at = max(0, base + offset)
+        return self._at
+
+    @override
+    def tell(self) -> int:
+        return self._at
+
+    @override
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer)
+        data = self.view.read(self._at, len(view))
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+

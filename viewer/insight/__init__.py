@@ -1,0 +1,1 @@
+"""The dock beside the transcript with a session's turns and figures."""

@@ -1,0 +1,183 @@
+"""What the dock says, line by line: turns, and the figures of the session below headings. Pure; for the pane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec import Struct
+
+from store.insight_talk import Told, Trouble, Turn, Use
+from viewer import wording
+from viewer.rows.sheet import span_text
+
+UNKNOWN: Final = "–"
+WRONG: Final = frozenset({"error", "failed", "incomplete"})  # ends of turns that are nobody's wish
+NAMES: Final[Mapping[str, str]] = {
+    "tool_error": "Failed tool calls",
+    "failed_turn": "Failed turns",
+    "error": "Errors",
+    "error:api_error": "API errors",
+    "missing_tool_result": "Calls without a result",
+    "orphan_tool_result": "Results without a call",
+    "unanswered_permission": "Unanswered questions",
+    "abnormal_stop": "Unusual stops",
+    "incomplete_turn": "Turns cut off",
+    "mixed_id_shape": "Mixed spellings of ids",
+}
+
+
+class Line(Struct, frozen=True):
+    """One line. `item` is the row that it leads to; '' leads nowhere."""
+
+    kind: str  # turn, head, fact, part, spot
+    text: str
+    value: str = ""  # at the right
+    bad: str = ""  # what went wrong, before the value
+    under: str = ""  # a turn's second line
+    item: str = ""
+    number: int = 0  # of a turn
+    tip: str = ""
+    faint: bool = False  # the text stands for one that is not there
+    running: bool = False
+
+
+def turn_line(turn: Turn) -> Line:
+    """A turn: its first words, and below them what it took."""
+    running = not turn.status
+    parts = ["running"] if running else []
+    if turn.status in WRONG or turn.status == "cancelled":
+        parts.append("cut off" if turn.status == "incomplete" else turn.status)
+    if turn.tools:
+        parts.append(wording.many(turn.tools, "tool"))
+    if took := span_text(turn.duration):
+        parts.append(took)
+    if turn.cost is not None:
+        parts.append(money(turn.cost, partial=turn.partial))
+    if turn.tokens:
+        parts.append(f"{wording.tokens(turn.tokens)} out")
+    wrong = turn.errors or turn.failed
+    tip = [turn.words or "No prompt of the user's", f"Began {wording.full(turn.ts)}" if turn.ts is not None else ""]
+    if turn.failed:
+        tip.append(f"{wording.many(turn.failed, 'tool call')} failed")
+    if turn.issues:
+        tip.append(wording.many(turn.issues, "issue"))
+    return Line(
+        "turn", turn.words or "No prompt", bad=f"{wrong:,}" if wrong else "", under=" · ".join(parts), item=turn.item,
+        number=turn.number, tip="\n".join(filter(None, tip)), faint=not turn.words, running=running,
+    )  # fmt: skip
+
+
+def figure_lines(told: Told) -> list[Line]:
+    """The figures of a session below their headings."""
+    return [
+        *_whole(told.figures),
+        *_llms(told.figures),
+        *_tools(told),
+        *_troubles(told.troubles),
+        *_times(told.figures),
+    ]
+
+
+def summary(told: Told, turns: Sequence[Turn]) -> str:
+    """One line over all: '12 turns · 8 m 14 s · $1.28'."""
+    figures = told.figures
+    parts = [wording.many(len(turns), "turn")]
+    if took := span_text(_us(figures.get("active_ms"))):
+        parts.append(took)
+    parts.append(_cost(figures))
+    return " · ".join(parts)
+
+
+def money(micros: int | None, *, partial: bool = False) -> str:
+    """'$1.28'; '≥ $1.28' when something in it has no known price; '–' when nothing has one."""
+    if micros is None:
+        return UNKNOWN
+    dollars = micros / 1_000_000
+    text = f"${dollars:,.2f}" if dollars >= 0.0095 or not micros else f"${dollars:.4f}"
+    return f"≥ {text}" if partial else text
+
+
+def _cost(figures: Mapping[str, Any]) -> str:
+    usd = figures.get("cost_usd")
+    return money(None if usd is None else round(usd * 1_000_000), partial=bool(figures.get("unpriced_requests")))
+
+
+def _whole(figures: Mapping[str, Any]) -> Iterator[Line]:
+    yield Line("head", "Session")
+    active, elapsed = _us(figures.get("active_ms")), _us(figures.get("duration_ms"))
+    yield Line("fact", "Time in turns", span_text(active) or UNKNOWN, tip="The sum of the turns that are over")
+    yield Line("fact", "From first to last", span_text(elapsed) or UNKNOWN, tip="Between the first and last record")
+    tip = "By list price at the time of each request"
+    if figures.get("unpriced_requests"):
+        tip = f"{wording.many(figures['unpriced_requests'], 'request')} of a model whose price is not known"
+    yield Line("fact", "Cost", _cost(figures), tip=tip)
+    if figures.get("outcome"):
+        yield Line("fact", "Ended", str(figures["outcome"]))
+
+
+def _llms(figures: Mapping[str, Any]) -> Iterator[Line]:
+    llms: Mapping[str, Any] = figures.get("by_model") or {}
+    if not llms:
+        return
+    yield Line("head", "Tokens")
+    for llm, used in llms.items():
+        usd = used["cost_usd"]
+        yield Line("fact", llm, money(None if usd is None else round(usd * 1_000_000)))
+        given = used["in"] + used["cache_read"] + used["cache_create"]
+        tip = (
+            f"Input {used['in']:,}, read from the cache {used['cache_read']:,}, written to it "
+            f"{used['cache_create']:,}, output {used['out']:,} tokens"
+        )
+        text = f"{wording.tokens(given)} in · {wording.tokens(used['out'])} out"
+        share = f"{used['cache_read'] / given:.0%} cached".replace("%", " %") if given else ""
+        yield Line("part", text, share, tip=tip)
+
+
+def _tools(told: Told) -> Iterator[Line]:
+    if not told.tools:
+        return
+    figures = told.figures
+    failed = figures.get("tool_failed") or 0
+    yield Line("head", "Tool calls", f"{figures.get('tool_total') or 0:,}", bad=f"{failed:,}" if failed else "")
+    for use in sorted(told.tools, key=lambda use: (-use.calls, use.name)):
+        yield _tool(use)
+
+
+def _tool(use: Use) -> Line:
+    tip = f"{wording.many(use.calls, 'call')}, {use.failed:,} failed. Go to the first of them."
+    bad = f"{use.failed:,}" if use.failed else ""
+    return Line("fact", use.name, f"{use.calls:,}", bad=bad, item=use.first.item if use.first else "", tip=tip)
+
+
+def _troubles(troubles: Sequence[Trouble]) -> Iterator[Line]:
+    for trouble in troubles:
+        bad = f"{trouble.count:,}" if trouble.severity == "error" else ""
+        yield Line("head", name_of(trouble.name), "" if bad else f"{trouble.count:,}", bad=bad)
+        for spot in trouble.spots:
+            where = f"row {spot.row + 1:,}" if spot.row >= 0 else ""
+            text = spot.label or name_of(trouble.name)
+            yield Line("spot", text, where, item=spot.item, tip=f"{text}. Go to {where}." if spot.item else text)
+        more = trouble.count - len(trouble.spots)
+        if more > 0:
+            yield Line("part", f"{more:,} more", tip="All of them: playhead digest")
+
+
+def name_of(name: str) -> str:
+    """A class of errors or issues in words."""
+    known = NAMES.get(name)
+    return known or name.removeprefix("error:").replace("_", " ").capitalize()
+
+
+def _times(figures: Mapping[str, Any]) -> Iterator[Line]:
+    latency: Mapping[str, Any] = figures.get("latency") or {}
+    if not latency.get("samples"):
+        return
+    tip = "Out of counts in twelve buckets, linear inside a bucket"
+    yield Line("head", "Time of a turn", wording.many(latency["samples"], "turn"), tip=tip)
+    for name, key in (("Half of them within", "p50_ms"), ("95 % of them within", "p95_ms")):
+        yield Line("fact", name, span_text(_us(latency.get(key))) or UNKNOWN, tip=tip)
+
+
+def _us(ms: float | None) -> int | None:
+    return None if ms is None else round(ms * 1000)
