@@ -4,6 +4,8 @@
 .PHONY: help run test check bench soak
 BIN := .venv/bin
 export PYTHON
+# Compiled modules are kept: every test that starts a process would compile them all again, and so would every start.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo 'make run     open the window (ARGS="PATH" opens that session; ARGS="--help" says what else)'

@@ -81,7 +81,7 @@ def turn_wire(turn: Turn) -> dict[str, Any]:
         "duration_ms": None if is_open else _ms(turn.duration),
         "status": None if is_open else turn.status,
         "stop_reason": turn.reason or None,
-        "cost_usd": _usd(turn.money),
+        "cost_usd": usd(turn.money),
         "in_tokens": turn.used.input,
         "out_tokens": turn.used.output,
         "cache_read_tokens": turn.used.cache_read,
@@ -123,10 +123,10 @@ def _figures(digest: Digest, parts: list[Part]) -> dict[str, Any]:
         "last_ts": iso(max(lasts, default=None)),
         "duration_ms": _ms(max(lasts) - min(firsts)) if firsts else None,
         "active_ms": _ms(sum(part.active for part in callers)),
-        "cost_usd": _usd(money),
+        "cost_usd": usd(money),
         "unpriced_requests": money.unpriced,
         "by_model": _models(llms),
-        "running": {"by_model": _models(running), "cost_usd": _usd(running_money)} if running else None,
+        "running": {"by_model": _models(running), "cost_usd": usd(running_money)} if running else None,
         "error_count": sum(found["count"] for found in errors.values()),
         "errors": errors,
         "issue_count": sum(found["count"] for found in issues.values()),
@@ -163,7 +163,7 @@ def _models(llms: dict[str, Sum]) -> dict[str, dict[str, Any]]:
             "out": total.output,
             "cache_read": total.cache_read,
             "cache_create": total.cache_write,
-            "cost_usd": _usd(total.money),
+            "cost_usd": usd(total.money),
         }
         for llm, total in sorted(llms.items())
     }
@@ -206,6 +206,7 @@ def _ms(micros: int | None) -> int | None:
     return None if micros is None else round(micros / 1000)
 
 
-def _usd(money: Money) -> float | None:
+def usd(money: Money) -> float | None:
+    """Dollars, or None: nobody knows."""
     known = money.known
     return None if known is None else known / 1_000_000

@@ -208,7 +208,7 @@ class Runs:
         for work in working:
             work.stop(why)
         for work in working:
-            work.over.wait()
+            work.join()
         with self._writing:
             if self._rows is not None:
                 self._rows.close()

@@ -83,6 +83,7 @@ class Work:
         self._tail = bytearray()
         self._process: Process | None = None
         self._began = 0.0
+        self._thread: threading.Thread | None = None
 
     # ---- the way in
 
@@ -90,8 +91,14 @@ class Work:
         """Raises StoreError when there is nothing to start."""
         self._began = time.monotonic()
         self._process = launch(out=self._take, fact=self._fact)
-        thread = threading.Thread(target=self._wait, name=f"run {self.row.id[:8]}", daemon=True)
-        thread.start()
+        self._thread = threading.Thread(target=self._wait, name=f"run {self.row.id[:8]}", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Until it is over and nothing of it is left."""
+        self.over.wait()
+        if self._thread is not None:
+            self._thread.join()
 
     def never(self, why: str) -> None:
         """Nothing was started."""
@@ -158,12 +165,14 @@ class Work:
                 if not late:
                     process.interrupt()
                     process.join(POLITE)
-            process.terminate(GRACE)  # and whoever is left of its group
-            self._closed.wait(GRACE)
+            if state or not self._closed.is_set():
+                process.terminate(GRACE)  # and whoever is left of its group and goes on talking
+                self._closed.wait(GRACE)
         except Exception:
             log.exception("run %s is not watched any more", self.row.id)
         finally:
             self._finish(state, process)
+            process.terminate(GRACE)  # what it left running and what says nothing keeps nobody waiting
 
     def _finish(self, state: str, process: Process) -> None:
         fact = process.ended
@@ -208,9 +217,10 @@ class Work:
             self.row, state=state, reason=self._reason(state, outcome, fact), ended=time.time_ns() // 1000,
             exit_code=fact.code if isinstance(fact, Exited) else None,
             signal=fact.signal if isinstance(fact, Killed) else None,
-            agent_session=session, session_key=key if self.runner.transcript or self._log() else None, turns=outcome.turns, input_tokens=outcome.input_tokens,
-            output_tokens=outcome.output_tokens, cache_read_tokens=outcome.cache_read_tokens,
-            cache_write_tokens=outcome.cache_write_tokens, cost_micros=outcome.cost_micros, log=self._log(),
+            agent_session=session, session_key=key if self.runner.transcript or self._log() else None,
+            turns=outcome.turns, input_tokens=outcome.input_tokens, output_tokens=outcome.output_tokens,
+            cache_read_tokens=outcome.cache_read_tokens, cache_write_tokens=outcome.cache_write_tokens,
+            cost_micros=outcome.cost_micros, log=self._log(),
         )  # fmt: skip
 
     def _reason(self, state: str, outcome: Outcome, fact: Exited | Killed | None) -> str:

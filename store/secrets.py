@@ -80,6 +80,8 @@ def _ring_set(name: str, secret: str) -> None:
 
     try:
         keyring.set_password(SERVICE, name, secret)
+        if keyring.get_password(SERVICE, name) != secret:  # some keep nothing and say nothing
+            raise _WithoutError("it keeps nothing")
     except KeyringError as error:
         raise _WithoutError(_why(error)) from error
 

@@ -28,6 +28,7 @@ playhead [PATH ...]                       open a window, with these sessions or 
        playhead show PATH --json                 print the rows of a session
        playhead digest PATH|ID ... [--json]      the figures of sessions: turns, tokens, cost, tools, errors
        playhead turns PATH|ID [--json]           the same for each turn of one
+       playhead usage [PATH|ID ...] [--by day]   tokens and cost of every session; --help says what else
        playhead coverage PATH ... [--json]       account for every byte of some files
        playhead sessions [--json] [--root DIR]   list sessions
        playhead sessions empties [--remove]      sessions that were saved with nothing in them
@@ -210,6 +211,14 @@ def _turns(arguments: list[str]) -> int:
     return figures.turns(parser.parse_args(arguments), output.lines, output.print_)
 
 
+def _usage(arguments: list[str]) -> int:
+    from viewer import usage
+
+    parser = _Parser("playhead usage", allow_abbrev=False)
+    usage.options(parser)
+    return usage.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
+
+
 def _coverage(arguments: list[str]) -> int:
     from viewer import coverage
 
@@ -313,6 +322,7 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "show": _show,
     "digest": _digest,
     "turns": _turns,
+    "usage": _usage,
     "coverage": _coverage,
     "sessions": _sessions,
     "search": _search,

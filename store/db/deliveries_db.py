@@ -17,8 +17,8 @@ COLUMNS: Final = (
 SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM delivery WHERE host = ?"  # noqa: S608 - names from above
 PAYLOAD: Final = "SELECT payload FROM delivery WHERE id = ?"
 _INTO: Final = (
-    "trigger_id", "host", "received", "handled", "source", "delivery_id", "event", "action", "sender", "verdict", "bytes",
-    "thread_key", "reason", "payload",
+    "trigger_id", "host", "received", "handled", "source", "delivery_id", "event", "action", "sender", "verdict",
+    "bytes", "thread_key", "reason", "payload",
 )  # fmt: skip
 _ADD: Final = text(
     f"INSERT INTO delivery ({', '.join(_INTO)}) VALUES ({', '.join(':' + name for name in _INTO)}) "  # noqa: S608

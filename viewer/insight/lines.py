@@ -13,11 +13,13 @@ from viewer.rows.sheet import span_text
 
 UNKNOWN: Final = "–"
 WRONG: Final = frozenset({"error", "failed", "incomplete"})  # ends of turns that are nobody's wish
+TURNS: Final = frozenset({"failed_turn", "abnormal_stop", "incomplete_turn"})  # what is said of a turn as a whole
 NAMES: Final[Mapping[str, str]] = {
     "tool_error": "Failed tool calls",
     "failed_turn": "Failed turns",
     "error": "Errors",
     "error:api_error": "API errors",
+    "label:api_error": "API error",
     "missing_tool_result": "Calls without a result",
     "orphan_tool_result": "Results without a call",
     "unanswered_permission": "Unanswered questions",
@@ -68,15 +70,11 @@ def turn_line(turn: Turn) -> Line:
     )  # fmt: skip
 
 
-def figure_lines(told: Told) -> list[Line]:
+def figure_lines(told: Told, turns: Sequence[Turn]) -> list[Line]:
     """The figures of a session below their headings."""
-    return [
-        *_whole(told.figures),
-        *_llms(told.figures),
-        *_tools(told),
-        *_troubles(told.troubles),
-        *_times(told.figures),
-    ]
+    numbers = {turn.item: turn.number for turn in turns if turn.item} if told.troubles else {}
+    figures, troubles = told.figures, _troubles(told.troubles, numbers)
+    return [*_whole(figures), *troubles, *_llms(figures), *_tools(told), *_times(figures)]
 
 
 def summary(told: Told, turns: Sequence[Turn]) -> str:
@@ -108,7 +106,7 @@ def _whole(figures: Mapping[str, Any]) -> Iterator[Line]:
     active, elapsed = _us(figures.get("active_ms")), _us(figures.get("duration_ms"))
     yield Line("fact", "Time in turns", span_text(active) or UNKNOWN, tip="The sum of the turns that are over")
     yield Line("fact", "From first to last", span_text(elapsed) or UNKNOWN, tip="Between the first and last record")
-    tip = "By list price at the time of each request"
+    tip = "What the agent tells, else by list price at the time of each request"
     if figures.get("unpriced_requests"):
         tip = f"{wording.many(figures['unpriced_requests'], 'request')} of a model whose price is not known"
     yield Line("fact", "Cost", _cost(figures), tip=tip)
@@ -130,7 +128,7 @@ def _llms(figures: Mapping[str, Any]) -> Iterator[Line]:
             f"{used['cache_create']:,}, output {used['out']:,} tokens"
         )
         text = f"{wording.tokens(given)} in · {wording.tokens(used['out'])} out"
-        share = f"{used['cache_read'] / given:.0%} cached".replace("%", " %") if given else ""
+        share = f"{100 * used['cache_read'] // given} % cached" if given else ""
         yield Line("part", text, share, tip=tip)
 
 
@@ -150,13 +148,16 @@ def _tool(use: Use) -> Line:
     return Line("fact", use.name, f"{use.calls:,}", bad=bad, item=use.first.item if use.first else "", tip=tip)
 
 
-def _troubles(troubles: Sequence[Trouble]) -> Iterator[Line]:
+def _troubles(troubles: Sequence[Trouble], numbers: Mapping[str, int]) -> Iterator[Line]:
+    """`numbers` of the turns, by the row that each starts with: a turn that went wrong is called by its own."""
     for trouble in troubles:
         bad = f"{trouble.count:,}" if trouble.severity == "error" else ""
         yield Line("head", name_of(trouble.name), "" if bad else f"{trouble.count:,}", bad=bad)
         for spot in trouble.spots:
             where = f"row {spot.row + 1:,}" if spot.row >= 0 else ""
-            text = spot.label or name_of(trouble.name)
+            text = NAMES.get(f"label:{spot.label}") or (spot.label or name_of(trouble.name)).replace("_", " ")
+            if trouble.name in TURNS and spot.item in numbers:
+                text = f"Turn {numbers[spot.item]:,}"
             yield Line("spot", text, where, item=spot.item, tip=f"{text}. Go to {where}." if spot.item else text)
         more = trouble.count - len(trouble.spots)
         if more > 0:

@@ -6,7 +6,9 @@ Made by follow. It asks for nothing itself and knows no session: `viewer.insight
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSplitter, QToolButton, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from store.insight_talk import FAILED, NONE, Told, Turn
 from viewer.insight.lines import figure_lines, summary, turn_line
@@ -27,6 +29,7 @@ class InsightPane(QWidget):
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.known: list[Turn] = []  # the turns as they were told
+        self._moved = False
         self.heading = QLabel(TITLE, self)
         self.sum = QLabel(self)
         self.sum.setTextFormat(Qt.TextFormat.PlainText)
@@ -46,22 +49,23 @@ class InsightPane(QWidget):
         self.split.addWidget(self.turns)
         self.split.addWidget(self.figures)
         self.split.setChildrenCollapsible(False)
-        self.split.setStretchFactor(0, 3)
-        self.split.setStretchFactor(1, 2)
+        self.split.splitterMoved.connect(self.on_moved)
         self._top = QHBoxLayout()
         self._top.addWidget(self.heading, 1)
         self._top.addWidget(self.close_button)
         self._blank = QVBoxLayout()
+        self._blank.setSpacing(0)
+        self._blank.addWidget(self.sum)
         self._blank.addWidget(self.note)
         self._blank.addWidget(self.again_button, 0, Qt.AlignmentFlag.AlignLeft)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(self._top)
-        layout.addWidget(self.sum)
         layout.addLayout(self._blank)
         layout.addWidget(self.split, 1)
-        layout.addStretch(0)
+        self.rest = QWidget(self)  # in its place while there is nothing to show
+        layout.addWidget(self.rest, 1)
         for part in (self.turns, self.figures):
             part.chosen.connect(self.chosen)
             part.left.connect(self.left)
@@ -96,11 +100,31 @@ class InsightPane(QWidget):
         self.turns.painter_delegate.digits = max(2, len(str(len(self.known))))
         lines = [self.turns.lines.line(row) for row in range(first)]
         self.turns.lines.show([*lines, *map(turn_line, self.known[first:])], first)
-        self.figures.lines.show(figure_lines(told))
+        self.figures.lines.show(figure_lines(told, self.known))
         self.sum.setText(summary(told, self.known))
         self._say("")
+        self._share()
         if end:
             self.turns.scrollToBottom()
+
+    def _share(self) -> None:
+        """The turns get the room that they need, and the figures the rest, at least two fifths. Until the user says
+        otherwise."""
+        if self._moved:
+            return
+        room = self.split.height()
+        wanted = self.turns.lines.rowCount() * self.turns.painter_delegate.height + 8
+        turns = min(wanted, room * 3 // 5)
+        self.split.setSizes([turns, room - turns])
+
+    def on_moved(self) -> None:
+        """The user has moved the line between the two."""
+        self._moved = True
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share()
 
     def _at_end(self) -> bool:
         """Whether the newest turn is in sight: then the next one will be, too."""
@@ -113,6 +137,7 @@ class InsightPane(QWidget):
         self.again_button.setVisible(again)
         there = bool(self.known)
         self.split.setVisible(there)
+        self.rest.setVisible(not there)
         self.sum.setVisible(there)
 
     def set_look(self, look: Look) -> None:
@@ -121,10 +146,9 @@ class InsightPane(QWidget):
         muted = f"color: {look.colour('text.muted').name()}"
         for label in (self.sum, self.note):
             label.setIndent(0)
-            label.setStyleSheet(f"{muted}; padding: 0 {look.px(12)}px {look.px(8)}px {look.px(12)}px")
+            label.setStyleSheet(f"{muted}; padding: 0 0 {look.px(8)}px 0")
             label.setFont(look.font("meta"))  # a first style sheet takes away the font that was set before it
-        self._blank.setContentsMargins(0, 0, 0, 0)
-        self.again_button.setContentsMargins(look.px(12), 0, 0, 0)
+        self._blank.setContentsMargins(look.px(12), 0, look.px(12), 0)
         self.close_button.setIcon(icons.icon("x", look))
         self.close_button.setIconSize(QSize(look.px(16), look.px(16)))
         self.split.setHandleWidth(1)

@@ -120,13 +120,13 @@ class Number(QSpinBox):
         return ""
 
     @override
-    def validate(self, text: str, pos: int) -> object:
+    def validate(self, input: str, pos: int) -> tuple[QValidator.State, str, int]:
         """Anything short may be typed: the sentence beside the field says what is wrong with it."""
-        return (QValidator.State.Acceptable if len(text) <= 6 else QValidator.State.Invalid, text, pos)
+        return QValidator.State.Acceptable if len(input) <= 6 else QValidator.State.Invalid, input, pos
 
     @override
-    def fixup(self, text: str) -> str:
-        return text
+    def fixup(self, str: str) -> str:
+        return str
 
     @override
     def valueFromText(self, text: str) -> int:

@@ -1,4 +1,4 @@
-"""How threads go on: the default for new triggers, the daily cleanup, forced compaction. Written by Apply and only then.
+"""How threads go on: the default for new triggers, the daily cleanup, forced compaction. Written by Apply only.
 
 What another window or the command line writes is shown at once; a field that is being edited keeps what was typed.
 """

@@ -1,0 +1,135 @@
+"""The lines of the storage card: agents with their projects below them, each with a bar for its share. For that card."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Final
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
+from typing_extensions import override
+
+from store.storage import Storage
+from viewer import wording
+from viewer.panel import words
+from viewer.theme.look import Look
+
+SHARE: Final = int(Qt.ItemDataRole.UserRole) + 1  # 0..1, of the biggest line
+KEY: Final = SHARE + 1  # what a line is about, so that it stays selected and open
+HIGH: Final = 7  # lines that are shown without scrolling
+RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class Bars(QStyledItemDelegate):
+    """Paints a share as a bar."""
+
+    look: Look
+
+    @override
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(self.look.px(60), self.look.metrics("ui").height() + self.look.px(8))
+
+    @override
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        share = index.data(SHARE)
+        if share is None:
+            super().paint(painter, option, index)
+            return
+        rect = QRectF(option.rect)  # type: ignore[attr-defined]
+        high = self.look.px(4)
+        track = QRectF(rect.left(), rect.center().y() - high / 2, rect.width() - self.look.px(8), high)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self.look.colour("line.hair"))
+        painter.drawRoundedRect(track, high / 2, high / 2)
+        track.setWidth(max(float(high), track.width() * float(share)))
+        painter.setBrush(self.look.colour("accent.main" if not index.parent().isValid() else "text.faint"))
+        painter.drawRoundedRect(track, high / 2, high / 2)
+        painter.restore()
+
+
+class StorageTree(QTreeView):
+    """See the module."""
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._lines = QStandardItemModel(0, 4, self)
+        self._lines.setHorizontalHeaderLabels(["Agent", "Files", "Size", "Share"])
+        self.setModel(self._lines)
+        self._bars = Bars(self)
+        self._bars.look = look
+        self.setItemDelegate(self._bars)
+        self.setAccessibleName("Transcript files per agent and project")
+        self.setEditTriggers(QTreeView.EditTrigger.NoEditTriggers)
+        self.setUniformRowHeights(True)
+        self.setHeaderHidden(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(1)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Fixed)
+        self.expanded.connect(self._fit)
+        self.collapsed.connect(self._fit)
+
+    def set_look(self, look: Look) -> None:
+        self._bars.look = look
+        self.header().resizeSection(3, look.px(96))
+        self.setIndentation(look.px(16))
+        self.setStyleSheet(f"QTreeView {{ background: {look.colour('surface.window').name()}; }}")
+        self.setFont(look.font("ui"))
+        self._fit()
+
+    def show_storage(self, found: Storage) -> None:
+        """The same lines stay open and chosen."""
+        opened = {
+            index.data(KEY) for row in range(self._lines.rowCount())
+            if self.isExpanded(index := self._lines.index(row, 0))
+        }  # fmt: skip
+        chosen = self.currentIndex().siblingAtColumn(0).data(KEY)
+        self._lines.removeRows(0, self._lines.rowCount())
+        biggest = max((agent.bytes for agent in found.agents), default=0)
+        for agent in found.agents:
+            line = _line(agent.name, agent.title, agent.files, agent.bytes, biggest, "\n".join(agent.places))
+            for part in agent.parts:
+                name = PurePath(part.cwd).name or part.cwd or "not read yet"
+                tip = part.cwd or "Sessions that Playhead has not read yet: their project is not known."
+                line[0].appendRow(_line(f"{agent.name}\n{part.cwd}", name, part.files, part.bytes, agent.bytes, tip))
+            self._lines.appendRow(line)
+            index = line[0].index()
+            if agent.name in opened:
+                self.expand(index)
+            for below in range(-1, line[0].rowCount()):
+                one = index if below < 0 else self._lines.index(below, 0, index)
+                if chosen is not None and one.data(KEY) == chosen:
+                    self.setCurrentIndex(one)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as what is open, up to a limit: a list in a page that scrolls must not scroll as well."""
+        lines = self._lines.rowCount()
+        for row in range(self._lines.rowCount()):
+            if self.isExpanded(self._lines.index(row, 0)):
+                lines += self._lines.rowCount(self._lines.index(row, 0))
+        high = self._bars.look.metrics("ui").height() + self._bars.look.px(8)
+        self.setFixedHeight(min(max(lines, 1), HIGH) * high + self._bars.look.px(2))
+
+
+def _line(key: str, name: str, files: int, size: int, biggest: int, tip: str) -> list[QStandardItem]:
+    texts = (name, wording.many(files, "file"), words.size(size), "")
+    line = [QStandardItem(text) for text in texts]
+    line[0].setData(key, KEY)
+    line[3].setData(size / biggest if biggest else 0.0, SHARE)
+    for item in line[1:3]:
+        item.setTextAlignment(RIGHT)
+    share = f"{100 * size / biggest:.0f} % of the biggest" if biggest else ""
+    line[3].setAccessibleText(share)
+    for item in line:
+        item.setToolTip(tip)
+    return line
