@@ -22,6 +22,7 @@ from store.db import place, reads
 from store.delta import Row
 from store.fold import FOLD_VERSION
 from store.formats import formats
+from store.sources import views
 from store.sources.scan import Found, scan
 from store.states import CLOSED
 
@@ -141,11 +142,11 @@ def _same(known: _Session, found: Found) -> bool:
     missing = False
     for index, (path, identity, size, mtime_ns) in enumerate(known.files):
         if index == 0:
-            if (size, mtime_ns) != (found.size, found.mtime_ns):
+            if mtime_ns != found.mtime_ns or (size != found.size and views.at(path) is None):
                 return False
             continue
         try:
-            now = Path(path).stat()
+            now = views.stat(path)
         except OSError:
             missing = True  # its rows stay
             continue

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from store.formats.base import Child, Format
+from store.sources.view_tail import Follower
 from store.sources.watch import Watcher
 
 AROUND: Final = 1.0  # seconds between two looks for subagents' files that nothing announced
@@ -25,7 +26,7 @@ class Around:
         self.due: float | None = None  # when to look again
         self._path = path
         self._watcher = watcher
-        self._changed = changed
+        self._follower = Follower(watcher, changed)
         self._ring = ring
         self._known: set[Path] = set()
         self._folders: list[Path] = []
@@ -41,8 +42,7 @@ class Around:
                 self._watcher.watch_tree(folder, self._on_beside)
 
     def stop(self) -> None:
-        for path in self._known:
-            self._watcher.unwatch(path, self._changed)
+        self._follower.stop()
         for folder in self._folders:
             self._watcher.unwatch(folder, self._on_beside)
 
@@ -68,7 +68,7 @@ class Around:
     def _watch(self, path: Path) -> None:
         if path not in self._known:
             self._known.add(path)
-            self._watcher.watch(path, self._changed)
+            self._follower.follow(path)
 
     def _on_beside(self, path: Path) -> None:
         if path not in self._known:  # those are watched one by one

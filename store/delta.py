@@ -12,6 +12,15 @@ from store.events import ItemId
 from store.items import Item
 
 
+class Waiting(Struct, frozen=True, gc=False):
+    """A prompt that waits to be sent. `trouble`: why it could not be."""
+
+    id: str
+    text: str
+    editing: bool = False
+    trouble: str = ""
+
+
 class Header(Struct, frozen=True, gc=False):
     """What the session's header shows. None and '' are unknown, never zero."""
 
@@ -30,7 +39,7 @@ class Header(Struct, frozen=True, gc=False):
     pending: bool = False  # a prompt is being worked on
     started: int | None = None  # microseconds UTC
     updated: int | None = None  # of the newest record, in whole seconds
-    queued: tuple[str, ...] = ()
+    queued: tuple[Waiting, ...] = ()  # in the order in which they go out
     trouble: str = ""  # one sentence for the user: the file was deleted, cannot be read, …
     draft: bool = False  # nothing was said in it yet, so it is not saved; a stream that is only shown is none
 

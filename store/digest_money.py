@@ -13,6 +13,15 @@ from store.prices import Price
 def used(digest: Digest, part: Part, entry: en.Used, seq: int, price: Price) -> None:
     """A request: of the turn that runs, else a late word about the last one, else of nobody's."""
     tokens = entry.tokens
+    given = entry.whole or tokens.input + tokens.cache_read + tokens.cache_write
+    if given:
+        part.context = given
+        if given > part.context_most:
+            part.context_most = given
+    if tokens.llm and tokens.llm != part.llm:
+        if part.llm:
+            part.switches.add(seq, entry.row, entry.ts, f"{part.llm} → {tokens.llm}")
+        part.llm = tokens.llm
     cost = price(tokens, entry.ts, entry.whole)
     turn = part.turn or part.last
     if turn is not None:

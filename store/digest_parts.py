@@ -13,7 +13,7 @@ from store.events import Tokens
 from store.latency import BUCKETS
 from store.prices import edition
 
-DIGEST_VERSION: Final = 1
+DIGEST_VERSION: Final = 2
 SAMPLES: Final = 200  # of an error or issue; the count beside them stays exact
 CALLS: Final = 25  # samples of a tool
 CLOSED: Final = "closed"  # a turn that ended without a word about how
@@ -189,6 +189,10 @@ class Part(Struct):
     past: dict[str, Call] = {}  # answered, given up, or running in the background
     orphans: dict[str, Call] = {}  # answers to calls that were not seen so far in this turn
     shapes: dict[str, str] = {}
+    llm: str = ""  # of the last request that told one
+    switches: Samples = field(default_factory=Samples)  # to another one
+    context: int = 0  # tokens that the last request was given, cached or not; 0 is not known
+    context_most: int = 0
     turn: Turn | None = None
     last: Turn | None = None  # the closed one before, which late news still belongs to
 

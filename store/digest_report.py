@@ -125,6 +125,9 @@ def _figures(digest: Digest, parts: list[Part]) -> dict[str, Any]:
         "active_ms": _ms(sum(part.active for part in callers)),
         "cost_usd": usd(money),
         "unpriced_requests": money.unpriced,
+        "cache_share": _share(llms),
+        "context": _context(callers),
+        "model_changes": _switches(callers),
         "by_model": _models(llms),
         "running": {"by_model": _models(running), "cost_usd": usd(running_money)} if running else None,
         "error_count": sum(found["count"] for found in errors.values()),
@@ -145,6 +148,26 @@ def _figures(digest: Digest, parts: list[Part]) -> dict[str, Any]:
         "outcome": _outcome(digest, callers),
         "sealed": digest.sealed,
     }
+
+
+def _share(llms: dict[str, Sum]) -> float | None:
+    """How much of what the models were given came out of the cache, 0..1; None: they were given nothing."""
+    read = sum(total.cache_read for total in llms.values())
+    given = read + sum(total.input + total.cache_write for total in llms.values())
+    return round(read / given, 4) if given else None
+
+
+def _context(callers: list[Part]) -> dict[str, int | None]:
+    """Tokens that the last request was given, and the largest one; `playhead requests` tells each."""
+    last = callers[-1].context if callers else 0
+    return {"last": last or None, "most": max((part.context_most for part in callers), default=0) or None}
+
+
+def _switches(callers: list[Part]) -> dict[str, Any]:
+    """Where the model changed, of the agent that was asked."""
+    found = _samples({"": part.switches} for part in callers)[""] if callers else _samples([{"": Samples()}])[""]
+    del found["sample_ordinals"]  # a request has no row of its own
+    return found
 
 
 def _outcome(digest: Digest, callers: list[Part]) -> str | None:

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from store.delta import Header, SessionsDelta
 from store.errors import StoreError
@@ -19,6 +19,7 @@ from store.ingest import FileIngest
 from store.items import Item, Span
 from store.paths import data_dir
 from store.session import Session
+from store.sources import views
 from store.sources.watch import Watcher
 
 # What only streams and the list need is imported where it is used: a session file is on the screen before that.
@@ -309,11 +310,19 @@ def read_spans(files: Sequence[Path], spans: Sequence[Span]) -> list[tuple[str, 
             raise StoreError("This row's file is not known any more: open the session again.")
         path = files[span.file]
         try:
-            with path.open("rb") as file:
+            with views.opened(path) as file:
                 file.seek(span.offset)
-                data = file.read(min(span.length, left))
+                data = _read(file, min(span.length, left))
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
         left -= len(data)
-        found.append((str(path), span.offset, data))
+        found.append((*views.place(path, span.offset), data))
     return found
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    parts: list[bytes] = []
+    while size > 0 and (data := file.read(size)):
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)

@@ -68,7 +68,7 @@ def prompt_text(state: State, event: ev.PromptText) -> list[Change]:
         more = replace(said, text=event.text, rev=said.rev + 1, spans=widen(said.spans, at))
         return put_again(state, row, more)
     changes = close(state, at.agent, at.ts)
-    echoed = state.unmatched.pop(event.text, None) if state.unmatched and not at.agent else None
+    echoed = state.unmatched.pop(_said(event.text), None) if state.unmatched and not at.agent else None
     if not at.agent and event.origin in ("human", "command", "queued"):
         state.turn += echoed is None
     item = Prompt(
@@ -87,12 +87,12 @@ def prompt_sent(state: State, event: ev.PromptSent) -> list[Change]:
     if known is not None:
         row, old = known
         if isinstance(old, Prompt) and old.sending:
-            state.unmatched.pop(old.text, None)
+            state.unmatched.pop(_said(old.text), None)
             new = replace(old, sending=False, text=event.text, rev=old.rev + 1, ts=at.ts, spans=widen(old.spans, at))
             return put_again(state, row, new)
         return NONE
     origin = "steer" if event.steer else "human"
-    if not event.steer and event.text in state.unmatched:
+    if not event.steer and _said(event.text) in state.unmatched:
         return prompt_text(state, ev.PromptText(at, event.item, event.text, origin))
     changes = close(state, at.agent, at.ts)
     state.turn += not event.steer
@@ -106,8 +106,13 @@ def prompt_sent(state: State, event: ev.PromptSent) -> list[Change]:
 def sending(state: State, item: ItemId, text: str, ts: int | None) -> list[Change]:
     """Show a prompt that was sent from here before its echo is back; the echo, found by its text, takes its place."""
     state.turn += 1
-    state.unmatched[text] = item
+    state.unmatched[_said(text)] = item
     return put(state, Prompt(id=item, ts=ts, turn=state.turn, text=text, sending=True))
+
+
+def _said(text: str) -> str:
+    """A prompt as it is known again: agents trim what they are told."""
+    return " ".join(text.split())
 
 
 def text_delta(state: State, event: ev.TextDelta) -> list[Change]:
@@ -148,7 +153,7 @@ def thought_done(state: State, event: ev.ThoughtDone) -> list[Change]:
     known = state.recent.get(event.item)
     if known is not None:
         row, old = known
-        if not isinstance(old, Thought) or not old.open:
+        if not isinstance(old, Thought) or not (old.open or not old.spans):  # without bytes it was shown ahead of them
             return NONE
         if state.last.get(at.agent) == event.item:
             del state.last[at.agent]

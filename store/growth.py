@@ -11,6 +11,7 @@ from store.errors import StoreError
 from store.events import Event
 from store.pipe import Pipe
 from store.sources.file import LIMIT, Tail
+from store.sources.view_tail import tail_of
 
 QUIET_REST: Final = 1 << 20  # an unfinished line up to this size is tried as a record when the file is quiet
 
@@ -36,7 +37,7 @@ class Growth:
         self.pipes = list(pipes)
         known = {tail.path: tail for tail in self.tails}
         self.tails = [
-            known[path] if path in known and known[path].offset == pipe.fed else Tail(path, pipe.fed)
+            known[path] if path in known and known[path].offset == pipe.fed else tail_of(path, pipe.fed)
             for path, pipe in zip(files, pipes, strict=True)
         ]
         for tail in self.tails:
@@ -47,7 +48,7 @@ class Growth:
         """One more file, from its start."""
         self.files.append(path)
         self.pipes.append(pipe)
-        self.tails.append(Tail(path))
+        self.tails.append(tail_of(path))
 
     def forget(self) -> None:
         """No file is what it was."""

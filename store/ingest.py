@@ -28,6 +28,8 @@ from store.past import Rows, gain, has_line, loaded, shown, size_of_file, speaks
 from store.pipe import Pipe
 from store.resume import pipe_at
 from store.session import Session
+from store.sources import views
+from store.sources.view_tail import Follower
 from store.sources.watch import Watcher
 from store.whole import Whole, format_of, live_state
 from store.window import Known, known, said
@@ -67,6 +69,7 @@ class FileIngest:
         self.around = Around(path, watcher, self._on_change, lambda: self._bell.set())
         self._hub = hub
         self._watcher = watcher
+        self._follower = Follower(watcher, self._on_change)
         self._progress = progress
         self._database = database
         self._format: Format | None = None
@@ -87,7 +90,7 @@ class FileIngest:
         self._thread = threading.Thread(target=self._work, name=f"ingest {path.name}", daemon=True)
 
     def start(self) -> None:
-        self._watcher.watch(self.path, self._on_change)
+        self._follower.follow(self.path)
         self._thread.start()
 
     def stop(self) -> None:
@@ -96,7 +99,7 @@ class FileIngest:
             return
         self._over.set()
         self._bell.set()
-        self._watcher.unwatch(self.path, self._on_change)
+        self._follower.stop()
         self.around.stop()
         self._end_import()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
@@ -172,7 +175,7 @@ class FileIngest:
     def _begin(self) -> None:
         """Show the past: from the database, as a whole, or its end first."""
         try:
-            size = self.path.stat().st_size
+            size = views.stat(self.path).st_size
             self._copy = self._archived = False
             self._format = format_of(self.path) if has_line(self.path) else None
             if self._format is None:  # nothing yet that says whose file this is
@@ -344,6 +347,8 @@ class FileIngest:
                 return
             if self.around.time_to_search():
                 again = self._look_for_children() or again
+        if views.at(self.path) is not None and not self._over.is_set():
+            self._follower.follow(self.path)  # it may be made of more by now
 
     def _glance(self, path: Path) -> bool:
         """The same for a few bytes of one file, no more: other sessions wait. False: the worker has to look."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -20,7 +19,7 @@ from store.digest_report import session_wire
 from store.draft import has_content
 from store.entries import Sealed
 from store.errors import StoreError
-from store.figures import Figures, figures, fold_on
+from store.figures import Figures, fold_on, look
 from store.fold import Cut, State
 from store.insight_talk import FAILED, FOLD, FOLLOW, KEEP, NONE, Order, Spot, Told, Trouble, Turn, Use
 from store.items import Item, Message, Prompt, text_of
@@ -40,6 +39,7 @@ class Insights:
 
     def __init__(self, db: Path, list_price: Price = price) -> None:
         self._db = db
+        self._reader = Reader(db)  # kept: of an archived session it is all that is opened
         self._price = list_price
         self._key = ""
         self._sent: list[Turn] = []
@@ -65,31 +65,29 @@ class Insights:
 
     def _of_stream(self, order: Order, path: Path) -> Told:
         """Its recorder writes the entries: they are folded, and its file is left alone."""
-        with closing(Reader(self._db)) as reader:
+        reader = self._reader
+        about = reader.about(path)
+        if about is None or not about.complete:
+            return Told(order.key, NONE)
+        if not about.fresh:
+            fold_on(self._db, about.number, self._price)
             about = reader.about(path)
-            if about is None or not about.complete:
-                return Told(order.key, NONE)
-            if not about.fresh:
-                reader.close()
-                fold_on(self._db, about.number, self._price)
-                about = reader.about(path)
-            if about is None or order.how == FOLD:
-                return Told(order.key)
-            return self._of_figures(order, Figures(reader, about, self._price), reader)
+        if about is None or order.how == FOLD:
+            return Told(order.key)
+        return self._of_figures(order, Figures(reader, about, self._price))
 
     def _of_file(self, order: Order, path: Path) -> Told:
-        found = figures(path, self._db, self._price)
+        found = look(self._reader, path, self._price)
         if found is None:
             from store.intake import take_in
 
+            self._reader.close()
             take_in(self._db, path)
-            found = figures(path, self._db, self._price)
-        if found is None:
-            return Told(order.key, NONE)
-        with closing(found), closing(Reader(self._db)) as reader:
-            return self._of_figures(order, found, reader)
+            found = look(self._reader, path, self._price)
+        return Told(order.key, NONE) if found is None else self._of_figures(order, found)
 
-    def _of_figures(self, order: Order, found: Figures, reader: Reader) -> Told:
+    def _of_figures(self, order: Order, found: Figures) -> Told:
+        reader = self._reader
         if found.about.number != self._number:  # it was read anew: its rows may be others
             self._number, self._rows = found.about.number, {}
         wire = session_wire(found.id, found.digest, found.agents)

@@ -26,6 +26,7 @@ from store.late import behind_seal
 from store.pipe import Pipe
 from store.relay import Brokenoff, Place, Relay, cores
 from store.resume import Rest
+from store.sources import views
 from store.sources.journal import draft_of
 from store.whole import Whole
 from store.window import Known, Source, known, source_of
@@ -236,7 +237,7 @@ class Look(Struct, frozen=True):
 
 def _look(path: Path) -> Look:
     try:
-        now = path.stat()
+        now = views.stat(path)
     except OSError:
         return Look()
     return Look(str(now.st_ino), now.st_size, now.st_mtime_ns)

@@ -8,6 +8,7 @@ import msgspec
 
 from store.formats import named
 from store.resume import Rest
+from store.sources import views
 from store.window import Known, Source
 
 
@@ -27,6 +28,6 @@ def sentence(events: int) -> str:
 
 def _grown(source: Source) -> bool:
     try:
-        return not source.missing and source.path.stat().st_size > source.offset
+        return not source.missing and views.stat(source.path).st_size > source.offset
     except OSError:
         return False

@@ -13,6 +13,7 @@ from typing import Final
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from store.delta import Delta
+from store.errors import StoreError
 from store.feeds import Feeds
 from store.hub import Hub
 from store.items import Item
@@ -40,7 +41,8 @@ class Ticker(QObject):
         super().__init__(parent)
         self.hub = Hub(self._wake)
         self.ticks = 0
-        self.send: Callable[[str, str], bool] | None = None  # (session, text) → went out; set by who can send
+        # (session, text, the prompt's id) → went out; raises StoreError. Set by who can send.
+        self.send: Callable[[str, str, str], bool] | None = None
         self._untold: deque[Delta] = deque()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -117,8 +119,15 @@ class Ticker(QObject):
         def drain() -> None:
             session = self.hub.sessions.get(key)
             queued = None if session is None else session.next_prompt()
-            if session is not None and queued is not None and self.send is not None and self.send(key, queued.text):
-                self.hub.put(key, lambda live: live.sent(queued, None))
+            if session is None or queued is None or self.send is None:
+                return
+            try:
+                if self.send(key, queued.text, queued.id):
+                    now = time.time_ns() // 1000
+                    self.hub.put(key, lambda live: live.sent(queued, now))
+            except StoreError as error:
+                why = str(error)
+                self.hub.put(key, lambda live: live.unsent(queued, why))
 
         return drain
 

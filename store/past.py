@@ -17,6 +17,7 @@ from store.formats import HEAD
 from store.formats.base import Format
 from store.items import Item
 from store.resume import Rest
+from store.sources import views
 from store.told import Gained, Loaded
 from store.whole import open_file
 from store.window import DbWindow, Known
@@ -112,6 +113,6 @@ def has_line(path: Path) -> bool:
 
 def size_of_file(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return views.stat(path).st_size
     except OSError:
         return 0

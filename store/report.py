@@ -15,12 +15,12 @@ from store.decode import type_of
 from store.errors import StoreError, sentence
 from store.events import Event, Unreadable
 from store.fold import Cut, State, fold_run
-from store.formats import HEAD, sniff
+from store.formats import HEAD, named, sniff
 from store.formats.base import Damage, Record
 from store.items import Item, Tool, kind_of, text_of
 from store.paths import data_dir
 from store.pipe import Pipe
-from store.sources import journal, scan
+from store.sources import journal, scan, views
 from store.summary import summary
 from store.whole import CHUNK, events_of, open_file
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
+SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".jsonl.zst", ".eval")
 EPOCH: Final = date(1970, 1, 1).toordinal()
 DAMAGE: Final = 10_000  # entries in the list of damage; all of it is counted
 
@@ -49,7 +49,7 @@ class Coverage:
 
     def add(self, path: Path) -> None:
         """Read one file to its end. Raises StoreError."""
-        with open_file(path) as file:
+        with open_file(path, plain=path.suffix == ".json") as file:  # what it is made of counts by itself
             try:
                 data = file.read(HEAD) or b""
                 pipe = Pipe(sniff(data, path), watch=self._watch)
@@ -109,7 +109,8 @@ class Coverage:
 def files_below(path: Path) -> Iterator[Path]:
     """The file itself, or every file below a folder that could be a session: by its ending. Raises StoreError."""
     if not path.is_dir():
-        yield path
+        sessions = inside(path) if scan.is_database(path) else []
+        yield from sessions or [path]
         return
     troubles: list[OSError] = []
     found = False
@@ -120,10 +121,22 @@ def files_below(path: Path) -> Iterator[Path]:
             if name.endswith(SUFFIXES) and file.is_file():
                 found = True
                 yield file
+            elif scan.is_database(name):
+                for session in inside(file):
+                    found = True
+                    yield session
     if troubles:
         raise StoreError(sentence(troubles[0], troubles[0].filename or path))
     if not found:
         raise StoreError(f"{path} has no session files in it (no {', '.join(SUFFIXES)}).")
+
+
+def inside(db: Path) -> list[Path]:
+    """The sessions in a database, in the order of their names; none where it is no agent's."""
+    try:
+        return sorted(map(Path, scan.inside(os.fspath(db))))
+    except OSError:
+        return []
 
 
 def rows_of(path: Path) -> tuple[list[Item], list[Path]]:
@@ -165,9 +178,12 @@ def digests(names: Iterable[str], agent: str = "") -> Iterator[dict[str, Any]]:
     """The figures of each session, or of one of its agents. A request that two of them tell counts in the first, or
     where the database has counted it. Raises StoreError."""
     from store.digest_report import agent_wire, session_wire  # not for those who only look at rows
+    from store.prices import table
+    from store.prices_own import check
     from store.requests import Requests
 
-    requests = Requests()
+    check()
+    requests, prices = Requests(), table()
     with _reader() as reader:
         for name in names:
             session = _figures(reader, name, requests)
@@ -176,14 +192,16 @@ def digests(names: Iterable[str], agent: str = "") -> Iterator[dict[str, Any]]:
             )
             if figures is None:
                 raise StoreError(f"{name} has no agent {agent}.")
-            yield figures
+            yield {**figures, "prices": prices}
 
 
 def turns(name: str, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
     """One object per turn of a session, by where they start: at most `limit` of those behind seq `after`. A time would
     be no place to go on from, as several turns may have the same. Raises StoreError."""
     from store.digest_report import turn_wire
+    from store.prices_own import check
 
+    check()
     with _reader() as reader:
         found = [turn for turn in _figures(reader, name).turns if turn.start_seq > after]
         return iter([turn_wire(turn) for turn in found[:limit]])
@@ -227,8 +245,10 @@ def _path(reader: Reader, name: str) -> Path:
 def session_path(name: str) -> Path:
     """The file of a session: its path, or the id of one that is where agents keep them. Raises StoreError."""
     path = Path(name)
+    if views.at(path) is not None:
+        return path
     if not os.path.lexists(path) and path.name == name:
-        found = next((file for file in session_files() if file.stem == name), None)
+        found = next((file for file in session_files() if name in (file.stem, file.name)), None)
         if found is not None:
             return found
         if not path.suffix:
@@ -244,6 +264,9 @@ def sessions(
     for path in session_files(roots):
         try:
             row = summary(path)
+            part_of = named(row.agent).part_of
+            if part_of is not None and part_of(path):
+                continue  # a subagent's, which is shown in the session that it is part of
             records = row.records if row.records is not None else _lines(path)
         except StoreError as error:
             if path.exists():  # else: deleted since the folder was read, which is nobody's trouble
@@ -279,6 +302,9 @@ def session_places(roots: Iterable[Path] | None = None) -> list[Path]:
         return scan.roots([journal.folder(data_dir())])
     places = []
     for root in roots:
+        if scan.is_database(root) and root.is_file():
+            places.append(root)
+            continue
         try:
             os.scandir(root).close()
         except OSError as error:

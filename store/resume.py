@@ -5,10 +5,9 @@ For the importer and for whoever follows a known session live.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from typing_extensions import override
 
@@ -31,7 +30,7 @@ def pipe_at(format: Format, index: int, source: Source) -> Pipe:
     start = max(0, source.offset - LOOKBACK)
     with open_file(source.path) as file:
         file.seek(start)
-        data = _read(file.fileno(), source.offset - start)
+        data = _read(file, source.offset - start)
     if start:
         cut = data.find(b"\n") + 1
         start, data = (start + cut, data[cut:]) if cut else (source.offset, b"")
@@ -96,9 +95,9 @@ def _still(format: Format, index: int, source: Source) -> Pipe:
     return Pipe(format, index, source.agent, source.parent, source.offset)
 
 
-def _read(fd: int, size: int) -> bytes:
+def _read(file: BinaryIO, size: int) -> bytes:
     parts: list[bytes] = []
-    while size > 0 and (data := os.read(fd, size)):
+    while size > 0 and (data := file.read(size)):
         parts.append(data)
         size -= len(data)
     return b"".join(parts)

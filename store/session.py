@@ -10,26 +10,29 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
+from typing_extensions import override
 
 from store import events as ev
 from store.batch import Batch
 from store.delta import Delta, Header
 from store.events import Event, TextDelta, ThoughtDelta
 from store.facts import renames
-from store.fold import State, fold, fold_run, sending
+from store.fold import State, fold, fold_run
 from store.fold_state import LINE_END
 from store.fold_talk import lengthen
-from store.told import Clock, Completed, Drain, Fact, Gained, Loaded, Question, Queued, Tally, Trace
+from store.session_prompts import Prompts
+from store.told import Clock, Fact, Gained, Loaded, Question, Tally, Trace
 
 SECOND: Final = 1_000_000  # microseconds
 SLICE: Final = 256  # events folded between two looks at the clock
 _WITH_ID: Final = frozenset(ev.WITH_ID)
 
 
-class Session:
+class Session(Prompts):
     """See the module. `key` names it; `header` is what its header shows."""
 
     def __init__(self, key: str, header: Header | None = None, trace: Trace | None = None) -> None:
+        super().__init__()
         self.key = key
         self.header = header or Header()
         self.state = State()
@@ -37,11 +40,9 @@ class Session:
         self.trace = trace
         self.appends = 0
         self.passes = 0
-        self.connected = False  # prompts can be sent
         self.prompt_id: str | int | None = None
         self.compacting = False
         self.asked: dict[str | int, str] = {}  # open questions: rpc id → item
-        self.queue: list[Queued] = []
         self.tally: Tally | None = None
         self.facts: list[Fact] = []
         self._rank = -1
@@ -187,44 +188,6 @@ class Session:
             elif self.tally is not None:
                 self.tally.output += 1
 
-    # ---- the turn and the queue
-
-    def _turn_over(self, reason: str, ts: int | None, duration: int | None) -> None:
-        tally, self.tally = self.tally, None
-        self.prompt_id = None
-        self.asked.clear()
-        if duration is None and tally is not None and tally.started is not None and ts is not None:
-            duration = max(0, ts - tally.started)
-        cancelled = reason == "cancelled"
-        if self.compacting and (cancelled or reason not in _NORMAL):
-            self.compacting = False  # neither a cancel nor a failure may leave the queue waiting for ever
-        self._say(pending=False, state="idle")
-        if self.sendable and not cancelled:
-            self.facts.append(Drain(self.key))
-            return
-        output = 0 if tally is None else tally.output
-        self.facts.append(Completed(self.key, reason, duration, output))
-
-    @property
-    def sendable(self) -> bool:
-        """The first queued prompt may go out once the agent is idle. One that is being edited holds the rest back."""
-        return bool(self.queue) and not self.queue[0].editing and self.connected and not self.compacting
-
-    def next_prompt(self) -> Queued | None:
-        """At drain time: the one prompt to send now, still in the queue until `sent` says that it went out."""
-        return self.queue[0] if self.sendable and not self.header.pending else None
-
-    def sent(self, queued: Queued, ts: int | None) -> None:
-        """A queued prompt went out: it leaves the queue and is shown as 'sending' until its echo is back."""
-        self.queue = [other for other in self.queue if other.id != queued.id]
-        self.batch.add(sending(self.state, queued.id, queued.text, ts))
-        self._say(pending=True, queued=tuple(other.text for other in self.queue))
-
-    def put_prompt(self, queued: Queued) -> None:
-        """Queue a prompt behind the others."""
-        self.queue.append(queued)
-        self._say(queued=tuple(other.text for other in self.queue))
-
     # ---- the way out
 
     def install(self, loaded: Loaded) -> None:
@@ -253,6 +216,7 @@ class Session:
         self._told = self.header
         return self.batch.take(self.key, header, backlog)
 
+    @override
     def _say(self, **changes: object) -> None:
         """Change header fields; nothing is new when nothing differs."""
         header = self.header
@@ -280,7 +244,9 @@ class Session:
             self._say(pending=True)
 
     def _turn_ended(self, event: ev.TurnEnded) -> None:
-        if event.past and not event.at.agent:
+        if self.run and not event.at.agent:
+            self._stop_reason = event.status
+        elif event.past and not event.at.agent:
             self.tally = None
             self._say(pending=False, state="idle")
         elif not event.at.agent and (self.tally is not None or self.header.pending):
@@ -345,18 +311,14 @@ class Session:
         was, self.compacting = self.compacting, event.on
         self._say(state=self._state(self.header))
         if was and not event.on:
-            self._may_send()
+            self.may_send()
 
     def _compacted(self, event: ev.Compacted) -> None:
         if event.at.agent:
             return
         self.compacting = False
         self._say(state=self._state(self.header))
-        self._may_send()
-
-    def _may_send(self) -> None:
-        if self.sendable and not self.header.pending:
-            self.facts.append(Drain(self.key))
+        self.may_send()
 
     def _named(self, event: ev.SessionNamed) -> None:
         if event.at.agent:
@@ -373,7 +335,6 @@ class Session:
             self._say(**changes)
 
 
-_NORMAL: Final = frozenset({"", "success", "end_turn", "completed"})
 EFFECTS: Final[dict[type[Event], Callable[[Session, Any], None]]] = {
     ev.PromptText: Session._prompt_text,
     ev.TurnEnded: Session._turn_ended,

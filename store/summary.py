@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from store.facts import renames
 from store.formats import HEAD, sniff
 from store.formats.base import Format
 from store.pipe import Pipe
+from store.sources import views
 from store.whole import FRESH_S, open_file
 
 
@@ -25,7 +25,7 @@ def summary(path: Path, format: Format | None = None, now: float | None = None) 
     """
     with open_file(path) as file:
         try:
-            stat = os.fstat(file.fileno())
+            stat = views.looks_of(file)
             head = file.read(HEAD) or b""
             tail_at = max(len(head), stat.st_size - HEAD)
             if tail_at < stat.st_size:

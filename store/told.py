@@ -52,6 +52,12 @@ class Queued(Struct):
     id: str
     text: str
     editing: bool = False
+    trouble: str = ""  # why it did not go out; the user says when it is tried again
+
+    @property
+    def held(self) -> bool:
+        """It holds itself back, and all behind it."""
+        return self.editing or bool(self.trouble)
 
 
 class Loaded(Struct, frozen=True):

@@ -38,7 +38,7 @@ class Trigger(Struct, frozen=True, kw_only=True):
     slug: str = ""
     source: str = "github"
     action: str = "prompt"
-    runner: str = "claude_code"
+    runner: str = "claude-code"
     cwd: str = ""
     prompt: str = ""
     permission: str = ""
@@ -157,7 +157,7 @@ def _watched(text: str) -> list[tuple[str, str]]:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("A text is needed.")  # noqa: TRY004 - the user's, not ours
+        raise ValueError("A text is needed.")
     if "\0" in value:
         raise ValueError("NUL characters cannot be in here.")
     return value

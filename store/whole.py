@@ -18,14 +18,21 @@ from store.events import Event, ItemId, ToolStarted, ToolUpdated
 from store.formats import HEAD, sniff
 from store.formats.base import Child, Format
 from store.pipe import Pipe
+from store.sources import views
 
 CHUNK: Final = 1 << 20
 FRESH_S: Final = 60  # a file that was written to this lately is taken for live when no registry knows better
 DEPTH: Final = 32  # subagents in subagents; deeper ones come last
 
 
-def open_file(path: Path) -> BinaryIO:
-    """Open a regular file for reading; nothing else, because a named pipe would block. Raises StoreError."""
+def open_file(path: Path, *, plain: bool = False) -> BinaryIO:
+    """Open a regular file for reading, or (unless `plain`) what is read as one; nothing else, because a named pipe
+    would block. Raises StoreError."""
+    if not plain and views.at(path) is not None:
+        try:
+            return views.opened(path)
+        except OSError as error:
+            raise StoreError(sentence(error, path)) from error
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
@@ -158,7 +165,7 @@ def live_state(path: Path, format: Format) -> str:
     if told is not None:
         return {"busy": "running", "waiting": "waiting"}.get(told, "idle")
     try:
-        fresh = time.time() - path.stat().st_mtime < FRESH_S
+        fresh = time.time() - views.stat(path).st_mtime < FRESH_S
     except OSError:
         fresh = False
     return "idle" if fresh else "ended"
@@ -177,7 +184,7 @@ def _next_line(path: Path, start: int) -> int:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return views.stat(path).st_size
     except OSError:
         return 0
 

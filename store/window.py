@@ -6,7 +6,6 @@ whose file is gone stands on its rows for ever, whoever folded them.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import zlib
 from array import array
@@ -23,6 +22,7 @@ from store.events import ItemId
 from store.facts import Facts
 from store.fold import FOLD_VERSION, State
 from store.items import Item, Raw, size_of
+from store.sources import views
 from store.states import CLOSED
 
 CHECKED: Final = 4096  # bytes at the start and before the offset that tell whether a file is still the same
@@ -294,7 +294,7 @@ def _told(connection: reads.Connection, session: int) -> Facts:
 def look(source: Source) -> Source | None:
     """The source as its file is now, or None when the file no longer begins with what was folded."""
     try:
-        now = source.path.stat()
+        now = views.stat(source.path)
     except FileNotFoundError:
         return msgspec.structs.replace(source, missing=True)
     except OSError:
@@ -305,7 +305,7 @@ def look(source: Source) -> Source | None:
     if identity != source.identity or now.st_size < source.offset:
         return None
     try:
-        with source.path.open("rb") as file:
+        with views.opened(source.path) as file:
             if prints(file, source.offset) != (source.head, source.tail):
                 return None
     except OSError:
@@ -317,13 +317,12 @@ def prints(file: BinaryIO, offset: int) -> tuple[bytes, bytes]:
     """Hashes of a file's first bytes and of those before the offset."""
     from hashlib import blake2b  # here, because it loads OpenSSL, and a session that did not change needs none of it
 
-    fd = file.fileno()
     size = min(CHECKED, offset)
     found: list[bytes] = []
     for start in (0, offset - size):
-        os.lseek(fd, start, os.SEEK_SET)
+        file.seek(start)
         data = b""
-        while len(data) < size and (more := os.read(fd, size - len(data))):
+        while len(data) < size and (more := file.read(size - len(data))):
             data += more
         found.append(blake2b(data, digest_size=16).digest())
     return found[0], found[1]
@@ -331,8 +330,8 @@ def prints(file: BinaryIO, offset: int) -> tuple[bytes, bytes]:
 
 def source_of(path: Path, agent: str, parent: ItemId | None, offset: int) -> Source:
     """What to remember of a file that was folded up to `offset`. Raises OSError."""
-    with path.open("rb") as file:
-        now = os.fstat(file.fileno())
+    with views.opened(path) as file:
+        now = views.looks_of(file)
         head, tail = prints(file, offset)
     identity = str(now.st_ino)
     return Source(path, agent, parent, identity, now.st_size, now.st_mtime_ns, offset, head, tail)

@@ -28,6 +28,7 @@ playhead [PATH ...]                       open a window, with these sessions or 
        playhead show PATH --json                 print the rows of a session
        playhead digest PATH|ID ... [--json]      the figures of sessions: turns, tokens, cost, tools, errors
        playhead turns PATH|ID [--json]           the same for each turn of one
+       playhead requests PATH|ID [--json]        each request of one, with how full its context was
        playhead usage [PATH|ID ...] [--by day]   tokens and cost of every session; --help says what else
        playhead coverage PATH ... [--json]       account for every byte of some files
        playhead sessions [--json] [--root DIR]   list sessions
@@ -211,6 +212,14 @@ def _turns(arguments: list[str]) -> int:
     return figures.turns(parser.parse_args(arguments), output.lines, output.print_)
 
 
+def _requests(arguments: list[str]) -> int:
+    from viewer import figures
+
+    parser = _Parser("playhead requests", allow_abbrev=False)
+    figures.requests_options(parser)
+    return figures.requests(parser.parse_args(arguments), output.lines, output.print_)
+
+
 def _usage(arguments: list[str]) -> int:
     from viewer import usage
 
@@ -322,6 +331,7 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "show": _show,
     "digest": _digest,
     "turns": _turns,
+    "requests": _requests,
     "usage": _usage,
     "coverage": _coverage,
     "sessions": _sessions,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from store import report
+from viewer.usage import prices_line
 
 Lines = Callable[[Iterable[dict[str, Any]]], None]
 Print = Callable[[Iterable[str]], None]
@@ -24,7 +25,7 @@ def digest(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
     if chosen.json:
         lines(figures)
     else:
-        print_(line for entry in figures for line in _digest_lines(entry))
+        print_(_told(figures))
     return 0
 
 
@@ -46,6 +47,41 @@ def turns(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
     return 0
 
 
+def requests_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", metavar="PATH|ID")
+    parser.add_argument("--json", action="store_true", help="one JSON object per request")
+
+
+def requests(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
+    """Raises StoreError."""
+    from store.requests_report import requests as found
+
+    if chosen.json:
+        lines(found(chosen.session))
+    else:
+        print_(map(_request_line, found(chosen.session)))
+    return 0
+
+
+def _request_line(one: dict[str, Any]) -> str:
+    context = "–" if one["context"] is None else f"{one['context']:,}"
+    cache = f"cache {one['cache_read']:,} read, {one['cache_create']:,} written"
+    return (
+        f"{one['request']:>5}  {one['ts'] or '–':<24}  {one['agent']:<8}  {one['model'] or '–'}: context {context}, "
+        f"{one['in']:,} in, {one['out']:,} out, {cache}, {_dollars(one['cost_usd'])}"
+    )
+
+
+def _told(figures: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The figures of each, and at the end where their costs come from."""
+    prices = None
+    for entry in figures:
+        yield from _digest_lines(entry)
+        prices = entry["prices"]
+    if prices is not None:
+        yield prices_line(prices)
+
+
 def _digest_lines(entry: dict[str, Any]) -> Iterator[str]:
     yield entry.get("session_id") or entry["agent_id"]
     times = f"{_seconds(entry['active_ms'])} of {_seconds(entry['duration_ms'])}"
@@ -56,6 +92,13 @@ def _digest_lines(entry: dict[str, Any]) -> Iterator[str]:
     for llm, used in entry["by_model"].items():
         cache = f"cache {used['cache_read']:,} read, {used['cache_create']:,} written"
         yield f"  {llm}: {used['in']:,} in, {used['out']:,} out, {cache}, {_dollars(used['cost_usd'])}"
+    if entry["cache_share"] is not None:
+        context = entry["context"]
+        full = "" if context["most"] is None else f", context {context['last']:,} tokens, at most {context['most']:,}"
+        yield f"  {100 * entry['cache_share']:.0f} % out of the cache{full}"
+    changes = entry["model_changes"]
+    for label, ts in zip(changes["sample_labels"][:5], changes["sample_ts"][:5], strict=True):
+        yield f"  model changed: {label}{f' at {ts}' if ts else ''}"
     yield f"  {_plural(entry['tool_total'], 'tool call')}, {entry['tool_failed']:,} failed"
     for name, samples in {**entry["errors"], **entry["issues"]}.items():
         rows = ", ".join(str(row) for row in samples["sample_ordinals"][:5])

@@ -58,6 +58,7 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     turn(200)
     yield "inspector"
     window.actions_["inspector"].setChecked(False)
+    yield from _insight(app)
     window.status.set_waiting(48_211)
     yield "backlog"
     window.status.set_waiting(0)
@@ -68,6 +69,21 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     app.settings.put({st.ZOOM.name: 1.5})
     yield "zoomed"
     app.settings.put({st.ZOOM.name: 1.0})
+
+
+def _insight(app: App) -> Iterator[str]:
+    """The dock with turns and figures, for the session that is shown."""
+    window = app.window
+    window.actions_["insight"].setChecked(True)
+    for _ in range(500):
+        if window.insight.pane.known:
+            break
+        turn(20)
+    yield "insight"
+    window.resize(*SIZES["narrow"])
+    yield "insight-narrow"
+    window.resize(*SIZES["main"])
+    window.actions_["insight"].setChecked(False)
 
 
 def _sessions(app: App, broken: Path, everything: Path) -> Iterator[str]:

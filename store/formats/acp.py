@@ -43,6 +43,7 @@ class Reader:
     def __init__(self) -> None:
         self._talks: dict[str, Talk] = {}
         self._main: Talk | None = None
+        self._loading: set[str] = set()  # sessions whose past is being told
         self._asked: dict[tuple[str, str], tuple[str, dict[str, Any], Any]] = {}  # (way, id) → method, params, id
         self.client = Client()
 
@@ -63,7 +64,7 @@ class Reader:
             understood = self.client.note(body, at, out, self._talk(""))
         elif type(body.get("method")) is str:
             understood = self._method(frame, body, at, out)
-        elif "id" in body and ("result" in body or "error" in body):
+        elif "error" in body or ("id" in body and "result" in body):
             understood = self._response(frame, body, at, out)
         else:
             understood = False
@@ -87,6 +88,7 @@ class Reader:
             else:
                 talk = Talk(id, "" if self._main is None else id)
             self._main = self._main or talk
+            talk.loading = id in self._loading
             if id:
                 self._talks[id] = talk
         return talk
@@ -109,21 +111,28 @@ class Reader:
         self._asked[(way, name_of(rpc))] = (method, params, rpc)
         if len(self._asked) > PENDING:
             del self._asked[next(iter(self._asked))]
+        if way == "out" and method != "session/prompt":
+            self._call(method, params, rpc if type(rpc) in (int, str) else name_of(rpc), at, out)
+            return True
         talk, at = self._of(params, at)
         if way == "in":
             talk.close(at.agent)
             return self.client.request(method, params, self.client.key(frame, rpc), at, out, talk)
         rpc = rpc if type(rpc) in (int, str) else name_of(rpc)
-        if method == "session/prompt":
-            item = string(frame.wrapped, "item") or f"@{at.file}:{at.offset}"
-            talk.prompt(params, rpc, item, at, out)
-            return True
-        if method in _LOADS:
-            talk.loading = True
-        if method in _OPENS and string(params, "cwd") and not at.agent:
-            out.append(SessionNamed(at, string(params, "sessionId"), cwd=string(params, "cwd")))
-        out.append(Called(at, rpc, clean(method)[:100]))
+        item = string(frame.wrapped, "item") or f"@{at.file}:{at.offset}"
+        talk.prompt(params, rpc, item, at, out)
         return True
+
+    def _call(self, method: str, params: dict[str, Any], rpc: Any, at: At, out: list[Event]) -> None:
+        """What else the client asks."""
+        if method in _LOADS:
+            id = string(params, "sessionId")
+            self._loading.add(id)
+            if id in self._talks:
+                self._talks[id].loading = True
+        if method in _OPENS and string(params, "cwd") and self._main is None:
+            out.append(SessionNamed(at, cwd=string(params, "cwd")))
+        out.append(Called(at, rpc, clean(method)[:100]))
 
     def _notification(self, method: str, params: dict[str, Any], way: str, at: At, out: list[Event]) -> bool:
         if method == "$/cancel_request":
@@ -145,7 +154,9 @@ class Reader:
         method, params = (known[0], known[1]) if known is not None else (string(frame.wrapped, "re"), {})
         if not method and "stopReason" in result:
             method = "session/prompt"
-        talk, at = self._of(params, at)
+        talk = self._talks.get(string(params, "sessionId")) or self._talk("")
+        if talk.agent:
+            at = msgspec.structs.replace(at, agent=talk.agent)
         if (way or ways[0]) == "in":
             key = self.client.key(frame, rpc)
             out.append(Answered(at, key))
@@ -154,15 +165,10 @@ class Reader:
         if not method:
             if not frame.way and ("outcome" in result or not self._asked):
                 return True  # a log that begins in the middle
-            out.append(
-                NoticeAdded(
-                    at,
-                    f"@{at.file}:{at.offset}",
-                    "agent_error",
-                    "The agent answered what was not asked (any more).",
-                    "warning",
-                )
-            )
+            said = "The agent answered what was not asked (any more)."
+            if error is not None:
+                said = one_line(f"The agent says: {content.failure(error)}", 1000)
+            out.append(NoticeAdded(at, f"@{at.file}:{at.offset}", "agent_error", said, "warning"))
             return True
         if error is not None:
             self._failed(method, rpc, content.failure(error), talk, at, out)
@@ -178,6 +184,7 @@ class Reader:
         out.append(NoticeAdded(at, f"@{at.file}:{at.offset}", "agent_error", one_line(text, 1000), "error"))
         out.append(Called(at, rpc, clean(method)[:100]))
         if method in _LOADS:
+            self._loading.clear()
             talk.loaded(at, out)
 
     def _done(
@@ -205,6 +212,7 @@ class Reader:
                 )
             else:
                 out.append(SessionNamed(at, id))
+            self._loading.discard(id)
             talk.loaded(at, out)
             talk.began(method == "session/new")
             talk.configure(*content.config_of(result), at, out)
@@ -262,7 +270,7 @@ class Reader:
             case "terminal_update" | "terminal_output_chunk":
                 return self.client.terminal(update, at, out, talk)
             case _:
-                return kind in HIDDEN
+                return type(kind) is str and kind in HIDDEN
         return True
 
     def _state(self, talk: Talk, update: dict[str, Any], at: At, out: list[Event]) -> bool:

@@ -1,4 +1,4 @@
-"""Tool calls of an ACP session: created by whatever tells of them first, asked about, updated, ended. For acp.py only."""
+"""Tool calls of an ACP session: made by whatever tells of them first, asked about, updated, ended. For acp.py only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 from store.decode import clean, dump
 from store.events import TERMINAL, Asked, At, Event, Option, Status, ToolStarted, ToolUpdated
 from store.formats import acp_content as content
+from store.formats.calls import title_of
 from store.formats.values import micros, one_line, string, table
 
 MOST: Final = 2_048  # calls that are remembered; the fold remembers more
@@ -70,7 +71,7 @@ class Calls:
         if call is None or fresh:
             call = self._new(id, at, call is not None)
         self._describe(call, update, meta, at, out, fresh)
-        self._go_on(call, update, meta, at, out, fresh)
+        self._go_on(call, update, meta, at, out)
         return call
 
     def _describe(
@@ -79,24 +80,25 @@ class Calls:
         """Name, kind, title and input, where they are new."""
         name = string(update, "name") or string(table(meta, "claudeCode"), "toolName") or call.name
         said = string(update, "kind")
-        kind = content.kind_of(said, name) if said or name != call.name else call.kind
-        kind = call.kind if kind == "tool" else kind
         title = one_line(string(update, "title")) or call.title
         raw = update.get("rawInput")
+        if title in content.NAMES:  # some say what a tool is called instead of what it does
+            name, title = name or title, title_of(raw) or title
+        kind = content.kind_of(said, name) if said or name != call.name else call.kind
+        kind = call.kind if kind == "tool" else kind
         given = "" if raw is None or raw in ({}, "", []) else clean(raw if type(raw) is str else dump(raw))
         status = STATUS.get(string(update, "status"))
         if fresh:
+            if status in TERMINAL:  # told whole: its end follows
+                status = "running"
             call.status = status or ("running" if "sessionUpdate" not in update else "pending")
-            first: Status = call.status if call.status not in TERMINAL else "running"
-            out.append(ToolStarted(at, call.item, name or said, kind, title, given, first))
+            out.append(ToolStarted(at, call.item, name or said, kind, title, given, call.status))
         elif given or (name, kind, title) != (call.name, call.kind, call.title):
-            first = call.status if call.status not in TERMINAL else "running"
+            first: Status = call.status if call.status not in TERMINAL else "running"
             out.append(ToolStarted(at, call.item, name, kind, title, given, first))
         call.name, call.kind, call.title = name, kind, title
 
-    def _go_on(
-        self, call: Call, update: dict[str, Any], meta: dict[str, Any], at: At, out: list[Event], fresh: bool
-    ) -> None:
+    def _go_on(self, call: Call, update: dict[str, Any], meta: dict[str, Any], at: At, out: list[Event]) -> None:
         """Status, output, diffs."""
         raw = update.get("rawOutput")
         shown = content.Shown(update.get("content"))
@@ -119,14 +121,14 @@ class Calls:
         duration = micros(took.get("secs"), 1_000_000)
         if duration is not None:
             duration += (micros(took.get("nanos"), 1) or 0) // 1000
+        if status is None and code is not None and call.status not in TERMINAL and not call.asked:
+            status = "failed" if code else "ok"  # of a past that is told again, nothing else says that it is over
         answer = None
         if call.asked and status in TERMINAL:
             call.asked.clear()
             answer = WENT_ON
         hunks = tuple(shown.hunks) or None
         news = status is not None and status != call.status
-        if fresh and status not in TERMINAL:
-            news = False
         if news or answer or text is not None or hunks or code is not None or duration is not None or shown.images:
             out.append(
                 ToolUpdated(
@@ -152,6 +154,13 @@ class Calls:
             if call.status not in TERMINAL:
                 call.status = status
             out.append(ToolUpdated(at, call.item, call.status, answer=answer))
+
+    def past(self, at: At, out: list[Event]) -> None:
+        """The past was told: what has no end in it is over all the same."""
+        for call in self._calls.values():
+            if call.status not in TERMINAL and not call.asked:
+                call.status = "ok"
+                out.append(ToolUpdated(at, call.item, "ok", answer="How it ended is not told"))
 
     def close(self, at: At, out: list[Event], answer: str = "") -> None:
         """The turn was cancelled, or the agent is gone: what still runs will never say so."""

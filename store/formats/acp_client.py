@@ -261,8 +261,8 @@ class Client:
     def _output(self, note: dict[str, Any], at: At, out: list[Event], talk: Talk) -> None:
         id = string(note, "terminal")
         self._told.add(id)
-        for row in self._rows(id, talk):
-            out.append(ToolUpdated(at, row, output=string(note, "output"), append=True))
+        text = string(note, "output")
+        out += [ToolUpdated(at, row, output=text, append=True) for row in self._rows(id, talk)]
 
     def _exited(self, note: dict[str, Any], at: At, out: list[Event], talk: Talk) -> None:
         row = self._terminals.get(string(note, "terminal"), "")

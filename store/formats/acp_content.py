@@ -1,4 +1,4 @@
-"""What ACP messages hold: content blocks, diffs, terminals, results, tokens, settings of a session. For acp*.py only."""
+"""What ACP messages hold: content blocks, diffs, results, tokens, settings of a session. For acp*.py only."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ KINDS: Final[Mapping[str, str]] = {
     "read": "tool.read", "edit": "tool.edit", "delete": "tool.edit", "move": "tool.edit", "search": "tool.search",
     "execute": "tool.shell", "fetch": "tool.web",
 }  # fmt: skip
-# What agents name their tools wins over the kind where ACP has none for it.
+# How agents name their tools: for what ACP has no kind, and where they give none.
 NAMES: Final[Mapping[str, str]] = {
     "Task": "tool.agent", "Agent": "tool.agent", "task": "tool.agent", "spawn_agent": "tool.agent",
     "TodoWrite": "tool.todo", "todowrite": "tool.todo", "write_todos": "tool.todo", "update_plan": "tool.todo",
+    "exec_command": "tool.shell", "shell": "tool.shell", "bash": "tool.shell", "Bash": "tool.shell",
+    "run_shell_command": "tool.shell", "apply_patch": "tool.edit",
 }  # fmt: skip
 _FENCE: Final = re.compile(r"\A```[^\n`]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 _EXIT: Final = re.compile(r"\A(?:Error: )?Exit code:? (-?\d{1,9})\b", re.IGNORECASE)
@@ -27,7 +29,10 @@ _TEXTS: Final = ("aggregated_output", "formatted_output", "output", "stdout", "t
 
 def kind_of(kind: str, name: str) -> str:
     """The dotted kind of a tool call."""
-    return NAMES.get(name) or ("tool.mcp" if name.startswith("mcp__") else KINDS.get(kind, "tool"))
+    named = NAMES.get(name, "")
+    if named in ("tool.agent", "tool.todo"):
+        return named
+    return "tool.mcp" if name.startswith("mcp__") else KINDS.get(kind) or named or "tool"
 
 
 def block_text(block: Any) -> str | None:

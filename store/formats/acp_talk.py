@@ -170,7 +170,9 @@ class Talk:
 
     def loaded(self, at: At, out: list[Event]) -> None:
         """The past was told."""
-        self._end_past(at, out)
+        if self.loading:
+            self._end_past(at, out)
+            self.calls.past(at, out)
         self.loading = False
         self._open.clear()
 

@@ -26,7 +26,7 @@ _TELLING: Final = (
     "command", "filePath", "path", "pattern", "query", "url", "description", "prompt", "name", "tool",
 )  # fmt: skip
 _STATUS: Final[Mapping[str, Status]] = {
-    "pending": "pending", "running": "running", "completed": "ok", "error": "failed",
+    "pending": "pending", "running": "running", "completed": "ok", "success": "ok", "error": "failed",
 }  # fmt: skip
 _STOPPED: Final = ("Tool execution aborted", "The user rejected permission", "The user dismissed this question")
 

@@ -20,6 +20,7 @@ import msgspec
 
 from store.delta import Row, SessionsDelta
 from store.errors import StoreError
+from store.sources.inside import Databases
 from store.sources.listing import all_named, named, registry, row_of, working
 from store.sources.memory import Cache, Memory, Seen
 from store.sources.scan import Found, is_session, look, roots, scan
@@ -59,6 +60,7 @@ class Discovery:
         self._roots: list[Path] = []
         self._first: list[str] = []
         self._registries: list[Path] = []
+        self._databases = Databases()
         self._watcher = watcher
         self._listed = listed
         self._memory = Memory(cache)
@@ -116,6 +118,13 @@ class Discovery:
             self._changed.add(os.fspath(path))
             self._news.notify_all()
 
+    def _on_database(self, database: str, _path: Path) -> None:
+        """Something was written to it, which may be any of its sessions, or none."""
+        with self._news:
+            self._changed.add(database)
+            if self._due.get(database, math.inf) > time.monotonic() + PACE:
+                self._news.notify_all()
+
     def _on_registry(self, entry: Path) -> None:
         with self._news:
             self._entries.add(entry)
@@ -133,7 +142,10 @@ class Discovery:
                 self._visit(path)
             self._tell()
             for root in self._roots:
-                self._follow(root, partial(self._on_change, os.fspath(root)))
+                for path in (files := self._databases.files(root)):
+                    self._follow(path, partial(self._on_database, os.fspath(root.absolute())), tree=False)
+                if not files:
+                    self._follow(root, partial(self._on_change, os.fspath(root)))
             for place in self._registries:
                 self._follow(place, self._on_registry)
             self._scan()
@@ -180,7 +192,8 @@ class Discovery:
         now = time.monotonic()
         for path in changed:
             before = self._sessions.get(path)
-            due = now if before is None else max(now, before.seen + PACE)
+            seen = self._databases.seen(path) if before is None else before.seen
+            due = max(now, seen + PACE)
             self._due[path] = min(due, self._due.get(path, due))
         for folder in deleted:
             below = folder + os.sep
@@ -197,8 +210,9 @@ class Discovery:
                     self._due[path] = now
         if rescan:
             self._scan()
-        for path in [path for path, due in self._due.items() if due <= now]:
-            self._visit(path)
+        for path in sorted(self._due, key=self._databases.__contains__, reverse=True):
+            if self._due.get(path, math.inf) <= now:
+                self._visit(path)
         self._tell()
 
     # ---- scan
@@ -207,8 +221,9 @@ class Discovery:
         """Where to look. It takes every format there is, so whoever makes us does not wait for it."""
         places, files = self._given
         given = [*(places() if callable(places) else places), *files]
-        self._roots = [path for path in given if not path.is_file()]
-        self._first = [os.fspath(path.absolute()) for path in given if path.is_file()]
+        self._databases.find(given)
+        self._roots = [path for path in given if self._databases.files(path) or not path.is_file()]
+        self._first = [os.fspath(path.absolute()) for path in given if path.is_file() and path not in self._roots]
         self._registries = [place for root in self._roots if (place := registry(root)) is not None]
 
     def _load(self) -> None:
@@ -273,6 +288,9 @@ class Discovery:
     def _visit(self, path: str) -> None:
         """Look at one file and note what is to be told of it."""
         self._due.pop(path, None)
+        if path in self._databases:
+            self._databases.look(path, self._sessions, self._due, PACE)
+            return
         found = look(path)
         if found is None:
             self._forget(path)
@@ -283,7 +301,7 @@ class Discovery:
             session = self._sessions[path] = Seen(found.size, found.mtime_ns)
             self._stems[_stem(path)] = path
         session.seen = now
-        grown = session.size < found.size
+        grown = session.size < found.size and not self._databases.hold(path)  # there, sizes are guesses
         same = (session.size, session.mtime_ns) == (found.size, found.mtime_ns)
         row = session.row
         if row is None or row.missing or not row.title or not (same or grown):

@@ -20,6 +20,7 @@ from store.sources.views import Looks, Watched
 KEPT: Final = 8 << 20  # bytes of pieces that stay in memory; older ones are asked for again, if they still are the same
 TOGETHER: Final = 64  # pieces that are asked for at once
 NEAR: Final = 2  # newest stamps whose pieces are compared by their bytes, as a clock has only so many ticks
+MOST_NEAR: Final = 32  # such pieces
 
 Key: TypeAlias = str
 Stamp: TypeAlias = tuple[int, ...]
@@ -37,7 +38,7 @@ class Pieces(Protocol):
         ...
 
     def fetched(self, keys: Sequence[Key]) -> Iterable[tuple[Key, Stamp, bytes]]:
-        """The bytes of some pieces as they are now, in any order, without those that are gone. They end in a newline."""
+        """The bytes of some pieces as they are now, in any order, without those that are gone; a newline is last."""
         ...
 
     def watched(self) -> Watched: ...
@@ -109,11 +110,11 @@ class Log:
 
     def _refresh(self) -> None:
         listed = self.pieces.listed()
-        newest = sorted({stamp[0] for stamp, _, _ in self._now.values()})[-NEAR:][:1] if self._now else []
+        near = self._near(listed)
         due: list[Key] = []
         for key, stamp in listed:
             known = self._now.get(key)
-            if known is None or known[0] != stamp or (newest and stamp[0] >= newest[0]):
+            if known is None or known[0] != stamp or key in near:
                 due.append(key)
         for first in range(0, len(due), TOGETHER):
             some = due[first : first + TOGETHER]
@@ -124,6 +125,13 @@ class Log:
                     self._add(key, *got[key])
         if due and not self._mixed:
             self._mixed = [key for key, _ in listed if key in self._now] != self._keys
+
+    def _near(self, listed: list[tuple[Key, Stamp]]) -> set[Key]:
+        """The pieces that may have changed within the tick of a clock that they were read in."""
+        ticks = sorted({stamp[0] for stamp, _, _ in self._now.values()})[-NEAR:]
+        if not ticks or not ticks[0]:  # no times
+            return set()
+        return set([key for key, stamp in listed if stamp[0] >= ticks[0]][-MOST_NEAR:])
 
     def _add(self, key: Key, stamp: Stamp, data: bytes) -> None:
         known = self._now.get(key)

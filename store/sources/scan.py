@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,13 +12,17 @@ from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+log = logging.getLogger(__name__)
+
 # Folders in which agents keep what belongs to a session but is none, and folders of programmers that are just big.
 SKIPPED: Final = frozenset(
     {"subagents", "tool-results", "workflows", "memory", ".git", "node_modules", "__pycache__", ".venv"}
 )
 COPIED: Final = frozenset({"projects"})  # a folder of this name is its agent's wherever it lies
 _ENDS: Final = (".jsonl", ".ndjson")
-_NAMES: Final = (*_ENDS, ".json")
+_NAMES: Final = (*_ENDS, ".json", ".jsonl.zst", ".eval")
+_DATABASE: Final = ".db"
+_inside: dict[str, tuple[object, dict[str, tuple[int, int]]]] = {}  # database → how it looked, and what was in it
 Owns: TypeAlias = Callable[[PurePath], bool]
 
 
@@ -94,6 +99,8 @@ def _lines(path: PurePath) -> bool:
 
 def is_session(path: str, root: str) -> bool:
     """Whether the name says so. In an agent's folder it has a say in it; elsewhere any JSON lines may be."""
+    if is_database(root):
+        return path.startswith(root + os.sep)
     below = PurePath(path[len(root) :].lstrip(os.sep))
     *above, name = below.parts or ("",)
     if not name.endswith(_NAMES) or name.endswith(".timed.jsonl") or name.startswith("agent-"):
@@ -120,6 +127,9 @@ def scan(
 def look(path: str, known: tuple[int, int] | None = None) -> Found | None:
     """One file as `scan` would find it; None when it is gone or no regular file."""
     try:
+        if (db := _database(path)) is not None:
+            size, mtime_ns = inside(db).get(path, (-1, 0))
+            return None if size < 0 else Found(path, size, mtime_ns, known != (size, mtime_ns))
         st = Path(path).stat()
     except OSError:
         return None
@@ -128,7 +138,53 @@ def look(path: str, known: tuple[int, int] | None = None) -> Found | None:
     return Found(path, st.st_size, st.st_mtime_ns, known != (st.st_size, st.st_mtime_ns))
 
 
+def is_database(place: Path | str) -> bool:
+    """Whether a place is a database with sessions in it, by its name: there may be none yet."""
+    return os.fspath(place).endswith(_DATABASE)
+
+
+def _database(path: str) -> str | None:
+    """The database that a session lies in."""
+    above = path.rpartition(os.sep)[0]
+    return above if is_database(above) else None
+
+
+def inside(db: str) -> dict[str, tuple[int, int]]:
+    """(size, mtime_ns) of the sessions in a database, by path; a size is a guess. While somebody has it to himself,
+    what was in it last. Raises OSError."""
+    from store.formats import formats
+
+    def stamp() -> tuple[object, ...]:
+        there = [os.stat(file) for file in (db, f"{db}-wal") if os.path.lexists(file)]  # noqa: PTH116
+        return tuple((st.st_ino, st.st_size, st.st_mtime_ns) for st in there)
+
+    before = stamp()
+    known = _inside.get(db)
+    if known is not None and known[0] == before:
+        return known[1]
+    for format_ in formats():
+        if format_.inside is not None:
+            try:
+                found = {os.fspath(one.path): (one.size, one.mtime_ns) for one in format_.inside(Path(db))}
+            except FileNotFoundError:
+                _inside.pop(db, None)
+                raise
+            except OSError:
+                if known is None:
+                    raise
+                return known[1]
+            _inside[db] = (before, found)
+            return found
+    return {}
+
+
 def _files(root: str, over: Callable[[], bool]) -> Iterator[tuple[str, int, int]]:
+    if is_database(root):
+        try:
+            yield from ((path, *looks) for path, looks in inside(root).items())
+        except OSError as error:
+            log.info("not listed: %s", error)  # there is none, or it is none of ours
+        return
     deepest = _rule(root).deep
     todo = [(root, 0)]
     real: set[str] = set()

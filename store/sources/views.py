@@ -169,4 +169,3 @@ class File(io.RawIOBase):
         view[: len(data)] = data
         self._at += len(data)
         return len(data)
-

@@ -200,7 +200,7 @@ def test_g1_11_queue_goes_on_one_per_turn_end() -> None:
     assert queued.text == "m1"
     assert len(session.queue) == 2, "kept until it went out"
     session.sent(queued, None)
-    assert session.header.queued == ("m2",)
+    assert [one.text for one in session.header.queued] == ["m2"]
     assert session.next_prompt() is None, "a turn runs now"
 
 
@@ -465,7 +465,7 @@ def test_a_growing_text_takes_along_what_was_not_told_yet() -> None:
     assert [str(item.text) for item in delta.added] == ["ab"]  # type: ignore[union-attr]
     assert delta.changed == ()
     assert delta.header is not None
-    assert (delta.header.queued, delta.header.updated) == (("m1",), 3 * S)
+    assert ([one.text for one in delta.header.queued], delta.header.updated) == (["m1"], 3 * S)
     assert hub.facts == [Drain("s")]
 
 

@@ -31,11 +31,11 @@ REPO = Path(__file__).resolve().parents[2]
 # Each of these costs a start between two and a hundred and fifty milliseconds, and no first screen needs it.
 LATE = {
     "asyncio", "hashlib", "importlib.metadata", "importlib.resources", "logging.handlers", "pickle", "platformdirs",
-    "pygments", "rapidfuzz", "socket", "sqlalchemy", "store.catalog", "store.importer", "store.intake", "store.report",
-    "store.sources.discover", "store.sources.journal", "store.sources.process", "store.sources.replay",
-    "store.sources.stdin", "store.streams", "subprocess", "tomlkit", "tomllib", "viewer.asking", "viewer.gallery",
-    "viewer.home", "viewer.inspector.pane", "viewer.screenshot", "viewer.settings_dialog", "viewer.shortcuts",
-    "watchfiles",
+    "pygments", "rapidfuzz", "socket", "sqlalchemy", "store.catalog", "store.importer", "store.insight_hand",
+    "store.intake", "store.report", "store.sources.discover", "store.sources.journal", "store.sources.process",
+    "store.sources.replay", "store.sources.stdin", "store.streams", "subprocess", "tomlkit", "tomllib", "viewer.asking",
+    "viewer.gallery", "viewer.home", "viewer.insight.follow", "viewer.inspector.pane", "viewer.screenshot",
+    "viewer.settings_dialog", "viewer.shortcuts", "watchfiles",
 }  # fmt: skip
 # Classes of Qt are made when they are first asked for, with all their enumerations. These tell that somebody asked for
 # every class there is, or for those with hundreds of names.

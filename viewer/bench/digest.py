@@ -1,12 +1,14 @@
-"""`bench digest`: what the figures of an archived session cost, the first time and every other time."""
+"""`bench digest`: what the figures of an archived session cost, the first time and every other time, and in the dock."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
 from store import archive, entries, figures
@@ -14,6 +16,8 @@ from store.about import Reader, about
 from store.digest_report import session_wire
 from store.entries import Entry, unpress
 from store.figures import Figures, agents_of
+from store.insight_hand import InsightHand, Question
+from store.insight_talk import KEEP, Order, Told
 from store.intake import take_in
 from store.prices import price
 from viewer.bench.apart import folder
@@ -50,6 +54,8 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
                 found[f"{name}_agents_ms"] = [
                     _timed(lambda path=path: _agents(reader, path)) for _ in range(arguments.repeat)
                 ]
+            for when, values in _dock(path, db, arguments.repeat).items():
+                found[f"{name}_dock_{when}_ms"] = values
     params = {"events": arguments.events, "repeat": arguments.repeat}
     return [report(NAME, params, {name: figure(values) for name, values in found.items()})]
 
@@ -73,16 +79,20 @@ def _cold(path: Path, db: Path) -> tuple[list[float], list[float]]:
     """Nothing of it was folded before."""
     taken, counted = [], []
     for _ in range(3):
-        with closing(sqlite3.connect(db)) as connection:
-            one = about(path, db)
-            assert one is not None
-            for table in ("digest", "turn"):
-                connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (one.number,))  # noqa: S608
-            connection.commit()
+        _forget(path, db)
         spent, read = _asked(path, db, 1)
         taken += spent
         counted += read
     return taken, counted
+
+
+def _forget(path: Path, db: Path) -> None:
+    with closing(sqlite3.connect(db)) as connection:
+        one = about(path, db)
+        assert one is not None
+        for table in ("digest", "turn"):
+            connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (one.number,))  # noqa: S608
+        connection.commit()
 
 
 def _asked(path: Path, db: Path, times: int) -> tuple[list[float], list[float]]:
@@ -123,6 +133,35 @@ def _agents_alone(path: Path, db: Path) -> None:
     """With the database opened for this question alone."""
     with closing(Reader(db)) as reader:
         assert agents_of(reader, path)
+
+
+def _dock(path: Path, db: Path, repeat: int) -> dict[str, list[float]]:
+    """The dock of turns and figures: from the question to the painted answer, by a new process and by one there is."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from viewer import theme
+    from viewer.insight.pane import InsightPane
+
+    theme.application("playhead")
+    pane = InsightPane(theme.make_look("light"))
+    pane.resize(320, 860)
+    pane.show()
+    told: SimpleQueue[Told] = SimpleQueue()
+    taken: dict[str, list[float]] = {"cold": [], "again": []}
+    for _ in range(3):
+        _forget(path, db)
+        hand = InsightHand(db, told.put)
+
+        def ask(hand: InsightHand = hand) -> None:
+            pane.clear()
+            hand.ask(Question(Order(str(path), os.fsencode(path), KEEP)))
+            pane.show_told(told.get(timeout=60))
+            pane.turns.viewport().repaint()
+            pane.figures.viewport().repaint()
+
+        taken["cold"].append(_timed(ask))
+        taken["again"] += [_timed(ask) for _ in range(repeat)]
+        hand.close()
+    return taken
 
 
 def _timed(do: object) -> float:

@@ -29,6 +29,7 @@ PAGE: Final = 64  # rows that the model reads at once
 FRAME: Final = 0.016
 CHUNKS: Final = 15  # per frame
 PATIENCE: Final = 120.0  # seconds
+COPIES: Final = 6  # of the archive that is imported meanwhile
 _SEED: Final = (
     "import sys; from pathlib import Path; from viewer.bench.seed import filled; "
     "filled(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], Path(sys.argv[3]))"
@@ -121,21 +122,35 @@ def _meanwhile(app: App, home: Path, figures: dict[str, list[float]], arguments:
     from store.archive_child import Background
     from viewer.bench.archive import make
 
-    make(home / "claude" / "projects", 200, arguments.size_mb * 1_000_000)
+    archive = home / "claude" / "projects"
+    make(archive, 200, arguments.size_mb * 1_000_000)
+    for copy in range(COPIES - 1):  # so much that there is work until the last frame
+        _link(archive, archive.with_name(f"projects-{copy}"))
     stream = Stream(app)
     stream.run(60)  # fonts and caches
     _note(figures, "", *stream.run(arguments.frames))
     told: list[object] = []
     over: list[object] = []
-    background = Background([], told.append, over.append)
+    background = Background([str(folder) for folder in home.glob("claude/projects-*")], told.append, over.append)
     background.start()
     _until(app, lambda: bool(told or over))
+    before = told[-1]
     _note(figures, "_importing", *stream.run(arguments.frames))
     figures["import_went_on"] = [float(not over)]
+    figures["imported_meanwhile"] = [float(getattr(told[-1], "done", 0) - getattr(before, "done", 0))]
     background.cancel()
     figures["frame_cpu_over_idle_ms"] = [
         figures["frame_cpu_p99_importing_ms"][0] - figures["frame_cpu_p99_ms"][0],
     ]
+
+
+def _link(archive: Path, copy: Path) -> None:
+    """The same sessions in another place, which is another archive to whoever imports it."""
+    for path in archive.rglob("*"):
+        if path.is_file():
+            target = copy / path.relative_to(archive)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, target)
 
 
 def _note(

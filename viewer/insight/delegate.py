@@ -44,8 +44,8 @@ class LineDelegate(QStyledItemDelegate):
         line: Line | None = index.data(LineRole)
         if line is None:
             return
-        look, state = self.look, option.state  # type: ignore[attr-defined]
-        rect: QRect = option.rect  # type: ignore[attr-defined]
+        look, state = self.look, option.state
+        rect: QRect = option.rect
         painter.save()
         if line.item and state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(rect, look.colour("surface.hover"))

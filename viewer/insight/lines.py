@@ -13,13 +13,13 @@ from viewer.rows.sheet import span_text
 
 UNKNOWN: Final = "–"
 WRONG: Final = frozenset({"error", "failed", "incomplete"})  # ends of turns that are nobody's wish
+LABELS: Final[Mapping[str, str]] = {"api_error": "API error", "error": "Error"}
 TURNS: Final = frozenset({"failed_turn", "abnormal_stop", "incomplete_turn"})  # what is said of a turn as a whole
 NAMES: Final[Mapping[str, str]] = {
     "tool_error": "Failed tool calls",
     "failed_turn": "Failed turns",
     "error": "Errors",
     "error:api_error": "API errors",
-    "label:api_error": "API error",
     "missing_tool_result": "Calls without a result",
     "orphan_tool_result": "Results without a call",
     "unanswered_permission": "Unanswered questions",
@@ -155,7 +155,7 @@ def _troubles(troubles: Sequence[Trouble], numbers: Mapping[str, int]) -> Iterat
         yield Line("head", name_of(trouble.name), "" if bad else f"{trouble.count:,}", bad=bad)
         for spot in trouble.spots:
             where = f"row {spot.row + 1:,}" if spot.row >= 0 else ""
-            text = NAMES.get(f"label:{spot.label}") or (spot.label or name_of(trouble.name)).replace("_", " ")
+            text = LABELS.get(spot.label) or spot.label.replace("_", " ") or name_of(trouble.name)
             if trouble.name in TURNS and spot.item in numbers:
                 text = f"Turn {numbers[spot.item]:,}"
             yield Line("spot", text, where, item=spot.item, tip=f"{text}. Go to {where}." if spot.item else text)

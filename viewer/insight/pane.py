@@ -96,7 +96,7 @@ class InsightPane(QWidget):
             return
         first = min(told.first, len(self.known))
         self.known[first:] = told.turns
-        end = self._at_end()
+        end = self._at_end() or not self.turns.lines.rowCount()  # the newest turn, as the transcript does
         self.turns.painter_delegate.digits = max(2, len(str(len(self.known))))
         lines = [self.turns.lines.line(row) for row in range(first)]
         self.turns.lines.show([*lines, *map(turn_line, self.known[first:])], first)

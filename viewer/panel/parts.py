@@ -82,6 +82,19 @@ class Part(QWidget):
         label.setFont(self.look.font(font))  # a first style sheet takes away the font that was set before it
 
 
+def table_sheet(look: Look) -> str:
+    """How tables of the panel look."""
+    ground, hair = look.colour("surface.window").name(), look.colour("line.hair").name()
+    chosen, strong = look.colour("surface.selected").name(), look.colour("text.strong").name()
+    return (
+        f"QTableView {{ background: {ground}; selection-background-color: {chosen}; selection-color: {strong}; }}"
+        f"QTableView::item {{ padding: 0 {look.px(6)}px; border: 0; }}"
+        f"QHeaderView {{ background: {ground}; }}"
+        f"QHeaderView::section {{ background: {ground}; color: {look.colour('text.muted').name()}; border: 0; "
+        f"border-bottom: 1px solid {hair}; padding: {look.px(4)}px {look.px(6)}px; }}"
+    )
+
+
 class Number(QSpinBox):
     """A whole number that may be typed wrong: what is wrong is said beside it, and nothing is put right in silence."""
 

@@ -45,7 +45,7 @@ class StorageCard(Part):
         self.scan_button.setToolTip("Look at every transcript file again")
         self.tree = StorageTree(look)
         self.nothing = self.label(
-            "0 files. Transcripts of agents are listed here once there are some.", MUTED, wrap=True
+            "0 files. Transcripts are listed here once an agent has written some.", MUTED, wrap=True
         )
         self.trouble = self.label("", FAILED, "meta", wrap=True)
         self.retry_button = QPushButton("Try again")
@@ -68,8 +68,8 @@ class StorageCard(Part):
         self._grid = self.spaced(QGridLayout(), 4, (0, 4, 0, 0))
         self._grid.setColumnStretch(0, 1)
         for name, title in (
-            ("index", "Playhead's database"), ("journals", "Streams that were recorded"), ("rest", "Locks, logs, copies"),
-            ("only", "Only in Playhead"), ("empties", "Never had a message"),
+            ("index", "Playhead's database"), ("journals", "Streams that were recorded"),
+            ("rest", "Locks, logs, copies"), ("only", "Only in Playhead"), ("empties", "Never had a message"),
         ):  # fmt: skip
             self._own(name, title)
         self._grid.addWidget(self.empties_button, self._grid.rowCount() - 1, 3)
@@ -216,7 +216,7 @@ class StorageCard(Part):
         self.own["index"][1].setText(wording.many(sum(own.states.values()), "session") if own.states else "")
         self.own["index"][1].setToolTip(states)
         self.own["only"][0].setToolTip(
-            "Their agent has deleted the file: what is here is the only copy. As big as it was."
+            "Their agent has deleted the file: the copy here is the only one. As big as it was."
         )
         self.own["rest"][0].setToolTip("In Playhead's own data folder, besides the database and the streams.")
         self.own["empties"][0].setToolTip("Sessions that were saved with nothing in them.")

@@ -1,4 +1,4 @@
-"""The lines of the storage card: agents with their projects below them, each with a bar for its share. For that card."""
+"""The lines of the storage card: agents with their projects below them, each with a bar for its share."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Bars(QStyledItemDelegate):
         if share is None:
             super().paint(painter, option, index)
             return
-        rect = QRectF(option.rect)  # type: ignore[attr-defined]
+        rect = QRectF(option.rect)
         high = self.look.px(4)
         track = QRectF(rect.left(), rect.center().y() - high / 2, rect.width() - self.look.px(8), high)
         painter.save()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from store.threads import Figures, saved
 from viewer import wording
 from viewer.wording import DAY, HOUR, MINUTE, SECOND
 
@@ -56,10 +57,10 @@ def count(number: float | None) -> str:
 
 
 def change(percent: int | None) -> str:
-    """'−60 %', '+4 %', '±0 %'; `percent` is what was saved."""
+    """'−60 %' is 60 % less, '+4 %' more, '±0 %' the same."""
     if percent is None:
         return UNKNOWN
-    return f"−{percent} %" if percent > 0 else f"+{-percent} %" if percent else "±0 %"
+    return f"−{-percent} %" if percent < 0 else f"+{percent} %" if percent else "±0 %"
 
 
 def short(session: str | None) -> str:
@@ -87,3 +88,20 @@ def next_words(next_us: int | None, last: str) -> str:
 
     told = f"Next: {moment(next_us, time.time_ns() // 1000)}" if next_us is not None else ""
     return " · ".join(part for part in (told, f"last: {last}" if last else "never run yet") if part)
+
+
+def compared(fresh: Figures, resumed: Figures) -> str:
+    """Both kinds of runs of a thread beside each other: means per run, with how many there were."""
+    lines = [
+        f"{title}: {wording.many(kind.n, 'run')} · {duration(kind.duration_us)} · {count(kind.tokens)} tokens · "
+        f"{money(kind.cost_micros)}"
+        for title, kind in (("Fresh", fresh), ("Resumed", resumed))
+        if kind.n
+    ]
+    if fresh.n and resumed.n:
+        less = saved(fresh, resumed)
+        lines.append(
+            f"Resumed against fresh: {change(less.time)} time · {change(less.tokens)} tokens · {change(less.cost)} cost"
+        )
+        lines.append("Means per run. The events were different ones, so this is no experiment.")
+    return "\n".join(lines) or "No run of this thread is over yet."

@@ -1,0 +1,38 @@
+"""What the runners can do, as a form needs it: which there are, what each can't and why. For the panel."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from store.runners import runners
+from store.runs import Runs
+
+
+class Offer(Struct, frozen=True):
+    """One runner. The sentences say why not; '' is that it can. `modes`: permission modes, the most cautious first."""
+
+    name: str
+    title: str
+    program: str
+    modes: tuple[str, ...]
+    no_resume: str
+    no_compact: str
+    no_permissions: str
+    missing: str = ""  # its program is not on this machine
+
+
+def offers(runs: Runs | None = None) -> tuple[Offer, ...]:
+    """Every runner, by name. With `runs` it is looked for on the PATH of the login shell, which may take seconds."""
+    return tuple(
+        Offer(
+            one.name,
+            one.title,
+            one.program,
+            one.abilities.modes,
+            one.abilities.resume.why,
+            one.abilities.compact.why,
+            one.abilities.permissions.why,
+            "" if runs is None else runs.missing(one),
+        )
+        for one in runners()
+    )

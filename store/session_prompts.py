@@ -1,0 +1,180 @@
+"""The prompts of one session: the queue of what was typed here, the turn that runs, what is sent. Base of Session.
+
+A prompt goes out one per turn end, in order; one that is being edited, or that failed, holds itself back and all behind
+it. Nothing typed is ever lost: it is in the queue, or a row, or both for a moment.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Final
+
+from msgspec.structs import replace
+
+from store.batch import Batch
+from store.delta import Header, Waiting
+from store.fold import Cut, Put, State, sending
+from store.fold_state import put_again
+from store.items import Notice, Prompt
+from store.told import Completed, Drain, Fact, Queued, Tally
+
+NORMAL: Final = frozenset({"", "success", "end_turn", "completed"})
+
+
+class Prompts:
+    """See the module. What a session has besides is in Session."""
+
+    key: str
+    header: Header
+    state: State
+    batch: Batch
+    prompt_id: str | int | None
+    compacting: bool
+    asked: dict[str | int, str]
+    tally: Tally | None
+    facts: list[Fact]
+
+    def __init__(self) -> None:
+        self.connected = False  # prompts can be sent
+        self.queue: list[Queued] = []
+        self.run = ""  # a run of ours that works in it: its end is the turn's, whatever records say before
+        self._stop_reason = ""  # what the records said of the end of the turn, while such a run goes on
+
+    @abstractmethod
+    def _say(self, **changes: object) -> None: ...
+
+    # ---- the turn
+
+    def _turn_over(self, reason: str, ts: int | None, duration: int | None, *, hold: bool = False) -> None:
+        """`hold`: what waits keeps waiting, as behind a cancelled turn."""
+        tally, self.tally = self.tally, None
+        self.prompt_id = None
+        self.asked.clear()
+        if duration is None and tally is not None and tally.started is not None and ts is not None:
+            duration = max(0, ts - tally.started)
+        held = hold or reason == "cancelled"
+        if self.compacting and (held or reason not in NORMAL):
+            self.compacting = False  # neither a cancel nor a failure may leave the queue waiting for ever
+        self._say(pending=False, state="idle")
+        if self.sendable and not held:
+            self._drain()
+            return
+        output = 0 if tally is None else tally.output
+        self.facts.append(Completed(self.key, reason, duration, output))
+
+    def run_began(self, run: str, ts: int | None) -> None:
+        """A run of ours works in it from now on, and nothing else of ours does."""
+        self.run, self._stop_reason = run, ""
+        if self.tally is None:
+            self.tally = Tally(ts)
+        self._say(pending=True, trouble="")
+
+    def run_over(self, run: str, state: str, ts: int | None, why: str = "") -> None:
+        """That run is over: `state` ok, failed, cancelled or timeout. One that is not the one at work says nothing."""
+        if not run or run != self.run:
+            return
+        said, self.run = self._stop_reason, ""
+        self._sent_all()
+        reason = {"ok": said or "end_turn", "cancelled": "cancelled"}.get(state, "error")
+        # A failure would meet the next prompt as well: what waits is sent when the user says so.
+        self._turn_over(reason, ts, None, hold=state != "ok")
+        if state not in ("ok", "cancelled"):
+            self._say(trouble=why)
+
+    def _sent_all(self) -> None:
+        """Prompts that no echo has taken the place of by the end of their run are as sent as they will ever be."""
+        for text, item in list(self.state.unmatched.items()):
+            known = self.state.recent.get(item)
+            if known is not None and isinstance(known[1], Prompt) and known[1].sending:
+                row, old = known
+                self.batch.add(put_again(self.state, row, replace(old, sending=False, rev=old.rev + 1)))
+            del self.state.unmatched[text]
+
+    # ---- the queue
+
+    @property
+    def sendable(self) -> bool:
+        """The first queued prompt may go out once the agent is idle."""
+        return bool(self.queue) and not self.queue[0].held and self.connected and not self.compacting
+
+    def next_prompt(self) -> Queued | None:
+        """At drain time: the one prompt to send now, still in the queue until `sent` says that it went out."""
+        return self.queue[0] if self.sendable and not self.header.pending and not self.run else None
+
+    def sent(self, queued: Queued, ts: int | None) -> None:
+        """A queued prompt went out: it leaves the queue and is shown as 'sending' until its echo is back."""
+        self.queue = [other for other in self.queue if other.id != queued.id]
+        self.batch.add(sending(self.state, queued.id, queued.text, ts))
+        self._queued(pending=True)
+
+    def unsent(self, queued: Queued, why: str) -> None:
+        """It did not go out after all: it is first in the queue again, held, with the reason."""
+        self.state.unmatched = {text: item for text, item in self.state.unmatched.items() if item != queued.id}
+        known = self.state.recent.pop(queued.id, None)
+        if known is not None:
+            row, old = known
+            self.state.turn -= 1
+            if row == self.state.rows - 1:
+                self.state.rows = row
+                self.batch.add([Cut(row)])
+            else:  # rows never move: this one says what became of it
+                note = Notice(
+                    id=queued.id, ts=old.ts, turn=old.turn, kind="info", text="Not sent", level="error", detail=why,
+                    rev=old.rev + 1,
+                )  # fmt: skip
+                self.batch.add([Put(row, note)])
+        self.run = ""
+        self.tally = None
+        queued.trouble = why
+        self.queue = [queued, *(other for other in self.queue if other.id != queued.id)]
+        self._queued(pending=False)
+
+    def put_prompt(self, queued: Queued) -> None:
+        """Queue a prompt behind the others; it goes out at once when nothing is in its way."""
+        self.queue.append(queued)
+        self._queued()
+        self.may_send()
+
+    def edit(self, id: str, text: str | None = None, *, editing: bool = False) -> None:
+        """Change a waiting prompt; `editing` holds it back until it is said otherwise. Text None: as it was."""
+        for queued in self.queue:
+            if queued.id == id:
+                queued.text = queued.text if text is None else text
+                queued.editing, queued.trouble = editing, ""
+        self._queued()
+        self.may_send()
+
+    def remove(self, id: str) -> None:
+        """Take a waiting prompt back."""
+        self.queue = [queued for queued in self.queue if queued.id != id]
+        self._queued()
+        self.may_send()
+
+    def move(self, id: str, by: int) -> None:
+        """Let a waiting prompt go out earlier (by < 0) or later."""
+        at = next((index for index, queued in enumerate(self.queue) if queued.id == id), None)
+        if at is None:
+            return
+        queued = self.queue.pop(at)
+        self.queue.insert(max(0, min(len(self.queue), at + by)), queued)
+        self._queued()
+        self.may_send()
+
+    def connect(self, on: bool) -> None:
+        """Prompts can be sent from now on, or cannot any more; what waits goes on waiting then."""
+        self.connected = on
+        self.may_send()
+
+    def may_send(self) -> None:
+        """Something may have become free."""
+        if self.sendable and not self.header.pending and not self.run:
+            self._drain()
+
+    def _drain(self) -> None:
+        drain = Drain(self.key)
+        if drain not in self.facts:
+            self.facts.append(drain)
+
+    def _queued(self, **changes: object) -> None:
+        waiting = tuple(Waiting(one.id, one.text, one.editing, one.trouble) for one in self.queue)
+        self._say(queued=waiting, **changes)

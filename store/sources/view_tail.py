@@ -1,0 +1,83 @@
+"""Tail of a session that is no plain file, with the face of `Tail`; what to watch for its news. For `store.ingest`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+from store.errors import StoreError, sentence
+from store.sources import views
+from store.sources.file import LIMIT, Chunk, Tail
+from store.sources.watch import Watcher
+
+_ANEW: Final = "{} was written anew; it is read again from its start."
+
+
+def tail_of(path: Path, offset: int = 0) -> Tail:
+    """Who reads what a session gains: of a plain file, or of a view."""
+    view = views.at(path)
+    return Tail(path, offset) if view is None else ViewTail(path, view, offset)
+
+
+class ViewTail(Tail):
+    """A view, read from `offset` on. Belongs to the worker that reads it."""
+
+    def __init__(self, path: Path, view: views.View, offset: int = 0) -> None:
+        super().__init__(path, offset)
+        self._view = view
+        self._identity: int | None = None
+        view.held.add(self)
+
+    @override
+    def read(self, limit: int = LIMIT, *, told: bool = False) -> Chunk:
+        try:
+            now = self._view.looks()
+            why = ""
+            if (self._identity is not None and now.st_ino != self._identity) or now.st_size < self.offset:
+                why = _ANEW.format(self.path)
+            start = 0 if why else self.offset
+            data = self._view.read(start, limit) if limit > 0 else b""
+        except FileNotFoundError as error:
+            return Chunk(offset=self.offset, gone=True, why=sentence(error, self.path))
+        except OSError as error:
+            raise StoreError(sentence(error, self.path)) from error
+        self._identity = now.st_ino
+        self.offset = start + len(data)
+        return Chunk(data, start, bool(why), False, self.offset < now.st_size, now.st_size, why)
+
+
+class Follower:
+    """Watches sessions for one owner, each where its news show. `follow` again finds places that are new."""
+
+    def __init__(self, watcher: Watcher, changed: Callable[[Path], None]) -> None:
+        self._watcher = watcher
+        self._changed = changed
+        self._places: dict[Path, bool] = {}  # path → whether it is a folder
+        self._held: list[views.View] = []
+
+    def follow(self, path: Path) -> None:
+        view = views.at(path)
+        if view is not None and view not in self._held:
+            self._held.append(view)
+            view.held.add(self)  # what is behind an offset stays there for as long as we live
+        told = views.watched(path)
+        for place in told.files:
+            if place not in self._places:
+                self._places[place] = False
+                self._watcher.watch(place, self._changed)
+        for place in told.folders:
+            if place not in self._places:
+                self._places[place] = True
+                self._watcher.watch_tree(place, self._changed)
+
+    def stop(self) -> None:
+        """Nothing is told any more. Idempotent."""
+        places, self._places = self._places, {}
+        for place in places:
+            self._watcher.unwatch(place, self._changed)
+        for view in self._held:
+            view.held.discard(self)
+        self._held = []

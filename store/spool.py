@@ -1,0 +1,156 @@
+"""What was received and is not in the database yet: a file that is written before the sender is answered.
+
+So an answer waits for no database, and a Playhead that is killed has lost nothing: whoever finds its file goes on with
+it. A record that was being written then was never answered, and its sender sends it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+from msgspec import Struct
+
+from store.db.lock import Lock, hold
+from store.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 256 << 20  # bytes that may wait
+_HEAD: Final = struct.Struct(">I")
+_LONGEST: Final = 64 << 20  # a longer record is damage
+
+
+class Arrived(Struct, frozen=True, array_like=True):
+    """One request. `refused`: why it is not looked at any further; then there is no body. `ts`: microseconds UTC."""
+
+    ts: int
+    trigger_id: int | None
+    slug: str
+    size: int
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    refused: str = ""
+
+
+class FullError(Exception):
+    """Too much waits: the sender shall come again."""
+
+
+class Spool:
+    """One process writes and reads one. Written on any thread, read on one."""
+
+    def __init__(self, db: Path, most: int = MOST) -> None:
+        self._lock = threading.Lock()
+        self._most = most
+        self.news = threading.Event()
+        self._read = self._written = 0
+        self.waiting = 0  # records
+        path = db.with_name(f"{db.name}.inbox-{uuid.uuid4().hex[:12]}")
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._held = _held(path)
+            self._out = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab", buffering=0)  # noqa: SIM115
+            self._in = path.open("rb")
+        except OSError as error:
+            raise StoreError(f"{path.parent} cannot be written: {error.strerror or error}.") from error
+        self.path = path
+
+    def put(self, record: Arrived) -> None:
+        """When this returns, the record outlives us. Raises FullError, OSError."""
+        data = msgspec.msgpack.encode(record)
+        whole = _HEAD.pack(len(data)) + data
+        with self._lock:
+            if self._written - self._read + len(whole) > self._most:
+                raise FullError
+            try:
+                done = 0
+                while done < len(whole):
+                    done += self._out.write(whole[done:])
+            except OSError:
+                os.ftruncate(self._out.fileno(), self._written)  # a full disk may have taken a part
+                raise
+            self._written += len(whole)
+            self.waiting += 1
+        self.news.set()
+
+    def take(self, many: int = 64, much: int = 8 << 20) -> tuple[list[Arrived], int]:
+        """The next records, and what `done` is to be told when they are in the database."""
+        with self._lock:
+            end = self._written
+            if self._read == end:
+                self.news.clear()
+        found: list[Arrived] = []
+        at = self._read
+        for record, after in _records(self._in, at, end):
+            found.append(record)
+            at = after
+            if len(found) >= many or after - self._read > much:
+                break
+        return found, at
+
+    def done(self, at: int, count: int) -> None:
+        """These are in the database. An empty file takes no room."""
+        with self._lock:
+            self._read = at
+            self.waiting -= count
+            if self._read == self._written:
+                os.ftruncate(self._out.fileno(), 0)
+                self._read = self._written = 0
+
+    def close(self) -> None:
+        """What waits stays in the file, for the next one."""
+        with self._lock:
+            empty = self._read == self._written
+            self._out.close()
+            self._in.close()
+        if empty:
+            self.path.unlink(missing_ok=True)
+        self._held.drop()
+
+
+def left(db: Path) -> Iterator[tuple[list[Arrived], Path]]:
+    """What others left behind when they were killed; the caller deletes each file when its records are safe."""
+    for path in sorted(db.parent.glob(f"{db.name}.inbox-*")):
+        if path.suffix == ".lock":
+            continue
+        try:
+            held = hold(_lock_of(path), wait=False)
+            if held is None:
+                continue  # somebody works with it
+            with path.open("rb") as file:
+                yield [record for record, _ in _records(file, 0, path.stat().st_size)], path
+            held.drop()
+        except OSError as error:
+            log.warning("%s cannot be read: %s", path, error)
+
+
+def _records(file: BinaryIO, at: int, end: int) -> Iterator[tuple[Arrived, int]]:
+    while at + _HEAD.size <= end:
+        file.seek(at)
+        (size,) = _HEAD.unpack(file.read(_HEAD.size))
+        after = at + _HEAD.size + size
+        if size > _LONGEST or after > end:
+            return  # was being written when its writer was killed
+        try:
+            yield msgspec.msgpack.decode(file.read(size), type=Arrived), after
+        except msgspec.DecodeError as error:
+            log.warning("a record of an inbox is damaged: %s", error)
+        at = after
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
+def _held(path: Path) -> Lock:
+    held = hold(_lock_of(path), wait=False)
+    assert held is not None  # noqa: S101 - nobody else knows this name
+    return held

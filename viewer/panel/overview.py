@@ -1,0 +1,164 @@
+"""The first page of the panel: how threads resume and where the bytes lie, and the live threads below. For the panel."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from typing_extensions import override
+
+from store import audit, threads
+from store import settings as st
+from store.errors import StoreError
+from store.settings import AnySetting, Settings
+from store.threads import Cleanup
+from viewer import wording
+from viewer.jobs import Jobs
+from viewer.panel import words
+from viewer.panel.parts import Part
+from viewer.panel.resume_card import ResumeCard
+from viewer.panel.storage_card import StorageCard
+from viewer.panel.threads_card import Say, ThreadsCard
+from viewer.theme.look import Look
+
+WIDE: Final = 820  # px at zoom 1: from here on both cards stand beside each other
+
+
+class Times(Struct, frozen=True):
+    """When the cleanup comes, and what came of the last one."""
+
+    next: int
+    last: Cleanup | None
+
+
+class Overview(Part):
+    """See the module."""
+
+    def __init__(
+        self, jobs: Jobs, db: Path, settings: Settings, say: Say, look: Look, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(look, parent)
+        self._jobs, self._db, self._settings, self._say = jobs, db, settings, say
+        self.resume = ResumeCard(settings, look)
+        self.storage = StorageCard(jobs, db, look)
+        self.threads = ThreadsCard(jobs, db, settings, say, look)
+        for part in (self.resume, self.storage, self.threads):
+            self.part(part)
+        self._cards = self.spaced(QHBoxLayout(), 32)
+        self._cards.addWidget(self.resume, 1)
+        self._cards.addWidget(self.storage, 1)
+        inner = QWidget()
+        column = self.spaced(QVBoxLayout(inner), 12, (16, 12, 16, 12))
+        column.addLayout(self._cards)
+        column.addWidget(self.hairline())
+        column.addWidget(self.threads, 1)
+        self.area = QScrollArea(self)
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.area.setWidget(inner)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.area)
+        self.resume.wanted.connect(self.on_wanted)
+        self.threads.changed.connect(self.load_times)
+        settings.watch(self.on_setting)
+        self.set_look(look)
+
+    @override
+    def set_look(self, look: Look) -> None:
+        super().set_look(look)
+        ground = look.colour("surface.window").name()
+        self.area.setStyleSheet(f"QScrollArea, QScrollArea > QWidget > QWidget {{ background: {ground}; }}")
+        self._fit()
+
+    def open(self) -> None:
+        """It is shown."""
+        self.load_times()
+        self.threads.load()
+        self.storage.open()
+
+    def refresh(self) -> None:
+        """All of it anew; selection and order stay."""
+        self.load_times()
+        self.threads.load()
+        self.storage.scan()
+
+    # ---- the cleanup's times
+
+    def load_times(self) -> None:
+        """In a job."""
+        db, hour = self._db, self._settings[st.CLEANUP_HOUR]
+        self._jobs.run(lambda: _times(db, hour), self._timed, self._untimed)
+
+    def _timed(self, times: Times) -> None:
+        last = ""
+        if times.last is not None:
+            skipped = f", {times.last.skipped:,} skipped" if times.last.skipped else ""
+            last = f"{words.moment(times.last.ts, time.time_ns() // 1000)}, {times.last.deleted:,} forgotten{skipped}"
+        self.resume.set_cleanup(times.next, last)
+
+    def _untimed(self, error: Exception) -> None:
+        if not isinstance(error, StoreError):
+            self._jobs.failed.emit(error)
+        self.resume.cleanup.setText(f"When the last cleanup was cannot be read: {error}")
+
+    # ---- settings
+
+    def on_setting(self, setting: AnySetting) -> None:
+        if setting is st.CLEANUP_HOUR and self.isVisible():
+            self.load_times()
+
+    def on_wanted(self, changed: dict[str, Any]) -> None:
+        """Write what was applied: the file and the log in a job, what is in force here."""
+        settings, db = self._settings, self._db
+        told = "; ".join(
+            f"{name}: {_said(settings[st.declared(name)])} → {_said(new)}" for name, new in changed.items()
+        )
+
+        def work() -> str:
+            settings.write(changed)
+            try:
+                audit.note(db, "settings", told)
+            except StoreError as error:
+                return str(error)
+            return ""
+
+        self._jobs.run(work, partial(self._written, changed), self._unwritten)
+
+    def _written(self, changed: dict[str, Any], unlogged: str) -> None:
+        self._settings.adopt(changed)
+        self.resume.written()
+        many = wording.many(len(changed), "setting")
+        self._say(f"{many} saved; in force from the next run on." if not unlogged else
+                  f"{many} saved, but not in the audit log: {unlogged}", failed=bool(unlogged))  # fmt: skip
+
+    def _unwritten(self, error: Exception) -> None:
+        if isinstance(error, OSError):
+            self.resume.fail(f"{self._settings.path} cannot be written: {error.strerror or error}.")
+        else:
+            self.resume.fail("Not saved: an error of Playhead itself, see the log.")
+            self._jobs.failed.emit(error)
+
+    # ---- narrow and wide
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        wide = self.width() >= self.look.px(WIDE)
+        self._cards.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
+
+
+def _times(db: Path, hour: int) -> Times:
+    return Times(threads.next_cleanup(time.time_ns() // 1000, hour), threads.last_cleanup(db))
+
+
+def _said(value: object) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
