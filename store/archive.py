@@ -20,6 +20,7 @@ from store.figures import fold_on, patiently
 from store.formats import named
 from store.intake import take_in
 from store.prices import Price, price
+from store.sources import views
 from store.states import next_state
 
 
@@ -40,11 +41,11 @@ def archive(db: Path, path: Path, list_price: Price = price) -> None:
     """Drain → seal → agent set → state. What the database does not have yet is read first. Raises StoreError; then the
     session is what it was."""
     path = path.absolute()
-    if path.exists() and about(path, db) is None and take_in(db, path).session is None:
+    if views.exists(path) and about(path, db) is None and take_in(db, path).session is None:
         raise StoreError(f"{path} has nothing in it that could be kept.")
     one = _there(db, path)
     next_state(one.status, "archive")
-    if path.exists():
+    if views.exists(path):
         take_in(db, path, anew=not one.complete)
         one = _there(db, path)
     if one.complete:
@@ -88,7 +89,7 @@ def fork_command(db: Path, path: Path) -> str:
     words = [word.format(id=seed.id) for word in named(seed.agent).fork]
     if not words:
         raise StoreError(f"{seed.agent} has no command that forks a session.")
-    if not path.exists():
+    if not views.exists(path):
         raise StoreError(f"{path} is gone: its agent has nothing left to go on from.")
     return f"cd {shlex.quote(seed.cwd)} && {shlex.join(words)}" if seed.cwd else shlex.join(words)
 

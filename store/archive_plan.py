@@ -132,8 +132,7 @@ def _draft(connection: sqlite3.Connection, found: Found) -> bool:
 
 
 def _current(known: _Session, found: Found, beside: Callable[[Path], Iterable[Path]] | None) -> bool:
-    if known.sealed:  # what was written since is not read, but counted, once
-        return _same(known, found)
+    # Of an archived one, too: what was written since is not read, but counted, once.
     return _same(known, found) and not _more(known, beside(Path(found.path)) if beside is not None else ())
 
 

@@ -8,7 +8,6 @@ other hosts. It lies in the file of this machine, also where the archive is on a
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -20,6 +19,7 @@ import msgspec
 from store.db import place, reads
 from store.delta import Row
 from store.errors import StoreError
+from store.sources import views
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -91,7 +91,7 @@ class Catalog:
             with closing(reads.connect(self.path)) as archive:
                 for (key,) in archive.execute("SELECT key FROM session WHERE state = 'ready'").fetchall():
                     path = place.path_of(key, self.path)
-                    if path not in found and (place.host_of(path, self.path) or not os.path.lexists(path)):
+                    if path not in found and (place.host_of(path, self.path) or not views.exists(path)):
                         kept = archive.execute(_KEPT, (key,)).fetchone()
                         if kept is not None:
                             found[path] = (kept[-1], 0, self._kept(kept))

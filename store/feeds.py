@@ -24,12 +24,16 @@ from store.sources.watch import Watcher
 
 # What only streams and the list need is imported where it is used: a session file is on the screen before that.
 if TYPE_CHECKING:
+    from store.conversation import Conversation
+    from store.formats.base import Format
     from store.insight_hand import InsightHand
     from store.insight_talk import Told
     from store.recorder import Recorder
+    from store.runs import RunResult
     from store.sources.discover import Discovery
     from store.sources.journal import Journal
     from store.streams import Ended, Stream
+    from store.talks import Talks
     from store.told import Started
 
 MOST_RAW: Final = 256 << 20  # bytes of source that the raw view of one row may read
@@ -37,7 +41,8 @@ MOST_RAW: Final = 256 << 20  # bytes of source that the raw view of one row may 
 
 class Feeds:
     """See the module. `told` hears the ends of streams, `progress` (session, done, total) of imports, `listed` the
-    list, `figured` the answers to `figures`; all of them are called on worker threads."""
+    list, `figured` the answers to `figures`, `ran` (session, result) the ends of runs; all on worker threads.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Feeds:
         *,
         started: Callable[[Started], None] = lambda _: None,
         figured: Callable[[Told], None] = lambda _: None,
+        ran: Callable[[str, RunResult], None] = lambda _key, _result: None,
         database: bool = True,
     ) -> None:
         self.hub = hub
@@ -66,6 +72,8 @@ class Feeds:
         self._discovery: Discovery | None = None
         self._numbers = itertools.count(1)
         self._making = threading.Lock()
+        self._ran = ran
+        self._talks: Talks | None = None  # made with the first session that is gone on with
 
     # ---- files
 
@@ -82,14 +90,16 @@ class Feeds:
 
     # ---- streams
 
-    def _stream(self, name: str, journal: Journal | None, hint: Path | None = None) -> Stream:
+    def _stream(
+        self, name: str, journal: Journal | None, hint: Path | None = None, format: Format | None = None
+    ) -> Stream:
         from store.streams import Stream
 
         key = journal.key if journal is not None else f"{name}:{next(self._numbers)}"
         saved = journal is not None and self._database
         header = Header(state="running", title=name, started=None, draft=saved)
         self.hub.sessions[key] = Session(key, header)
-        stream = Stream(key, self.hub, self._told, journal, hint)
+        stream = Stream(key, self.hub, self._told, journal, hint, format)
         if saved:
             if self.recorder is None:
                 from store.recorder import Recorder
@@ -152,6 +162,19 @@ class Feeds:
             raise
         stream.stop_source = life.stop
         stream.ask_source = life.interrupt
+        return stream.key
+
+    def acp(self, argv: Sequence[str], cwd: str = "", load: str = "") -> str:
+        """Start an agent and talk to it by the Agent Client Protocol, in a new session or in the one of id `load`.
+
+        Raises StoreError if it cannot start.
+        """
+        from store import acp
+
+        where = Path(cwd).expanduser().absolute() if cwd else Path.cwd()
+        acp.check(argv, where)
+        stream = self._stream(acp.title(argv), self._journal(Path(argv[0]).name, "acp", argv, where), None, acp.FORMAT)
+        acp.begin(stream, argv, where, load)
         return stream.key
 
     def replay(self, path: str | Path, speed: float = 1.0, title: str = "") -> str:
@@ -232,12 +255,35 @@ class Feeds:
 
     # ---- all of them
 
+    @property
+    def talks(self) -> Talks:
+        """Sessions that are gone on with here."""
+        if self._talks is None:
+            from store.talks import Talks
+
+            self._talks = Talks(self.hub, self._files.get, self._ran)
+        return self._talks
+
+    def is_file(self, key: str) -> bool:
+        """Whether that open session is read from a file."""
+        return key in self._files
+
+    def conversation(self, key: str) -> Conversation | None:
+        """What prompts of a session go to; None: nothing yet, see `talks`."""
+        stream = self._streams.get(key)
+        if stream is not None:
+            return stream.conversation
+        return None if self._talks is None else self._talks.conversation(key)
+
     def busy(self) -> list[str]:
         """Sessions whose process is still running: ask before ending them."""
-        return [key for key, stream in self._streams.items() if stream.alive and stream.ask_source is not None]
+        running = [] if self._talks is None else self._talks.busy()
+        return running + [key for key, one in self._streams.items() if one.busy]
 
     def close(self, key: str) -> None:
         """Stop following a session and forget it here; its file stays as it is."""
+        if self._talks is not None:
+            self._talks.close(key)
         ingest = self._files.pop(key, None)
         if ingest is not None:
             ingest.stop()
@@ -258,8 +304,10 @@ class Feeds:
 
     def stop(self, key: str) -> None:
         """End what runs in a session, but keep showing it. Blocks until a process group is gone: use a job."""
+        if self._talks is not None and self._talks.stop(key):
+            return
         stream = self._streams.get(key)
-        if stream is not None:
+        if stream is not None and not (stream.conversation is not None and stream.conversation.may_cancel()):
             stream.stop_source()
 
     def shutdown(self) -> None:
@@ -270,6 +318,8 @@ class Feeds:
             self.close(key)
         for ending in self._ending:
             ending.join()
+        if self._talks is not None:
+            self._talks.shutdown()
         if self.recorder is not None:
             self.recorder.close()
         if self._insights is not None:

@@ -22,6 +22,7 @@ from store.digest_parts import Money, Sum
 from store.errors import StoreError
 from store.formats import named
 from store.prices import Price, price
+from store.sources import views
 from store.whole import live_state
 from store.window import known
 
@@ -134,7 +135,7 @@ def look(reader: Reader, path: Path, list_price: Price = price, *, own: bool = F
             return None
         one = reader.about(path)
     if one is not None and not one.complete:
-        if not path.exists():
+        if not views.exists(path):
             raise StoreError(f"{path} is gone, and was kept before Playhead made figures: its rows are all there is.")
         from store.intake import take_in
 

@@ -30,7 +30,7 @@ def tool_started(state: State, event: ev.ToolStarted) -> list[Change]:
             spans=widen(old.spans, at),
             ts=old.ts if old.ts is not None else at.ts,
         )
-        if replace(new, spans=old.spans) == old:
+        if old.spans and replace(new, spans=old.spans) == old:  # without bytes it was shown ahead of them
             return NONE
         return put_again(state, row, replace(new, rev=old.rev + 1))
     changes = close(state, at.agent, at.ts)

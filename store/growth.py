@@ -11,7 +11,7 @@ from store.errors import StoreError
 from store.events import Event
 from store.pipe import Pipe
 from store.sources.file import LIMIT, Tail
-from store.sources.view_tail import tail_of
+from store.sources.view_tail import moved, tail_of
 
 QUIET_REST: Final = 1 << 20  # an unfinished line up to this size is tried as a record when the file is quiet
 
@@ -73,6 +73,9 @@ class Growth:
                 self._say(str(error))
                 continue
             if chunk.gone:
+                if index == 0 and (why := moved(tail)):
+                    self.anew = why
+                    return True
                 if index == 0:
                     self._say(f"{tail.path.name} was deleted. What was read of it is still shown here.")
                 continue

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from store.around import Around
+from store.draft import has_content
 from store.errors import StoreError, sentence
 from store.events import Event
 from store.fold import State
@@ -24,7 +25,7 @@ from store.growth import Growth
 from store.hub import Hub
 from store.late import behind_seal
 from store.late import sentence as sentence_of_late
-from store.past import Rows, gain, has_line, loaded, shown, size_of_file, speaks_of_child
+from store.past import Rows, copy_in_words, gain, has_line, loaded, shown, size_of_file, speaks_of_child
 from store.pipe import Pipe
 from store.resume import pipe_at
 from store.session import Session
@@ -83,6 +84,7 @@ class FileIngest:
         self._collected = False  # what is read now was collected for a while: the watcher waited
         self._archived = False  # nothing comes in any more: what does is counted
         self._late = 0  # such events
+        self._draft = False  # nobody has said or done anything in it so far
         self._turn = threading.Lock()  # held by whoever reads: the worker, or the watcher's thread for a moment
         self._broken = False  # by an error of our own: nothing more is read
         self._bell = threading.Event()
@@ -107,6 +109,12 @@ class FileIngest:
         if self._thread is not threading.current_thread():
             with self._turn:  # nothing is handed over once this returns
                 pass
+
+    def catch_up(self) -> None:
+        """Hand over what the files have by now, whoever told of it or not. For the end of a run, on its thread."""
+        with self._turn:
+            if not (self._over.is_set() or self._broken or self._format is None):
+                self._look()
 
     def _on_change(self, path: Path) -> None:
         """On the watcher's thread. To read a record here costs less than to wake the worker for it."""
@@ -176,10 +184,11 @@ class FileIngest:
         """Show the past: from the database, as a whole, or its end first."""
         try:
             size = views.stat(self.path).st_size
-            self._copy = self._archived = False
+            self._copy = self._archived = self._draft = False
             self._format = format_of(self.path) if has_line(self.path) else None
             if self._format is None:  # nothing yet that says whose file this is
-                self._say(trouble=self._why, state="idle")
+                self._draft = True
+                self._say(trouble=self._why, state="idle", draft=True)
                 return
             if self._troubled:  # only then: whatever is said here has the rows wait for the tick
                 self._troubled = False
@@ -200,7 +209,8 @@ class FileIngest:
                 if self._over.is_set():
                     return
                 self._begin_import(self.growth.pipes[0].offset)
-            self._say(trouble=self._why, agent=self._format.agent, state=live_state(self.path, self._format))
+            state = "idle" if self._draft else live_state(self.path, self._format)
+            self._say(trouble=self._why, agent=self._format.agent, state=state, draft=self._draft)
         except StoreError as error:
             self._format, self._troubled = None, True
             self._say(trouble=str(error), state="failed")
@@ -227,6 +237,7 @@ class FileIngest:
         if len(rows.tail) < least:
             return False
         self._adopt(whole.files, whole.pipes)
+        self._draft = not (rows.content or start)
         self._hub.put(self.key, loaded(rows))
         return True
 
@@ -281,18 +292,13 @@ class FileIngest:
         self._copy = True
         self.growth.files = [source.path for source in before.sources]
         self._hub.put(self.key, shown(before))
-        why = f"{self.path.name} was deleted by its agent. This is the copy that Playhead has kept of it."
-        if before.host:
-            why = f"This session is on {before.host}. What is shown is what the archive has of it."
-        self._say(trouble=why, agent=before.agent, state="ended")
+        self._say(trouble=copy_in_words(self.path, before.host), agent=before.agent, state="ended")
         return True
 
     def _begin_import(self, upto: int) -> None:
         """Have the whole session folded by a child process, up to where the live tail began."""
         if not self._database:
-            self._failed = "no database"
-            self._imported.set()
-            self._bell.set()
+            self._on_imported("no database")
             return
         self._failed = ""
         from store.importer import Import  # a known session needs no child
@@ -368,14 +374,16 @@ class FileIngest:
             self._late += len(events)
             self._say(trouble=sentence_of_late(self._late))
             return
+        if self._draft and has_content(events):
+            self._draft = False
+            self._say(draft=False, state=live_state(self.path, self._format) if self._format else "idle")
         self._hub.put(self.key, events, collected=self._collected)
         self.around.announced = self.around.announced or any(map(speaks_of_child, events))
 
     def _start_over(self) -> None:
         """The file is another one now: read it anew, and say so."""
         self._end_import()
-        self._import = None
-        self._more = None
+        self._import, self._more = None, None
         self._imported.clear()
         self._format = None
         self._why = self.growth.anew or ""  # said until the session is closed: a file that is empty is begun twice

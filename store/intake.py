@@ -7,7 +7,7 @@ other is read as a whole into rows that nobody sees before the last of them is w
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -113,13 +113,14 @@ def bring_up(
     try:
         if before is not None and before.only_copy:
             return Outcome(before.session, before.rows, 0, False, tuple(leftovers))
-        end = writer.end_of(str(path))
-        if end is not None:  # it is archived: nothing comes in any more
+        ends = writer.ends_of(str(path))
+        if ends is not None:  # it is archived: nothing comes in any more
             if before is not None and not anew:
                 return _refuse(writer, path, before, leftovers)
             if begun is not None:
                 begun.reading.close()
-            return _from_scratch(writer, path, end, tell, leftovers, begin(path, end, alone))
+            end = next(iter(ends.values()))
+            return _from_scratch(writer, path, end, tell, leftovers, begin(path, end, alone, ends))
         if before is not None and not anew and _gained(before, upto) <= AT_ONCE:
             return _go_on(writer, path, before, upto, tell)
         return _from_scratch(writer, path, upto, tell, leftovers, begun or begin(path, upto, alone))
@@ -149,8 +150,9 @@ class Begun(Struct, frozen=True):
     total: int  # bytes
 
 
-def begin(path: Path, upto: int | None, alone: bool) -> Begun:
-    whole = Whole(path, upto=upto)
+def begin(path: Path, upto: int | None, alone: bool, ends: Mapping[Path, int] | None = None) -> Begun:
+    """`ends`: as for a Whole."""
+    whole = Whole(path, upto=upto, ends=ends)
     looks: dict[Path, Look] = {}
     for file in (path, *(child.path for child in (whole.format.children or _no_children)(path))):
         looks[file] = _look(file)
@@ -158,7 +160,7 @@ def begin(path: Path, upto: int | None, alone: bool) -> Begun:
     if upto is not None:
         total -= max(0, looks[path].size - upto)
     reading: Whole | Relay = whole
-    if total >= TOGETHER and not alone:
+    if total >= TOGETHER and not alone and ends is None:
         try:
             reading = Relay(path, whole.format, upto)
         except OSError as error:
@@ -217,10 +219,18 @@ def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Te
 
 def _refuse(writer: Writer, path: Path, before: Known, leftovers: Sequence[int]) -> Outcome:
     """What came too late is counted. It stays where it is, in the file."""
-    if not before.unchanged:
+    had = {source.path for source in before.sources}
+    children = named(before.agent).children or _no_children
+    if not before.unchanged or any(child.path not in had for child in children(path)):
         looks = [_look(source.path) for source in before.sources]
-        events = sum(map(len, behind_seal(path, before)))
-        writer.refuse(before.session, events, [(now.size, now.mtime_ns) for now in looks])
+        rest = behind_seal(path, before)
+        events = sum(map(len, rest))
+        joined = [
+            source_of(file, pipe.agent, pipe.parent, 0)
+            for file, pipe in list(zip(rest.files, rest.pipes, strict=True))[len(looks) :]
+            if file.exists()
+        ]
+        writer.refuse(before.session, events, [(now.size, now.mtime_ns) for now in looks], joined)
     return Outcome(before.session, before.rows, 0, False, tuple(leftovers))
 
 

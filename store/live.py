@@ -6,18 +6,24 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
-from store.delta import Delta
+from store.delta import Delta, Header
 from store.errors import StoreError
 from store.feeds import Feeds
 from store.hub import Hub
 from store.items import Item
-from store.told import Completed, Drain, Question
+from store.session import Session
+from store.told import Completed, Drain, Question, Queued
+
+if TYPE_CHECKING:
+    from store.preflight import Preflight
 
 TICK_MS: Final = 16
 SAID_MS: Final = 250  # between two words about how many ticks there were: nobody reads figures faster
@@ -121,13 +127,15 @@ class Ticker(QObject):
             queued = None if session is None else session.next_prompt()
             if session is None or queued is None or self.send is None:
                 return
+            now, why = time.time_ns() // 1000, ""
+            # Before it is tried: what the attempt brings comes behind its row, whichever thread is the faster.
+            self.hub.put(key, lambda live: live.sent(queued, now))
             try:
                 if self.send(key, queued.text, queued.id):
-                    now = time.time_ns() // 1000
-                    self.hub.put(key, lambda live: live.sent(queued, now))
+                    return
             except StoreError as error:
                 why = str(error)
-                self.hub.put(key, lambda live: live.unsent(queued, why))
+            self.hub.put(key, lambda live: live.unsent(queued, why))
 
         return drain
 
@@ -140,6 +148,8 @@ class Live(Ticker):
     progress = Signal(str, int, int)  # session, bytes read, bytes in all; equal at the end
     question = Signal(str, object)  # session, store.session.Question
     started = Signal(object)  # store.told.Started: a session that began here has its row
+    ran = Signal(str, object)  # session, store.runs.RunResult: a run of ours in it is over
+    forked = Signal(str)  # the file of a copy that a run of ours has begun: to be opened, then `adopt`ed
     figured = Signal(object)  # store.insight_talk.Told: an answer to `figures`
 
     def __init__(self, parent: QObject | None = None, *, database: bool = True) -> None:
@@ -152,9 +162,11 @@ class Live(Ticker):
             self.sessions.emit,
             started=self.started.emit,
             figured=self.figured.emit,
+            ran=self.ran.emit,
             database=database,
         )
         self.fact.connect(self.on_fact)
+        self.send = self._send
 
     @Slot(object)
     def on_fact(self, fact: Completed | Question) -> None:
@@ -174,6 +186,10 @@ class Live(Ticker):
         """Start a command and follow it. Raises StoreError."""
         return self.feeds.run(argv, cwd, title)
 
+    def acp(self, argv: Sequence[str], cwd: str = "", load: str = "") -> str:
+        """Start an agent that talks ACP, in a new session or in an earlier one of its own. Raises StoreError."""
+        return self.feeds.acp(argv, cwd, load)
+
     def rename(self, key: str, title: str) -> None:
         """Give a stream a title, before it is saved or after. Raises StoreError."""
         self.feeds.rename(key, title)
@@ -190,6 +206,53 @@ class Live(Ticker):
     def stop(self, key: str) -> None:
         """End what runs in a session; blocks until it is gone, so call it in a job."""
         self.feeds.stop(key)
+
+    # ---- prompts
+
+    def _send(self, key: str, text: str, id: str) -> bool:
+        conversation = self.feeds.conversation(key)
+        return conversation is not None and conversation.send(text, id)
+
+    def prompt(self, key: str, text: str) -> str:
+        """Queue a prompt; it goes out at once where nothing is in its way. Returns its id."""
+        queued = Queued(uuid.uuid4().hex, text)
+        self.change(key, lambda session: session.put_prompt(queued))
+        return queued.id
+
+    def answer(self, key: str, rpc: str, option: str) -> bool:
+        """Answer an open question with one of its options. False: nobody here can be told."""
+        conversation = self.feeds.conversation(key)
+        if conversation is None or not rpc:
+            return False
+        conversation.answer(rpc, option)
+        return True
+
+    def change(self, key: str, do: Callable[[Session], None]) -> None:
+        """Do something to a session's prompts (`store.session_prompts`), and tell of it at once."""
+        self.hub.put(key, do)
+        self.drain(key)
+
+    def connect_to(self, key: str, header: Header, permission: str = "") -> None:
+        """Prompts of an open session go to its agent's program from now on. Raises StoreError when there is no way."""
+        self.feeds.talks.connect(key, header, permission)
+        self.drain(key)
+
+    def fork(self, key: str, header: Header, text: str, permission: str = "") -> None:
+        """Go on with a copy of a session: `forked` names its file once it is there, `ran` says what went wrong."""
+        self.feeds.talks.fork(key, header, text, permission, self.forked.emit)
+
+    def adopt(self, key: str, file: str) -> None:
+        """A copy that `forked` has named is open by that key."""
+        self.feeds.talks.adopt(key, file)
+
+    def preflight(self, key: str, header: Header) -> Callable[[], Preflight]:
+        """A job that looks at what going on with a session would meet."""
+        path = Path(key) if self.feeds.is_file(key) else None
+        return lambda: self.feeds.talks.preflight(path, header)
+
+    def sweep(self) -> int:
+        """A job: say of runs that a killed Playhead has left that they were interrupted; how many."""
+        return self.feeds.talks.sweep()
 
     def busy(self) -> list[str]:
         return self.feeds.busy()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store.delta import Rebase
+from store.draft import has_content
 from store.events import Event, ToolStarted, ToolUpdated
 from store.facts import Facts
 from store.fold import Change, Cut, Put, State, fold_run
@@ -35,8 +36,10 @@ class Rows:
         self.facts = Facts()
         self.overlay: dict[int, Item] = {}
         self.tail: list[Item] = []
+        self.content = False  # somebody has said or done something
 
     def add(self, events: Sequence[Event]) -> None:
+        self.content = self.content or has_content(events)
         self.facts.add(events)
         for change in fold_run(self.state, events):
             if isinstance(change, Put):
@@ -109,6 +112,13 @@ def has_line(path: Path) -> bool:
     with open_file(path) as file:
         head = file.read(HEAD) or b""
     return b"\n" in head or len(head) >= HEAD or head.rstrip().endswith(b"}")
+
+
+def copy_in_words(path: Path, host: str) -> str:
+    """What is said of a session whose rows are all there is of it here."""
+    if host:
+        return f"This session is on {host}. What is shown is what the archive has of it."
+    return f"{path.name} was deleted by its agent. This is the copy that Playhead has kept of it."
 
 
 def size_of_file(path: Path) -> int:

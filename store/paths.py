@@ -23,6 +23,13 @@ def _system(kind: str) -> Path:
     return Path(getattr(dirs, f"user_{kind}_dir"))
 
 
+def there(path: Path | str) -> bool:
+    """Whether a session's path leads to something: a file, one that was packed, or one in a database. Only looks at
+    names: a session that was deleted out of its database still counts."""
+    name = os.fspath(path)
+    return os.path.lexists(name) or os.path.lexists(f"{name}.zst") or Path(name).parent.is_file()
+
+
 def data_dir() -> Path:
     """What must not be lost: journals, the database."""
     return _own("data") or _system("data")

@@ -1,4 +1,4 @@
-"""The user's own prices: `prices.toml` in the configuration folder, which goes before every table. For `store.prices`."""
+"""The user's own prices: `prices.toml` in the configuration folder, which goes before the table. For `store.prices`."""
 
 from __future__ import annotations
 
@@ -107,4 +107,4 @@ def _rates(file: Path, llm: str, table: Any) -> dict[str, int]:
 def _pico(file: Path, llm: str, key: str, value: Any) -> int:
     if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= MOST:
         raise StoreError(f'{file}: ["{llm}"] {key} is {value!r}; a number of dollars from 0 to {MOST:,} is needed.')
-    return round(value * (_PICO * 1_000_000 if key == "search" else _PICO))
+    return int(value * (_PICO * 1_000_000 if key == "search" else _PICO) + 0.5)

@@ -138,7 +138,7 @@ class Receiver(ThreadingHTTPServer):
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
     ) -> None:
         try:
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
+            super().process_request_thread(request, client_address)
         finally:
             with self._mine:
                 self._open.pop(request, None)  # type: ignore[arg-type]
@@ -204,7 +204,7 @@ class Handler(BaseHTTPRequestHandler):
                 if left <= 0:
                     raise TimeoutError
                 self.connection.settimeout(left)
-                some = self.rfile.read1(min(size - len(body), 1 << 18))  # type: ignore[attr-defined]
+                some = self.rfile.read1(min(size - len(body), 1 << 18))
                 if not some:
                     return size, b"", "The connection ended before the body did."
                 body += some

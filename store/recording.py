@@ -188,7 +188,7 @@ class Recording:
             state = State()
             book = writer.first_book(str(path))
             return _Place(Pipe(self._format), state, Facts().named(self.draft.title), Rows(0, state), book)
-        self._closed, self._refused = writer.end_of(str(path)) is not None, 0
+        self._closed, self._refused = writer.ends_of(str(path)) is not None, 0
         if self.draft.session is None:
             self.draft.session = before.session
             writer.settle(before.session, token=token)

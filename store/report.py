@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from store.decode import type_of
+from store.coverage import Coverage as Coverage  # a part of this face
 from store.errors import StoreError, sentence
-from store.events import Event, Unreadable
 from store.fold import Cut, State, fold_run
-from store.formats import HEAD, named, sniff
-from store.formats.base import Damage, Record
+from store.formats import named
 from store.items import Item, Tool, kind_of, text_of
 from store.paths import data_dir
-from store.pipe import Pipe
 from store.sources import journal, scan, views
 from store.summary import summary
 from store.whole import CHUNK, events_of, open_file
@@ -34,76 +31,6 @@ log = logging.getLogger(__name__)
 
 SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".jsonl.zst", ".eval")
 EPOCH: Final = date(1970, 1, 1).toordinal()
-DAMAGE: Final = 10_000  # entries in the list of damage; all of it is counted
-
-
-class Coverage:
-    """Every byte of some files, accounted for: `add` them, then read `result`."""
-
-    def __init__(self) -> None:
-        self.files = self.bytes = self.records = self.understood = self.raw = self.damaged = 0
-        self.bytes_understood = self.bytes_raw = self.bytes_damaged = 0
-        self.by_type: dict[str, dict[str, int]] = {}
-        self.damage: list[dict[str, Any]] = []
-        self._path = Path()
-
-    def add(self, path: Path) -> None:
-        """Read one file to its end. Raises StoreError."""
-        with open_file(path, plain=path.suffix == ".json") as file:  # what it is made of counts by itself
-            try:
-                data = file.read(HEAD) or b""
-                pipe = Pipe(sniff(data, path), watch=self._watch)
-                self._path = path
-                self.files += 1
-                while data:
-                    self.bytes += len(data)
-                    pipe.feed(data)
-                    data = file.read(CHUNK) or b""
-                pipe.close()
-            except OSError as error:
-                raise StoreError(sentence(error, path)) from error
-
-    def _watch(self, piece: Record | Damage, events: Sequence[Event]) -> None:
-        size = piece.at.length
-        if isinstance(piece, Damage):
-            self.damaged += 1
-            self.bytes_damaged += size
-            if len(self.damage) < DAMAGE:
-                entry = {"file": str(self._path), "offset": piece.at.offset, "length": size, "reason": piece.reason}
-                self.damage.append(entry)
-            return
-        self.records += 1
-        missed = next((event for event in events if type(event) is Unreadable), None)
-        known = type_of(piece.data)
-        name = known if missed is None or missed.type in ("", "record") else missed.type
-        counts = self.by_type.setdefault(name, {"understood": 0, "raw": 0})
-        if missed is None:
-            self.understood += 1
-            self.bytes_understood += size
-            counts["understood"] += 1
-        else:
-            self.raw += 1
-            self.bytes_raw += size
-            counts["raw"] += 1
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """The figures; what no record and no damage holds is line ends and blank lines."""
-        held = self.bytes_understood + self.bytes_raw + self.bytes_damaged
-        return {
-            "files": self.files,
-            "bytes": self.bytes,
-            "records": self.records,
-            "understood": self.understood,
-            "raw": self.raw,
-            "damaged": self.damaged,
-            "bytes_understood": self.bytes_understood,
-            "bytes_raw": self.bytes_raw,
-            "bytes_damaged": self.bytes_damaged,
-            "bytes_blank": self.bytes - held,
-            "by_type": {name: self.by_type[name] for name in sorted(self.by_type)},
-            "damage": self.damage,
-        }
 
 
 def files_below(path: Path) -> Iterator[Path]:
@@ -224,7 +151,7 @@ def _figures(reader: Reader, name: str, requests: Requests | None = None) -> Ses
     try:
         stored = look(reader, path)
     except StoreError as error:
-        if not path.exists():
+        if not views.exists(path):
             raise
         log.warning("the figures of %s are read from its file: %s", path, error)
         stored = None
@@ -269,7 +196,7 @@ def sessions(
                 continue  # a subagent's, which is shown in the session that it is part of
             records = row.records if row.records is not None else _lines(path)
         except StoreError as error:
-            if path.exists():  # else: deleted since the folder was read, which is nobody's trouble
+            if views.exists(path):  # else: deleted since the folder was read, which is nobody's trouble
                 refused(str(error))
             continue
         meta = journal.read_meta(path) if path.parent.name == journal.FOLDER else None

@@ -11,6 +11,7 @@ from store import prices_own
 from store.about import Reader
 from store.digest_parts import Sum
 from store.digest_report import usd
+from store.errors import StoreError
 from store.fold import State
 from store.ledger import Ledger
 from store.paths import data_dir
@@ -35,7 +36,9 @@ def requests(name: str, list_price: Price = price) -> Iterator[dict[str, Any]]:
         return
     with closing(Reader(data_dir() / "playhead.db")) as reader:
         about = reader.about(path)
-        found = [] if about is None else reader.ask(_ENTRIES, (about.number,))
+        if about is None:
+            raise StoreError(f"{path} does not exist (any more).")
+        found = reader.ask(_ENTRIES, (about.number,))
         yield from told((entry for (data,) in found for entry in en.unpress(data)), list_price)
 
 

@@ -116,13 +116,15 @@ class Runs:
         done: Callable[[RunResult], None] = lambda _: None,
         *,
         out: Callable[[bytes], None] | None = None,
+        seen: Callable[[str, Path | None], None] | None = None,
         journal: Journal | None = None,
     ) -> str:
         """Start it; returns its id. `done` is called exactly once, on a thread of ours, if this returns.
 
         Raises StoreError, and then nothing runs. Blocks for as long as the login shell takes to say its environment,
         the first time. `out`: gets the output as it comes, on a reader's thread; who blocks there holds the process
-        back. `journal`: where the output is kept instead of a new file.
+        back. `seen`: gets the agent's session and its file, once either is known; on such a thread too. `journal`:
+        where the output is kept instead of a new file.
         """
         command = self.preview(request)
         runner, asked = named(request.runner), request.ask
@@ -147,7 +149,7 @@ class Runs:
                 queued=time.time_ns() // 1000, started=time.time_ns() // 1000, log=str(kept.path),
                 session_key=kept.key if runner.transcript is None else self._file(runner, asked), prompt=asked.prompt,
             )  # fmt: skip
-            work = Work(self, row, runner, asked, kept, locks, request.timeout_s, done, out)
+            work = Work(self, row, runner, asked, kept, locks, request.timeout_s, done, out, seen)
             work.before = self._spent(runner, asked)
             self._write(lambda rows: rows.add(row))
             with self._lock:
@@ -216,15 +218,12 @@ class Runs:
 
     # ---- for a run's work, on its threads
 
-    def seen(self, work: Work, session: str) -> None:
+    def seen(self, work: Work, session: str, file: Path | None) -> None:
         """The agent said its session's id: nobody else shall work in it, and the row tells which file shows it."""
         lock = runs_who.hold_session(self.data, work.runner.name, session)
         if lock is not None:
             work.locks.append(lock)
-        key = work.row.session_key
-        if work.runner.transcript is not None and (key is None or work.asked.fork):
-            file = work.runner.transcript(session, work.asked.cwd)
-            key = key if file is None else str(file)
+        key = work.row.session_key if file is None else str(file)
         self._write(lambda rows: rows.change(work.row.id, agent_session=session, session_key=key))
 
     def began(self, work: Work, pid: int) -> None:

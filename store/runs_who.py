@@ -95,6 +95,15 @@ def owned(data_dir: Path, id: str) -> bool:
     return False
 
 
+def left(data_dir: Path) -> bool:
+    """Whether there may be runs that nobody owns: cheap, for every start."""
+    try:
+        with os.scandir(folder(data_dir)) as entries:
+            return any(entry.name.startswith("run-") and entry.name.endswith(".lock") for entry in entries)
+    except OSError:
+        return False
+
+
 def hold_session(data_dir: Path, runner: str, session: str) -> Lock | None:
     """Take an agent's session for one run; None: a run of this or another Playhead has it. Raises StoreError.
 

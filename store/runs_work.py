@@ -62,6 +62,7 @@ class Work:
         timeout_s: float,
         done: Callable[[RunResult], None],
         out: Callable[[bytes], None] | None,
+        seen: Callable[[str, Path | None], None] | None = None,
     ) -> None:
         self.row = row
         self.runner = runner
@@ -75,11 +76,13 @@ class Work:
         self._timeout = timeout_s
         self._done = done
         self._out = out
+        self._seen = seen
         self._why = ""  # somebody stopped it
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._head = b""
         self._looked = 0
+        self._looking = True
         self._tail = bytearray()
         self._process: Process | None = None
         self._began = 0.0
@@ -119,28 +122,37 @@ class Work:
         self._tail += data
         if len(self._tail) > 2 * KEPT:
             del self._tail[:-KEPT]
-        if self._looked < HEAD and not self.row.agent_session:
+        if self._looking and self._looked < HEAD:
             self._look(data)
         if self._out is not None:
             self._out(data)
 
     def _look(self, data: bytes) -> None:
-        """The id of the agent's session, as soon as it is said."""
+        """The id of the agent's session, as soon as it is said, and then its file, as soon as it is there."""
         self._looked += len(data)
-        self._head += data
-        end = self._head.rfind(b"\n") + 1
-        if not end:
-            return
-        session = self.runner.outcome(self._head[:end].split(b"\n"), b"", None).session
+        session = self.row.agent_session
+        if session is None:
+            self._head += data
+            end = self._head.rfind(b"\n") + 1
+            session = self.runner.outcome(self._head[:end].split(b"\n"), b"", None).session if end else None
         if session is None:
             return
+        find = self.runner.transcript
+        file = None if find is None else find(session, self.asked.cwd)
+        first = self.row.agent_session is None
+        self._looking = find is not None and file is None
         self._head = b""
-        self.row = msgspec.structs.replace(self.row, agent_session=session)
         self.sessions.add(session)
-        try:
-            self._runs.seen(self, session)
-        except StoreError as error:  # it is told again with the end
-            log.info("run %s: %s", self.row.id, error)
+        self.row = msgspec.structs.replace(
+            self.row, agent_session=session, session_key=self.row.session_key if file is None else str(file)
+        )
+        if first or file is not None:
+            try:
+                self._runs.seen(self, session, file)
+            except StoreError as error:  # it is told again with the end
+                log.info("run %s: %s", self.row.id, error)
+            if self._seen is not None:
+                self._seen(session, file)
 
     def _fact(self, fact: Fact) -> None:
         if isinstance(fact, Closed):
@@ -210,7 +222,7 @@ class Work:
     def _row(self, state: str, outcome: Outcome, fact: Exited | Killed | None) -> RunRow:
         key = self.row.session_key
         session = outcome.session or self.row.agent_session
-        if self.runner.transcript is not None and session and (key is None or self.asked.fork):
+        if self.runner.transcript is not None and session and (key is None or session != self.row.agent_session):
             file = self.runner.transcript(session, self.asked.cwd)
             key = key if file is None else str(file)
         return msgspec.structs.replace(

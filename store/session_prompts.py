@@ -15,7 +15,7 @@ from store.batch import Batch
 from store.delta import Header, Waiting
 from store.fold import Cut, Put, State, sending
 from store.fold_state import put_again
-from store.items import Notice, Prompt
+from store.items import Message, Notice, Prompt, Thought
 from store.told import Completed, Drain, Fact, Queued, Tally
 
 NORMAL: Final = frozenset({"", "success", "end_turn", "completed"})
@@ -89,6 +89,19 @@ class Prompts:
                 row, old = known
                 self.batch.add(put_again(self.state, row, replace(old, sending=False, rev=old.rev + 1)))
             del self.state.unmatched[text]
+
+    def broke_off(self, item: str) -> None:
+        """A message that was shown ahead of its record will never have one: the agent says it again."""
+        known = self.state.recent.get(item)
+        if known is None or known[1].spans or not isinstance(known[1], (Message, Thought)):
+            return
+        row, old = known
+        text = str(old.text) if isinstance(old, (Message, Thought)) else ""
+        note = Notice(
+            id=item, ts=old.ts, turn=old.turn, kind="info", text="An answer broke off and was begun anew", detail=text,
+            rev=old.rev + 1,
+        )  # fmt: skip
+        self.batch.add(put_again(self.state, row, note))
 
     # ---- the queue
 

@@ -6,6 +6,7 @@ it. A record that was being written then was never answered, and its sender send
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import struct
@@ -13,7 +14,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -57,8 +58,9 @@ class Spool:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._held = _held(path)
-            self._out = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab", buffering=0)  # noqa: SIM115
-            self._in = path.open("rb")
+            path.touch(mode=0o600)
+            self._out = path.open("ab", buffering=0)
+            self._in = path.open("rb", buffering=0)  # what a buffer has is another record's once the file was emptied
         except OSError as error:
             raise StoreError(f"{path.parent} cannot be written: {error.strerror or error}.") from error
         self.path = path
@@ -125,14 +127,14 @@ def left(db: Path) -> Iterator[tuple[list[Arrived], Path]]:
             held = hold(_lock_of(path), wait=False)
             if held is None:
                 continue  # somebody works with it
-            with path.open("rb") as file:
+            with path.open("rb", buffering=0) as file:
                 yield [record for record, _ in _records(file, 0, path.stat().st_size)], path
             held.drop()
         except OSError as error:
             log.warning("%s cannot be read: %s", path, error)
 
 
-def _records(file: BinaryIO, at: int, end: int) -> Iterator[tuple[Arrived, int]]:
+def _records(file: io.FileIO, at: int, end: int) -> Iterator[tuple[Arrived, int]]:
     while at + _HEAD.size <= end:
         file.seek(at)
         (size,) = _HEAD.unpack(file.read(_HEAD.size))

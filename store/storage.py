@@ -22,6 +22,7 @@ from store.db import place, reads
 from store.empties import empties
 from store.errors import StoreError
 from store.paths import state_dir
+from store.sources import views
 from store.sources.journal import folder
 from store.storage_walk import Walk, grounds
 
@@ -163,7 +164,7 @@ def own(db: Path) -> Own:
                 ((size,),) = archive.execute(_SERVER).fetchall()
                 told = msgspec.structs.replace(told, database=size)
         found = empties(db)
-        only = [size for key, size in kept if not os.path.lexists(place.path_of(key, db))]
+        only = [size for key, size in kept if not views.exists(place.path_of(key, db))]
     except (sqlite3.Error, StoreError) as error:
         why = reads.trouble(error, db) if isinstance(error, sqlite3.Error) else error
         return msgspec.structs.replace(told, database=told.database if url is None else None, trouble=str(why))

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from store.draft import USER_RANK, valid_title
 from store.errors import StoreError
 from store.events import At, SessionNamed
 from store.formats import HEAD, sniff
+from store.formats.base import Format
 from store.hub import Hub
 from store.pipe import Pipe
 from store.recorder import Recorder
@@ -25,6 +26,9 @@ from store.recording import Recording
 from store.session import Session
 from store.sources.journal import Journal
 from store.sources.process import Closed, Exited, Fact, Killed, Process, wording
+
+if TYPE_CHECKING:
+    from store.sources.acp import AcpAgent
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +54,9 @@ class Stream:
         told: Callable[[Ended], None],
         journal: Journal | None = None,
         hint: Path | None = None,
+        format: Format | None = None,
     ) -> None:
-        """`hint`: the file that is replayed, for the sniffing of its format."""
+        """`hint`: the file that is replayed, for the sniffing of its format. `format`: it is known already."""
         self.key = key
         self.hub = hub
         self.journal = journal
@@ -59,13 +64,21 @@ class Stream:
         self.recording: Recording | None = None
         self.stop_source: Callable[[], None] = lambda: None
         self.ask_source: Callable[[], None] | None = None  # interrupt, where the source can
+        self.conversation: AcpAgent | None = None  # prompts go to it
         self.alive = True
         self.kept: bytearray | None = bytearray() if journal is None else None
         self._told = told
         self._hint = hint
+        self._format = format
         self._head = b""
         self._pipe: Pipe | None = None
         self._over = threading.Event()
+
+    @property
+    def busy(self) -> bool:
+        """Something is at work in it that would be lost."""
+        talk = self.conversation
+        return self.alive and (self.ask_source is not None if talk is None else talk.busy)
 
     def take(self, data: bytes) -> None:
         """The next bytes. Waits while the hub is crowded: that holds the writer back, as a full pipe does."""
@@ -92,8 +105,15 @@ class Stream:
         if events:
             self.hub.put(self.key, events)
 
+    def last(self, data: bytes) -> None:
+        """As `take`, for a source that tells how it ended: also when nobody looks any more, for the journal."""
+        if not self._over.is_set():
+            self.take(data)
+        elif self.journal is not None:
+            self.journal.write(data)
+
     def _begin(self, head: bytes) -> None:
-        format_ = sniff(head[:HEAD], self._hint)
+        format_ = self._format or sniff(head[:HEAD], self._hint)
         self._pipe = Pipe(format_)
         self.say(agent=format_.agent)
         if self.recorder is not None and self.journal is not None:

@@ -88,7 +88,8 @@ class Usage:
             if not self._names and self._roots is None:
                 there = {path.absolute() for path in paths}
                 paths += [path for path in ours if path not in there and not path.exists()]  # the only copies
-            whole, streams = [], []
+            whole: list[Path] = []
+            streams: list[Path] = []
             for path in paths:
                 (streams if path.parent.name == journal.FOLDER else whole).append(path)
             files: list[Path] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -64,7 +64,9 @@ class Whole:
         format: Format | None = None,
         upto: int | None = None,
         start: int = 0,
+        ends: Mapping[Path, int] | None = None,
     ) -> None:
+        """`ends`: of an archived session, how far each subagent's file is a part of it; others are none."""
         self.path = path
         self.format = format or format_of(path)
         self.upto = upto
@@ -74,6 +76,7 @@ class Whole:
         self._called: dict[ItemId, list[Child]] = {}
         self._named: dict[str, Child] = {}  # agent → its file, for those whose call is not found
         self._all: dict[Path, Child] = {}
+        self._ends = ends
 
     @property
     def read(self) -> int:
@@ -86,6 +89,8 @@ class Whole:
     def __iter__(self) -> Iterator[list[Event]]:
         if self.format.children is not None:
             for child in self.format.children(self.path):
+                if self._ends is not None and not self._ends.get(child.path):
+                    continue
                 self._all[child.path] = child
                 if child.call is not None:
                     self._called.setdefault(child.call, []).append(child)
@@ -102,7 +107,7 @@ class Whole:
         self.files.append(child.path)
         self.pipes.append(Pipe(self.format, index, child.agent, parent if parent is not None else child.call))
         try:
-            yield from self._read_file(index, None, depth)
+            yield from self._read_file(index, None if self._ends is None else self._ends[child.path], depth)
         except StoreError:
             return  # deleted meanwhile, or not readable: the session is there without it
 

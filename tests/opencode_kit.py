@@ -1,4 +1,4 @@
-"""OpenCode's database and folder as its program makes them, from an export: for the tests of both. No part is a copy."""
+"""OpenCode's database and folder as its program makes them, from an export: for the tests of both. No copies."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import orjson
 
 # As in the program's `session.sql.ts` (1.18), without the tables that say nothing of a session.
 SCHEMA = """
-CREATE TABLE session (id text PRIMARY KEY, project_id text NOT NULL, workspace_id text, parent_id text, slug text NOT NULL,
-  directory text NOT NULL, path text, title text NOT NULL, version text NOT NULL, share_url text, summary_additions integer,
-  summary_deletions integer, summary_files integer, summary_diffs text, cost real NOT NULL DEFAULT 0, revert text,
+CREATE TABLE session (id text PRIMARY KEY, project_id text NOT NULL, workspace_id text, parent_id text,
+  slug text NOT NULL, directory text NOT NULL, path text, title text NOT NULL, version text NOT NULL, share_url text,
+  summary_additions integer, summary_deletions integer, summary_files integer, summary_diffs text,
+  cost real NOT NULL DEFAULT 0, revert text,
   permission text, agent text, model text, time_created integer NOT NULL, time_updated integer NOT NULL,
   time_compacting integer, time_archived integer);
 CREATE TABLE message (id text PRIMARY KEY, session_id text NOT NULL, time_created integer NOT NULL,
   time_updated integer NOT NULL, data text NOT NULL);
 CREATE INDEX message_session_time_created_id_idx ON message (session_id, time_created, id);
-CREATE TABLE part (id text PRIMARY KEY, message_id text NOT NULL, session_id text NOT NULL, time_created integer NOT NULL,
-  time_updated integer NOT NULL, data text NOT NULL);
+CREATE TABLE part (id text PRIMARY KEY, message_id text NOT NULL, session_id text NOT NULL,
+  time_created integer NOT NULL, time_updated integer NOT NULL, data text NOT NULL);
 CREATE INDEX part_message_id_id_idx ON part (message_id, id);
 CREATE INDEX part_session_idx ON part (session_id);
 """
@@ -29,17 +30,19 @@ BORN = 1_795_225_797_000
 
 def info(id: str = "ses_1", **more: Any) -> dict[str, Any]:
     return {
-        "id": id, "slug": "calm-river", "projectID": "p1", "directory": "/w/demo", "title": "A title", "version": "1.18.33",
-        "time": {"created": BORN, "updated": BORN}, **more,
+        "id": id, "slug": "calm-river", "projectID": "p1", "directory": "/w/demo", "title": "A title",
+        "version": "1.18.33", "time": {"created": BORN, "updated": BORN}, **more,
     }  # fmt: skip
 
 
 def user(text: str = "Go", id: str = "msg_1", at: int = 100, *parts: dict[str, Any]) -> dict[str, Any]:
     told = {"id": id, "role": "user", "sessionID": "ses_1", "time": {"created": BORN + at}, "agent": "build"}
-    return {"info": told, "parts": [part("text", f"prt_{id}", id, text=text), *parts]}
+    return {"info": told, "parts": [part("text", f"prt_0{id}", id, text=text), *parts]}
 
 
-def answer(*parts: dict[str, Any], id: str = "msg_2", at: int = 200, done: int | None = 900, **more: Any) -> dict[str, Any]:
+def answer(
+    *parts: dict[str, Any], id: str = "msg_2", at: int = 200, done: int | None = 900, **more: Any
+) -> dict[str, Any]:
     """A message of the model; its end is at `done`, or not yet."""
     time = {"created": BORN + at} if done is None else {"created": BORN + at, "completed": BORN + done}
     told = {
@@ -54,7 +57,9 @@ def part(kind: str, id: str = "prt_a", message: str = "msg_2", **more: Any) -> d
     return {"id": id, "sessionID": "ses_1", "messageID": message, "type": kind, **more}
 
 
-def tool(id: str = "prt_t", status: str = "completed", name: str = "bash", output: str = "ok", **more: Any) -> dict[str, Any]:
+def tool(
+    id: str = "prt_t", status: str = "completed", name: str = "bash", output: str = "ok", **more: Any
+) -> dict[str, Any]:
     state = {"status": status, "input": {"command": "ls"}, "output": output, "time": {"start": BORN, "end": BORN + 5}}
     return part("tool", id, tool=name, callID="c1", state={**state, **more})
 
@@ -99,8 +104,8 @@ class Database:
         revert = None if info.get("revert") is None else orjson.dumps(info["revert"]).decode()
         self.connection.execute(
             "INSERT INTO session (id, project_id, parent_id, slug, directory, title, version, revert, time_created, "
-            "time_updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET title = excluded.title, "
-            "revert = excluded.revert, time_updated = excluded.time_updated",
+            "time_updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+            "SET title = excluded.title, revert = excluded.revert, time_updated = excluded.time_updated",
             (info["id"], info["projectID"], info.get("parentID"), info["slug"], info["directory"], info["title"],
              info["version"], revert, info["time"]["created"], self._tick()),
         )  # fmt: skip

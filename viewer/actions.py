@@ -44,6 +44,8 @@ COMMANDS: Final = (
     Command("keep_end", "Session", "Stop copying", (), "Copy no more sessions until the next start", "on_keep_end"),
     Command("quit", "Session", "Quit", ("Ctrl+Q",), "Close the window", "on_quit", False, True),
     Command("sessions", "View", "Sessions", ("Ctrl+B",), "Show or hide the list", "on_toggle_sessions", True),
+    Command("panel", "View", "Sessions panel", ("Ctrl+Shift+S",), "Threads, triggers, storage and how sessions resume",
+            "on_panel", True),
     Command("archived", "View", "Archived sessions only", ("Ctrl+Shift+A",), "In the list of sessions", "on_archived",
             True),
     Command("inspector", "View", "Raw record", ("Ctrl+I",), "The record behind a row", "on_toggle_inspector", True),
@@ -55,6 +57,8 @@ COMMANDS: Final = (
     Command("zoom_reset", "View", "Actual size", ("Ctrl+0",), "Text at its own size", "on_zoom_reset"),
     Command("full", "View", "Full screen", ("F11",), "Nothing but this window", "on_full_screen", True),
     Command("settings", "View", "Settings…", ("Ctrl+,",), "Change how Playhead behaves", "on_settings", False, True),
+    Command("coverage", "Help", "Coverage…", ("Ctrl+Shift+U",), "What of every session is understood, and what is not",
+            "on_coverage"),
     Command("shortcuts", "Help", "Keyboard shortcuts", ("F1", "?"), "All keys on one sheet", "on_shortcuts"),
     Command("logs", "Help", "Show the log", (), "Open the folder with the log files", "on_logs"),
 )  # fmt: skip

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from typing import Any, Final, NoReturn
 from typing_extensions import override
 
 from store.errors import StoreError
+from store.paths import there
 from viewer import output
 from viewer.options import SIZE, Options
 
@@ -96,7 +96,7 @@ def window_options(arguments: list[str]) -> Options:
     if options.screenshot and not Path(options.screenshot).absolute().parent.is_dir():
         raise StoreError(f"{Path(options.screenshot).parent} is no folder to write a picture into.")
     for path in paths:
-        if not os.path.lexists(path):
+        if not there(path):
             raise StoreError(f"{path} does not exist.")
     return Options(
         paths=paths,

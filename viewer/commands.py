@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
 
     from store.live import Live
+    from viewer.inspector.pane import InspectorPane
     from viewer.keeping import Keeping
 
 ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
@@ -41,6 +42,10 @@ class Commands(Frame):
     @abstractmethod
     def inspect(self, row: int) -> None:
         """Show the raw record behind a row."""
+
+    @property
+    @abstractmethod
+    def inspector(self) -> InspectorPane: ...
 
     # Dialogs are imported by the command that opens them: most starts of the program see none.
 
@@ -168,6 +173,24 @@ class Commands(Frame):
 
         dialog = SettingsDialog(self.settings, self.look, self)
         self._open(dialog)
+
+    def on_coverage(self) -> None:
+        from viewer.coverage import version
+        from viewer.coverage_window import CoverageWindow
+
+        current = self.desk.current
+        file = current.key if current is not None and current.file else ""
+        window = CoverageWindow(self.look, file, self, version())
+        window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        window.chosen.connect(self.inspect_piece)
+        window.show()
+
+    def inspect_piece(self, file: str, offset: int, length: int) -> None:
+        """Show the bytes at a place, whichever session they are of."""
+        from store.coverage import piece
+
+        self.inspector_dock.show()
+        self.inspector.load(lambda: [piece(file, offset, length)], "Record that was not understood")
 
     def on_shortcuts(self) -> None:
         from viewer.shortcuts import ShortcutSheet

@@ -7,12 +7,12 @@ connection go, and what brings it back as it was stays.
 from __future__ import annotations
 
 from collections import OrderedDict
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from store.delta import Delta, Row, SessionsDelta
+from store.paths import there
 from viewer import garbage, wording
 from viewer.opened import Left, Opened, raw_rows, row_of
 from viewer.place import Place, Places
@@ -303,7 +303,7 @@ class Desk(QObject):
         self._reading.discard(opened.key)
         del self._open[opened.key]
         self._live.close(opened.key)
-        kept = opened.file and Path(opened.key).exists()
+        kept = opened.file and there(opened.key)
         if self._shown_rows.get(opened.key) is not None and not kept:
             del self._shown_rows[opened.key]  # a stream that is closed is gone; a file can be opened again
             self.listed.emit(SessionsDelta(gone=(opened.key,)))

@@ -131,9 +131,13 @@ class HeaderBar(QWidget):
         self.project.say(f"{place}{branch}")
         self.project.setToolTip(head.cwd)
         state = "failed" if head.trouble and head.state == "opening" else head.state
+        if head.draft and state == "idle":
+            state = "draft"
         self.mark.set_state(state)
         self.state.setText(wording.state(state) if there else "")
         tip = f"{wording.agent(head.agent)} {head.version}".strip()
+        if state == "draft":
+            tip = f"Nobody has said or done anything in it yet\n{tip}"
         self.state.setToolTip(f"{tip}\n{head.id}".strip())
         self.llm.say(" · ".join(part for part in (head.llm, head.mode if head.mode != "default" else "") if part))
         if head.used is None:

@@ -9,6 +9,7 @@ import msgspec
 
 from store.delta import Delta, Header, Row
 from store.items import Raw
+from store.paths import there
 from viewer import wording
 from viewer.place import Place
 from viewer.timeline.model import TimelineModel
@@ -95,7 +96,7 @@ def row_of(key: str, header: Header, file: bool, since: int) -> Row:
         try:
             size = Path(key).stat().st_size
         except OSError:
-            state = "failed"
+            state = state if there(key) else "failed"  # what lies in a database has no size that is known here
     title = header.title or (Path(key).name if file else "")
     return Row(
         key, agent=header.adapter or header.agent, title=title, cwd=header.cwd, project=folder,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
 
 from viewer import wording
 from viewer.theme.look import Look
@@ -43,10 +43,14 @@ class StatusLine(QStatusBar):
         self.copies = QLabel(self)
         self.copies.setAccessibleName("Copies")
         self.copies.hide()
+        self.threads = QToolButton(self)
+        self.threads.setToolTip("Sessions panel: threads, triggers, storage (Ctrl+Shift+S)")
+        self.set_threads(None)
         self.setSizeGripEnabled(False)
         for widget in (self.facts, self.waiting, self.progress, self.copies, self.hint):
             self.addWidget(widget)
         self.addPermanentWidget(self.trouble)
+        self.addPermanentWidget(self.threads)
         self._tick = QTimer(self)
         self._tick.setSingleShot(True)
         self._tick.setInterval(int(WINDOW * 1000))
@@ -107,6 +111,11 @@ class StatusLine(QStatusBar):
         self.copies.setText(text)
         self.copies.setVisible(bool(text))
 
+    def set_threads(self, active: int | None) -> None:
+        """How many threads have a session to go on with; None: there are none, or nobody has counted yet."""
+        self.threads.setText("threads ▸" if active is None else f"threads {active:,} ▸")
+        self.threads.setAccessibleName("Sessions panel" if active is None else f"Sessions panel, {active:,} threads")
+
     def set_hint(self, text: str) -> None:
         room = max(100, self.width() // 2)
         self.hint.setText(self.hint.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room))
@@ -129,6 +138,14 @@ class StatusLine(QStatusBar):
             sides = look.px(12) - EDGE
             label.setStyleSheet(f"color: {look.colour(token).name()}; padding: {look.px(3)}px {sides}px;")
             label.setFont(look.font("meta"))  # a first style sheet takes away the font that was set before it
+
+        self.threads.setStyleSheet(
+            f"QToolButton {{ color: {look.colour('text.muted').name()}; border: 1px solid transparent; "
+            f"padding: {look.px(1)}px {look.px(8)}px; }}"
+            f"QToolButton:hover {{ background: {look.colour('surface.hover').name()}; }}"
+            f"QToolButton:focus {{ border-color: {look.colour('accent.focus').name()}; }}"
+        )
+        self.threads.setFont(look.font("meta"))
 
     def _say(self) -> None:
         parts = [f"{self._live} live"] if self._live else []

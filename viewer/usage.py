@@ -49,7 +49,7 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[
 def told(report: dict[str, Any]) -> Iterator[str]:
     """The report as people read it: a line per group, its models below it where there are several."""
     by = report["by"]
-    rows = [(by, _HEAD)]
+    rows: list[tuple[str, tuple[str, ...]]] = [(by, _HEAD)]
     for group in report["groups"]:
         rows += _rows(_name(group, by), group, models=by != "model")
     if report["groups"]:
@@ -98,7 +98,8 @@ def _rows(name: str, figures: dict[str, Any], *, models: bool) -> list[tuple[str
 
 def _cells(figures: dict[str, Any], sessions: str) -> tuple[str, ...]:
     cost, unpriced = figures["cost_usd"], figures["unpriced_requests"]
-    dollars = "–" if cost is None else f"{'≥ ' if unpriced else ''}${cost:,.2f}"
+    amount = "" if cost is None else "< $0.01" if 0 < cost < 0.01 else f"${cost:,.2f}"
+    dollars = f"{'≥ ' if unpriced else ''}{amount}" if amount else "–"
     counts = (figures["in"], figures["out"], figures["cache_create"], figures["cache_read"])
     return (*(f"{count:,}" for count in counts), dollars, sessions)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QModelIndex, QSettings, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication, QKeySequence, QShowEvent
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QWidget
 from typing_extensions import override
 
 from store import settings as st
@@ -20,8 +20,8 @@ from viewer.actions import Actions
 from viewer.desk import Desk
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
+from viewer.panels import Panels
 from viewer.place import Places
-from viewer.shelving import Shelving
 from viewer.theme.look import Look
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from viewer.inspector.pane import InspectorPane
 
 
-class MainWindow(Shelving):
+class MainWindow(Panels):
     """See the module. What the menus do is in the class it comes from."""
 
     closing = Signal()  # everything is saved; the program may end
@@ -51,6 +51,7 @@ class MainWindow(Shelving):
         self.desk.follow_default = settings[st.FOLLOW]
         self._menu()
         self.make_shelf(jobs)
+        self.make_panels()
         self._wire()
         self.on_keeping(runs=False, paused=False)
         self.sessions.set_grouped(settings[st.GROUP])
@@ -76,6 +77,7 @@ class MainWindow(Shelving):
         return self._home
 
     @property
+    @override
     def inspector(self) -> InspectorPane:
         if self._inspector is None:
             from viewer.inspector.pane import InspectorPane
@@ -154,8 +156,14 @@ class MainWindow(Shelving):
         except StoreError as error:
             self.notice.say("open", str(error))
 
+    @override
+    def empty_page(self) -> QWidget:
+        return self.home
+
+    @override
     def open_listed(self, id: str) -> None:
         """A session of the list."""
+        self.close_panel()
         row = self.sessions.sessions.session(id)
         for key in (id, "" if row is None else row.path):
             if self.desk.opened(key) is not None:
@@ -172,6 +180,8 @@ class MainWindow(Shelving):
         self.listed(delta)
         if delta.trouble:
             self.notice.say("database", delta.trouble)
+        if delta.total is not None:
+            self.count_threads()
 
     def on_inspector_seen(self, seen: bool) -> None:
         self.actions_["inspector"].setChecked(seen)
@@ -299,7 +309,7 @@ class MainWindow(Shelving):
         QDesktopServices.openUrl(QUrl(target))
 
     def on_focus_timeline(self) -> None:
-        self.pane.setFocus(Qt.FocusReason.OtherFocusReason)
+        (self.panel if self.panel_shown else self.pane).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def on_setting(self, setting: st.AnySetting) -> None:
         match setting.name:
@@ -330,12 +340,15 @@ class MainWindow(Shelving):
             self._inspector.set_look(look)
         if self._insight is not None:
             self._insight.pane.set_look(look)
+        if self._panel is not None:
+            self._panel.set_look(look)
 
     def remember(self, kept: QSettings | None) -> None:
         """For the next start."""
         self.desk.save()
         if kept is not None:
             current = self.desk.current
+            self.remember_panel(kept)
             geometry.remember(self, kept, current.key if current is not None and current.file else "")
 
     @override

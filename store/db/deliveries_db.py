@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, and_, delete, or_, select, text, update
 
 from store.db.run_tables import delivery as table
+from store.db.run_tables import run
 
 c: Final = table.c
+_LONG: Final = 600_000_000  # µs: between two attempts no run goes on
 COLUMNS: Final = (
     "id", "trigger_id", "received", "handled", "source", "delivery_id", "event", "action", "sender", "verdict", "bytes",
     "run_id", "thread_key", "reason",
@@ -35,14 +36,19 @@ def add(tx: Connection, values: dict[str, Any]) -> int | None:
 def waiting(tx: Connection, host: str) -> list[tuple[int, int, str]]:
     """(delivery, trigger, key) of all that were accepted and have not been run, in order."""
     wanted = select(c.id, c.trigger_id, c.thread_key).where(
-        c.handled.is_(None), c.verdict == "accepted", c.host == host, c.trigger_id.is_not(None)
+        c.handled.is_(None), c.verdict == "accepted", c.host == host, c.trigger_id.is_not(None), c.run_id.is_(None)
     )
     return [(int(one), int(which), str(key or "")) for one, which, key in tx.execute(wanted.order_by(c.id))]
 
 
-def begin(tx: Connection, number: int, run_id: str) -> None:
-    """Its run is about to start: should we be killed from here on, it is not started again by itself."""
-    tx.execute(update(table).where(c.id == number).values(run_id=run_id))
+def begin(tx: Connection, number: int, run_id: str, before: str | None) -> bool:
+    """A run of it is about to start, behind that one. False: another process has begun, or it is over.
+
+    Should we be killed from here on, it is not started again by itself.
+    """
+    same = c.run_id.is_(None) if before is None else c.run_id == before
+    wanted = update(table).where(c.id == number, c.handled.is_(None), same)
+    return tx.execute(wanted.values(run_id=run_id)).rowcount > 0
 
 
 def handled(tx: Connection, number: int, now: int, reason: str, *, verdict: str = "accepted") -> None:
@@ -51,19 +57,24 @@ def handled(tx: Connection, number: int, now: int, reason: str, *, verdict: str 
     tx.execute(wanted.values(handled=now, reason=reason, verdict=verdict))
 
 
-def interrupted(tx: Connection, host: str, now: int, alive: Sequence[str]) -> list[int]:
-    """Whose run began in a process that is gone. `alive`: runs that go on."""
-    wanted = select(c.id, c.run_id).where(
-        c.handled.is_(None), c.verdict == "accepted", c.host == host, c.run_id.is_not(None)
-    )
-    gone = [int(number) for number, run_id in tx.execute(wanted) if run_id not in alive]
+def interrupted(tx: Connection, host: str, now: int) -> int:
+    """Whose run began in a process that is gone: `Runs.sweep` has said so, or it never came so far."""
+    long_ago = now - _LONG
+    over = or_(run.c.state == "interrupted", run.c.ended < long_ago, and_(run.c.id.is_(None), c.received < long_ago))
+    wanted = select(c.id).select_from(table.outerjoin(run, run.c.id == c.run_id))
+    wanted = wanted.where(c.handled.is_(None), c.verdict == "accepted", c.host == host, c.run_id.is_not(None), over)
+    gone = [int(number) for number in tx.execute(wanted).scalars()]
     for number in gone:
         handled(tx, number, now, "Interrupted: Playhead ended while its run went on. It can be fired again.")
-    return gone
+    return len(gone)
 
 
-def prune(tx: Connection, before: int, keep: int) -> int:
-    """Old ones go; of those that stay the newest `keep` have their payloads."""
+def prune(tx: Connection, before: int, keep: int, refused: int) -> int:
+    """Old ones go, and all but the newest of those that were refused; the newest `keep` have their payloads."""
+    many = select(c.id).where(c.verdict == "refused").order_by(c.id.desc()).offset(refused).limit(1)
+    last = tx.execute(many).scalar()
+    if last is not None:  # anybody who finds the address can fill the log
+        tx.execute(delete(table).where(c.id <= last, c.verdict == "refused"))
     count = int(tx.execute(delete(table).where(c.received < before, c.handled.is_not(None))).rowcount)
     edge = tx.execute(select(c.id).order_by(c.id.desc()).offset(keep).limit(1)).scalar()
     if edge is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from store.db import figures, place
-from store.db.session_rows import status_of
+from store.db.session_rows import add_sources, status_of
 from store.db.tables import audit, ledger, session, source
 from store.db.transactions import Transactions
 from store.digest import Digest, step
@@ -18,6 +19,7 @@ from store.errors import StoreError
 from store.figures import folded
 from store.prices import price, unknown
 from store.states import CLOSED
+from store.window import Source
 
 
 class Moves(Transactions):
@@ -66,26 +68,27 @@ class Moves(Transactions):
             wanted = update(session).where(c.id == number, c.status.in_(CLOSED))
             tx.execute(wanted.values(agent_ids_json=names_json(names)))
 
-    def end_of(self, key: str) -> int | None:
-        """Up to which byte of its main file an archived session goes; None for one that is not archived."""
-        wanted = (
-            select(source.c.offset)
-            .join(session)
-            .where(source.c.file == 0, session.c.key == place.key_of(key, self.path))
-        )
+    def ends_of(self, key: str) -> dict[Path, int] | None:
+        """Up to which byte of each of its files an archived session goes, the main one first; None for one that is not
+        archived."""
+        wanted = select(source.c.path, source.c.offset).join(session).order_by(source.c.file)
+        wanted = wanted.where(session.c.key == place.key_of(key, self.path))
         with self._tx() as tx:
             wanted = wanted.where(session.c.state == "ready", session.c.status.in_(CLOSED))
-            return tx.execute(wanted).scalar()
+            return {Path(path): offset for path, offset in tx.execute(wanted).all()} or None
 
-    def refuse(self, number: int, events: int, looks: Sequence[tuple[int, int]]) -> None:
+    def refuse(self, number: int, events: int, looks: Sequence[tuple[int, int]], joined: Sequence[Source] = ()) -> None:
         """So many events came after a session was archived. `looks`: size and mtime_ns of each of its files then; who
-        finds them so again has nothing to count."""
+        finds them so again has nothing to count. `joined`: files that came since, of which nothing is taken."""
         with self._tx() as tx:
             tx.execute(update(ledger).where(ledger.c.session_id == number).values(refused=events))
             for file, (size, mtime_ns) in enumerate(looks):
                 if mtime_ns:
                     there = update(source).where(source.c.session_id == number, source.c.file == file)
                     tx.execute(there.values(size=size, mtime_ns=mtime_ns))
+            known = select(source.c.path).where(source.c.session_id == number)
+            met = set(tx.execute(known).scalars())  # somebody else may have been here meanwhile
+            add_sources(tx, number, len(met), [one for one in joined if str(one.path) not in met])
 
 
 def seal(tx: Connection, number: int, digest: Digest) -> None:

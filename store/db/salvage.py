@@ -7,7 +7,6 @@ whose files are there are read anew by whoever wants them; of those only what no
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -30,6 +29,7 @@ from store.facts import Facts
 from store.fold import Put, State
 from store.items import Item, Notice, Tool
 from store.ledger import LEDGER_VERSION
+from store.sources import views
 from store.window import Source
 
 log = logging.getLogger(__name__)
@@ -37,11 +37,14 @@ log = logging.getLogger(__name__)
 CHUNK: Final = 512  # rows asked for at once
 UNKNOWN: Final = "unknown"  # the path of a file whose name cannot be read
 FAR: Final = 64  # chunks in which nothing is found: there is no more
+TRIES: Final = 20_000  # ranges in a row that cannot be read: there is no more
+ROW_BYTES: Final = 8  # that a row takes at least
 _SESSION: Final = "SELECT * FROM session WHERE id >= ? AND id < ?"
 _IDS: Final = "SELECT id FROM session WHERE id >= ? AND id < ?"
 _IDS_OF_FILES: Final = "SELECT session_id AS id FROM source WHERE session_id >= ? AND session_id < ?"
 _FILES: Final = "SELECT * FROM source WHERE session_id >= ? AND session_id < ?"
 _ITEMS: Final = "SELECT seq, payload FROM item WHERE seq >= ? AND seq < ?"
+_NEXT: Final = "SELECT min(seq) FROM item WHERE seq >= ? AND seq < ?"
 _LEDGER: Final = "SELECT * FROM ledger WHERE session_id >= ? AND session_id < ?"
 _ENTRIES: Final = "SELECT first, data FROM entry WHERE session_id = ? ORDER BY first"
 
@@ -115,11 +118,11 @@ def _all(connection: sqlite3.Connection, writer: Writer, found: Found) -> None:
         own = {name: session[name] for name in OWN if session.get(name) is not None} if session is not None else {}
         own |= {"parent_session_id": None, "fold_version": 0}  # that number is another one here
         paths = {key, *(str(file.path) for file in files)} - {UNKNOWN}
-        if all(map(os.path.lexists, paths)):
+        if all(map(views.exists, paths)):
             if own.get("user_title") or own.get("status") == "archived" or own.get("origin", "file") != "file":
                 _one(writer, key, iter(()), session or {}, files, own)
             continue
-        own["missing"] = int(not os.path.lexists(key))
+        own["missing"] = int(not views.exists(key))
         rows = _items(connection, number, None if session is None else session["rows"], found)
         lost = found.lost
 
@@ -150,16 +153,28 @@ def _asker(connection: sqlite3.Connection, sql: str) -> Callable[[int, int], lis
 
 
 def _readable(ask: Callable[[int, int], list[Any]], low: int, high: int) -> Iterator[Any]:
-    """What lies in [low, high), as far as it can be read: a range that fails as a whole is tried in halves."""
-    try:
-        found = ask(low, high)
-    except sqlite3.DatabaseError:
-        if high - low > 1:
-            middle = (low + high) // 2
-            yield from _readable(ask, low, middle)
-            yield from _readable(ask, middle, high)
-        return
-    yield from found
+    """What lies in [low, high), as far as it can be read: a range that fails as a whole is tried in halves.
+
+    A number with a flipped bit can make a broken page stand for 2⁶² keys: after TRIES in vain the rest is given up.
+    """
+    left = TRIES
+    ranges = [(low, high)]  # those to try, the lowest last
+    while ranges:
+        low, high = ranges.pop()
+        try:
+            found = ask(low, high)
+        except sqlite3.DatabaseError:
+            left -= 1
+            if not left:
+                log.warning("keys from %d on are given up: too much around them cannot be read", low)
+                return
+            if high - low > 1:
+                middle = (low + high) // 2
+                ranges += [(middle, high), (low, middle)]
+            continue
+        if found:
+            left = TRIES
+        yield from found
 
 
 def _files(connection: sqlite3.Connection, number: int) -> list[Source]:
@@ -182,6 +197,8 @@ def _items(connection: sqlite3.Connection, number: int, count: int | None, found
     """The rows in order; where some are lost, a row says how many."""
     base = reads.key_of(number, 0)
     ask = _asker(connection, _ITEMS)
+    if count is not None and count > _room(connection):
+        count = None  # a broken page may say anything
     wanted = nothing = 0
     first = 0
     while first < count if count is not None else nothing < FAR:
@@ -202,9 +219,26 @@ def _items(connection: sqlite3.Connection, number: int, count: int | None, found
             yield item
         nothing = 0 if wanted > had else nothing + 1
         first = stop
+        if nothing and count is not None and count > stop:
+            first = _next(connection, base + stop, base + count) - base
     if count is not None and wanted < count:
         found.lost += count - wanted
         yield _gap(wanted, count)
+
+
+def _room(connection: sqlite3.Connection) -> int:
+    """More rows than this have no room in the file."""
+    (pages,), (size,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    return int(pages) * int(size) // ROW_BYTES
+
+
+def _next(connection: sqlite3.Connection, low: int, high: int) -> int:
+    """The next key that there may be something at: a long gap is not asked for piece by piece."""
+    try:
+        (found,) = connection.execute(_NEXT, (low, high)).fetchone()
+    except sqlite3.DatabaseError:
+        return low
+    return high if found is None else int(found)
 
 
 def _gap(first: int, stop: int) -> Item:

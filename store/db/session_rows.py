@@ -84,17 +84,7 @@ def write_about(
         tx.execute(delete(strip).where(strip.c.session_id == number, strip.c.first.in_(dirty)))
         tx.execute(insert(strip), [_strip(number, first, one) for first, one in dirty.items()])
     tx.execute(delete(source).where(source.c.session_id == number))
-    tx.execute(
-        insert(source),
-        [
-            {
-                "session_id": number, "file": index, "path": str(one.path), "agent": one.agent, "parent": one.parent,
-                "identity": one.identity, "size": one.size, "mtime_ns": one.mtime_ns, "offset": one.offset,
-                "head": one.head, "tail": one.tail,
-            }
-            for index, one in enumerate(sources)
-        ],
-    )  # fmt: skip
+    add_sources(tx, number, 0, sources)
     values = {
         "state": "ready", "agent": agent, "agent_session": facts.id, "title": facts.title,
         "cwd": facts.cwd, "branch": facts.branch, "llm": facts.llm or "", "started": facts.started,
@@ -114,3 +104,17 @@ def _strip(number: int, first: int, one: Strip) -> dict[str, object]:
         "session_id": number, "first": first, "weights": one.weights.tobytes(), "nested": nested.tobytes(),
         "ids": one.ids.tobytes(),
     }  # fmt: skip
+
+
+def add_sources(tx: Connection, number: int, first: int, sources: Sequence[Source]) -> None:
+    """Files of a session, behind the `first` ones."""
+    values = [
+        {
+            "session_id": number, "file": index, "path": str(one.path), "agent": one.agent, "parent": one.parent,
+            "identity": one.identity, "size": one.size, "mtime_ns": one.mtime_ns, "offset": one.offset,
+            "head": one.head, "tail": one.tail,
+        }
+        for index, one in enumerate(sources, first)
+    ]  # fmt: skip
+    if values:
+        tx.execute(insert(source), values)

@@ -43,6 +43,7 @@ class Reader:
     def __init__(self) -> None:
         self._talks: dict[str, Talk] = {}
         self._main: Talk | None = None
+        self._answered: dict[str, None] = {}  # ids of our requests that were answered
         self._loading: set[str] = set()  # sessions whose past is being told
         self._asked: dict[tuple[str, str], tuple[str, dict[str, Any], Any]] = {}  # (way, id) → method, params, id
         self.client = Client()
@@ -152,8 +153,13 @@ class Reader:
             ((way, self._asked.pop((way, name))) for way in ways if (way, name) in self._asked), ("", None)
         )
         method, params = (known[0], known[1]) if known is not None else (string(frame.wrapped, "re"), {})
-        if not method and "stopReason" in result:
+        again = not method and rpc is not None and name in self._answered
+        if not method and not again and "stopReason" in result:
             method = "session/prompt"
+        if (way or ways[0]) == "out" and method:
+            self._answered[name] = None
+            if len(self._answered) > PENDING:
+                del self._answered[next(iter(self._answered))]
         talk = self._talks.get(string(params, "sessionId")) or self._talk("")
         if talk.agent:
             at = msgspec.structs.replace(at, agent=talk.agent)
@@ -163,9 +169,9 @@ class Reader:
             return self.client.answered(method, key, body, at, out, talk)
         rpc = rpc if type(rpc) in (int, str) else name
         if not method:
-            if not frame.way and ("outcome" in result or not self._asked):
+            if not frame.way and not again and ("outcome" in result or not self._asked):
                 return True  # a log that begins in the middle
-            said = "The agent answered what was not asked (any more)."
+            said = "The agent answered a request a second time." if again else "The agent answered what nobody asked."
             if error is not None:
                 said = one_line(f"The agent says: {content.failure(error)}", 1000)
             out.append(NoticeAdded(at, f"@{at.file}:{at.offset}", "agent_error", said, "warning"))

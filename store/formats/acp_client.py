@@ -29,10 +29,12 @@ QUIET: Final = ("terminal/output", "terminal/wait_for_exit", "terminal/release",
 class Want:
     """An open request of the agent, and the row that shows it."""
 
-    __slots__ = ("call", "options", "row")
+    __slots__ = ("call", "options", "row", "terminal")
 
-    def __init__(self, row: str, call: Call | None = None, options: tuple[Option, ...] = ()) -> None:
-        self.row, self.call, self.options = row, call, options
+    def __init__(
+        self, row: str, call: Call | None = None, options: tuple[Option, ...] = (), terminal: str = ""
+    ) -> None:
+        self.row, self.call, self.options, self.terminal = row, call, options, terminal
 
 
 class Client:
@@ -85,7 +87,7 @@ class Client:
                 out.append(Asked(at, key, own, title, options))
                 self._want(key, Want(own, None, options))
             case _ if method in QUIET:
-                self._want(key, Want(self._terminals.get(string(params, "terminalId"), "")))
+                self._want(key, Want("", terminal=string(params, "terminalId")))
                 out.append(Called(at, key, method))
             case _:
                 out.append(Called(at, key, clean(method)[:100]))
@@ -122,7 +124,7 @@ class Client:
             answer = f"Answered: {one_line(said, 200)}" if ok else f"Not answered ({one_line(action, 40)})"
             out.append(ToolUpdated(at, want.row, "ok" if ok else "cancelled", answer=answer))
         elif method in QUIET:
-            self._terminal_said(method, want.row, result, at, out)
+            self._terminal_said(method, want.terminal, result, at, out, talk)
         elif error is not None:
             out.append(ToolUpdated(at, want.row, "failed", content.failure(error)))
         elif method == "terminal/create":
@@ -172,16 +174,18 @@ class Client:
         rows = [self._terminals.get(terminal, ""), talk.calls.shown_in(terminal)]
         return [row for row in dict.fromkeys(rows) if row]
 
-    def _terminal_said(self, method: str, row: str, result: dict[str, Any], at: At, out: list[Event]) -> None:
+    def _terminal_said(
+        self, method: str, terminal: str, result: dict[str, Any], at: At, out: list[Event], talk: Talk
+    ) -> None:
         """`terminal/output` and `terminal/wait_for_exit` of a client that keeps no notes."""
-        terminal = next((id for id, known in self._terminals.items() if known == row), "")
-        if not row or terminal in self._told:
+        if terminal in self._told:
             return
-        if method == "terminal/output":
-            out.append(ToolUpdated(at, row, None, string(result, "output")))
         status = table(result, "exitStatus") or (result if method == "terminal/wait_for_exit" else {})
-        if status:
-            out.append(_exit(row, status, at))
+        for row in self._rows(terminal, talk):
+            if method == "terminal/output":
+                out.append(ToolUpdated(at, row, None, string(result, "output")))
+            if status and row == self._terminals.get(terminal):
+                out.append(_exit(row, status, at))
 
     def terminal(self, update: dict[str, Any], at: At, out: list[Event], talk: Talk) -> bool:
         """Version 2: the agent tells of a terminal of its own."""
@@ -244,11 +248,14 @@ class Client:
         if want is None:
             return
         want.options = content.options_of(note.get("options"))
-        old = note.get("old")
-        if type(old) is str:  # the difference to what is there says more than all of it
-            hunks = tuple(between(old, string(note, "new"), string(note, "path")))
-            out.append(ToolUpdated(at, want.row, hunks=hunks or None))
+        self._differs(note, want.row, at, out)
         out.append(Asked(at, key, want.row, one_line(string(note, "title")) or "The agent asks", want.options))
+
+    def _differs(self, note: dict[str, Any], row: str, at: At, out: list[Event]) -> None:
+        """What a file that is to be written has now: the difference says more than all of the new."""
+        if type(note.get("old")) is str:
+            hunks = tuple(between(string(note, "old"), string(note, "new"), string(note, "path")))
+            out.append(ToolUpdated(at, row, hunks=hunks or None))
 
     def _consented(self, note: dict[str, Any], at: At, out: list[Event], talk: Talk) -> None:
         key = f"a:#{count(note.get('n'))}"
@@ -256,17 +263,25 @@ class Client:
         if want is not None:
             out.append(Called(at, key, "consent"))
             ok = note.get("ok") is True
+            self._differs(note, want.row, at, out)
             out.append(ToolUpdated(at, want.row, "running" if ok else "cancelled", answer=string(note, "text")))
 
-    def _output(self, note: dict[str, Any], at: At, out: list[Event], talk: Talk) -> None:
+    def _noted(self, note: dict[str, Any]) -> str:
+        """The terminal of a note, which may come before the answer that names it to the agent."""
         id = string(note, "terminal")
+        want = self._wants.get(f"a:#{count(note.get('n'))}")
+        if want is not None and id not in self._terminals:
+            self._named(id, want.row)
         self._told.add(id)
+        return id
+
+    def _output(self, note: dict[str, Any], at: At, out: list[Event], talk: Talk) -> None:
+        id = self._noted(note)
         text = string(note, "output")
         out += [ToolUpdated(at, row, output=text, append=True) for row in self._rows(id, talk)]
 
     def _exited(self, note: dict[str, Any], at: At, out: list[Event], talk: Talk) -> None:
-        row = self._terminals.get(string(note, "terminal"), "")
-        self._told.add(string(note, "terminal"))
+        row = self._terminals.get(self._noted(note), "")
         if row:
             out.append(_exit(row, note, at))
 

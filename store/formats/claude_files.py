@@ -115,4 +115,7 @@ def _runs(pid: int, told: dict[str, object]) -> bool:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return True  # no such place on this system: the number has to do
-    return not isinstance(start, (str, int)) or str(start) == stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] in ("Z", "X"):  # it has ended, and nobody has asked how
+        return False
+    return not isinstance(start, (str, int)) or str(start) == fields[19]

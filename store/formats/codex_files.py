@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from store.formats.base import Child
+from store.sources import views
 
 HEAD: Final = 64 << 10  # bytes in which the first line names the parent
 FILES: Final = 65_536  # first lines that are remembered: they never change
@@ -54,7 +55,7 @@ def beside(path: Path) -> Iterable[Path]:
     if len(path.parts) > 4 and path.parent.name.isdigit() and thread_of(path):
         top = path.parents[3]
         try:
-            days = {time.strftime("%Y/%m/%d", time.localtime(when)) for when in (path.stat().st_mtime, time.time())}
+            days = {time.strftime("%Y/%m/%d", time.localtime(when)) for when in (views.stat(path).st_mtime, time.time())}
         except OSError:
             days = set()
         found += [top / day for day in sorted(days) if top / day != path.parent]
@@ -64,9 +65,8 @@ def beside(path: Path) -> Iterable[Path]:
 def _names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(
-                entry.name for entry in entries if entry.name.startswith("rollout-") and _THREAD.search(entry.name)
-            )
+            names = {entry.name.removesuffix(views.PACKED) for entry in entries if entry.name.startswith("rollout-")}
+            return sorted(name for name in names if _THREAD.search(name))
     except OSError:
         return []
 
@@ -77,7 +77,7 @@ def _told(path: Path) -> tuple[str, str]:
     if known is not None:
         return known
     try:
-        with path.open("rb") as file:
+        with views.opened(path) as file:
             head = file.read(HEAD)
     except OSError:
         return "", ""

@@ -105,6 +105,9 @@ class Runner(Struct, frozen=True):
     transcript: Callable[[str, Path], Path | None] | None = None
     """(session id, cwd) → its file as it is now. None instead of a function: this agent keeps no file that we know."""
     provisional: bool = False  # rows of its stdout have the ids of its file's: they may be shown before it is written
+    terminal: Callable[[str, bool], tuple[str, ...]] = lambda session, fork: ()
+    """(session id, as a fork) → the words with which a person goes on with it in a terminal; none: there is no way."""
+    compaction: bytes = b""  # what stands in the record of a compaction in its file
     stream: str = ""  # the format of its stdout, where it has one
     spent: Callable[[Path], int | None] | None = None  # transcript → micros its session has cost so far; None: unknown
     holder: Callable[[Path], int | None] | None = None  # transcript → pid of a program that has it open, or None

@@ -157,6 +157,8 @@ RUNNER = Runner(
     transcript=transcript,
     provisional=True,
     stream="claude-stream",
+    terminal=lambda session, fork: ("claude", "--resume", session, *(("--fork-session",) if fork else ())),
+    compaction=b'"compact_boundary"',
     spent=spent,
     holder=holder,
 )

@@ -111,5 +111,7 @@ RUNNER = Runner(
     command=command,
     outcome=outcome,
     transcript=transcript,
+    terminal=lambda session, fork: ("codex", "fork" if fork else "resume", session),
+    compaction=b'"type":"compacted"',
     stream="codex-exec",
 )

@@ -116,5 +116,6 @@ RUNNER = Runner(
     command=command,
     outcome=outcome,
     transcript=transcript,
+    terminal=lambda session, fork: () if fork else ("gemini", "--resume", session),
     stream="gemini-stream",
 )

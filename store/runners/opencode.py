@@ -109,5 +109,6 @@ RUNNER = Runner(
     ),
     command=command,
     outcome=outcome,
+    terminal=lambda session, fork: ("opencode", "--session", session, *(("--fork",) if fork else ())),
     stream="opencode-stream",
 )

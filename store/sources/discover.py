@@ -24,6 +24,7 @@ from store.sources.inside import Databases
 from store.sources.listing import all_named, named, registry, row_of, working
 from store.sources.memory import Cache, Memory, Seen
 from store.sources.scan import Found, is_session, look, roots, scan
+from store.sources.views import PACKED
 from store.sources.watch import Watcher
 
 __all__ = ["Cache", "Discovery", "Found", "roots", "scan"]
@@ -99,7 +100,7 @@ class Discovery:
     # ---- the watcher's thread
 
     def _on_change(self, root: str, path: Path) -> None:
-        text = os.fspath(path)
+        text = os.fspath(path).removesuffix(PACKED)
         with self._news:
             if text == root:
                 self._rescan = True
@@ -142,8 +143,8 @@ class Discovery:
                 self._visit(path)
             self._tell()
             for root in self._roots:
-                for path in (files := self._databases.files(root)):
-                    self._follow(path, partial(self._on_database, os.fspath(root.absolute())), tree=False)
+                for file in (files := self._databases.files(root)):
+                    self._follow(file, partial(self._on_database, os.fspath(root.absolute())), tree=False)
                 if not files:
                     self._follow(root, partial(self._on_change, os.fspath(root)))
             for place in self._registries:

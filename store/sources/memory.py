@@ -7,7 +7,6 @@ that are gone is asked through it, too, so that one refusal must not end it.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from msgspec import Struct
 
 from store.delta import Row
 from store.errors import StoreError
+from store.sources import views
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Memory:
 
     def kept(self, path: str, row: Row | None) -> Row | None:
         """What the list says of a file that is gone. It knows a session better than the database does."""
-        if self._cache is None or os.path.lexists(path):
+        if self._cache is None or views.exists(path):
             return None
         kept = self._cache.kept(path)
         if kept is None or row is None or kept.host:

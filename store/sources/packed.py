@@ -60,7 +60,7 @@ class Packed:
             return rest[offset - start : offset - start + size]
 
     def watched(self) -> Watched:
-        return Watched((self.path,))
+        return Watched((self.path, self.path.with_suffix("")))
 
     def place(self, offset: int) -> tuple[str, int]:
         return str(self.path), offset

@@ -71,8 +71,10 @@ class Process:
         err: Callable[[bytes], None] = _nothing,
         fact: Callable[[Fact], None] = _nothing,
         given: bytes | None = None,
+        talk: bool = False,
     ) -> None:
-        """`given`: all that it finds on its standard input; None: nothing is there, at once."""
+        """`given`: all that it finds on its standard input; None: nothing is there, at once. `talk`: what is given to
+        `write`, until `hush`."""
         self.argv = tuple(argv)
         self.ended: Exited | Killed | None = None
         self._err = err
@@ -81,7 +83,7 @@ class Process:
         self._kept_size = 0
         self._lock = threading.Lock()
         self._empty = False  # nobody is left in the group; its number may be somebody else's by now
-        self._popen = _start(self.argv, cwd, env, given is not None)
+        self._popen = _start(self.argv, cwd, env, talk or given is not None)
         self.pid = self._popen.pid
         stdout, stderr = self._popen.stdout, self._popen.stderr
         assert stdout is not None  # noqa: S101  both are pipes: _start asked for them
@@ -100,6 +102,23 @@ class Process:
     @property
     def alive(self) -> bool:
         return self.ended is None
+
+    def write(self, data: bytes) -> bool:
+        """Give it something to read. Waits while it does not read: for a thread of its own. False: it reads no more."""
+        pipe = self._popen.stdin
+        try:
+            view = memoryview(data)
+            while view and pipe is not None:
+                view = view[os.write(pipe.fileno(), view[:PIECE]) :]
+        except (OSError, ValueError):  # it has closed it, or has ended; or we have
+            return False
+        return pipe is not None
+
+    def hush(self) -> None:
+        """Nothing more will be written: most programs that talk end with that."""
+        if self._popen.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._popen.stdin.close()
 
     def stderr(self) -> bytes:
         """The last 64 KB of what it said on stderr."""

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+from store.sources import views
+
 log = logging.getLogger(__name__)
 
 # Folders in which agents keep what belongs to a session but is none, and folders of programmers that are just big.
@@ -20,7 +22,7 @@ SKIPPED: Final = frozenset(
 )
 COPIED: Final = frozenset({"projects"})  # a folder of this name is its agent's wherever it lies
 _ENDS: Final = (".jsonl", ".ndjson")
-_NAMES: Final = (*_ENDS, ".json", ".jsonl.zst", ".eval")
+_NAMES: Final = (*_ENDS, ".json", ".eval")
 _DATABASE: Final = ".db"
 _inside: dict[str, tuple[object, dict[str, tuple[int, int]]]] = {}  # database → how it looked, and what was in it
 Owns: TypeAlias = Callable[[PurePath], bool]
@@ -130,7 +132,7 @@ def look(path: str, known: tuple[int, int] | None = None) -> Found | None:
         if (db := _database(path)) is not None:
             size, mtime_ns = inside(db).get(path, (-1, 0))
             return None if size < 0 else Found(path, size, mtime_ns, known != (size, mtime_ns))
-        st = Path(path).stat()
+        st = os.stat(path if os.path.lexists(path) else path + views.PACKED)  # noqa: PTH116
     except OSError:
         return None
     if not stat.S_ISREG(st.st_mode):
@@ -198,11 +200,14 @@ def _files(root: str, over: Callable[[], bool]) -> Iterator[tuple[str, int, int]
             for entry in entries:
                 if over():
                     return
-                if entry.name.endswith(_NAMES):
+                name = entry.path.removesuffix(views.PACKED)
+                if name.endswith(_NAMES):
                     try:
-                        if is_session(entry.path, root) and entry.is_file():
+                        if name != entry.path and os.path.lexists(name):
+                            continue  # the one that is not packed is the newer one
+                        if is_session(name, root) and entry.is_file():
                             st = entry.stat()
-                            yield entry.path, st.st_size, st.st_mtime_ns
+                            yield name, st.st_size, st.st_mtime_ns
                     except OSError:
                         continue  # deleted between the listing and the look
                 elif depth < deepest and entry.name not in SKIPPED and _is_folder(entry, real):

@@ -22,6 +22,14 @@ def tail_of(path: Path, offset: int = 0) -> Tail:
     return Tail(path, offset) if view is None else ViewTail(path, view, offset)
 
 
+def moved(tail: Tail) -> str:
+    """Why a session that is gone is to be read from its start: it was packed, or unpacked. '' when it is just gone."""
+    packed = isinstance(tail, ViewTail)
+    if (views.at(tail.path) is None) != packed or (packed and not tail.path.exists()):
+        return ""
+    return f"{tail.path.name} was {'unpacked' if packed else 'packed'} by its agent; it is read again from its start."
+
+
 class ViewTail(Tail):
     """A view, read from `offset` on. Belongs to the worker that reads it."""
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 FEW: Final = 64  # views that are remembered although nobody holds them
-_PLAIN: Final = (".jsonl", ".ndjson")
-_PACKED: Final = ".jsonl.zst"
+PACKED: Final = ".zst"  # behind the name of a session that was packed; it goes on being called as before
+_LINES: Final = (".jsonl", ".ndjson")
 
 
 class Looks(Struct, frozen=True, gc=False):
@@ -73,7 +73,7 @@ _late: Final[OrderedDict[str, View]] = OrderedDict()  # the last ones asked for
 def at(path: Path | str) -> View | None:
     """The view that a path names, or None: a plain file, or nothing at all. Reads nothing of it."""
     name = os.fspath(path)
-    if name.endswith(_PLAIN):
+    if name.endswith(_LINES) and (not os.path.lexists(name + PACKED) or os.path.lexists(name)):
         return None
     with _lock:
         view = _views.get(name)
@@ -90,10 +90,10 @@ def at(path: Path | str) -> View | None:
 
 
 def _made(path: Path) -> View | None:
-    if path.name.endswith(_PACKED):
-        from store.sources.packed import Packed
+    if path.name.endswith(_LINES) or path.name.removesuffix(PACKED).endswith(_LINES):
+        from store.sources.packed import Packed  # here: it loads Zstandard
 
-        return Packed(path)
+        return Packed(path if path.suffix == PACKED else path.with_name(path.name + PACKED))
     from store.formats import formats  # here: whoever opens lines needs no list of all formats
 
     for format_ in formats():
@@ -108,6 +108,22 @@ def stat(path: Path | str) -> os.stat_result | Looks:
     """What a path looks like, a view or a file. Raises OSError."""
     view = at(path)
     return os.stat(path) if view is None else view.looks()  # noqa: PTH116 - a Path costs more than the look
+
+
+def exists(path: Path | str) -> bool:
+    """Whether there is such a session. A database is asked only when it has changed."""
+    name = os.fspath(path)
+    above = os.path.dirname(name)  # noqa: PTH120 - text only
+    if not above.endswith(".db"):
+        return os.path.lexists(name) or at(name) is not None
+    from store.sources.scan import inside
+
+    try:
+        return name in inside(above)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # it cannot be read now
 
 
 def opened(path: Path) -> BinaryIO:

@@ -380,3 +380,22 @@ def test_a_database_that_stays_busy_is_said(session: Path, db: Path, monkeypatch
         with pytest.raises(StoreError, match="locked by another program"):
             patiently(db, lambda writer: tries.append(1) or writer.note("x", "y"))
     assert len(tries) == 4
+
+
+def test_a_subagent_that_comes_late_is_counted_alone(session: Path, db: Path) -> None:
+    """X-03: nothing else of the session has changed; counted once, and the next import opens nothing."""
+    archive.archive(db, session, unknown)
+    rows = ask(db, "SELECT * FROM item")
+    counted = []
+    for name in ("late", "later"):
+        helper(session, name)
+        assert [task.path for task in plan(db, [session.parent]).tasks] == [os.fsencode(session)]
+        assert take_in(db, session).read == 0
+        counted.append(closed(db)[str(session)].refused)
+        assert plan(db, [session.parent]).tasks == []
+        take_in(db, session)
+        assert closed(db)[str(session)].refused == counted[-1], "once"
+    assert 0 < counted[0] < counted[1]
+    assert ask(db, "SELECT * FROM item") == rows
+    put(db, "UPDATE session SET fold_version = 0")
+    assert take_in(db, session).rows == len(rows), "also when it is read anew"

@@ -73,6 +73,9 @@ def counted(paths: list[Path]) -> dict[str, int]:
                 record = json.loads(text)
             except ValueError:
                 continue
+            told = record.get("data") if isinstance(record, dict) and record.get("type") == "progress" else None
+            if isinstance(told, dict) and told.get("type") == "agent_progress":
+                record = told["message"]  # what a caller hears of its subagent's requests
             message = record.get("message") if isinstance(record, dict) else None
             if not isinstance(message, dict) or "usage" not in message:
                 continue

@@ -489,3 +489,24 @@ def test_quiet_file_costs_a_look_and_no_read(tmp_path: Path, screens: Callable[.
     other.write_bytes(b"{}\n")
     assert seen.wait(WAIT)
     assert screen.ingest.growth.reads == reads, "somebody else's file is not our news"
+
+
+def test_a_file_in_which_nobody_has_said_anything_is_not_saved_yet(
+    tmp_path: Path, screens: Callable[..., Screen]
+) -> None:
+    """001-12: for a file as for a stream, and no longer than until its first content."""
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(lines({"type": "summary", "summary": "x", "leafUuid": "y"}))
+    os.utime(path, (1, 1))
+    screen = screens(path)
+    screen.until(lambda: screen.session.header.draft)
+    assert screen.session.header.state == "idle"
+    with path.open("ab") as file:
+        file.write(lines(user("Hello")))
+    screen.until(lambda: not screen.session.header.draft and len(screen.rows) > 0)
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    other = screens(empty)
+    other.until(lambda: other.session.header.draft)
+    empty.write_bytes(lines(user("Hello")))
+    other.until(lambda: not other.session.header.draft and len(other.rows) == 1)

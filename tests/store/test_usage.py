@@ -44,9 +44,7 @@ def days_of(told: dict[str, object]) -> dict[str, int]:
 
 
 MODELS = st.sampled_from(["", "opus", "haiku"])
-TOKENS = st.builds(
-    Tokens, MODELS, *(st.integers(0, 50) for _ in range(4)), cost_usd=st.none() | st.floats(0, 2)
-)
+TOKENS = st.builds(Tokens, MODELS, *(st.integers(0, 50) for _ in range(4)), cost_usd=st.none() | st.floats(0, 2))
 DAYS = st.integers(0, 3).map(lambda day: day * 86_400_000_000) | st.none()
 ENTRIES = st.lists(
     st.one_of(
@@ -78,7 +76,8 @@ def test_the_days_add_up_to_the_digest(entries: list[Entry]) -> None:
         for index, count in enumerate((total.input, total.output, total.cache_read, total.cache_write)):
             models.setdefault(llm or "unknown", [0] * 4)[index] += count
         money.merge(total.money)
-    told = {llm: [one["in"], one["out"], one["cache_read"], one["cache_create"]] for llm, one in wire["by_model"].items()}
+    names = ("in", "out", "cache_read", "cache_create")
+    told = {llm: [one[name] for name in names] for llm, one in wire["by_model"].items()}
     assert {llm: sums for llm, sums in models.items() if any(sums)} == {
         llm: sums for llm, sums in told.items() if any(sums)
     }
@@ -165,7 +164,8 @@ def test_a_recorded_stream_counts_where_its_agent_kept_nothing(home: Path) -> No
     id_ = next(json.loads(line)["session_id"] for line in stream.read_bytes().splitlines() if b"session_id" in line)
     folder = home / ".claude" / "projects" / "-w"
     folder.mkdir(parents=True)
-    (folder / f"{id_}.jsonl").write_bytes(lines({**user("go"), "sessionId": id_}, {**asked("m", "2026-03-01", 2), "sessionId": id_}))
+    records = ({**record, "sessionId": id_} for record in (user("go"), asked("m", "2026-03-01", 2)))
+    (folder / f"{id_}.jsonl").write_bytes(lines(*records))
     assert report()["total"]["out"] == 2
 
 

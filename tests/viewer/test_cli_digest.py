@@ -144,8 +144,10 @@ def test_as_text(session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> No
         SESSION,
         "  2 turns, 7.0 s of 15.0 s, cost $0.00",
         "  claude-opus-5: 30 in, 0 out, cache 3,000 read, 270 written, $0.00",
+        "  91 % out of the cache, context 1,100 tokens, at most 1,100",
         "  1 tool call, 1 failed",
         "  1 × tool_error at row 3",
+        "Costs are estimates by list price: genai-prices 0.2.3, of 2026-11-10.",
     ]
     assert cli.main(["turns", str(session)]) == 0
     assert len(capfdbinary.readouterr().out.splitlines()) == 2
@@ -162,7 +164,48 @@ def test_an_unknown_price_is_no_zero(tmp_path: Path, capfdbinary: pytest.Capture
     assert "cost –" in capfdbinary.readouterr().out.decode()
 
 
-@pytest.mark.parametrize("command", ["digest", "turns"])
+def test_each_request(session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """How full the context was, request by request; the same answer in several records is one."""
+    told = printed(capfdbinary, "requests", session, "--json")
+    assert [one["context"] for one in told] == [1100] * 3
+    assert sum(one["in"] for one in told) == 30
+    assert cli.main(["requests", str(session)]) == 0
+    assert "context 1,100" in capfdbinary.readouterr().out.decode()
+
+
+def test_models_that_change(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """The largest context and the last one; where another model went on."""
+    records = [user("go")]
+    for index, (llm, read) in enumerate((("opus", 10), ("opus", 5000), ("haiku", 700))):
+        record = assistant("x", id=f"m{index}", uuid=f"a{index}", seconds=index)
+        record["message"]["model"] = llm
+        record["message"]["usage"] = {"input_tokens": 1, "cache_read_input_tokens": read, "output_tokens": 2}
+        records.append(record)
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(lines(*records))
+    (told,) = printed(capfdbinary, "digest", path, "--json")
+    assert told["context"] == {"last": 701, "most": 5001}
+    assert told["cache_share"] == round(5710 / 5713, 4)
+    assert told["model_changes"]["sample_labels"] == ["opus → haiku"]
+    assert told["prices"]["date"]
+
+
+def test_usage(session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    (told,) = printed(capfdbinary, "usage", session, "--json", "--utc")
+    assert [group["day"] for group in told["groups"]] == ["2026-09-14"]
+    assert told["total"]["in"] == 30
+    for by in ("day", "model", "session", "project"):
+        assert cli.main(["usage", str(session), "--by", by]) == 0
+        shown = capfdbinary.readouterr().out.decode().splitlines()
+        assert shown[0].split() == [by, "in", "out", "cache", "written", "cache", "read", "cost", "sessions"]
+        assert shown[-1].startswith("Costs are estimates by list price")
+    assert cli.main(["usage", str(session), "--since", "2027-01-01"]) == 0
+    assert capfdbinary.readouterr().out.decode().splitlines() == ["No session has told of any tokens."]
+    assert cli.main(["usage", "--since", "2027-13-01"]) == 2
+    assert "is no day" in capfdbinary.readouterr().err.decode()
+
+
+@pytest.mark.parametrize("command", ["digest", "turns", "requests"])
 def test_what_cannot_be_read(command: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     for name in (tmp_path, tmp_path / "gone.jsonl"):
         assert cli.main([command, str(name), "--json"]) == 2

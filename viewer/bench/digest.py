@@ -1,4 +1,4 @@
-"""`bench digest`: what the figures of an archived session cost, the first time and every other time, and in the dock."""
+"""`bench digest`: the figures of an archived session, the first time and every other time, also in the dock."""
 
 from __future__ import annotations
 
@@ -138,13 +138,17 @@ def _agents_alone(path: Path, db: Path) -> None:
 def _dock(path: Path, db: Path, repeat: int) -> dict[str, list[float]]:
     """The dock of turns and figures: from the question to the painted answer, by a new process and by one there is."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from PySide6.QtWidgets import QApplication, QWidget
+
     from viewer import theme
     from viewer.insight.pane import InsightPane
 
-    theme.application("playhead")
-    pane = InsightPane(theme.make_look("light"))
+    _ = QApplication.instance() or theme.application("playhead")
+    window = QWidget()
+    pane = InsightPane(theme.make_look("light"), window)
     pane.resize(320, 860)
-    pane.show()
+    window.resize(320, 860)
+    window.show()
     told: SimpleQueue[Told] = SimpleQueue()
     taken: dict[str, list[float]] = {"cold": [], "again": []}
     for _ in range(3):
@@ -161,6 +165,7 @@ def _dock(path: Path, db: Path, repeat: int) -> dict[str, list[float]]:
         taken["cold"].append(_timed(ask))
         taken["again"] += [_timed(ask) for _ in range(repeat)]
         hand.close()
+    window.close()
     return taken
 
 

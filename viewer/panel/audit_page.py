@@ -171,9 +171,10 @@ class AuditPage(Part):
     def load(self) -> None:
         """Read it, in a job; what is shown stays until then."""
         db = self._db
-        self._jobs.run(lambda: audit.entries(db, MOST), self._take, self._failed)
+        self._jobs.run(lambda: audit.entries(db, MOST), self.show_books, self._failed)
 
-    def _take(self, books: Books) -> None:
+    def show_books(self, books: Books) -> None:
+        """This is the log now."""
         self.books = books
         self.retry_button.hide()
         self.tone(self.nothing, MUTED)

@@ -1,4 +1,4 @@
-"""The first page of the panel: how threads resume and where the bytes lie, and the live threads below. For the panel."""
+"""The first page of the panel: how threads resume and where the bytes lie, and the live threads below."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Overview(Part):
         self._cards.addWidget(self.resume, 1)
         self._cards.addWidget(self.storage, 1)
         inner = QWidget()
-        column = self.spaced(QVBoxLayout(inner), 12, (16, 12, 16, 12))
+        column = self._column = self.spaced(QVBoxLayout(inner), 12, (16, 8, 16, 12))
         column.addLayout(self._cards)
         column.addWidget(self.hairline())
         column.addWidget(self.threads, 1)
@@ -93,9 +93,10 @@ class Overview(Part):
     def load_times(self) -> None:
         """In a job."""
         db, hour = self._db, self._settings[st.CLEANUP_HOUR]
-        self._jobs.run(lambda: _times(db, hour), self._timed, self._untimed)
+        self._jobs.run(lambda: _times(db, hour), self.show_times, self._untimed)
 
-    def _timed(self, times: Times) -> None:
+    def show_times(self, times: Times) -> None:
+        """When the cleanup comes, and what came of the last one."""
         last = ""
         if times.last is not None:
             skipped = f", {times.last.skipped:,} skipped" if times.last.skipped else ""
@@ -153,7 +154,9 @@ class Overview(Part):
 
     def _fit(self) -> None:
         wide = self.width() >= self.look.px(WIDE)
-        self._cards.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
+        way = QBoxLayout.Direction
+        self._cards.setDirection(way.LeftToRight if wide else way.TopToBottom)
+        self._column.setDirection(way.TopToBottom if wide else way.BottomToTop)  # then what one comes for is above
 
 
 def _times(db: Path, hour: int) -> Times:

@@ -91,7 +91,8 @@ def table_sheet(look: Look) -> str:
         f"QTableView::item {{ padding: 0 {look.px(6)}px; border: 0; }}"
         f"QHeaderView {{ background: {ground}; }}"
         f"QHeaderView::section {{ background: {ground}; color: {look.colour('text.muted').name()}; border: 0; "
-        f"border-bottom: 1px solid {hair}; padding: {look.px(4)}px {look.px(6)}px; }}"
+        f"border-bottom: 1px solid {hair}; padding: {look.px(6)}px {look.px(6)}px {look.px(4)}px; }}"
+        "QHeaderView::up-arrow, QHeaderView::down-arrow { subcontrol-position: top center; }"
     )
 
 

@@ -49,7 +49,8 @@ class ResumeCard(Part):
         self.apply_button.setToolTip("Save; it holds from the next run on (Enter)")
         column = QVBoxLayout(self)
         self.spaced(column, 4)
-        column.addWidget(self.label("Resume", font="ui.bold"))
+        self.heading = self.label("Resume", font="ui.bold")
+        column.addWidget(self.heading)
         column.addWidget(self.resume)
         column.addLayout(self._about("Off: each event starts a fresh session. On: a new trigger starts with resume "
                                      "switched on. Triggers that are there keep what they have."))  # fmt: skip
@@ -104,6 +105,7 @@ class ResumeCard(Part):
     @override
     def set_look(self, look: Look) -> None:
         super().set_look(look)
+        self.heading.setMinimumHeight(look.px(28))
         for number in self.numbers.values():
             number.set_look(look)
         palette = self.resume.palette()

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QToolButton, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from store import storage
-from store.storage import Own, Progress, Storage
+from store.storage import Progress, Storage
 from viewer import wording
 from viewer.jobs import Job, Jobs
 from viewer.panel import words
-from viewer.panel.parts import FAILED, FAINT, MUTED, Part
+from viewer.panel.parts import FAILED, MUTED, Part
 from viewer.panel.storage_tree import StorageTree
 from viewer.theme.look import Look
 
@@ -50,38 +50,30 @@ class StorageCard(Part):
         self.trouble = self.label("", FAILED, "meta", wrap=True)
         self.retry_button = QPushButton("Try again")
         self.refused = self.label("", MUTED, "meta", wrap=True)
-        self.own: dict[str, tuple[QLabel, QLabel, QLabel]] = {}
         self.empties_button = QPushButton("Remove…")
         self.empties_button.setToolTip("Look at them, then take them out; that can be undone for a month")
-        self.trash_button = QPushButton("Move old transcripts to the trash…")
+        self.trash_button = QPushButton("Trash old transcripts…")
         self.trash_button.setToolTip("Choose by age, see what goes and how big it is, then confirm")
         column = QVBoxLayout(self)
         self.spaced(column, 4)
         top = self.line()
-        top.addWidget(self.label("Storage", font="ui.bold"))
+        self.heading = self.label("Storage", font="ui.bold")
+        top.addWidget(self.heading)
         top.addWidget(self.sum, 1)
         top.addWidget(self.scan_button)
         column.addLayout(top)
         column.addWidget(self.tree)
         column.addWidget(self.nothing)
         column.addWidget(self.refused)
-        self._grid = self.spaced(QGridLayout(), 4, (0, 4, 0, 0))
-        self._grid.setColumnStretch(0, 1)
-        for name, title in (
-            ("index", "Playhead's database"), ("journals", "Streams that were recorded"),
-            ("rest", "Locks, logs, copies"), ("only", "Only in Playhead"), ("empties", "Never had a message"),
-        ):  # fmt: skip
-            self._own(name, title)
-        self._grid.addWidget(self.empties_button, self._grid.rowCount() - 1, 3)
-        column.addLayout(self._grid)
         column.addWidget(self.trouble)
         bottom = self.line(8, (0, 4, 0, 0))
-        bottom.addWidget(self.trash_button)
         bottom.addWidget(self.retry_button)
+        bottom.addWidget(self.empties_button)
+        bottom.addWidget(self.trash_button)
         bottom.addStretch()
         column.addLayout(bottom)
         column.addStretch()
-        for widget in (self.trouble, self.retry_button, self.refused, self.nothing, self.tree):
+        for widget in (self.empties_button, self.trouble, self.retry_button, self.refused, self.nothing, self.tree):
             widget.hide()
         self.scan_button.clicked.connect(self.on_scan_button)
         self.retry_button.clicked.connect(self.scan)
@@ -89,23 +81,13 @@ class StorageCard(Part):
         self.trash_button.clicked.connect(self.trash_wanted)
         self._progressed.connect(self.on_progress)
         self.set_look(look)
-        self._show_own(Own(""))
         self._idle()
-
-    def _own(self, name: str, title: str) -> None:
-        row = self._grid.rowCount()
-        labels = (self.label(title), self.label(words.UNKNOWN, MUTED), self.label(words.UNKNOWN))
-        self.own[name] = labels
-        for column, label in enumerate(labels):
-            self._grid.addWidget(label, row, column)
-        labels[2].setAlignment(labels[2].alignment() | labels[2].alignment().AlignRight)
-        labels[1].setAlignment(labels[1].alignment() | labels[1].alignment().AlignRight)
 
     @override
     def set_look(self, look: Look) -> None:
         super().set_look(look)
         self.tree.set_look(look)
-        self.scan_button.setFont(look.font("ui"))
+        self.heading.setMinimumHeight(look.px(28))
 
     # ---- looking
 
@@ -122,7 +104,7 @@ class StorageCard(Part):
 
     def _opened(self, found: Storage | None) -> None:
         if found is not None and self.found is None:
-            self._show(found)
+            self.show_storage(found)
         self._fresh()
 
     def _fresh(self) -> None:
@@ -161,7 +143,7 @@ class StorageCard(Part):
         if found is None:
             self.sum.setText("Cancelled." if self.found is None else f"Cancelled · {self._when(self.found)}")
             return
-        self._show(found)
+        self.show_storage(found)
         self.scanned.emit(found)
 
     def _failed(self, error: Exception) -> None:
@@ -182,10 +164,10 @@ class StorageCard(Part):
         ago, _ = wording.ago(found.at, time.time_ns() // 1000, coarse=True)
         return f"{wording.many(found.files, 'file')} · {wording.size(found.bytes)} · {ago}"
 
-    def _show(self, found: Storage) -> None:
+    def show_storage(self, found: Storage) -> None:
         self.found = found
         self.tree.show_storage(found)
-        self.tree.setVisible(bool(found.agents))
+        self.tree.show()
         self.nothing.setVisible(not found.agents)
         self.trash_button.setEnabled(bool(found.files))
         self.sum.setText(self._when(found))
@@ -194,38 +176,10 @@ class StorageCard(Part):
         many = wording.many(found.refused_count, "place")
         self.refused.setText(f"{many} could not be looked at, and nothing in there is counted.")
         self.refused.setToolTip("\n".join(found.refused[:20]))
-        self._show_own(found.own)
-
-    def _show_own(self, own: Own) -> None:
-        lines = {
-            "index": ("", words.size(None if own.database is None else own.database + own.wal)),
-            "journals": (wording.many(own.journal_files, "file"), words.size(own.journals)),
-            "rest": ("", words.size(own.rest)),
-            "only": (words.UNKNOWN if own.only is None else wording.many(own.only, "session"),
-                     words.size(None if own.only is None else own.only_bytes)),
-            "empties": (words.UNKNOWN if own.empties is None else wording.many(own.empties, "session"), ""),
-        }  # fmt: skip
-        for name, (number, size) in lines.items():
-            self.own[name][1].setText(number)
-            self.own[name][2].setText(size)
-        states = ", ".join(f"{many:,} {state}" for state, many in own.states.items())
-        self.own["index"][0].setToolTip(
-            f"{own.place}\n{words.size(own.database)}, and {words.size(own.wal)} that wait in its log"
-            + (f"\nSessions: {states}" if states else "")
-        )
-        self.own["index"][1].setText(wording.many(sum(own.states.values()), "session") if own.states else "")
-        self.own["index"][1].setToolTip(states)
-        self.own["only"][0].setToolTip(
-            "Their agent has deleted the file: the copy here is the only one. As big as it was."
-        )
-        self.own["rest"][0].setToolTip("In Playhead's own data folder, besides the database and the streams.")
-        self.own["empties"][0].setToolTip("Sessions that were saved with nothing in them.")
-        for name, there in (("journals", own.journal_files), ("only", own.only), ("rest", own.rest)):
-            self.tone(self.own[name][0], FAINT if not there else "text.main")
+        own = found.own
         self.empties_button.setVisible(bool(own.empties) or bool(own.removed))
-        self.empties_button.setText("Remove…" if own.empties else "Bring back…")
-        if own.removed:
-            self.own["empties"][1].setText(f"{own.empties or 0:,} · {own.removed:,} removed")
+        many = own.empties or own.removed
+        self.empties_button.setText(f"{'Remove' if own.empties else 'Bring back'} {many:,} empty…")
         if own.trouble:
             self.trouble.setText(own.trouble)
             self.trouble.show()

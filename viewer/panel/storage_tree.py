@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Final
 
@@ -10,14 +11,14 @@ from PySide6.QtGui import QPainter, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
 from typing_extensions import override
 
-from store.storage import Storage
+from store.storage import Own, Storage
 from viewer import wording
 from viewer.panel import words
 from viewer.theme.look import Look
 
 SHARE: Final = int(Qt.ItemDataRole.UserRole) + 1  # 0..1, of the biggest line
 KEY: Final = SHARE + 1  # what a line is about, so that it stays selected and open
-HIGH: Final = 7  # lines that are shown without scrolling
+HIGH: Final = 10  # lines that are shown without scrolling
 RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -38,9 +39,9 @@ class Bars(QStyledItemDelegate):
         if share is None:
             super().paint(painter, option, index)
             return
-        rect = QRectF(option.rect)
+        rect = QRectF(option.rect).adjusted(self.look.px(12), 0, 0, 0)
         high = self.look.px(4)
-        track = QRectF(rect.left(), rect.center().y() - high / 2, rect.width() - self.look.px(8), high)
+        track = QRectF(rect.left(), rect.center().y() - high / 2, rect.width(), high)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -72,15 +73,15 @@ class StorageTree(QTreeView):
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(1)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Fixed)
+        for column in (1, 2, 3):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
         self.expanded.connect(self._fit)
         self.collapsed.connect(self._fit)
 
     def set_look(self, look: Look) -> None:
         self._bars.look = look
-        self.header().resizeSection(3, look.px(96))
+        for column, width in ((1, 148), (2, 76), (3, 104)):
+            self.header().resizeSection(column, look.px(width))
         self.setIndentation(look.px(16))
         self.setStyleSheet(f"QTreeView {{ background: {look.colour('surface.window').name()}; }}")
         self.setFont(look.font("ui"))
@@ -94,13 +95,16 @@ class StorageTree(QTreeView):
         }  # fmt: skip
         chosen = self.currentIndex().siblingAtColumn(0).data(KEY)
         self._lines.removeRows(0, self._lines.rowCount())
-        biggest = max((agent.bytes for agent in found.agents), default=0)
+        mine = list(_own(found.own))
+        biggest = max([agent.bytes for agent in found.agents] + [size or 0 for _, _, _, size, _ in mine])
         for agent in found.agents:
-            line = _line(agent.name, agent.title, agent.files, agent.bytes, biggest, "\n".join(agent.places))
+            number = wording.many(agent.files, "file")
+            line = _line(agent.name, agent.title, number, agent.bytes, biggest, "\n".join(agent.places))
             for part in agent.parts:
                 name = PurePath(part.cwd).name or part.cwd or "not read yet"
                 tip = part.cwd or "Sessions that Playhead has not read yet: their project is not known."
-                line[0].appendRow(_line(f"{agent.name}\n{part.cwd}", name, part.files, part.bytes, agent.bytes, tip))
+                number = wording.many(part.files, "file")
+                line[0].appendRow(_line(f"{agent.name}\n{part.cwd}", name, number, part.bytes, agent.bytes, tip))
             self._lines.appendRow(line)
             index = line[0].index()
             if agent.name in opened:
@@ -109,6 +113,11 @@ class StorageTree(QTreeView):
                 one = index if below < 0 else self._lines.index(below, 0, index)
                 if chosen is not None and one.data(KEY) == chosen:
                     self.setCurrentIndex(one)
+        for key, title, number, size, tip in mine:
+            line = _line(key, title, number, size, biggest, tip)
+            self._lines.appendRow(line)
+            if key == chosen:
+                self.setCurrentIndex(line[0].index())
         self._fit()
 
     def _fit(self) -> None:
@@ -121,15 +130,36 @@ class StorageTree(QTreeView):
         self.setFixedHeight(min(max(lines, 1), HIGH) * high + self._bars.look.px(2))
 
 
-def _line(key: str, name: str, files: int, size: int, biggest: int, tip: str) -> list[QStandardItem]:
-    texts = (name, wording.many(files, "file"), words.size(size), "")
-    line = [QStandardItem(text) for text in texts]
+def _line(key: str, name: str, number: str, size: int | None, biggest: int, tip: str) -> list[QStandardItem]:
+    line = [QStandardItem(text) for text in (name, number, words.size(size), "")]
     line[0].setData(key, KEY)
-    line[3].setData(size / biggest if biggest else 0.0, SHARE)
     for item in line[1:3]:
         item.setTextAlignment(RIGHT)
-    share = f"{100 * size / biggest:.0f} % of the biggest" if biggest else ""
-    line[3].setAccessibleText(share)
+    if size is not None and biggest:
+        line[3].setData(size / biggest, SHARE)
+        line[3].setAccessibleText(f"{100 * size / biggest:.0f} % of the biggest")
     for item in line:
         item.setToolTip(tip)
     return line
+
+
+def _own(own: Own) -> Iterator[tuple[str, str, str, int | None, str]]:
+    """Our own lines: key, title, number, bytes, tip."""
+    states = ", ".join(f"{many:,} {state}" for state, many in own.states.items())
+    tip = f"{own.place}\n{words.size(own.database)}, and {words.size(own.wal)} that wait in its log"
+    yield (
+        "own.index", "Playhead's database", wording.many(sum(own.states.values()), "session") if own.states else "",
+        None if own.database is None else own.database + own.wal, f"{tip}\n{states}".strip(),
+    )  # fmt: skip
+    if own.journal_files:
+        tip = "What came through pipes and from programs started here, as it came."
+        yield "own.journals", "Streams that were recorded", wording.many(own.journal_files, "file"), own.journals, tip
+    if own.rest:
+        yield "own.rest", "Locks, logs, copies", "", own.rest, "Whatever else lies in Playhead's data folder."
+    if own.only != 0:
+        tip = "Their agent has deleted the file: the copy here is the only one. As big as the files were."
+        many = words.UNKNOWN if own.only is None else wording.many(own.only, "session")
+        yield "own.only", "Only in Playhead", many, None if own.only is None else own.only_bytes, tip
+    many = words.UNKNOWN if own.empties is None else wording.many(own.empties, "session")
+    more = f", {own.removed:,} removed" if own.removed else ""
+    yield "own.empties", "Never had a message", many + more, None, "Sessions that were saved with nothing in them."

@@ -50,7 +50,7 @@ class ThreadsCard(Part):
         super().__init__(look, parent)
         self._jobs, self._db, self._settings, self._say = jobs, db, settings, say
         self._asked = self._answered = 0  # two workers: an older answer may come last
-        self._cleaning = False
+        self._cleaning = self._known = False
         self.question: QMessageBox | None = None
         self.threads = Threads(())
         self.model = ThreadsModel(look, self)
@@ -135,7 +135,8 @@ class ThreadsCard(Part):
             label.setMaximumWidth(look.px(480))
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.stack.setMinimumHeight(look.px(28) * (LINES + 1))
-        self.detail.setMinimumHeight(look.metrics("meta").lineSpacing())
+        self.detail.setMinimumHeight(look.metrics("meta").lineSpacing() * 4)  # rows do not move for what is chosen
+        self.detail.setAlignment(Qt.AlignmentFlag.AlignTop)
 
     # ---- reading
 
@@ -153,7 +154,11 @@ class ThreadsCard(Part):
         if number < self._answered:
             return
         self._answered = number
-        self.threads = found
+        self.show_threads(found)
+
+    def show_threads(self, found: Threads) -> None:
+        """These are the threads now."""
+        self.threads, self._known = found, True
         at = self.view.verticalScrollBar().value()
         self.model.set_rows(found.rows)
         self.view.verticalScrollBar().setValue(at)
@@ -181,14 +186,14 @@ class ThreadsCard(Part):
         found = self.threads
         parts = []
         if found.total:
+            many = wording.many(found.total, "thread")
+            parts = [f"newest {len(found.rows):,} of {many}" if found.total > len(found.rows) else many]
             parts.append(f"{found.active:,} with a session")
-            parts.append(f"{len(found.rows):,} of {found.total:,}" if found.total > len(found.rows)
-                         else wording.many(found.total, "thread"))  # fmt: skip
         self.count.setText(" · ".join(parts))
         self.cleanup_button.setText(f"Clean up {found.stale:,} stale…" if found.stale else "Nothing is stale")
         days = wording.many(self._settings[st.CLEANUP_DAYS], "day")
         self.cleanup_button.setToolTip(f"Forget threads that were not used for {days}. Transcripts stay.")
-        if self._asked != self._answered and not self._answered:
+        if not self._known:
             return
         if not found.total:
             self.nothing.setText(
@@ -213,9 +218,8 @@ class ThreadsCard(Part):
             self.load()
 
     def on_chosen(self, row: ThreadRow | None) -> None:
-        self.detail.setText(" ".join(words.compared(row.fresh, row.resumed).split("\n")) if row is not None else
-                            "Choose a thread to see its fresh and resumed runs beside each other.")  # fmt: skip
-        self.detail.setToolTip(words.compared(row.fresh, row.resumed) if row is not None else "")
+        told = "Choose a thread to see its fresh and resumed runs beside each other."
+        self.detail.setText(told if row is None else words.compared(row.fresh, row.resumed))
 
     # ---- reset
 

@@ -28,7 +28,7 @@ from viewer.panel.threads_model import (
 from viewer.theme.look import Look
 
 # Widths at zoom 1; the thread takes the rest. What gives way first where there is no room.
-WIDTHS: Final = {TRIGGER: 110, STATE: 92, AGE: 60, TURNS: 52, LAST: 96, SESSION: 116, SAVED: 78, ACTION: 56}
+WIDTHS: Final = {TRIGGER: 110, STATE: 88, AGE: 64, TURNS: 52, LAST: 112, SESSION: 112, SAVED: 72, ACTION: 54}
 GIVES_WAY: Final = ((SAVED, 860), (TURNS, 560))  # column, narrower than this it is in the line below only
 
 

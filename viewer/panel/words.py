@@ -91,7 +91,7 @@ def next_words(next_us: int | None, last: str) -> str:
 
 
 def compared(fresh: Figures, resumed: Figures) -> str:
-    """Both kinds of runs of a thread beside each other: means per run, with how many there were."""
+    """Both kinds of runs of a thread below each other: means per run, with how many there were."""
     lines = [
         f"{title}: {wording.many(kind.n, 'run')} · {duration(kind.duration_us)} · {count(kind.tokens)} tokens · "
         f"{money(kind.cost_micros)}"
@@ -100,8 +100,6 @@ def compared(fresh: Figures, resumed: Figures) -> str:
     ]
     if fresh.n and resumed.n:
         less = saved(fresh, resumed)
-        lines.append(
-            f"Resumed against fresh: {change(less.time)} time · {change(less.tokens)} tokens · {change(less.cost)} cost"
-        )
-        lines.append("Means per run. The events were different ones, so this is no experiment.")
-    return "\n".join(lines) or "No run of this thread is over yet."
+        lines.append(f"Resumed: {change(less.time)} time · {change(less.tokens)} tokens · {change(less.cost)} cost")
+        lines.append("Means per run that ended well. The events were different ones: no experiment.")
+    return "\n".join(lines) or "No run of this thread has ended well yet."

@@ -1,0 +1,309 @@
+"""What becomes of an accepted delivery: its thread is taken, its runs are made, and what came of them is kept.
+
+A thread goes fresh → running → resumable → running → …, and back to fresh when its session is gone, when it is reset or
+when it grew too long. Whether a session is gone is looked up on the disk before anything is started; afterwards the
+result record decides, never a word on stderr. Then there is exactly one fresh retry.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event as Bell
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from store import links
+from store.db import deliveries_db, threads_db
+from store.db.serving import Serving, ask
+from store.errors import StoreError
+from store.judge import ACCEPTED, Judged, judged, prompt_of
+from store.runners import named
+from store.runners.base import Ask, Runner
+from store.runs import RunRequest, RunResult
+from store.trigger import Trigger, resumable
+from store.triggers import ask_of, find, why_fresh
+
+log = logging.getLogger(__name__)
+
+HANDOVER: Final = 6_000  # characters that a fresh run is told of what was before
+_SAID: Final = 1_200  # of these from one run
+_LIVE: Final = f"SELECT {', '.join(deliveries_db.COLUMNS)}, payload FROM delivery WHERE id = ? AND handled IS NULL"  # noqa: S608
+
+
+class Starter(Protocol):
+    """What is needed of `store.runs.Runs`."""
+
+    def start(self, request: RunRequest, done: Callable[[RunResult], None]) -> str: ...
+    def holder(self, session: str, runner: str = "") -> str | None: ...
+    def sweep(self) -> int: ...
+
+
+class BusyError(Exception):
+    """Somebody works in the thread or its session: later."""
+
+
+class TakenError(Exception):
+    """Another Playhead makes its runs."""
+
+
+class Job(Struct):
+    """One delivery with all that its runs need. `run_id`: the last run that was begun for it."""
+
+    id: int
+    trigger: Trigger
+    found: Judged
+    prompt: str
+    payload: bytes
+    run_id: str | None = None
+
+
+class Attempts:
+    """Blocking, one call per worker; any number at a time."""
+
+    def __init__(self, db: Path, serving: Serving, runs: Starter, compact_turns: Callable[[], int]) -> None:
+        self._db, self._serving, self._runs, self._compact_turns = db, serving, runs, compact_turns
+        self.links = links.Links(db)
+
+    def perform(self, number: int) -> None:
+        """Everything that a delivery leads to. Raises BusyError: nothing has happened yet."""
+        job = self._load(number)
+        if job is None:
+            return
+        resumes = job.trigger.resume_sessions and resumable(job.trigger).ok and job.found.key
+        try:
+            if resumes:
+                self._threaded(job)
+            else:
+                self._alone(job)
+        except TakenError:
+            log.info("delivery %d is run by another Playhead", number)
+        except StoreError as error:  # a folder that is gone, a program that is missing
+            self._over(job, f"It could not be started: {error}")
+
+    def _load(self, number: int) -> Job | None:
+        rows = ask(self._db, _LIVE, (number,))
+        if not rows:
+            return None
+        row = dict(zip((*deliveries_db.COLUMNS, "payload"), rows[0], strict=True))
+        try:
+            trigger = find(self._db, row["trigger_id"])
+        except StoreError:
+            self._serving.write(lambda tx: deliveries_db.handled(tx, number, _now(), "The trigger was deleted."))
+            return None
+        payload = zlib.decompress(row["payload"] or zlib.compress(b"{}"))
+        headers = {"x-github-event": row["event"], "linear-event": row["event"], "x-event": row["event"]}
+        found = judged(trigger, headers, payload)  # for its fields; the verdict was given when it came
+        key = row["thread_key"] or ""
+        found = Judged(ACCEPTED, row["reason"], found.event, found.payload, key, found.how)
+        return Job(number, trigger, found, prompt_of(trigger, found).text, payload)
+
+    # ---- without a thread
+
+    def _alone(self, job: Job) -> None:
+        result = self._run(job, ask_of(job.trigger, job.prompt, job.payload))
+        self._over(job, f"{why_fresh(job.trigger, job.found)} {_told(result)}")
+
+    # ---- with one
+
+    def _threaded(self, job: Job) -> None:
+        run_id = uuid.uuid4().hex
+        mine = f"{self._serving.live()}|{run_id}"
+        thread = self._claim(job, mine)
+        stale = False
+        try:
+            told, stale = self._thread_runs(job, thread, mine, run_id)
+            self._over(job, told)
+        finally:
+            self._serving.write(lambda tx: threads_db.release(tx, thread.id, mine, stale=stale))
+
+    def _claim(self, job: Job, mine: str) -> threads_db.Thread:
+        trigger, key, now = job.trigger, job.found.key, _now()
+
+        def take(tx: Connection, instead: str | None = None) -> threads_db.Thread | str:
+            threads_db.ensure(tx, trigger.id, key, now, trigger.runner, trigger.cwd)
+            found = threads_db.claim(tx, trigger.id, key, mine, instead, now)
+            return found if found is not None else threads_db.holder(tx, trigger.id, key) or ""
+
+        found = self._serving.write(take)
+        if isinstance(found, str) and self._serving.dead(found):
+            self._runs.sweep()  # its run may have outlived it
+            gone = found
+            found = self._serving.write(lambda tx: take(tx, gone))
+        if isinstance(found, str):
+            raise BusyError
+        return found
+
+    def _thread_runs(self, job: Job, thread: threads_db.Thread, mine: str, run_id: str) -> tuple[str, bool]:
+        """(what happened in words, whether the thread's session was gone and nothing came in its place)."""
+        trigger, runner = job.trigger, named(job.trigger.runner)
+        session, resumed, notes, prompt, parent = thread.session, 1, list[str](), job.prompt, thread.parent
+        if session and thread.runner != trigger.runner:
+            notes.append(f"The session is one of {thread.runner}'s: a new one is begun.")
+            parent, session = session, None
+        if session:
+            self._wait_for(session, runner)
+            if runner.transcript is not None and runner.transcript(session, Path(thread.cwd or trigger.cwd)) is None:
+                notes.append(f"The transcript of {session[:12]} is gone: begun anew.")
+                self._lose(thread, mine, session)
+                parent, session, resumed = session, None, 2
+        limit = self._compact_turns()
+        if session and thread.compact_turns >= limit:
+            if runner.abilities.compact.ok:
+                note, gone = self._compact(job, thread, mine, session)
+                notes.append(note)
+                if gone:
+                    parent, session, resumed = session, None, 2
+            else:
+                notes.append(
+                    f"{thread.compact_turns} turns: begun anew with a summary ({runner.abilities.compact.why})"
+                )
+                prompt = _handed_over(thread, prompt)
+                self._serving.write(lambda tx: threads_db.leave(tx, thread.id, thread.epoch, thread.session))
+                parent, session, resumed = session, None, 3
+        asked = ask_of(trigger, prompt, job.payload, session or "")
+        result = self._run(job, asked, thread=thread.id, resumed=_kind(session, resumed), id=run_id)
+        if session and result.outcome.stale:
+            notes.append(f"The session {session[:12]} is not known any more: tried again afresh.")
+            self._lose(thread, mine, session)
+            self._count(thread, result, "stale", hit=False, turn=False)
+            asked = ask_of(trigger, prompt, job.payload)
+            result = self._run(job, asked, thread=thread.id, resumed=2, retry_of=result.run_id)
+            parent, session, resumed = session, None, 2
+        kept = self._keep(job, thread, mine, result, _kind(session, resumed), runner)
+        if result.outcome.session and parent and result.outcome.session != parent:
+            self.links.add(result.outcome.session, parent)
+        notes.append(_told(result))
+        return " ".join(notes), resumed == 2 and not kept and result.outcome.session is None
+
+    def _wait_for(self, session: str, runner: Runner) -> None:
+        """Never two runs in one session, not even with the user's own terminal."""
+        if self._runs.holder(session, runner.name) is not None:
+            raise BusyError
+        if runner.holder is not None and runner.transcript is not None:
+            file = runner.transcript(session, Path.cwd())
+            if file is not None and runner.holder(file) is not None:
+                raise BusyError
+
+    def _compact(self, job: Job, thread: threads_db.Thread, mine: str, session: str) -> tuple[str, bool]:
+        asked = Ask(
+            "", Path(job.trigger.cwd), session, permission=job.trigger.permission, llm=job.trigger.model, compact=True
+        )
+        result = self._run(job, asked, thread=thread.id, resumed=3)
+        if result.outcome.stale:
+            self._lose(thread, mine, session)
+            return f"The session {session[:12]} is not known any more: begun anew.", True
+        if result.outcome.ok:
+            self._serving.write(lambda tx: threads_db.compacted(tx, thread.id, thread.epoch))
+            return f"Compacted after {thread.compact_turns} turns.", False
+        return f"Compacting after {thread.compact_turns} turns failed ({_why(result)}).", False
+
+    # ---- what is kept
+
+    def _lose(self, thread: threads_db.Thread, mine: str, session: str) -> None:
+        self._serving.write(lambda tx: threads_db.lose(tx, thread.id, mine, thread.epoch, session))
+
+    def _keep(
+        self, job: Job, thread: threads_db.Thread, mine: str, result: RunResult, resumed: int, runner: Runner
+    ) -> bool:
+        """The session that came back is the thread's: also of a run that failed, but not of one that was ended."""
+        came = result.outcome.session if result.state in ("ok", "failed") and not result.outcome.stale else None
+        names = {"ok": ("fresh", "resumed", "was stale", "compacted")[resumed]}
+        self._count(thread, result, names.get(result.state, result.state), hit=resumed == 1, turn=came is not None)
+        if came is None:
+            return False
+        summary = "" if runner.abilities.compact.ok else _summed(thread, job, result, anew=resumed != 1)
+
+        def write(tx: Connection) -> bool:
+            kept = threads_db.keep(
+                tx, thread.id, mine, thread.epoch, came, turns=1, runner=job.trigger.runner, cwd=job.trigger.cwd,
+                summary=summary,
+            )  # fmt: skip
+            if not kept:  # reset while it ran
+                threads_db.outlive(tx, thread.id, thread.epoch, came)
+            return kept
+
+        return self._serving.write(write)
+
+    def _count(self, thread: threads_db.Thread, result: RunResult, outcome: str, *, hit: bool, turn: bool) -> None:
+        made = result.outcome
+        known = [some for some in (made.input_tokens, made.output_tokens) if some is not None]
+        self._serving.write(
+            lambda tx: threads_db.count(
+                tx, thread.id, outcome=outcome, now=_now(), turns=int(turn), tokens=sum(known) if known else None,
+                cost=made.cost_micros, hit=hit and result.state == "ok",
+            )
+        )  # fmt: skip
+
+    def _over(self, job: Job, told: str) -> None:
+        self._serving.write(lambda tx: deliveries_db.handled(tx, job.id, _now(), told.strip()))
+
+    # ---- a run
+
+    def _run(self, job: Job, asked: Ask, **more: Any) -> RunResult:
+        """Until it is over. Raises StoreError when it could not be started."""
+        bell, results = Bell(), list[RunResult]()
+
+        def done(result: RunResult) -> None:
+            results.append(result)
+            bell.set()
+
+        run_id = more.pop("id", "") or uuid.uuid4().hex
+        request = RunRequest(
+            runner=job.trigger.runner, ask=asked, origin="trigger", trigger_id=job.trigger.id,
+            thread_id=more.pop("thread", None), delivery_id=job.id, timeout_s=job.trigger.timeout_s,
+            title=job.trigger.name, id=run_id, **more,
+        )  # fmt: skip
+        if not self._serving.write(lambda tx: deliveries_db.begin(tx, job.id, run_id, job.run_id)):
+            raise TakenError
+        job.run_id = run_id
+        self._runs.start(request, done)
+        bell.wait()
+        return results[0]
+
+
+def _kind(session: str | None, resumed: int) -> int:
+    """How a run is marked: 0 fresh, 1 resumed, 2 fresh because the session was gone, 3 after the turn limit."""
+    if session:
+        return 1
+    return resumed if resumed != 1 else 0
+
+
+def _told(result: RunResult) -> str:
+    return "It ended well." if result.state == "ok" else f"It ended as {result.state}: {_why(result)}"
+
+
+def _why(result: RunResult) -> str:
+    return " ".join(result.outcome.errors)[:400] or result.reason or f"exit code {result.exit_code}"
+
+
+def _summed(thread: threads_db.Thread, job: Job, result: RunResult, *, anew: bool) -> str:
+    """What the next session would be handed over: whole entries, the newest."""
+    event = " ".join(filter(None, (job.found.event.event, job.found.event.action)))
+    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    said = " ".join((result.outcome.text or _why(result)).split())
+    more = f" … ({len(said) - _SAID:,} more characters)" if len(said) > _SAID else ""
+    entries = [] if anew and not thread.summary else thread.summary.split("\n\n")
+    entries = [one for one in entries if one] + [f"- {day} UTC, {event or 'an event'}: {said[:_SAID]}{more}"]
+    while len(entries) > 1 and sum(map(len, entries)) > HANDOVER:
+        del entries[0]
+    return "\n\n".join(entries)
+
+
+def _handed_over(thread: threads_db.Thread, prompt: str) -> str:
+    before = thread.summary or "Nothing was written down of what was said."
+    return (
+        f"This goes on a thread of {thread.turns} turns in a new session. Earlier sessions reported, oldest first:\n\n"
+        f"{before}\n\nWhat is to be done now:\n\n{prompt}"
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,235 @@
+"""What was received on its way into the database: a verdict, a row in the delivery log, and a place in the queue.
+
+Also for what needs no signature: a file that changed, the clock, the user's own hand.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from store import secrets, spool, webhooks
+from store.db import deliveries_db
+from store.db.serving import Serving
+from store.errors import StoreError
+from store.judge import ACCEPTED, REFUSED, SKIPPED, judged
+from store.spool import Arrived, Spool
+from store.trigger import WEBHOOKS, Trigger
+from store.triggers import list_triggers
+
+log = logging.getLogger(__name__)
+
+FRESH_S: Final = 1.0  # how long the list of triggers is taken as it was read
+AGAIN_S: Final = 1.0  # until a database that would not take it is asked once more
+
+
+class Accepted(Struct, frozen=True):
+    """A delivery that is to be run."""
+
+    id: int
+    trigger_id: int
+    key: str
+
+
+Take = Callable[[Accepted], None]
+Room = Callable[[int, str, int], str]
+"""(trigger, key, how many come in with it) → why there is no room in its queue, or ''."""
+
+
+class Known:
+    """The triggers and their secrets as of a moment ago, for any thread."""
+
+    def __init__(self, db: Path) -> None:
+        self._db = db
+        self._lock = threading.Lock()
+        self._read = 0.0
+        self._by_id: dict[int, Trigger] = {}
+        self._by_slug: dict[str, Trigger] = {}
+        self._secrets: dict[str, str] = {}
+
+    def forget(self) -> None:
+        """Somebody has changed them."""
+        with self._lock:
+            self._read = 0.0
+
+    def slug(self, slug: str) -> Trigger | None:
+        self._look()
+        return self._by_slug.get(slug)
+
+    def id(self, number: int | None) -> Trigger | None:
+        self._look()
+        return None if number is None else self._by_id.get(number)
+
+    def every(self) -> list[Trigger]:
+        self._look()
+        return list(self._by_id.values())
+
+    def secret(self, trigger: Trigger) -> str:
+        """'' when there is none. Raises StoreError."""
+        with self._lock:
+            if trigger.secret_ref not in self._secrets:
+                self._secrets[trigger.secret_ref] = secrets.fetch(self._db, trigger.secret_ref)
+            return self._secrets[trigger.secret_ref]
+
+    def _look(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._read < FRESH_S and self._read:
+                return
+            try:
+                found = list_triggers(self._db)
+            except StoreError as error:
+                log.warning("the triggers cannot be read: %s", error)
+                return  # as they were: what is sent now is not lost
+            if [(one.id, one.updated) for one in found] != [(one.id, one.updated) for one in self._by_id.values()]:
+                self._secrets.clear()
+            self._by_id = {one.id: one for one in found}
+            self._by_slug = {one.slug: one for one in found if one.source in WEBHOOKS}
+            self._read = time.monotonic()
+
+
+class Inbox:
+    """One thread that brings the spool into the database, in the order in which it came."""
+
+    def __init__(self, db: Path, serving: Serving, take: Take, room: Room, told: Callable[[], None]) -> None:
+        self._serving, self._take, self._room, self._told = serving, take, room, told
+        self._db = db
+        self.known = Known(db)
+        self.spool = Spool(db)
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="inbox", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """What is not in the database by then stays in the spool."""
+        self._stopping = True
+        self.spool.news.set()
+        self._thread.join()
+        self.spool.close()
+
+    # ---- the receiver's, on its threads
+
+    def check(self, slug: str, headers: Mapping[str, str], body: bytes, now: float) -> tuple[int | None, str]:
+        """Whose it is, and whether its sender is who it says."""
+        trigger = self.known.slug(slug)
+        if trigger is None:
+            return None, f"There is no trigger at /hooks/{slug}."
+        if not trigger.enabled:
+            return trigger.id, "The trigger is switched off."
+        try:
+            secret = self.known.secret(trigger)
+        except StoreError as error:
+            return trigger.id, str(error)
+        if not secret:
+            return trigger.id, "The trigger has no secret: set one, and give it to the sender."
+        return trigger.id, webhooks.named(trigger.source).verify(headers, body, secret, now)
+
+    # ---- into the database
+
+    def put(self, trigger: Trigger, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int | None, str]:
+        """At once, without the spool: (the delivery that is to be run or None, the sentence of its verdict)."""
+        one = Arrived(time.time_ns() // 1000, trigger.id, trigger.slug, len(body), headers or {}, body)
+        (accepted, reason), *_ = self._serving.write(lambda tx: self._add(tx, [one]))
+        if accepted is not None:
+            self._take(accepted)
+        self._told()
+        return (None if accepted is None else accepted.id), reason
+
+    def _work(self) -> None:
+        for records, path in spool.left(self._db):
+            if self._in(records):
+                path.unlink(missing_ok=True)
+                path.with_name(path.name + ".lock").unlink(missing_ok=True)
+        while not self._stopping:
+            self.spool.news.wait()
+            records, at = self.spool.take()
+            if records and self._in(records):
+                self.spool.done(at, len(records))
+
+    def _in(self, records: Sequence[Arrived]) -> bool:
+        """Some records, all or none of them. False: we were stopped before the database took them."""
+        while not self._stopping:
+            try:
+                found = self._serving.write(lambda tx: self._add(tx, records))
+            except StoreError as error:
+                log.warning("deliveries wait in the spool: %s", error)
+                self.spool.news.clear()
+                self.spool.news.wait(AGAIN_S)
+                self.spool.news.set()
+                continue
+            for accepted, _ in found:
+                if accepted is not None:
+                    self._take(accepted)
+            self._told()
+            return True
+        return False
+
+    def _add(self, tx: Connection, records: Sequence[Arrived]) -> list[tuple[Accepted | None, str]]:
+        beside: Counter[tuple[int, str]] = Counter()
+        found = []
+        for record in records:
+            found.append(self._one(tx, record, beside))
+            accepted = found[-1][0]
+            if accepted is not None:
+                beside[accepted.trigger_id, accepted.key] += 1
+        return found
+
+    def _one(
+        self, tx: Connection, record: Arrived, beside: Mapping[tuple[int, str], int]
+    ) -> tuple[Accepted | None, str]:
+        trigger = self.known.id(record.trigger_id)
+        row: dict[str, Any] = {
+            "trigger_id": None if trigger is None else trigger.id, "host": self._serving.host, "received": record.ts,
+            "source": trigger.source if trigger is not None else "", "bytes": record.size, "event": "", "action": "",
+            "sender": "",
+        }  # fmt: skip
+        if record.refused or trigger is None:
+            reason = record.refused or "The trigger was deleted meanwhile."
+            return _log(tx, row, REFUSED, reason)
+        try:
+            found = judged(trigger, record.headers, record.body)
+        except Exception:  # one of them must not stop all that follow
+            log.exception("a delivery for %s could not be judged", trigger.name)
+            return _log(tx, row, REFUSED, "It could not be read: Playhead's log says why.")
+        event = found.event
+        row |= {
+            "event": event.event, "action": event.action, "sender": event.sender, "thread_key": found.key or None,
+            "delivery_id": event.delivery or None,
+        }  # fmt: skip
+        if found.verdict != ACCEPTED:
+            row |= {"delivery_id": None}  # once the filter is changed, the sender may send it again
+            return _log(tx, row, found.verdict, found.reason, _pressed(found.payload))
+        full = self._room(trigger.id, found.key, beside.get((trigger.id, found.key), 0))
+        if full:
+            row |= {"delivery_id": None}
+            return _log(tx, row, REFUSED, full, _pressed(found.payload))
+        number = deliveries_db.add(
+            tx, {**row, "verdict": ACCEPTED, "reason": found.reason, "payload": _pressed(found.payload)}
+        )
+        if number is None:
+            again = f"A repeat of delivery {event.delivery[:80]}: it was here before."
+            return _log(tx, {**row, "delivery_id": None}, SKIPPED, again)
+        return Accepted(number, trigger.id, found.key), found.reason
+
+
+def _log(
+    tx: Connection, row: dict[str, Any], verdict: str, reason: str, payload: bytes | None = None
+) -> tuple[None, str]:
+    values = {**row, "verdict": verdict, "reason": reason, "handled": row["received"], "payload": payload}
+    deliveries_db.add(tx, values)
+    return None, f"{verdict.capitalize()}: {reason}"
+
+
+def _pressed(payload: Mapping[str, Any]) -> bytes:
+    return zlib.compress(orjson.dumps(payload), 1)

@@ -1,0 +1,363 @@
+"""An agent that we started and talk to over its standard input and output, by the Agent Client Protocol.
+
+It shakes hands, opens or loads a session, sends prompts, and answers what the agent asks: permission and files only by
+what the user says. Everything said goes into the journal first, and the rows are read from there: `store.formats.acp`.
+Nothing here waits but `stop`; callbacks run on threads of the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from store.runners.base import YES, Abilities, Ability
+from store.sources.acp_consent import METHODS, Consent
+from store.sources.acp_wire import Asked, Wire
+from store.sources.process import Closed, Exited, Fact, Killed, Process, wording
+
+log = logging.getLogger(__name__)
+
+VERSION: Final = 1
+SLOW: Final = 60.0  # seconds without an answer to a handshake, after which the user is told
+STUBBORN: Final = 10.0  # seconds that an agent may take to stop a turn
+LEAVE: Final = 2.0  # seconds that it has to end by itself once nobody talks to it any more
+QUESTIONS: Final = 100  # open at a time; an agent that asks more is not asking
+NO_METHOD: Final = -32601
+INVALID: Final = -32602
+_NO: Final = Ability(False, "The agent says itself what it can do, once it has been started.")
+
+
+class AcpAgent:
+    """A conversation (`store.conversation`) with one agent in one session.
+
+    `keep` takes the journal, `say` changes the session's header, `ready` is told when prompts can be sent (and when
+    they can not any more), `ended` once, how it ended.
+    """
+
+    def __init__(
+        self,
+        cwd: Path,
+        keep: Callable[[bytes], None],
+        say: Callable[..., None],
+        ready: Callable[[bool], None],
+        ended: Callable[[str, bool], None],
+        load: str = "",
+    ) -> None:
+        self.cwd = cwd
+        self.session = ""
+        self.modes: tuple[tuple[str, str], ...] = ()  # (id, name)
+        self.llms: tuple[tuple[str, str], ...] = ()
+        self._say, self._ready, self._ended, self._load = say, ready, ended, load
+        self._wire = Wire(keep, self._write, self._heard)
+        self._consent = Consent(self._wire, cwd)
+        self._lock = threading.Lock()
+        self._process: Process | None = None
+        self._caps: dict[str, Any] = {}
+        self._auth: list[dict[str, Any]] = []
+        self._options: dict[str, str] = {}  # category → id of the option that has it
+        self._asked: dict[int, Asked] = {}  # open permission requests, by our number
+        self._prompt = 0  # id of the one that is worked on
+        self._cancelled = 0
+        self._patience: threading.Timer | None = None
+        self._closing = False
+        self._closed = False
+        self._end: Exited | Killed | None = None
+        self._over = False
+
+    # ---- the conversation, on the GUI thread
+
+    @property
+    def abilities(self) -> Abilities:
+        modes = tuple(id for id, _ in self.modes)
+        return Abilities(
+            resume=YES if self.session else _NO, fork=_NO, compact=_NO, permissions=YES, live=YES, modes=modes
+        )
+
+    @property
+    def busy(self) -> bool:
+        """A prompt is being worked on."""
+        return self._prompt != 0
+
+    def send(self, text: str, id: str) -> bool:
+        with self._lock:
+            if not self.session or self._prompt or self._closing:
+                return False
+            params = {"sessionId": self.session, "prompt": [{"type": "text", "text": text}]}
+            self._prompt = self._wire.request("session/prompt", params, self._prompted, id)
+        return True
+
+    def cancel(self) -> None:
+        with self._lock:
+            if not self._prompt:
+                return
+            self._cancelled = self._prompt
+            asked, self._asked = self._asked, {}
+            self._wire.notify("session/cancel", {"sessionId": self.session})
+            for one in asked.values():
+                self._wire.result(one, {"outcome": {"outcome": "cancelled"}})
+        self._consent.cancel()
+        self._expect(STUBBORN, self._stubborn)
+
+    def may_cancel(self) -> bool:
+        """Cancel the turn, if one runs that was not cancelled yet. False: only the end of the agent will stop it."""
+        if not self._prompt or self._cancelled == self._prompt:
+            return False
+        self.cancel()
+        return True
+
+    def answer(self, rpc: str | int, option: str) -> None:
+        """`rpc` as in the question: a:#NUMBER. A question that is not open any more is left alone."""
+        number = int(text) if (text := str(rpc).removeprefix("a:#")).isdigit() else 0
+        with self._lock:
+            asked = self._asked.pop(number, None)
+        if asked is not None:
+            self._wire.result(asked, {"outcome": {"outcome": "selected", "optionId": option}})
+        else:
+            self._consent.answer(number, option)
+
+    def set_mode(self, mode: str) -> None:
+        self._set("mode", mode, "session/set_mode", "modeId")
+
+    def set_llm(self, llm: str) -> None:
+        self._set("model", llm, "session/set_model", "modelId")
+
+    def close(self) -> None:
+        """Nobody looks any more: it is for who started it to stop it."""
+
+    # ---- its life
+
+    def start(self, argv: Sequence[str]) -> None:
+        """Raises StoreError when there is nothing to start."""
+        with self._lock:
+            self._process = Process(argv, self.cwd, out=self._wire.feed, fact=self._fact, talk=True)
+        self._wire.start()
+        self._request("initialize", {
+            "protocolVersion": VERSION,
+            "clientCapabilities": {"fs": {"readTextFile": True, "writeTextFile": True}, "terminal": True},
+            "clientInfo": {"name": "playhead", "title": "Playhead", "version": "1"},
+        }, self._initialized)  # fmt: skip
+
+    def stop(self) -> None:
+        """End it: politely, then not. Blocks until the whole group is gone."""
+        with self._lock:
+            self._closing = True
+            asked, self._asked = self._asked, {}
+            process = self._process
+        for one in asked.values():
+            self._wire.result(one, {"outcome": {"outcome": "cancelled"}})
+        self._consent.cancel()
+        self._calm()
+        self._wire.drain(0.5)
+        self._wire.close()
+        self._consent.close()
+        if process is not None:
+            if self._wire.done():  # else it is still at a write that the agent does not read
+                process.hush()
+                process.join(LEAVE)
+            process.terminate()
+        self._finish()
+
+    def _write(self, data: bytes) -> bool:
+        return self._process is not None and self._process.write(data)
+
+    def _fact(self, fact: Fact) -> None:
+        with self._lock:
+            if isinstance(fact, Closed):
+                self._closed = True
+            else:
+                self._end = fact
+            over = self._closed and self._end is not None
+        if over:
+            self._finish()
+        elif isinstance(fact, Closed):
+            return
+        elif not self._closing:
+            self._say(trouble=f"The agent {wording(fact)}; what it started is still running.")
+
+    def _finish(self) -> None:
+        """It is gone: nothing that is open will ever be answered."""
+        with self._lock:
+            if self._over:
+                return
+            self._over = True
+            self.session, self._prompt = "", 0
+            closing, end = self._closing, self._end
+        self._calm()
+        self._ready(False)
+        self._wire.finish()
+        self._wire.close()
+        if not closing:
+            threading.Thread(target=self._consent.close, name="acp-end", daemon=True).start()
+        ok = closing or end == Exited(0)
+        how = "ended" if closing or end is None else wording(end)
+        said = [] if ok or self._process is None else self._process.stderr().decode("utf-8", "replace").split("\n")
+        last = next((line.strip() for line in reversed(said) if line.strip()), "")
+        text = f"The agent {how}{f': {last}' if last else ''}"
+        self._wire.note_now({"is": "ended", "ok": ok, "text": text, "detail": "\n".join(said[-200:]).strip()})
+        self._ended(f"{how}{f': {last}' if last else ''}", ok)
+
+    # ---- handshake, on the reader's thread
+
+    def _request(self, method: str, params: dict[str, Any], done: Callable[[dict[str, Any]], None]) -> None:
+        def answered(result: Any, error: Any) -> None:
+            self._calm()
+            if error is not None:
+                self._refused(method, error)
+            else:
+                done(result if isinstance(result, dict) else {})
+
+        self._expect(SLOW, lambda: self._say(trouble=f"The agent has not answered “{method}” for {SLOW:.0f} s."))
+        self._wire.request(method, params, answered)
+
+    def _initialized(self, result: dict[str, Any]) -> None:
+        self._say(trouble="")
+        version = result.get("protocolVersion")
+        if version != VERSION:
+            self._say(
+                trouble=f"The agent speaks version {version} of the protocol, and Playhead talks version {VERSION}."
+            )
+            return
+        caps, auth = result.get("agentCapabilities"), result.get("authMethods")
+        self._caps = caps if isinstance(caps, dict) else {}
+        self._auth = [one for one in auth if isinstance(one, dict)] if isinstance(auth, list) else []
+        params: dict[str, Any] = {"cwd": str(self.cwd), "mcpServers": []}
+        if not self._load:
+            self._request("session/new", params, self._opened)
+            return
+        more = self._caps.get("sessionCapabilities")
+        method = "session/load" if self._caps.get("loadSession") is True else "session/resume"
+        if method == "session/resume" and not (isinstance(more, dict) and isinstance(more.get("resume"), dict)):
+            self._say(trouble="This agent cannot load an earlier session. Start it without one.")
+            return
+        self._request(method, {**params, "sessionId": self._load}, self._opened)
+
+    def _opened(self, result: dict[str, Any]) -> None:
+        id = result.get("sessionId")
+        self._configured(result)
+        with self._lock:
+            self.session = id if isinstance(id, str) and id else self._load
+            known = bool(self.session)
+        if known:
+            self._ready(True)
+        else:
+            self._say(trouble="The agent opened a session and did not say which: no prompt can be sent to it.")
+
+    def _configured(self, result: dict[str, Any]) -> None:
+        """What may be chosen: options where there are any, else modes and models."""
+        self.modes = _choices(result.get("modes"), "availableModes", "id") or self.modes
+        self.llms = _choices(result.get("models"), "availableModels", "modelId") or self.llms
+        options = result.get("configOptions")
+        for option in options if isinstance(options, list) else ():
+            if isinstance(option, dict) and isinstance(option.get("id"), str):
+                category, choices = option.get("category"), _choices(option, "options", "value")
+                if category in ("mode", "model") and choices:
+                    self._options[category] = option["id"]
+                    if category == "mode":
+                        self.modes = choices
+                    else:
+                        self.llms = choices
+
+    def _refused(self, method: str, error: Any) -> None:
+        code = error.get("code") if isinstance(error, dict) else None
+        said = error.get("message") if isinstance(error, dict) else None
+        if code == -32000:
+            ways = [str(one.get("description") or one.get("name") or one.get("id")) for one in self._auth]
+            how = f" ({'; '.join(ways[:4])})" if ways else ""
+            self._say(trouble=f"The agent wants you to log in first{how}. Do that in a terminal, then start it again.")
+        else:
+            self._say(trouble=f"The agent refused “{method}”: {said or error}")
+
+    def _set(self, category: str, value: str, method: str, key: str) -> None:
+        def answered(result: Any, error: Any) -> None:
+            if error is None and isinstance(result, dict):
+                self._configured(result)
+
+        if not self.session:
+            return
+        params = {"sessionId": self.session}
+        if category in self._options:
+            more = {"configId": self._options[category], "value": value}
+            self._wire.request("session/set_config_option", {**params, **more}, answered)
+        else:
+            self._wire.request(method, {**params, key: value}, answered)
+
+    # ---- prompts
+
+    def _prompted(self, result: Any, error: Any) -> None:
+        with self._lock:
+            self._prompt = 0
+        self._calm()
+        self._say(trouble="")
+        if isinstance(error, dict) and error.get("code") == -32000:
+            self._refused("session/prompt", error)
+
+    def _stubborn(self) -> None:
+        text = f"The agent has not stopped {STUBBORN:.0f} s after it was asked to. End the session to stop it."
+        self._wire.note({"is": "notice", "kind": "agent_error", "level": "warning", "text": text})
+
+    def _expect(self, seconds: float, late: Callable[[], None]) -> None:
+        self._calm()
+        timer = threading.Timer(seconds, late)
+        timer.daemon = True
+        self._patience = timer
+        timer.start()
+
+    def _calm(self) -> None:
+        timer, self._patience = self._patience, None
+        if timer is not None:
+            timer.cancel()
+
+    # ---- what the agent asks, on the reader's thread
+
+    def _heard(self, asked: Asked) -> None:
+        if not asked.answerable:
+            if asked.method == "$/cancel_request":
+                self._withdrawn(asked.params.get("requestId", asked.params.get("id")))
+            return
+        if self._closing or asked.id is None:
+            self._wire.error(
+                asked, INVALID, "A request needs an id." if asked.id is None else "The session is closing."
+            )
+        elif asked.method not in METHODS and asked.method != "session/request_permission":
+            self._wire.error(asked, NO_METHOD, f"Method not found: {asked.method}")
+        elif asked.params.get("sessionId") not in (self.session, self._load) or not self.session:
+            self._wire.error(asked, INVALID, f"There is no session {asked.params.get('sessionId')}.")
+        elif len(self._asked) + self._consent.open >= QUESTIONS:
+            self._wire.error(asked, INVALID, f"{QUESTIONS} questions are open; that is the most.")
+        elif asked.method == "session/request_permission":
+            self._permission(asked)
+        else:
+            self._consent.take(asked)
+
+    def _permission(self, asked: Asked) -> None:
+        options = asked.params.get("options")
+        if not isinstance(options, list) or not any(isinstance(one, dict) and one.get("optionId") for one in options):
+            self._wire.error(asked, INVALID, "There are no options to choose from.")
+            return
+        with self._lock:
+            self._asked[asked.number] = asked
+
+    def _withdrawn(self, id: Any) -> None:
+        with self._lock:
+            found = next((number for number, one in self._asked.items() if one.id == id), 0)
+            asked = self._asked.pop(found, None)
+        if asked is not None:
+            self._wire.error(asked, -32800, "cancelled")
+        else:
+            self._consent.withdrawn(id)
+
+
+def _choices(told: Any, key: str, id: str) -> tuple[tuple[str, str], ...]:
+    """(id, name) of what may be chosen; groups of choices are one list."""
+    given = told.get(key) if isinstance(told, dict) else None
+    found: list[tuple[str, str]] = []
+    for one in given if isinstance(given, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("options"), list):
+            found += _choices(one, "options", id)
+        elif isinstance(one, dict) and isinstance(one.get(id), str):
+            name = one.get("name")
+            found.append((one[id], name if isinstance(name, str) else one[id]))
+    return tuple(found)

@@ -1,0 +1,336 @@
+"""OpenCode's own storage: its database, read live and without a trace, and its older folder of files."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import opencode_kit as kit
+import orjson
+import pytest
+from builders import picture
+from imports import Folded, check
+from ingest_screen import Screen
+
+from store.events import Compacted, Event, NoticeAdded, PromptText, Rewound, Spent, TurnEnded
+from store.feeds import read_spans
+from store.intake import take_in
+from store.items import Tool, text_of
+from store.report import show
+from store.sources import database, scan, views
+from store.sources.discover import Discovery
+from store.sources.listing import row_of
+from store.sources.watch import Watcher
+from store.whole import Whole, events_of
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+Start = Callable[..., kit.Database]
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Start]:
+    """An OpenCode that has its database open until the end of the test."""
+    made: list[kit.Database] = []
+
+    def start(*exports: dict[str, Any], name: str = "opencode.db") -> kit.Database:
+        made.append(kit.Database(tmp_path / "share" / name, *exports))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def screens() -> Iterator[Callable[..., Screen]]:
+    made: list[Screen] = []
+
+    def make(path: Path, **how: bool) -> Screen:
+        made.append(Screen(path, **how))
+        return made[-1]
+
+    yield make
+    for screen in made:
+        screen.close()
+
+
+def tour() -> dict[str, Any]:
+    """An export with most of what there is."""
+    return kit.export(
+        kit.user("Go", "msg_1", 100,
+                 kit.part("file", "prt_f", "msg_1", mime="image/png", filename="a.png", url="data:x"),
+                 kit.part("text", "prt_s", "msg_1", text="<file>", synthetic=True)),
+        kit.answer(kit.part("step-start", "prt_0"),
+                   kit.part("reasoning", "prt_1", text="Hm", time={"start": 1, "end": 2}),
+                   kit.part("text", "prt_2", text="Looking."), kit.tool("prt_3"), kit.step("prt_4", "tool-calls"), finish="tool-calls"),
+        kit.answer(kit.part("text", "prt_5", "msg_3", text="Done."), kit.step("prt_6"), id="msg_3", at=1000, done=1500),
+        kit.user("More", "msg_4", 2000),
+        kit.answer(id="msg_5", at=2100, done=2200, finish="",
+                   error={"name": "MessageAbortedError", "data": {"message": "No"}}),
+    )  # fmt: skip
+
+
+def events(path: Path) -> list[Event]:
+    return [event for batch in events_of(path) for event in batch]
+
+
+def of(kind: type[Event], path: Path) -> list[Any]:
+    return [event for event in events(path) if type(event) is kind]
+
+
+def left(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """What lies there, with times and bytes; the index of a log is memory that readers and writers share."""
+    files = [path for path in folder.iterdir() if not path.name.endswith("-shm")]
+    return {path.name: (path.stat().st_mtime_ns, path.stat().st_size, path.read_bytes()) for path in files}
+
+
+# ---- the same session, however it lies there
+
+
+def test_an_export_a_database_and_a_folder_show_the_same_rows(running: Start, tmp_path: Path) -> None:
+    for name, told in (
+        ("tour", tour()),
+        ("recorded", orjson.loads((RECORDED / "opencode" / "export.jsonl").read_bytes())),
+    ):
+        db = running(told, name=f"{name}.db")
+        path = tmp_path / "export.json"
+        kit.write(path, told)
+        shown = picture(path)
+        assert picture(db.session(told["info"]["id"])) == shown
+        assert picture(kit.folder(tmp_path / name, told)) == shown
+    assert '[main] (ok) "ls\\nok"' in picture(db.path.with_name("tour.db") / "ses_1")
+
+
+def test_prompts_injections_images_and_ends(running: Start) -> None:
+    path = running(tour()).session()
+    said = [(one.text, one.origin, one.images) for one in of(PromptText, path)]
+    assert said == [("Go", "human", 0), ("[a.png]", "steer", 1), ("<file>", "injected", 0), ("More", "human", 0)]
+    ends = of(TurnEnded, path)
+    assert [(one.status, one.reason) for one in ends] == [("success", "end_turn"), ("cancelled", "")]
+    assert ends[0].cost_usd == pytest.approx(0.00771)
+    assert {one.key for one in of(Spent, path)} == {"opencode prt_4", "opencode prt_6"}
+
+
+def test_a_fork_counts_what_it_copied_where_it_was_made(running: Start) -> None:
+    fork = tour()
+    fork["info"] = kit.info(time={"created": kit.BORN + 1800, "updated": kit.BORN + 1900}, title="A title (fork #1)")
+    path = running(fork).session()
+    assert of(Spent, path) == []
+    assert len(Folded(events_of(path)).rows) == len(Folded(events_of(running(tour(), name="o.db").session())).rows)
+
+
+def test_a_compaction_shows_its_summary(running: Start) -> None:
+    told = kit.export(
+        kit.user("Go"), kit.answer(kit.part("text", text="Hi"), kit.step()),
+        {"info": kit.user("x", "msg_3", 1000)["info"], "parts": [kit.part("compaction", "prt_c", "msg_3", auto=True)]},
+        kit.answer(kit.part("text", "prt_d", text="All of it."), id="msg_4", at=1100, done=1200, summary=True),
+    )  # fmt: skip
+    path = running(told).session()
+    assert [one.text for one in of(Compacted, path)] == ["All of it."]
+    assert [one.text for one in of(PromptText, path)] == ["Go"]
+
+
+def test_what_was_reverted_left_the_path(running: Start) -> None:
+    told = tour()
+    told["info"] = kit.info(revert={"messageID": "msg_4"})
+    path = running(told).session()
+    assert [one.item for one in of(Rewound, path)] == ["prt_0msg_4"]
+    assert [text_of(row) for row in Folded(events_of(path)).rows][-2:] == ["Done.", "Reverted to an earlier message"]
+
+
+def test_subagents_nest_where_they_were_called(running: Start, tmp_path: Path) -> None:
+    calls = kit.tool("prt_t", name="task", metadata={"sessionId": "ses_2"})
+    told = kit.export(kit.user("Go"), kit.answer(calls, kit.step()))
+    deeper = kit.tool("prt_u", name="task", metadata={"sessionId": "ses_3"})
+    child = kit.export(kit.user("Help", "msg_7"), kit.answer(deeper, id="msg_8"), id="ses_2", parentID="ses_1")
+    last = kit.export(
+        kit.user("Deep", "msg_9"), kit.answer(kit.part("text", text="Yes"), id="msg_a"), id="ses_3", parentID="ses_2"
+    )
+    db = running(told, child, last)
+    for one in (child, last):
+        kit.folder(tmp_path, one)
+    for path in (db.session(), kit.folder(tmp_path, told)):
+        rows = Folded(events_of(path)).rows
+        assert [(row.agent, row.parent) for row in rows if text_of(row) == "Help"] == [("ses_2", "prt_t")]
+    assert {Path(found.path).name for found in scan.scan([db.path], {})} == {"ses_1", "ses_2", "ses_3"}
+    assert [row_of(db.session(id)).state for id in ("ses_2", "ses_3")] == ["draft", "draft"], "shown in their parent"
+
+
+# ---- without a trace, and without being in the way
+
+
+def test_reading_leaves_nothing_behind(running: Start) -> None:
+    db = running(tour())
+    before = left(db.path.parent)
+    assert any(name.endswith("-wal") for name in before)
+    picture(db.session())
+    assert left(db.path.parent) == before
+    db.close()  # it is checkpointed: no log, and no reader makes one
+    before = left(db.path.parent)
+    assert list(before) == ["opencode.db"]
+    assert "Done." in picture(db.session())
+    assert left(db.path.parent) == before
+    assert not list(db.path.parent.glob("*-shm"))
+
+
+def test_a_log_without_its_index_is_read_elsewhere(running: Start, tmp_path: Path) -> None:
+    db = running(tour())
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("opencode.db", "opencode.db-wal"):
+        shutil.copy(db.path.with_name(name), moved / name)
+    before = left(moved)
+    assert "Done." in picture(moved / "opencode.db" / "ses_1")
+    assert left(moved) == before
+    assert not list(moved.glob("*-shm"))
+
+
+def test_a_reader_never_blocks_the_writer_nor_a_checkpoint_of_what_it_has_read(running: Start) -> None:
+    db = running(tour())
+    inside, go = threading.Event(), threading.Event()
+
+    def work(connection: sqlite3.Connection) -> int:
+        count = connection.execute("SELECT count(*) FROM part").fetchone()[0]
+        inside.set()
+        assert go.wait(30)
+        return int(connection.execute("SELECT count(*) FROM part").fetchone()[0]) - int(count)
+
+    seen: list[int] = []
+    thread = threading.Thread(target=lambda: seen.append(database.read(db.path, work)))
+    thread.start()
+    assert inside.wait(30)
+    db.connection.execute("PRAGMA busy_timeout = 0")  # it would fail at once
+    for number in range(20):
+        db.parts([kit.part("text", f"prt_n{number}", "msg_3", text="x")])
+    go.set()
+    thread.join()
+    assert seen == [0], "a reader sees one moment"
+    busy, _, _ = db.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert busy == 0, "nobody is left reading"
+
+
+def test_what_is_no_database_of_opencode(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "other.db")
+    other.execute("CREATE TABLE session (x)")
+    other.close()
+    (tmp_path / "text.db").write_text("no database")
+    for name in ("other.db", "text.db", "none.db"):
+        assert list(scan.scan([tmp_path / name], {})) == []
+        with pytest.raises(OSError, match=r"database|such file"):
+            views.stat(tmp_path / name / "ses_1")
+    assert views.at(tmp_path / "other.db") is None
+
+
+# ---- live, listed, imported
+
+
+def test_what_a_running_program_adds_and_changes(running: Start, screens: Callable[..., Screen]) -> None:
+    db = running(kit.export(kit.user("Go")))
+    screen = screens(db.session())
+    screen.until(lambda: screen.texts() == ["Go"])
+    db.message(kit.answer(done=None)["info"])
+    db.parts([{**kit.part("text", "prt_2", text=""), "messageID": "msg_2"}])
+    db.parts([kit.tool("prt_3", status="running", output="")])
+    screen.until(lambda: len(screen.rows) == 2)
+    assert [row.status for row in screen.rows if isinstance(row, Tool)] == ["running"]
+    db.parts([kit.part("text", "prt_2", text="Said."), kit.tool("prt_3", output="a.txt"), kit.step("prt_4")])
+    db.message(kit.answer()["info"])
+    screen.until(lambda: len(screen.rows) == 3 and "Said." in screen.texts())
+    assert [row.status for row in screen.rows if isinstance(row, Tool)] == ["ok"]
+    tool = next(row for row in screen.rows if isinstance(row, Tool))
+    for where, _, data in read_spans([db.session()], tool.spans):
+        assert where == str(db.session())
+        assert all(orjson.loads(one)["id"] == "prt_3" for one in data.splitlines() if b'"prt_3"' in one)
+    assert any(b'"a.txt"' in data for _, _, data in read_spans([db.session()], tool.spans))
+    db.row(kit.info(revert={"messageID": "msg_2"}))
+    screen.until(lambda: screen.texts() == ["Go", "Reverted to an earlier message"])
+    db.row(kit.info())
+    screen.until(lambda: "Said." in screen.texts())
+
+
+def test_what_a_running_program_writes_into_its_folder(tmp_path: Path, screens: Callable[..., Screen]) -> None:
+    path = kit.folder(tmp_path, kit.export(kit.user("Go")))
+    screen = screens(path)
+    screen.until(lambda: screen.texts() == ["Go"])
+    storage = tmp_path / "storage"
+    kit.write(storage / "message" / "ses_1" / "msg_2.json", kit.answer(done=None)["info"])
+    screen.until(lambda: storage / "part" / "msg_2" in views.watched(path).folders)
+    kit.write(storage / "part" / "msg_2" / "prt_3.json", kit.tool("prt_3", status="running", output=""))
+    screen.until(lambda: [row.status for row in screen.rows if isinstance(row, Tool)] == ["running"])
+    kit.write(storage / "part" / "msg_2" / "prt_3.json", kit.tool("prt_3", output="a.txt"))
+    screen.until(lambda: [row.status for row in screen.rows if isinstance(row, Tool)] == ["ok"])
+    tool = screen.rows[-1]
+    assert isinstance(tool, Tool)
+    where = {file for file, _, _ in read_spans([path], tool.spans)}
+    assert where == {str(storage / "part" / "msg_2" / "prt_3.json")}, "the file that the bytes lie in"
+
+
+def test_it_is_listed_and_goes_when_it_is_deleted(running: Start) -> None:
+    db = running(tour())
+    rows: dict[str, Any] = {}
+    news = threading.Condition()
+
+    def listed(delta: Any) -> None:
+        with news:
+            rows.update({row.session: row for row in delta.put})
+            for gone in delta.gone:
+                rows.pop(Path(gone).name)
+            news.notify_all()
+
+    watcher = Watcher()
+    search = Discovery([db.path], watcher, listed)
+    search.start()
+    try:
+        with news:
+            assert news.wait_for(lambda: set(rows) == {"ses_1"}, 20)
+        assert (rows["ses_1"].title, rows["ses_1"].agent, rows["ses_1"].cwd) == ("A title", "opencode", "/w/demo")
+        other = kit.export(kit.user("New one", "msg_x"), id="ses_2", title="New session - 2026-11-21T00:00:00.000Z")
+        db.put(other)
+        with news:
+            assert news.wait_for(lambda: set(rows) == {"ses_1", "ses_2"}, 20)
+        assert rows["ses_2"].title == "New one"
+        for table in ("part", "message"):
+            db.connection.execute(f"DELETE FROM {table} WHERE session_id = 'ses_1'")  # noqa: S608
+        db.connection.execute("DELETE FROM session WHERE id = 'ses_1'")
+        with news:
+            assert news.wait_for(lambda: set(rows) == {"ses_2"}, 20)
+    finally:
+        search.stop()
+        watcher.stop()
+
+
+def test_it_is_imported_once_and_on_from_there(running: Start, tmp_path: Path) -> None:
+    db, ours = running(tour()), tmp_path / "playhead.db"
+    assert take_in(ours, db.session()).anew
+    check(ours, db.session(), Folded(events_of(db.session())).rows)
+    assert take_in(ours, db.session()).read == 0
+    db.message(kit.user("Again", "msg_6", 3000)["info"])
+    db.parts([kit.part("text", "prt_8", "msg_6", text="Again")])
+    take_in(ours, db.session())
+    rows = Folded(events_of(db.session())).rows
+    assert text_of(rows[-1]) == "Again"
+    check(ours, db.session(), rows)
+
+
+def test_it_is_shown_by_path_and_accounted_for(running: Start) -> None:
+    path = running(tour()).session()
+    source = {(one["source"][0]["file"], one["kind"]) for one in show(path)}
+    assert {file for file, _ in source} == {str(path)}
+    whole = Whole(path)
+    list(whole)
+    assert whole.pipes[0].raw == whole.pipes[0].damaged == 0
+    assert whole.pipes[0].fed == views.stat(path).st_size
+
+
+def test_rows_that_are_no_good(running: Start) -> None:
+    db = running(tour())
+    for number, data in enumerate(("no json", "[1]", "{\n}", "null", '{"type":"new"}', '{"type":"text","text":3}')):
+        db.connection.execute("INSERT INTO part VALUES (?, 'msg_3', 'ses_1', 0, 0, ?)", (f"prt_x{number}", data))
+    db.connection.execute("INSERT INTO part VALUES ('prt_y', 'gone', 'ses_1', 'x', 'y', '{\"type\":\"text\"}')")
+    rows = Folded(events_of(db.session())).rows
+    assert sum(type(row).__name__ == "Raw" for row in rows) == 5
+    assert not [one for one in events(db.session()) if type(one) is NoticeAdded and "reader" in one.text]

@@ -1,0 +1,79 @@
+"""Where a prompt is typed: plain text that grows to eight lines. Ctrl+Enter sends, Enter is a new line, Esc leaves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QMimeData, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QTextOption
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
+from typing_extensions import override
+
+from viewer.theme.look import Look
+
+LINES: Final = 8
+
+
+class PromptEdit(QPlainTextEdit):
+    """See the module. It sends and leaves by signals only."""
+
+    sent = Signal()
+    left = Signal()
+    upwards = Signal()  # the cursor wants out of the first line
+
+    def __init__(self, look: Look, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = look
+        self.setAccessibleName("Prompt")
+        self.setTabChangesFocus(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setProperty("field", True)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.document().documentLayout().documentSizeChanged.connect(self._grow)
+        self.set_look(look)
+
+    def set_look(self, look: Look) -> None:
+        self._look = look
+        self.setFont(look.font("prose"))
+        self.document().setDocumentMargin(look.px(2))
+        self._grow()
+
+    def _grow(self) -> None:
+        high = self.sizeHint().height()
+        if high != self.height():
+            self.setFixedHeight(high)
+        room = self.document().size().height() > LINES
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if room else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setVerticalScrollBarPolicy(policy)
+
+    @override
+    def sizeHint(self) -> QSize:
+        # A plain text document tells its height in lines.
+        lines = min(LINES, max(1, round(self.document().size().height())))
+        around = self._look.px(4) + 2 * round(self.document().documentMargin()) + 2
+        return QSize(self._look.px(200), lines * self.fontMetrics().lineSpacing() + 2 * around)
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._look.px(80), self.sizeHint().height())
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        control = bool(event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.MetaModifier))
+        if enter and control:
+            self.sent.emit()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+        elif event.key() == Qt.Key.Key_Up and not event.modifiers() and self.textCursor().atStart():
+            self.upwards.emit()
+        else:
+            super().keyPressEvent(event)
+
+    @override
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Text only, and none that no prompt can have."""
+        if source.hasText():
+            self.insertPlainText(source.text().replace("\0", ""))

@@ -1,0 +1,73 @@
+"""The sessions panel of the pictures: threads, storage and a log that were made up. For the gallery."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from store.audit import Books, Entry
+from store.storage import Agent, Own, Part, Storage
+from store.threads import Cleanup, Figures, ThreadRow, Threads
+from viewer.panel.overview import Times
+from viewer.wording import DAY, HOUR, MINUTE, SECOND
+
+NOW: Final = time.time_ns() // 1000
+FRESH: Final = Figures(1, 313 * SECOND, 16_144, 1_280_000)
+RESUMED: Final = Figures(3, 124 * SECOND, 7_639, 440_000)
+# (trigger, thread, state, age, turns, last outcome, session, fresh, resumed)
+MADE: Final = (
+    ("review-bot", "github:acme/atlas:pr:12", "running", 4 * SECOND, 14, "resumed", "a23a41d1-6df2-4f0e-9b1c", 1),
+    ("review-bot", "github:acme/atlas:pr:9", "resumable", 41 * MINUTE, 6, "ok", "0b77c2aa-01e4-4c4f-8a0d", 1),
+    ("triage", "linear:issue:9f31c7d2-8f6e-4b7a-9d1e-5a6b7c8d9e0f", "resumable", 2 * HOUR, 3, "ok", "77b0c2aa-01e1", 0),
+    ("triage", "linear:issue:77aa01", "fresh", 5 * HOUR, 0, "reset", "", 0),
+    ("nightly import", "schedule:nightly import", "stale", 26 * HOUR, 31, "session was gone", "51d9e4f0-9c21", 0),
+    ("triage", "linear:issue:42b0", "resumable", 9 * DAY, 6, "timeout", "9d51e4f0-9c2b-4f00-8000-aa00", 0),
+    ("review-bot", "github:acme/a-repository-with-a-long-name:pr:4711", "resumable", 30 * DAY, 120, "ok", "1f51e4f0", 1),
+)  # fmt: skip
+
+
+def threads() -> Threads:
+    """Some of every state."""
+    rows = tuple(
+        ThreadRow(
+            number, 1, trigger, trigger, key, state, session or None, None, NOW - age, NOW - age, age, turns,
+            turns % 50, turns // 3 + 1, last, turns * 5000, turns * 90_000, turns // 4, 0, "claude-code", "/home/dev/atlas-api", None,
+            age > 7 * DAY, False, FRESH if both else Figures(), RESUMED if both else Figures(),
+        )
+        for number, (trigger, key, state, age, turns, last, session, both) in enumerate(MADE, 1)
+    )  # fmt: skip
+    return Threads(rows, len(rows), 6, 2)
+
+
+def storage() -> Storage:
+    """A machine with some work on it."""
+    claude = (
+        Part("/home/dev/atlas-api", 702, 1_310_000_000), Part("/home/dev/beacon-web", 311, 480_000_000),
+        Part("/home/dev/dotfiles", 57, 31_000_000), Part("", 32, 9_000_000),
+    )  # fmt: skip
+    agents = (
+        Agent("claude-code", "Claude Code", 1102, 1_830_000_000, claude, ("/home/dev/.claude/projects",)),
+        Agent("codex", "Codex", 88, 214_000_000, (Part("/home/dev/atlas-api", 88, 214_000_000),), ()),
+        Agent("gemini", "Gemini CLI", 12, 3_400_000, (Part("/home/dev/dotfiles", 12, 3_400_000),), ()),
+    )
+    own = Own("/home/dev/.local/share/playhead/playhead.db", 288_000_000, 4_200_000, 12_000_000, 9, 65_000,
+              {"archived": 3, "paused": 1196}, 41, 104_000_000, 12, 0)  # fmt: skip
+    refused = ("/home/dev/.claude/projects/-root",)
+    return Storage(NOW - 3 * MINUTE, 1202, 2_047_400_000, agents, own, refused, 1, 412_000)
+
+
+def times() -> Times:
+    return Times(NOW + 7 * HOUR, Cleanup(3, 1, NOW - 8 * DAY, 7, NOW - 17 * HOUR))
+
+
+def books() -> Books:
+    """A log of a few days."""
+    told = (
+        (2 * MINUTE, "user", "settings", "threads.cleanup_days: 7 → 14; threads.compact_turns: 50 → 80"),
+        (40 * MINUTE, "user", "thread reset", "triage: linear:issue:77aa01"),
+        (17 * HOUR, "playhead", "cleanup", "3 forgotten, 1 in use skipped; not used since 2026-05-01 03:00:00 UTC"),
+        (19 * HOUR, "user", "trigger changed", "review-bot: prompt, own_authors"),
+        (26 * HOUR, "user", "remove empty", "12 sessions"),
+        (5 * DAY, "user", "trigger added", "review-bot"),
+    )  # fmt: skip
+    return Books(tuple(Entry(NOW - age, actor, action, detail) for age, actor, action, detail in told), len(told))

@@ -1,0 +1,129 @@
+"""The sessions panel in the window: shown, put away, remembered, and its number in the status line. Base of the window.
+
+On top of shelving. The panel is made when it is first wanted; it stands in the place of the transcript.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtWidgets import QWidget
+
+from store.paths import data_dir
+from viewer.shelving import Shelving
+
+if TYPE_CHECKING:
+    from store.threads import Threads
+    from viewer.panel.page import SessionsPanel
+
+KEY = "panel/open"
+
+
+class Panels(Shelving):
+    """See the module."""
+
+    _panel: SessionsPanel | None = None
+    _panel_kept: QSettings | None = None
+
+    @property
+    def panel(self) -> SessionsPanel:
+        if self._panel is None:
+            from viewer.panel.page import SessionsPanel
+
+            made = self._panel = SessionsPanel(self.jobs, data_dir() / "playhead.db", self.settings, self.look)
+            made.closed.connect(self.close_panel)
+            made.session_wanted.connect(self.on_thread_session)
+            made.counted.connect(self.on_threads)
+            self.stack.addWidget(made)
+            if self._panel_kept is not None:
+                made.restore(self._panel_kept)
+        return self._panel
+
+    @property
+    def panel_shown(self) -> bool:
+        return self._panel is not None and self.stack.currentWidget() is self._panel
+
+    def make_panels(self) -> None:
+        """Called once, by the window."""
+        self.status.threads.clicked.connect(self.actions_["panel"].trigger)
+        self.stack.currentChanged.connect(self.on_page)
+
+    def on_panel(self, on: bool) -> None:
+        """Show it, or go back to what was there."""
+        if on and not self.panel_shown:
+            panel = self.panel
+            self.stack.setCurrentWidget(panel)
+            panel.open()
+            panel.tabs.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif not on and self.panel_shown:
+            self.back_to_page()
+
+    def close_panel(self) -> None:
+        self.actions_["panel"].setChecked(False)
+
+    def back_to_page(self) -> None:
+        """The transcript, or the empty window."""
+        page = self.pane if self.desk.current is not None else self.empty_page()
+        self.stack.setCurrentWidget(page)
+        page.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @abstractmethod
+    def empty_page(self) -> QWidget:
+        """What is shown when no session is open."""
+
+    def on_page(self) -> None:
+        """Whoever opens a session puts the panel away."""
+        self.actions_["panel"].setChecked(self.panel_shown)
+
+    # ---- what it tells
+
+    def on_threads(self, found: Threads) -> None:
+        self.status.set_threads(found.active if found.total else None)
+
+    def count_threads(self) -> None:
+        """For the status line, in a job."""
+        db = data_dir() / "playhead.db"
+
+        def count() -> Threads:
+            from store import threads  # no start waits for it
+
+            return threads.list_threads(db, limit=1)
+
+        self.jobs.run(count, self.on_threads, lambda _: self.status.set_threads(None))
+
+    def panel_news(self) -> None:
+        """Threads, triggers or deliveries have changed."""
+        if self.panel_shown:
+            self.panel.news()
+        else:
+            self.count_threads()
+
+    def on_thread_session(self, key: str, session: str) -> None:
+        """Show the session that a thread goes on with."""
+        for row in self.sessions.sessions.sessions():
+            if key in (row.id, row.path) or (session and row.session == session):
+                self.open_listed(row.id)
+                return
+        if key:
+            self.open_path(key)
+            return
+        self.panel.say(f"The session {session[:12]} is not on this machine (any more).", failed=True)
+
+    @abstractmethod
+    def open_listed(self, id: str) -> None:
+        """Show a session of the list."""
+
+    # ---- remembered
+
+    def remember_panel(self, kept: QSettings) -> None:
+        kept.setValue(KEY, "1" if self.panel_shown else "0")
+        if self._panel is not None:
+            self._panel.remember(kept)
+
+    def restore_panel(self, kept: QSettings) -> None:
+        """As it was; made only if it was open."""
+        self._panel_kept = kept
+        if str(kept.value(KEY, "0")) == "1":
+            self.actions_["panel"].setChecked(True)
