@@ -49,6 +49,7 @@ ROWS: Final = {
     "004-38": "A session that nobody looks at is released after 20 s and comes back in place, also after a failed read",
     "004-39": "Sessions whose agent is at work are never released, however many there are",
     "004-40": "50,000 events in one burst: bounded ticks, order kept, backlog shown, all rows there",
+    "000-01": "Turns and figures beside the transcript: one key, made in a process of their own, live at the due times",
     "000-02": "An archived session's agent set: no statement touches entries or rows",
     "000-03": "The first read keeps it, the second is one lookup and one parse",
     "000-04": "A nullable column for it; NULL in what was there",
@@ -105,9 +106,13 @@ ROWS: Final = {
     "X-05": "Resume: the same session, turns numbered on, rows dense, the set grows",
     "X-06": "Killed, choked, locked out, corrupted or set back: nothing is half, twice, empty or lost",
     "X-07": "Rows on the screen, file and database have the same figures",
+    "X-08": "The agents' files stay as they are; what is not understood is shown raw, and counted",
+    "X-09": "Everything by keyboard, and with a name for who does not see it",
+    "X-10": "Works without a network or an agent; a command that is missing is said in a sentence",
 }
 # Named by the issue as a range, and no behaviour of the program: how they are met.
 NOTED: Final = {
+    "002-09": "Every push runs `.ci/run`; 000-43 says what is in it.",
     "004-33": "The table of events and appends is `G1` in tests/store/test_flush.py.",
     "004-34": "English only: seen in review.",
 }

@@ -172,7 +172,9 @@ def lines(classes: Iterable[Class]) -> Iterator[dict[str, Any]]:
     for one in found:
         if one.version != newest.get(one.agent):
             older.setdefault(one.agent, set()).add(one.type)
-    for one in sorted(found, key=lambda one: (one.agent, _Backwards(one.version), not one.raw + one.damaged, one.type)):
+    found.sort(key=lambda one: (not one.raw + one.damaged, one.type))
+    found.sort(key=lambda one: _order(one.version), reverse=True)
+    for one in sorted(found, key=lambda one: one.agent):
         several = len(versions.get(one.agent, ())) > 1
         format_ = named(one.agent)
         hidden = format_.hidden.get(one.type)
@@ -275,18 +277,3 @@ def _bare(type_: str) -> str:
 
 def _order(version: str) -> tuple[tuple[int, ...], str]:
     return tuple(map(int, _NUMBERS.findall(version)[:6])), version
-
-
-class _Backwards:
-    """Sorts the newest version first."""
-
-    def __init__(self, version: str) -> None:
-        self.order = _order(version)
-
-    def __lt__(self, other: _Backwards) -> bool:
-        return self.order > other.order
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Backwards) and self.order == other.order
-
-    __hash__ = None  # type: ignore[assignment]

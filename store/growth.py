@@ -62,6 +62,8 @@ class Growth:
         """
         more = told is not None
         for index, tail in enumerate(self.tails):
+            if self.pipes[index].ended:
+                continue
             if told is not None:
                 if tail.path != told:
                     continue

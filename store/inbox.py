@@ -106,9 +106,11 @@ class Inbox:
         self.known = Known(db)
         self.spool = Spool(db)
         self._stopping = False
+        self.started = False
         self._thread = threading.Thread(target=self._work, name="inbox", daemon=True)
 
     def start(self) -> None:
+        self.started = True
         self._thread.start()
 
     def stop(self) -> None:

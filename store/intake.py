@@ -154,7 +154,9 @@ def begin(path: Path, upto: int | None, alone: bool, ends: Mapping[Path, int] | 
     """`ends`: as for a Whole."""
     whole = Whole(path, upto=upto, ends=ends)
     looks: dict[Path, Look] = {}
-    for file in (path, *(child.path for child in (whole.format.children or _no_children)(path))):
+    bases = whole.format.base(path) if whole.format.base is not None else ()
+    nested = [child.path for child in (whole.format.children or _no_children)(path)]
+    for file in (path, *(file for file, _ in bases), *nested):
         looks[file] = _look(file)
     total = sum(look.size for look in looks.values())
     if upto is not None:
@@ -278,7 +280,7 @@ def sources_of(
 
             raise Overtaken
         # Only a file that was read to its end is 'unchanged' when it looks the same the next time.
-        whole_read = look.identity and pipe.fed >= look.size and source.identity == look.identity
+        whole_read = look.identity and (pipe.ended or pipe.fed >= look.size) and source.identity == look.identity
         found.append(Source(
             path, pipe.agent, pipe.parent, source.identity, look.size, look.mtime_ns if whole_read else 0, pipe.offset,
             source.head, source.tail,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TICK_MS: Final = 16
 SAID_MS: Final = 250  # between two words about how many ticks there were: nobody reads figures faster
+# The word comes with the next tick then, or so much later if there is none: a timer of its own would be a wake-up more.
+SAID_LAST_MS: Final = 250
 
 
 class Ticker(QObject):
@@ -90,7 +92,7 @@ class Ticker(QObject):
             left = self._said + SAID_MS / 1000 - time.monotonic()
             if left > 0:
                 if not self._unsaid.isActive():
-                    self._unsaid.start(int(left * 1000) + 1)
+                    self._unsaid.start(int(left * 1000) + SAID_LAST_MS)
                 return
         self.say()
 
@@ -212,6 +214,16 @@ class Live(Ticker):
     def _send(self, key: str, text: str, id: str) -> bool:
         conversation = self.feeds.conversation(key)
         return conversation is not None and conversation.send(text, id)
+
+    def can_send(self, key: str) -> bool:
+        """Whether prompts of a session have somewhere to go."""
+        return self.feeds.conversation(key) is not None
+
+    def why_not(self, key: str, header: Header) -> str:
+        """The sentence that says why a session cannot be gone on with here; '' when one look may tell."""
+        from store.runners import way_on
+
+        return way_on(header.agent, header.id, self.feeds.is_file(key))[1]
 
     def prompt(self, key: str, text: str) -> str:
         """Queue a prompt; it goes out at once where nothing is in its way. Returns its id."""

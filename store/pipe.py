@@ -43,6 +43,7 @@ class Pipe:
         self.records = 0
         self.raw = 0  # of them not understood
         self.damaged = 0  # pieces of bytes that are no record
+        self.ended = False  # what follows in the file is none of this session's
         self._lines = Lines(start)
         self._reader = format.reader()
         self._block: list[tuple[int, bytes]] = []  # lines of a value that is printed over several

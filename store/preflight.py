@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from store.delta import Header
 from store.errors import StoreError
-from store.runners import for_agent
+from store.runners import for_agent, way_on
 from store.runners.base import Abilities, Ask, Runner
 from store.runs import RunRequest, Runs, shown
 
@@ -59,24 +59,9 @@ class Preflight(Struct, frozen=True):
     pid: int | None = None  # of the other program that has it open
 
 
-def runner_of(header: Header, path: Path | None) -> tuple[Runner | None, str]:
-    """The runner that would go on with a session, and else the sentence that says why there is none. Does not block."""
-    runner = for_agent(header.agent)
-    if path is None:
-        return None, "This is the output of a command. Open the session's own file to go on with it."
-    if runner is None:
-        agent = header.agent or "this agent"
-        return None, f"Playhead has no runner for {agent}: it can be watched, and gone on with where it was started."
-    if not runner.abilities.resume.ok:
-        return None, runner.abilities.resume.why
-    if not header.id:
-        return None, "This session does not say its id, so its agent cannot be told which one to go on with."
-    return runner, ""
-
-
 def look(runs: Runs, path: Path, header: Header, now: Callable[[], float] = time.time) -> Preflight:
     """Look at everything. Raises nothing that the world could cause."""
-    runner, why = runner_of(header, path)
+    runner, why = way_on(header.agent, header.id, is_file=True)
     if runner is None:
         return Preflight(header.id, why=why)
     cwd = Path(header.cwd) if header.cwd else None

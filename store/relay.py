@@ -43,6 +43,7 @@ class Place(Struct, frozen=True, array_like=True, gc=False):
     offset: int
     fed: int
     records: int = 0
+    ended: bool = False
 
 
 class Piece(Struct, frozen=True, array_like=True, tag=0, gc=False):
@@ -181,7 +182,7 @@ def relay(whole: Whole, teller: Teller) -> None:
             batches, told = [], read
     teller.tell(Piece(whole.read, batches))
     places = [
-        Place(os.fsencode(path), pipe.agent, pipe.parent, pipe.offset, pipe.fed, pipe.records)
+        Place(os.fsencode(path), pipe.agent, pipe.parent, pipe.offset, pipe.fed, pipe.records, pipe.ended)
         for path, pipe in zip(whole.files, whole.pipes, strict=True)
     ]
     teller.tell(End(tuple(places)))

@@ -48,12 +48,15 @@ class Rest(Whole):
 
     def __init__(self, path: Path, before: Known, format: Format | None = None, upto: int | None = None) -> None:
         super().__init__(path, format, upto)
-        self._before = before.sources
         self.files = [source.path for source in before.sources]
+        ended = {file for file, _ in self.format.base(path)} if self.format.base is not None else set()
+        self._grown = [index for index, one in enumerate(before.sources) if _grew(one) and one.path not in ended]
         self.pipes = [
-            pipe_at(self.format, index, source) if _grew(source) else _still(self.format, index, source)
+            pipe_at(self.format, index, source) if index in self._grown else _still(self.format, index, source)
             for index, source in enumerate(before.sources)
         ]
+        for index, source in enumerate(before.sources):
+            self.pipes[index].ended = source.path in ended
 
     @override
     def __iter__(self) -> Iterator[list[Event]]:
@@ -61,9 +64,8 @@ class Rest(Whole):
         for child in self.format.children(self.path) if self.format.children is not None else ():
             if child.path not in had:
                 self._expect(child)
-        for index, source in enumerate(self._before):
-            if _grew(source):
-                yield from self._read_on(index, self.upto if index == 0 else None)
+        for index in self._grown:
+            yield from self._read_on(index, self.upto if index == 0 else None)
         while self._all:
             yield from self._child(next(iter(self._all.values())), None, 0)
 

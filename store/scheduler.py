@@ -18,7 +18,7 @@ import orjson
 from store import clock, threads
 from store.db import deliveries_db
 from store.db.lock import Lock, hold
-from store.db.serving import Serving
+from store.db.serving import Serving, ask
 from store.errors import StoreError
 from store.trigger import Trigger
 
@@ -29,6 +29,7 @@ ACTOR: Final = "scheduler"
 KEPT_DAYS: Final = 30  # of the delivery log
 PAYLOADS: Final = 2_000  # of the newest deliveries
 REFUSED: Final = 5_000  # of those that were refused
+_FIRED: Final = "SELECT 1 FROM delivery WHERE trigger_id = ? AND delivery_id = ?"
 
 Fire = Callable[[Trigger, bytes], object]
 
@@ -95,7 +96,11 @@ class Scheduler:
             return
         when = datetime.fromtimestamp(due / clock.SECOND, UTC).isoformat()
         # The delivery's name is the time it was due: a Playhead that starts anew does not fire it twice.
-        payload = {"event": "schedule", "scheduled": when, "trigger": trigger.name, "delivery": f"schedule:{when}"}
+        name = f"schedule:{when}"
+        if ask(self._db, _FIRED, (trigger.id, name)):
+            self._fired[trigger.id] = due
+            return
+        payload = {"event": "schedule", "scheduled": when, "trigger": trigger.name, "delivery": name}
         self._fire(trigger, orjson.dumps(payload))
         self._fired[trigger.id] = due
 

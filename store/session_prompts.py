@@ -173,6 +173,13 @@ class Prompts:
         self._queued()
         self.may_send()
 
+    def go_on(self) -> None:
+        """The user wants what waits to be sent, also what could not be before."""
+        for queued in self.queue:
+            queued.trouble = ""
+        self._queued()
+        self.may_send()
+
     def connect(self, on: bool) -> None:
         """Prompts can be sent from now on, or cannot any more; what waits goes on waiting then."""
         self.connected = on

@@ -158,6 +158,8 @@ def own(db: Path) -> Own:
         return told
     try:
         with closing(reads.connect(db)) as archive:
+            if archive.execute(reads.VERSION).fetchone()[0] != reads.SCHEMA:
+                return told  # it is just being made, or of another version
             states = dict(archive.execute(_STATES).fetchall())
             kept = archive.execute(_KEPT.format(mine=place.mine(db, "s"))).fetchall()
             if url is not None:

@@ -11,6 +11,7 @@ from store import runs_who
 from store.errors import StoreError
 from store.hub import Hub
 from store.paths import data_dir
+from store.runners import way_on
 
 if TYPE_CHECKING:
     from store.conversation import Conversation
@@ -50,10 +51,10 @@ class Talks:
 
     def preflight(self, path: Path | None, header: Header) -> Preflight:
         """Look at what going on with a session would meet. A job; blocks for some seconds at most."""
-        from store.preflight import Preflight, look, runner_of
+        from store.preflight import Preflight, look
 
         if path is None:
-            return Preflight(header.id, why=runner_of(header, None)[1])
+            return Preflight(header.id, why=way_on(header.agent, header.id, is_file=False)[1])
         return look(self.runs(), path, header)
 
     def conversation(self, key: str) -> Conversation | None:
@@ -80,11 +81,10 @@ class Talks:
         talk.fork(text, opened)
 
     def _talk(self, key: str, header: Header, permission: str) -> RunTalk:
-        from store.preflight import runner_of
         from store.runs_talk import RunTalk, Target
 
         ingest = self._file(key)
-        runner, why = runner_of(header, None if ingest is None else ingest.path)
+        runner, why = way_on(header.agent, header.id, ingest is not None)
         if runner is None or ingest is None:
             raise StoreError(why)
         cwd = Path(header.cwd) if header.cwd else Path.home()

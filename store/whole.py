@@ -13,8 +13,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from msgspec.structs import replace
+
 from store.errors import StoreError, sentence
-from store.events import Event, ItemId, ToolStarted, ToolUpdated
+from store.events import (
+    AdapterSeen,
+    Event,
+    ItemId,
+    SessionNamed,
+    Spent,
+    ToolStarted,
+    ToolUpdated,
+    TurnEnded,
+    Usage,
+)
 from store.formats import HEAD, sniff
 from store.formats.base import Child, Format
 from store.pipe import Pipe
@@ -22,6 +34,7 @@ from store.sources import views
 
 CHUNK: Final = 1 << 20
 FRESH_S: Final = 60  # a file that was written to this lately is taken for live when no registry knows better
+_OWN: Final = (Spent, Usage, SessionNamed, AdapterSeen)  # of the session that they are said in
 DEPTH: Final = 32  # subagents in subagents; deeper ones come last
 
 
@@ -95,9 +108,23 @@ class Whole:
                 if child.call is not None:
                     self._called.setdefault(child.call, []).append(child)
                 self._named[child.agent] = child
+        if self.format.base is not None and not self.start:
+            for path, upto in self.format.base(self.path):
+                yield from self._base(path, upto)
         yield from self._read_file(0, self.upto, 0)
         while self._all and not self.start:  # whoever is left was called by nobody that is still there
             yield from self._child(next(iter(self._all.values())), None, 0)
+
+    def _base(self, path: Path, upto: int) -> Iterator[list[Event]]:
+        """What this session goes on from, without what is counted or said of that one."""
+        self.files.append(path)
+        self.pipes.append(Pipe(self.format, len(self.pipes)))
+        self.pipes[-1].ended = True
+        try:
+            for events in self._read_file(len(self.pipes) - 1, upto, DEPTH):
+                yield [_retold(event) for event in events if type(event) not in _OWN]
+        except StoreError:
+            return  # gone since it was found
 
     def _child(self, child: Child, parent: ItemId | None, depth: int) -> Iterator[list[Event]]:
         del self._all[child.path]
@@ -156,6 +183,11 @@ class Whole:
         for child, parent in due:
             if child.path in self._all:
                 yield from self._child(child, parent, depth + 1)
+
+
+def _retold(event: Event) -> Event:
+    """An end of a turn says what it took where it was."""
+    return replace(event, cost_usd=None, used=()) if type(event) is TurnEnded else event
 
 
 def events_of(path: Path, upto: int | None = None) -> Whole:

@@ -1,4 +1,4 @@
-"""An agent that talks ACP, good or bad as a test wants it: `python acp_agent.py SCRIPT`, SCRIPT being a Python file or text.
+"""An agent that talks ACP, good or bad as a test wants it: `python acp_agent.py SCRIPT`, SCRIPT being Python's text.
 
 The script is run with the functions below. What it does not handle is answered as a small good agent would. It knows
 nothing of Playhead's code.

@@ -30,10 +30,13 @@ class FakeLive(QObject):
     progress = Signal(str, int, int)
     question = Signal(str, object)
     ticked = Signal(int)
+    figured = Signal(object)
+    ran = Signal(str, object)
+    forked = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.hub = SimpleNamespace(folded=0, pending=False, unknown={})
+        self.hub = SimpleNamespace(folded=0, pending=False, unknown={}, sessions={})
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.stopped: list[str] = []
@@ -73,8 +76,17 @@ class FakeLive(QObject):
     def stop(self, key: str) -> None:
         self.stopped.append(key)
 
+    def can_send(self, key: str) -> bool:
+        return False
+
+    def why_not(self, key: str, header: Header) -> str:
+        return "This is a test."
+
     def busy(self) -> list[str]:
         return self.running
+
+    def figures(self, key: str, have: int = 0, *, keep: bool = True) -> bool:
+        return True
 
     def discover(self, roots: Sequence[str] = ()) -> None:
         self.roots.append([*roots])

@@ -31,6 +31,8 @@ COMMANDS: Final = (
             False, True),
     Command("recent", "Session", "Last session", ("Ctrl+Tab",), "Back to the session before", "on_recent"),
     Command("close", "Session", "Close session", ("Ctrl+W",), "Stop reading this session", "on_close_session"),
+    Command("compose", "Session", "Continue session…", ("Ctrl+L",), "Send a prompt to the agent of this session",
+            "on_compose"),
     Command("stop", "Session", "Stop agent", (), "End the process of this session", "on_stop"),
     Command("archive", "Session", "Archive session…", ("Ctrl+E",), "Close it for ever: what its agent writes later "
             "is not added", "on_archive", False, True),
@@ -68,6 +70,9 @@ LIST_KEYS: Final = (
     ("Transcript", (("J / K", "Next, previous row"), ("Home / End", "First row, newest row and follow"),
                     ("F", "Follow"), ("Space", "A page down"), ("Enter / ← / →", "Fold or unfold the row"),
                     ("Ctrl+C", "Copy what is selected"), ("Ctrl+A", "Select everything"), ("Esc", "Select nothing"))),
+    ("Prompt", (("Ctrl+Enter", "Send, or queue while the agent works"), ("Enter", "New line"),
+                ("↑", "To the prompts that wait"), ("Enter / Del", "Edit, take back a waiting prompt"),
+                ("Ctrl+↑ / Ctrl+↓", "Send it earlier, later"), ("Esc", "Back to the transcript"))),
     ("List of sessions", (("J / K", "Next, previous session"), ("Enter", "Open"), ("/", "Filter"),
                           ("Esc", "Clear the filter, then back to the transcript"))),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-COLUMNS: Final = ("Agent, version, type", "Records", "Raw", "Damaged", "")
+COLUMNS: Final = ("Agent, version, type", "Records", "Raw", "Damaged", "Understood")
 WORST: Final = ("damaged", "raw", "new", "")
 
 
@@ -65,7 +65,7 @@ def tree(classes: Iterable[dict[str, Any]]) -> list[Line]:
             ]
         )
         line = Line(
-            one["type"] or "no record", count, one["raw"], one["damaged"], why, one["new"], places=one["places"]
+            one["type"] or "no record at all", count, one["raw"], one["damaged"], why, one["new"], places=one["places"]
         )
         version.below.append(line)
         for above in (agent, version):
@@ -85,7 +85,7 @@ def _share(line: Line) -> str:
     share = 100 * (line.records - line.raw) / line.records
     shown = "100 %" if not line.raw else f"{min(share, 99.99):.2f} %"
     news = sum(one.new for one in line.below if not one.below)
-    return f"{shown} understood" + (f" · {news} new type{'' if news == 1 else 's'}" if news else "")
+    return shown + (f" · {news} new type{'' if news == 1 else 's'}" if news else "")
 
 
 def summary(told: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """The window that says what of every session was understood, and what not: a line per agent, version and type.
 
-Opened by commands. A process of its own reads the sessions (`store.coverage_hand`); a click on a place shows the record.
+Opened by commands. A process of its own reads the sessions (`store.coverage_hand`); a place leads to its record.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QSplitter,
     QTreeWidget,
     QTreeWidgetItem,
+    QTreeWidgetItemIterator,
     QVBoxLayout,
     QWidget,
 )
@@ -88,7 +89,16 @@ class CoverageWindow(QDialog):
             list_.setUniformRowHeights(True)
             list_.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
             list_.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-            list_.setTextElideMode(Qt.TextElideMode.ElideRight)
+            list_.setTextElideMode(
+                Qt.TextElideMode.ElideMiddle if list_ is self.places else Qt.TextElideMode.ElideRight
+            )
+            list_.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            list_.header().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+            list_.header().setSectionsMovable(False)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for list_, columns in ((self.tree, (1, 2, 3)), (self.places, (1, 2))):
+            for column in columns:
+                list_.headerItem().setTextAlignment(column, right)
         self.copy_button = QPushButton("Copy drift report")
         self.copy_button.setToolTip("Types, names of fields and counts, and nothing that a session says")
         self.close_button = QPushButton("Close")
@@ -96,12 +106,14 @@ class CoverageWindow(QDialog):
         for widget in (self.scope, self.look_button, self.stop_button):
             top.addWidget(widget)
         top.addWidget(self.progress, 1)
+        top.addStretch()
         self.split = QSplitter(Qt.Orientation.Vertical)
         self.split.addWidget(self.tree)
         self.split.addWidget(self.places)
         self.split.setStretchFactor(0, 3)
         self.split.setStretchFactor(1, 2)
         self.split.setChildrenCollapsible(False)
+        self.rest = QWidget()  # in its place while there is nothing to show
         bottom = QHBoxLayout()
         bottom.addWidget(self.copy_button)
         bottom.addStretch()
@@ -110,6 +122,7 @@ class CoverageWindow(QDialog):
         self._whole.addLayout(top)
         self._whole.addWidget(self.note)
         self._whole.addWidget(self.split, 1)
+        self._whole.addWidget(self.rest, 1)
         self._whole.addLayout(bottom)
         self.look_button.clicked.connect(self.on_look)
         self.stop_button.clicked.connect(self.on_stop)
@@ -129,7 +142,7 @@ class CoverageWindow(QDialog):
         self.progress.setRange(0, 0)
         self.progress.show()
         self.scope.setEnabled(False)
-        self.note.setText("Looking for sessions…")
+        self._say("Looking for sessions…")
         self._hand.look(self.scope.currentData())
 
     def on_stop(self) -> None:
@@ -139,7 +152,7 @@ class CoverageWindow(QDialog):
     def on_told(self, told: dict[str, Any]) -> None:
         """A word of the process that reads."""
         if FAILED in told:
-            self._idle(told[FAILED])
+            self._idle(told[FAILED], failed=True)
         elif "report" in told:
             self.show_report(told["report"])
         else:
@@ -168,19 +181,28 @@ class CoverageWindow(QDialog):
             more = f" {len(troubles) - 1:,} more cannot be read." if len(troubles) > 1 else ""
             words = f"{words}\n{troubles[0]}{more}"
         self._idle(words)
-        self.tree.setCurrentItem(self.tree.topLevelItem(0))
+        first = self.tree.topLevelItem(0)
+        if first is not None:
+            self.tree.setCurrentItem(first)
         self.tree.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _idle(self, words: str) -> None:
-        self.note.setText(words)
+    def _idle(self, words: str, *, failed: bool = False) -> None:
+        self._say(words, failed=failed)
         self.look_button.setText("Look" if self._report is None else "Look again")
         self.look_button.show()
         self.stop_button.hide()
         self.progress.hide()
         self.scope.setEnabled(True)
         there = self._report is not None and bool(self._report["files"])
-        self.split.setEnabled(there)
+        self.split.setVisible(there)
+        self.rest.setVisible(not there)
         self.copy_button.setEnabled(there)
+
+    def _say(self, words: str, *, failed: bool = False) -> None:
+        palette = self.note.palette()
+        palette.setColor(self.note.foregroundRole(), self._look.colour("state.failed" if failed else "text.main"))
+        self.note.setPalette(palette)
+        self.note.setText(words)
 
     # ---- lines and places
 
@@ -235,22 +257,40 @@ class CoverageWindow(QDialog):
         self._whole.setSpacing(look.px(12))
         self.progress.setMaximumHeight(look.px(6))
         self.note.setFont(look.font("ui"))
-        wide = look.metrics("ui").horizontalAdvance("0")
-        for list_, stretched, widths in ((self.tree, 4, (34, 11, 9, 11)), (self.places, 3, (34, 16, 11))):
-            header = list_.header()
-            header.setStretchLastSection(True)
-            header.setMinimumSectionSize(wide * 6)
-            for column, signs in enumerate(widths):
-                header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
-                header.resizeSection(column, wide * signs)
-            header.setSectionResizeMode(stretched, QHeaderView.ResizeMode.Stretch)
-        todo = [self.tree.topLevelItem(row) for row in range(self.tree.topLevelItemCount())]
-        while todo:
-            item = todo.pop()
+        for list_ in (self.tree, self.places):
+            list_.setStyleSheet(
+                f"QTreeView {{ background: {look.colour('surface.window').name()}; border: 1px solid "
+                f"{look.colour('line.hair').name()}; }} QTreeView::item {{ padding: {look.px(3)}px {look.px(6)}px; }} "
+                f"QHeaderView::section {{ background: {look.colour('surface.panel').name()}; border: 0; "
+                f"border-bottom: 1px solid {look.colour('line.hair').name()}; padding: {look.px(4)}px {look.px(6)}px; "
+                f"color: {look.colour('text.muted').name()}; }}"
+            )
+        self.tree.setIndentation(look.px(14))
+        self._widths()
+        lines = QTreeWidgetItemIterator(self.tree)
+        while (item := lines.value()) is not None:
             self._paint(item, item.data(0, LineRole))
-            todo += [item.child(row) for row in range(item.childCount())]
+            lines += 1
         if not self.isVisible():
             self.resize(look.px(860), look.px(620))
+
+    def _widths(self) -> None:
+        """Columns by the room there is: numbers as wide as they may be, names and words share the rest."""
+        wide = self._look.metrics("ui").horizontalAdvance("0")
+        for list_, numbers in ((self.tree, (11, 8, 11)), (self.places, (15, 10))):
+            header = list_.header()
+            header.setStretchLastSection(True)
+            header.setMinimumSectionSize(wide * 4)
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+            room = max(self.width() - 2 * self._look.px(18) - wide * sum(numbers), wide * 24)
+            header.resizeSection(0, max(wide * 20, room // 2))
+            for column, signs in enumerate(numbers, 1):
+                header.resizeSection(column, wide * signs)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._widths()
 
     @override
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -263,4 +303,4 @@ class CoverageWindow(QDialog):
         if self._hand.running:
             self.on_stop()
         else:
-            self.close()
+            super().reject()

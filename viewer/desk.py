@@ -36,6 +36,7 @@ class Desk(QObject):
     shown = Signal(str)  # key of the session in the timeline; '' is none
     headed = Signal(str, object)  # key, Header
     listed = Signal(object)  # SessionsDelta: open sessions that the search does not know, streams above all
+    closing = Signal(str)  # a session that will be forgotten now
     unread = Signal(str, int)  # key, how many rows came since it was looked at; -1: some
 
     def __init__(self, live: Live, pane: TimelinePane, places: Places, parent: QObject | None = None) -> None:
@@ -264,6 +265,8 @@ class Desk(QObject):
 
     def _at_work(self, opened: Opened) -> bool:
         listed = self._states.get(opened.key)
+        if opened.header is not None and (opened.header.queued or self._live.can_send(opened.key)):
+            return True  # what was typed waits there, or it is gone on with from here
         return opened.at_work if listed is None else listed in ACTIVE
 
     def _release(self, opened: Opened) -> None:
@@ -299,6 +302,7 @@ class Desk(QObject):
             self._release(opened)
 
     def _forget(self, opened: Opened) -> None:
+        self.closing.emit(opened.key)
         self._look_again(opened.key)
         self._reading.discard(opened.key)
         del self._open[opened.key]

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget, QVBoxLay
 from typing_extensions import override
 
 from viewer import geometry
+from viewer.composer.pane import ComposerPane
 from viewer.drop import DropSign
 from viewer.header import HeaderBar
 from viewer.notice import NoticeBar
@@ -48,6 +49,8 @@ class Frame(QMainWindow):
         for widget in (self.header, self.hair, self.notice):
             column.addWidget(widget)
         column.addWidget(self.stack, 1)
+        self.composer = ComposerPane(look)
+        column.addWidget(self.composer)
         self.setCentralWidget(middle)
 
         self.sessions = SessionsPane(look)
@@ -81,7 +84,7 @@ class Frame(QMainWindow):
     def set_look(self, look: Look) -> None:
         """Another theme or zoom."""
         self.look = look
-        for part in (self.header, self.notice, self.pane, self.sessions, self.status, self.drop_sign):
+        for part in (self.header, self.notice, self.pane, self.composer, self.sessions, self.status, self.drop_sign):
             part.set_look(look)
         self._dress()
 

@@ -16,7 +16,8 @@ from store import settings as st
 from store.items import Tool
 from viewer import asking
 from viewer.app import App
-from viewer.gallery_sessions import MADE, write_sessions
+from viewer.coverage_window import CoverageWindow
+from viewer.gallery_sessions import MADE, write_drifted, write_sessions
 from viewer.options import Options
 from viewer.screenshot import save, turn, wait_until_loaded
 from viewer.settings_dialog import SettingsDialog
@@ -84,6 +85,37 @@ def _insight(app: App) -> Iterator[str]:
     yield "insight-narrow"
     window.resize(*SIZES["main"])
     window.actions_["insight"].setChecked(False)
+
+
+def _coverage(app: App) -> Iterator[str]:
+    """The window that says what was understood."""
+    dialog = CoverageWindow(app.look, app.window.desk.current.key if app.window.desk.current else "", app.window)
+    dialog.scope.setCurrentIndex(dialog.scope.count() - 1)
+    dialog.show()
+    yield "coverage-empty"
+    dialog.look_button.click()
+    dialog.on_told({"done": 412_000_000, "total": 1_730_000_000, "files": 1_204, "of": 5_310})
+    yield "coverage-reading"
+    wait_for_report(dialog)
+    yield "coverage-clean"
+    with tempfile.TemporaryDirectory(prefix="playhead-pictures-") as folder:
+        dialog._hand.look([str(write_drifted(Path(folder)))])
+        dialog.copy_button.setEnabled(False)
+        wait_for_report(dialog)
+    yield "coverage"
+    dialog.resize(app.look.px(520), app.look.px(460))
+    yield "coverage-narrow"
+    dialog.on_told({"failed": "The process that reads ended with code 137. Look again."})
+    yield "coverage-failed"
+    dialog.close()
+
+
+def wait_for_report(dialog: CoverageWindow) -> None:
+    """A process of its own reads."""
+    for _ in range(1000):
+        if dialog.copy_button.isEnabled():
+            return
+        turn(20)
 
 
 def _sessions(app: App, broken: Path, everything: Path) -> Iterator[str]:
@@ -162,6 +194,10 @@ def every_state(folder: Path, only: frozenset[str] = frozenset()) -> int:
                 dialog.show()
                 shoot(dialog, name)
                 dialog.close()
+            for name in _coverage(app):
+                found = app.window.findChild(CoverageWindow)
+                assert found is not None  # noqa: S101  just made
+                shoot(found, name)
             app.window.close()
             app.shutdown()
             app.window.deleteLater()

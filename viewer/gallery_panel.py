@@ -22,7 +22,7 @@ MADE: Final = (
     ("triage", "linear:issue:77aa01", "fresh", 5 * HOUR, 0, "reset", "", 0),
     ("nightly import", "schedule:nightly import", "stale", 26 * HOUR, 31, "session was gone", "51d9e4f0-9c21", 0),
     ("triage", "linear:issue:42b0", "resumable", 9 * DAY, 6, "timeout", "9d51e4f0-9c2b-4f00-8000-aa00", 0),
-    ("review-bot", "github:acme/a-repository-with-a-long-name:pr:4711", "resumable", 30 * DAY, 120, "ok", "1f51e4f0", 1),
+    ("review-bot", "github:acme/a-repository-with-long-name:pr:4711", "resumable", 30 * DAY, 120, "ok", "1f51e4f0", 1),
 )  # fmt: skip
 
 
@@ -31,8 +31,9 @@ def threads() -> Threads:
     rows = tuple(
         ThreadRow(
             number, 1, trigger, trigger, key, state, session or None, None, NOW - age, NOW - age, age, turns,
-            turns % 50, turns // 3 + 1, last, turns * 5000, turns * 90_000, turns // 4, 0, "claude-code", "/home/dev/atlas-api", None,
-            age > 7 * DAY, False, FRESH if both else Figures(), RESUMED if both else Figures(),
+            turns % 50, turns // 3 + 1, last, turns * 5000, turns * 90_000, turns // 4, 0,
+            "claude-code", "/home/dev/atlas-api", None, age > 7 * DAY, False,
+            FRESH if both else Figures(), RESUMED if both else Figures(),
         )
         for number, (trigger, key, state, age, turns, last, session, both) in enumerate(MADE, 1)
     )  # fmt: skip

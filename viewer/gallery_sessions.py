@@ -121,3 +121,21 @@ def _everything(root: Path) -> Path:
     session.agent(text(STRANGE))
     session.user([{"type": "text", "text": "[Request interrupted by user]"}])
     return session.close()
+
+
+def write_drifted(root: Path) -> Path:
+    """A session of a version that is newer than what Playhead knows, for the coverage window."""
+    session = Writer(root, 92, "atlas-api", 45)
+    for version in ("2.1.300", "2.3.0"):
+        session.user("Why does the nightly import run twice?", version=version)
+        for kind in ("mode", "file-history-snapshot", "progress", "last-prompt"):
+            session.add(kind, {}, version=version)
+        for step in range(20):
+            session.call("Bash", {"command": f"pytest -k part_{step}"}, "1 passed")
+    for count, kind in ((14, "memory-link"), (3, "context-lease")):
+        for _ in range(count):
+            session.add(kind, {"weight": 3}, version="2.3.0")
+    path = session.close()
+    damaged = path.read_bytes() + b'{"type":"user","message":{"role":"us\n# a note by hand\n'
+    path.write_bytes(damaged)
+    return path

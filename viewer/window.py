@@ -17,10 +17,10 @@ from store.events import ItemId
 from store.settings import Settings
 from viewer import geometry, wording
 from viewer.actions import Actions
+from viewer.composer.window import Prompting
 from viewer.desk import Desk
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
-from viewer.panels import Panels
 from viewer.place import Places
 from viewer.theme.look import Look
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from viewer.inspector.pane import InspectorPane
 
 
-class MainWindow(Panels):
+class MainWindow(Prompting):
     """See the module. What the menus do is in the class it comes from."""
 
     closing = Signal()  # everything is saved; the program may end
@@ -52,6 +52,7 @@ class MainWindow(Panels):
         self._menu()
         self.make_shelf(jobs)
         self.make_panels()
+        self.make_composer(remember=places.path is not None)
         self._wire()
         self.on_keeping(runs=False, paused=False)
         self.sessions.set_grouped(settings[st.GROUP])
@@ -230,6 +231,7 @@ class MainWindow(Panels):
         if there:  # each model brings its own
             self.pane.view.selectionModel().currentChanged.connect(self.on_row_chosen)
         self.on_followed(self.pane.view.follow)
+        self.compose_for(key)
 
     def on_headed(self, key: str, header: Header) -> None:
         current = self.desk.current
@@ -239,6 +241,7 @@ class MainWindow(Panels):
         self.setWindowTitle(f"{header.title or _name(key)} — Playhead")
         self.pane.set_empty("Nothing could be read." if header.trouble else "")
         self.pane.view.set_over(header.state in wording.OVER)
+        self.compose_header(key, header)
         if header.trouble:
             remedy = Remedy("Open again", self.on_reopen) if current.file else None
             self.notice.say("session", header.trouble, remedy)
@@ -346,6 +349,7 @@ class MainWindow(Panels):
     def remember(self, kept: QSettings | None) -> None:
         """For the next start."""
         self.desk.save()
+        self.keep_prompts()
         if kept is not None:
             current = self.desk.current
             self.remember_panel(kept)

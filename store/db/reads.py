@@ -27,7 +27,7 @@ STARTED: Final = time.time()  # of this process, nearly: what is older was there
 ROW_BITS: Final = 32  # item.seq = session << ROW_BITS | row: one integer key, appended in order
 STRIP: Final = 65_536  # rows per record of table `strip`
 BIG: Final = 15_360  # payloads above are compressed: those that do not fit into a page
-_ZLIB: Final = 0x78  # first byte of zlib data; MessagePack maps never begin with it
+ZLIB: Final = 0x78  # first byte of zlib data; MessagePack maps never begin with it
 
 BROKEN: Final = (zlib.error, msgspec.DecodeError, UnicodeDecodeError, IndexError, TypeError)
 
@@ -49,7 +49,7 @@ def press(item: Item) -> bytes:
 
 def unpress(payload: bytes) -> Item:
     """The item that `press` was given. Raises BROKEN when it is not what was written."""
-    return unpack(zlib.decompress(payload) if payload[0] == _ZLIB else payload)
+    return unpack(zlib.decompress(payload) if payload[0] == ZLIB else payload)
 
 
 class Rows(Protocol):

@@ -37,7 +37,9 @@ log = logging.getLogger(__name__)
 CHUNK: Final = 512  # rows asked for at once
 UNKNOWN: Final = "unknown"  # the path of a file whose name cannot be read
 FAR: Final = 64  # chunks in which nothing is found: there is no more
+HIGH: Final = 1 << 62  # a number that takes more than a database has
 TRIES: Final = 20_000  # ranges in a row that cannot be read: there is no more
+MOST: Final = (1 << 63 - reads.ROW_BITS) - 1  # the highest number of a session whose rows have keys
 ROW_BYTES: Final = 8  # that a row takes at least
 _SESSION: Final = "SELECT * FROM session WHERE id >= ? AND id < ?"
 _IDS: Final = "SELECT id FROM session WHERE id >= ? AND id < ?"
@@ -113,7 +115,7 @@ def _all(connection: sqlite3.Connection, writer: Writer, found: Found) -> None:
             continue
         files = _files(connection, number)
         key = session["key"] if session is not None else str(files[0].path) if files else ""
-        if not isinstance(key, str) or key in ("", UNKNOWN) or writer.has(key):
+        if not isinstance(key, str) or key in ("", UNKNOWN) or "\0" in key or writer.has(key):
             continue  # nobody could find it; or it came over before we were interrupted
         own = {name: session[name] for name in OWN if session.get(name) is not None} if session is not None else {}
         own |= {"parent_session_id": None, "fold_version": 0}  # that number is another one here
@@ -143,7 +145,8 @@ def _numbers(connection: sqlite3.Connection) -> list[int]:
         "SELECT max(session_id) FROM source",
     ):
         for (number,) in _readable(lambda *_, sql=sql: connection.execute(sql).fetchall(), 0, 1):
-            last = max(last, number or 0)
+            if type(number) is int and number <= MOST:
+                last = max(last, number)
     asked = (_asker(connection, _IDS), _asker(connection, _IDS_OF_FILES))
     return sorted({row["id"] for ask in asked for row in _readable(ask, 1, last + 1)})
 
@@ -182,8 +185,9 @@ def _files(connection: sqlite3.Connection, number: int) -> list[Source]:
     known: dict[int, Source] = {}
     for row in rows:
         try:
+            path = row["path"] if "\0" not in row["path"] else UNKNOWN
             known[int(row["file"])] = Source(
-                Path(row["path"]), str(row["agent"]), row["parent"], str(row["identity"]), int(row["size"]),
+                Path(path), str(row["agent"]), row["parent"], str(row["identity"]), int(row["size"]),
                 int(row["mtime_ns"]), int(row["offset"]), bytes(row["head"]), bytes(row["tail"]),
             )  # fmt: skip
         except (TypeError, ValueError):
@@ -211,6 +215,8 @@ def _items(connection: sqlite3.Connection, number: int, count: int | None, found
             try:
                 item = reads.unpress(record["payload"])
             except reads.BROKEN:
+                continue
+            if not (0 <= item.turn < HIGH and -HIGH < (item.ts or 0) < HIGH):
                 continue
             if row > wanted:
                 found.lost += row - wanted
@@ -290,9 +296,10 @@ def _one(
 
 def _facts(session: Record) -> Facts:
     try:
-        return facts_.load(session["facts"])
+        facts = facts_.load(session["facts"])
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
         return _told(session)
+    return facts if all(-HIGH < (time or 0) < HIGH for time in (facts.started, facts.updated)) else _told(session)
 
 
 def _told(session: Record) -> Facts:

@@ -118,7 +118,9 @@ class Reader:
         talk, at = self._of(params, at)
         if way == "in":
             talk.close(at.agent)
-            return self.client.request(method, params, self.client.key(frame, rpc), at, out, talk)
+            key = self.client.key(frame, rpc)
+            self.client.called(key, name_of(rpc))
+            return self.client.request(method, params, key, at, out, talk)
         rpc = rpc if type(rpc) in (int, str) else name_of(rpc)
         item = string(frame.wrapped, "item") or f"@{at.file}:{at.offset}"
         talk.prompt(params, rpc, item, at, out)
@@ -138,7 +140,7 @@ class Reader:
     def _notification(self, method: str, params: dict[str, Any], way: str, at: At, out: list[Event]) -> bool:
         if method == "$/cancel_request":
             rpc = name_of(params.get("requestId", params.get("id")))
-            self.client.withdrawn(f"a:{rpc}", at, out)
+            self.client.withdrawn(rpc, at, out)
             return True
         return method in HIDDEN or (method == "session/cancel" and way == "out")
 
@@ -242,6 +244,8 @@ class Reader:
                 known = talk.calls.knows(string(update, "toolCallId"))
                 before = len(out)
                 call = talk.calls.take(update, at, out, creates=kind == "tool_call")
+                if talk.calls.joined:
+                    self.client.joined(talk.calls, at, out)
                 if not known or (kind == "tool_call" and len(out) > before):
                     talk.close(at.agent)
                 return call is not None
@@ -292,6 +296,8 @@ def claims(head: bytes, path: Path | None) -> int:
     head_ = head_of(head)
     votes = [own(record) for record in head_.records]
     sure, no = votes.count(1), votes.count(-1)
+    if votes and votes[0] == 1 and "dir" in head_.records[0]:
+        return 96  # it begins as a journal does, whatever the agent says later
     if not sure or no > len(votes) // 10:
         first = head_.broken[0][:300] if head_.broken and not votes else b""
         return 90 if b'"dir":' in first and b'"jsonrpc":' in first else 0

@@ -40,6 +40,7 @@ class Calls:
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
         self.turn = 0
+        self.joined: list[tuple[str, str]] = []  # terminals that a call shows from now on, and its row
         self._calls: OrderedDict[str, Call] = OrderedDict()
         self._terminals: OrderedDict[str, str] = OrderedDict()  # id of a terminal → row that shows it
 
@@ -103,6 +104,8 @@ class Calls:
         raw = update.get("rawOutput")
         shown = content.Shown(update.get("content"))
         for terminal in shown.terminals:
+            if self._terminals.get(terminal) != call.item:
+                self.joined.append((terminal, call.item))
             self._terminals[terminal] = call.item
             if len(self._terminals) > MOST:
                 self._terminals.popitem(last=False)

@@ -14,12 +14,14 @@ from typing import Any, Final
 from store.decode import clean, dump
 from store.events import Asked, At, Called, Event, NoticeAdded, Option, Status, ToolStarted, ToolUpdated, TurnEnded
 from store.formats import acp_content as content
-from store.formats.acp_calls import Call
+from store.formats.acp_calls import Call, Calls
 from store.formats.acp_talk import Talk
 from store.formats.acp_wire import Frame, name_of
 from store.formats.diffs import between
 from store.formats.values import count, one_line, string, table
 
+OUTPUT: Final = 64 << 10  # characters of a terminal's output that are remembered
+TERMINALS: Final = 32  # terminals of which they are
 MOST: Final = 2_048  # requests that are remembered
 LEVELS: Final = ("info", "warning", "error")
 # Requests about a terminal that exists: they say nothing new, or what they say is told where it is shown.
@@ -43,12 +45,20 @@ class Client:
     def __init__(self) -> None:
         self._wants: OrderedDict[str, Want] = OrderedDict()
         self._terminals: OrderedDict[str, str] = OrderedDict()  # id → row
+        self._outputs: dict[str, str] = {}  # terminal → the end of what it printed
+        self._keys: dict[str, str] = {}  # the agent's own id → what the request is called
         self._told: set[str] = set()  # terminals whose output our notes tell
 
     def key(self, frame: Frame, rpc: Any) -> str:
         """What a request of the agent is called: our own number for it, where we gave one."""
         number = count(frame.wrapped.get("n"))
         return f"a:#{number}" if number is not None else f"a:{name_of(rpc)}"
+
+    def called(self, key: str, name: str) -> None:
+        """A request with this id of the agent's own begins."""
+        self._keys[name] = key
+        if len(self._keys) > MOST:
+            del self._keys[next(iter(self._keys))]
 
     def _want(self, key: str, want: Want) -> None:
         self._wants[key] = want
@@ -153,9 +163,10 @@ class Client:
         if want.call is not None:
             talk.calls.settle(want.call, key, answer, status, at, out)
 
-    def withdrawn(self, key: str, at: At, out: list[Event]) -> None:
+    def withdrawn(self, name: str, at: At, out: list[Event]) -> None:
         """The agent takes a request back."""
-        want = self._wants.get(key)
+        key = self._keys.get(name, "")
+        want = self._wants.pop(key, None)
         if want is None:
             return
         out.append(Called(at, key, "$/cancel_request"))
@@ -169,6 +180,19 @@ class Client:
         self._terminals[terminal] = row
         if len(self._terminals) > MOST:
             self._told.discard(self._terminals.popitem(last=False)[0])
+
+    def _printed(self, terminal: str, text: str) -> None:
+        """Keep the end of what a terminal printed, for a call that shows it later."""
+        self._outputs[terminal] = (self._outputs.pop(terminal, "") + text)[-OUTPUT:]
+        if len(self._outputs) > TERMINALS:
+            del self._outputs[next(iter(self._outputs))]
+
+    def joined(self, calls: Calls, at: At, out: list[Event]) -> None:
+        """Calls show terminals: what those have printed so far."""
+        for terminal, row in calls.joined:
+            if self._outputs.get(terminal) and row != self._terminals.get(terminal):
+                out.append(ToolUpdated(at, row, output=self._outputs[terminal]))
+        calls.joined.clear()
 
     def _rows(self, terminal: str, talk: Talk) -> list[str]:
         rows = [self._terminals.get(terminal, ""), talk.calls.shown_in(terminal)]
@@ -278,6 +302,7 @@ class Client:
     def _output(self, note: dict[str, Any], at: At, out: list[Event], talk: Talk) -> None:
         id = self._noted(note)
         text = string(note, "output")
+        self._printed(id, text)
         out += [ToolUpdated(at, row, output=text, append=True) for row in self._rows(id, talk)]
 
     def _exited(self, note: dict[str, Any], at: At, out: list[Event], talk: Talk) -> None:

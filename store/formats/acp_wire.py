@@ -83,7 +83,7 @@ def own(data: dict[str, Any]) -> int:
         return 1 if type(frame.body) is dict and "is" in frame.body else -1
     body = frame.body
     if type(body) is not dict:
-        return 0 if frame.way and "text" in data else -1
+        return 0 if frame.way else -1
     method = string(body, "method")
     params = body.get("params")
     given = params if type(params) is dict else {}

@@ -66,6 +66,8 @@ class Format(Struct, frozen=True):
     owns: Callable[[PurePath], bool] | None = None  # path below such a folder → its name says it is a session
     deep: int = 64  # folders below them in which sessions may lie
     part_of: Callable[[Path], str] | None = None  # file that was named a session → the session it is part of, or ''
+    base: Callable[[Path], Sequence[tuple[Path, int]]] | None = None  # session file → what it goes on from: a file, and
+    # how many bytes of it; the earliest first. They are shown, and counted where they were made
     view: Callable[[Path], Pieces | None] | None = None  # what a session that is no file of its own is made of
     inside: Callable[[Path], Iterable[Inside]] | None = None  # database in `where` → its sessions. Raises OSError
     children: Callable[[Path], Iterable[Child]] | None = None  # session file → its subagent files as they are now

@@ -23,7 +23,7 @@ from store.events import (
     Usage,
 )  # fmt: skip
 from store.formats.base import Format, Record
-from store.formats.codex_files import beside, children, owns, parent_of
+from store.formats.codex_files import base, beside, children, owns, parent_of
 from store.formats.codex_hidden import HIDDEN
 from store.formats.codex_items import Items, place
 from store.formats.codex_sniff import rollout
@@ -289,6 +289,7 @@ FORMAT = Format(
     where=("$CODEX_HOME/sessions", "~/.codex/sessions", "$CODEX_HOME/archived_sessions", "~/.codex/archived_sessions"),
     owns=owns,
     part_of=parent_of,
+    base=base,
     children=children,
     beside=beside,
     kinds=KINDS,

@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Final
 
+import orjson
+
 from store.formats.base import Child
+from store.formats.values import count, string, table
 from store.sources import views
 
 HEAD: Final = 64 << 10  # bytes in which the first line names the parent
+LONGEST: Final = 4 << 20  # bytes of a first line, which holds the instructions
+FORKS: Final = 16  # of forks
 FILES: Final = 65_536  # first lines that are remembered: they never change
 _THREAD: Final = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})(?:_\w+)?\.jsonl$")
 _PARENT: Final = re.compile(rb'"parent_thread_id"\s*:\s*"([0-9a-f-]{36})"')
 _TITLE: Final = re.compile(rb'"agent_(?:nickname|path)"\s*:\s*"([^"\\]{1,200})"')
+_bases: dict[str, tuple[str, int]] = {}  # path → the thread that it goes on from, and how far
 _known: dict[str, tuple[str, str]] = {}  # path → (parent's thread or '', what the subagent is called)
 
 
@@ -49,13 +56,66 @@ def children(path: Path) -> Iterable[Child]:
                     yield Child(file, thread_of(file), None, title)
 
 
+def base(path: Path) -> Sequence[tuple[Path, int]]:
+    """The rollouts that a fork goes on from without a copy of them, and how far; the earliest first."""
+    found: list[tuple[Path, int]] = []
+    while len(found) < FORKS:
+        thread, upto = _base_of(path)
+        file = _file_of(thread, path) if thread and upto > 0 else None
+        if file is None or any(file == known for known, _ in found):
+            break
+        found.insert(0, (file, upto))
+        path = file
+    return found
+
+
+def _base_of(path: Path) -> tuple[str, int]:
+    """The thread whose records come before this file's, and how many bytes of them."""
+    key = os.fspath(path)
+    known = _bases.get(key)
+    if known is not None:
+        return known
+    try:
+        with views.opened(path) as file:
+            line, end, _ = file.read(LONGEST).partition(b"\n")
+    except OSError:
+        return "", 0
+    told = ("", 0)
+    if b'"history_base"' in line:
+        with suppress(orjson.JSONDecodeError):
+            named = table(table(table({"": orjson.loads(line)}, ""), "payload"), "history_base")
+            told = (string(named, "thread_id"), count(named.get("end_byte_offset")) or 0)
+    if end:
+        if len(_bases) >= FILES:
+            _bases.clear()
+        _bases[key] = told
+    return told
+
+
+def _file_of(thread: str, path: Path) -> Path | None:
+    """A thread's rollout: beside this one, in the folder of the day it began, or archived."""
+    dated = len(path.parts) > 5 and path.parent.name.isdigit()
+    home = path.parents[4] if dated else path.parent.parent
+    folders = [path.parent, home / "archived_sessions"]
+    with suppress(ValueError, OverflowError, OSError):
+        born = int(thread[:8] + thread[9:13], 16) / 1000
+        days = [time.strftime("%Y/%m/%d", time.localtime(born + day * 86400)) for day in (0, -1, 1)]
+        folders += [home / "sessions" / day for day in days]
+    for folder in folders:
+        for name in _names(folder):
+            if thread_of(folder / name) == thread and folder / name != path:
+                return folder / name
+    return None
+
+
 def beside(path: Path) -> Iterable[Path]:
     """The folders in which subagents' rollouts may lie: of its first day, of the day it was last written, of today."""
     found = [path.parent]
     if len(path.parts) > 4 and path.parent.name.isdigit() and thread_of(path):
         top = path.parents[3]
         try:
-            days = {time.strftime("%Y/%m/%d", time.localtime(when)) for when in (views.stat(path).st_mtime, time.time())}
+            now = (views.stat(path).st_mtime, time.time())
+            days = {time.strftime("%Y/%m/%d", time.localtime(when)) for when in now}
         except OSError:
             days = set()
         found += [top / day for day in sorted(days) if top / day != path.parent]

@@ -7,7 +7,7 @@ import pkgutil
 from functools import cache
 
 from store.errors import StoreError
-from store.runners.base import Runner
+from store.runners.base import Runner, is_id
 
 
 @cache
@@ -28,6 +28,20 @@ def named(name: str) -> Runner:
             return runner
     known = ", ".join(runner.name for runner in runners())
     raise StoreError(f"There is no runner called {name}. There are {known}.")
+
+
+def way_on(agent: str, session: str, is_file: bool) -> tuple[Runner | None, str]:
+    """The runner that would go on with a session, and else the sentence that says why there is none."""
+    if not is_file:
+        return None, "This is the output of a command: open the session's own file to go on with it."
+    runner = for_agent(agent)
+    if runner is None:
+        return None, f"Playhead cannot start {agent or 'this agent'}: go on with this session where it was begun."
+    if not runner.abilities.resume.ok:
+        return None, runner.abilities.resume.why
+    if not is_id(session):
+        return None, "This session does not say its id, so its agent cannot be told which one to go on with."
+    return runner, ""
 
 
 def for_agent(agent: str) -> Runner | None:

@@ -6,6 +6,7 @@ itself: that is `store.runs`. A prompt is exactly one argument, or standard inpu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,9 @@ from store.sources.process import Exited, Killed
 ARGUMENT: Final = 120_000  # bytes of one argument: Linux takes 128 KiB
 CHATTER: Final = frozenset({"Reading additional input from stdin..."})  # said in runs that are well
 LINE: Final = 64 << 20  # bytes of one line of output that are looked at as a record
+
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
 
 class Ability(Struct, frozen=True):
@@ -113,6 +117,11 @@ class Runner(Struct, frozen=True):
     holder: Callable[[Path], int | None] | None = None  # transcript → pid of a program that has it open, or None
 
 
+def is_id(session: str) -> bool:
+    """Whether that can be a session's id on a command line: never an option, a path or words."""
+    return _ID.fullmatch(session) is not None
+
+
 def refuse(asked: Ask, abilities: Abilities, title: str) -> str:
     """The sentence that says why this cannot be asked of a runner; '' when it can. Nothing is dropped silently."""
     wanted = (
@@ -126,6 +135,8 @@ def refuse(asked: Ask, abilities: Abilities, title: str) -> str:
             return ability.why
     if asked.permission and asked.permission not in abilities.modes:
         return f"{title} has no permission mode called {asked.permission}: use one of {', '.join(abilities.modes)}."
+    if asked.resume and not is_id(asked.resume):
+        return "The id of this session is none that could be given to a program."  # it comes from a file's records
     if asked.fork and not asked.resume:
         return "A fork needs the session that it is made of."
     if not asked.prompt.strip() and not asked.compact:
@@ -166,8 +177,6 @@ def tail(stderr: bytes, lines: int = 3) -> tuple[str, ...]:
 
 def plain(data: bytes) -> str:
     """Text without colour codes."""
-    import re
-
     return re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]", "", data.decode("utf-8", "replace"))
 
 

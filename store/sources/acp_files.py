@@ -97,10 +97,11 @@ class Folder:
             return None
         except OSError as error:
             raise RefusedError(f"{path} cannot be read: {error.strerror or error}.", -32603) from error
+        look = os.fstat(file)
+        if not stat.S_ISREG(look.st_mode):
+            os.close(file)
+            raise RefusedError(f"{path} is no file.")
         with os.fdopen(file, "rb") as opened:
-            look = os.fstat(opened.fileno())
-            if not stat.S_ISREG(look.st_mode):
-                raise RefusedError(f"{path} is no file.")
             if look.st_size > most:
                 raise RefusedError(f"{path} has {look.st_size:,} bytes; {most:,} is the most that is read.")
             try:

@@ -23,7 +23,8 @@ def above(path: str) -> str:
 class Folders:
     """Counted wishes for folder notifications. Not thread safe: the watcher's lock is held around every call.
 
-    A folder that is missing is wished for by watching the nearest one above it that exists.
+    A folder that is missing is wished for by watching the nearest one above it that exists, for what is made there: it
+    may be a home folder, or ours, in which files are written all day.
     """
 
     def __init__(self, notifier: Notifier | None) -> None:
@@ -87,12 +88,12 @@ class Folders:
                 self._anchor(known)
         return lost
 
-    def _add(self, folder: str) -> bool:
+    def _add(self, folder: str, names: bool = False) -> bool:
         """Whether the folder exists; notifications are a bonus on top of the poll."""
         if self._notifier is None:
             return is_folder(folder)
         try:
-            self._notifier.add(folder)
+            self._notifier.add(folder, names)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
@@ -108,7 +109,7 @@ class Folders:
         while True:
             near = self._nearest(folder)
             self._missing.setdefault(near, set()).add(folder)
-            self._add(near)
+            self._add(near, names=True)
             there = self._add(folder)
             if not there and self._nearest(folder) == near:
                 return False

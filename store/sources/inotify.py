@@ -29,7 +29,9 @@ _MOVE_SELF: Final = 0x800
 _OVERFLOW: Final = 0x4000
 _IGNORED: Final = 0x8000
 _IS_DIR: Final = 0x40000000
-_MASK: Final = _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
+_ADD: Final = 0x20000000  # a folder of which more is wanted already keeps that
+_NAMES: Final = _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
+_MASK: Final = _NAMES | _MODIFY
 _FLAGS: Final = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
 _HEAD: Final = struct.Struct("iIII")
 _BUFFER: Final = 16 << 10
@@ -54,10 +56,11 @@ class Inotify:
         self._poll.register(self._fd, select.POLLIN)
         self._poll.register(self._awake, select.POLLIN)
 
-    def add(self, folder: str) -> None:
+    def add(self, folder: str, names: bool = False) -> None:
         """Report what happens directly in this folder. Raises OSError: ENOSPC when the kernel's limit is reached."""
         with self._lock:
-            number = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), _MASK)
+            mask = _NAMES | _ADD if names else _MASK
+            number = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), mask)
             if number < 0:
                 raise _error(folder)
             self._data = b""
@@ -95,13 +98,15 @@ class Inotify:
                 os.read(self._awake, 4096)
                 continue
             pause()
-            with contextlib.suppress(BlockingIOError):
+            try:
                 data = os.read(self._fd, _BUFFER)
-                with self._lock:
-                    if data != self._data:  # else a file that grows has grown again
-                        self._data = data
-                        self._said = list(self._changes(data))
-                    return self._said
+            except BlockingIOError:
+                continue
+            with self._lock:
+                if data != self._data:  # else a file that grows has grown again
+                    self._data = data
+                    self._said = list(self._changes(data))
+                return self._said
         return []
 
     def _changes(self, data: bytes) -> Iterator[Change]:

@@ -5,7 +5,6 @@ Such a file is written once, as a whole; one that changes is another one.
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from pathlib import Path
@@ -15,7 +14,7 @@ import zstandard
 
 from store.sources.views import Looks, Watched
 
-PIECE: Final = 1 << 20
+PIECE: Final = 64 << 10  # packed bytes that are unpacked at once
 WINDOW: Final = 512 << 20  # bytes of memory that unpacking may take
 
 
@@ -29,7 +28,9 @@ class Packed:
         self._seen: tuple[int, ...] = ()
         self._size = 0
         self._rest: tuple[int, bytes] = (0, b"")  # what was unpacked last, and its offset
-        self._reader: zstandard.ZstdDecompressionReader | None = None
+        self._taken = 0  # packed bytes that were unpacked
+        self._over = False  # all of them, or what is left is damaged
+        self._unpacker: zstandard.ZstdDecompressionObj | None = None  # in the middle of a frame
 
     def looks(self) -> Looks:
         now = self.path.stat()
@@ -38,7 +39,7 @@ class Packed:
             if seen != self._seen:
                 self._rewind()
                 size = 0
-                while data := self._unpacked(PIECE):
+                while data := self._unpacked():
                     size += len(data)
                 self._rewind()
                 self._seen, self._size = seen, size
@@ -53,7 +54,7 @@ class Packed:
                 start, rest = 0, b""
             while offset >= start + len(rest):
                 start += len(rest)
-                rest = self._unpacked(PIECE)
+                rest = self._unpacked()
                 self._rest = (start, rest)
                 if not rest:
                     return b""
@@ -66,18 +67,39 @@ class Packed:
         return str(self.path), offset
 
     def _rewind(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-        self._reader = None
+        self._unpacker = None
+        self._taken = 0
+        self._over = False
         self._rest = (0, b"")
 
-    def _unpacked(self, size: int) -> bytes:
-        """The next bytes; what is damaged ends here, as a file that was cut off does."""
-        if self._reader is None:
-            fd = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW)
-            self._reader = unpacker.stream_reader(os.fdopen(fd, "rb"), read_across_frames=True)
-        try:
-            return self._reader.read(size)
-        except zstandard.ZstdError:
-            return b""
+    def _unpacked(self) -> bytes:
+        """The next bytes; b"" is the end. What is damaged ends there and says so, in a line that is no record."""
+        while not self._over:
+            with self.path.open("rb") as file:  # not kept open: its owner may want to delete it
+                file.seek(self._taken)
+                given = file.read(PIECE)
+            self._taken += len(given)
+            try:
+                if not given:
+                    self._over = True
+                    if self._unpacker is not None:
+                        raise zstandard.ZstdError("it was cut off")
+                found = self._unpack(given)
+            except zstandard.ZstdError as error:
+                self._over = True
+                return f"\n# the packed file is damaged from here on: {error}".encode()
+            if found:
+                return found
+        return b""
+
+    def _unpack(self, data: bytes) -> bytes:
+        """Frames follow each other."""
+        found: list[bytes] = []
+        while data:
+            if self._unpacker is None:
+                self._unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW).decompressobj()
+            found.append(self._unpacker.decompress(data))
+            if not self._unpacker.eof:
+                break
+            data, self._unpacker = self._unpacker.unused_data, None
+        return b"".join(found)

@@ -30,7 +30,7 @@ class Rust:
         self._stale = False
         self._last = 0.0
 
-    def add(self, folder: str) -> None:
+    def add(self, folder: str, names: bool = False) -> None:
         if not Path(folder).is_dir():
             raise FileNotFoundError(folder)
         with self._lock:

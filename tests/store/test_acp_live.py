@@ -96,13 +96,16 @@ def test_a_permission_request_is_a_question_with_its_options(tmp_path: Path) -> 
 
 
 def test_cancel_answers_what_is_open(tmp_path: Path) -> None:
-    script = SLOW + f"""
+    script = (
+        SLOW
+        + f"""
 def on_prompt(m):
     threading.Thread(target=lambda: ask("fs/read_text_file", path={str(tmp_path / "a")!r}), daemon=True).start()
     say(permit("c1", "make"))
     stopped.wait()
     done(m, "cancelled")
 """
+    )
     with talking(script, tmp_path) as talk:
         talk.ready().prompt()
         talk.until(lambda: len(talk.asking()) == 2)
@@ -207,8 +210,8 @@ def test_mode_and_model_are_set_by_what_the_agent_offers(tmp_path: Path) -> None
         assert talk.agent.abilities.modes == ("ask", "code")
         talk.agent.set_mode("code")
         talk.until(lambda: talk.session.header.mode == "code")
-    options = [{"id": "m", "category": "model", "type": "select", "currentValue": "one", "options": [
-        {"group": "g", "name": "G", "options": [{"value": "one", "name": "One"}, {"value": "two", "name": "Two"}]}]}]  # fmt: skip
+    choices = [{"group": "g", "name": "G", "options": [{"value": "one", "name": "One"}, {"value": "two", "name": "Two"}]}]
+    options = [{"id": "m", "category": "model", "type": "select", "currentValue": "one", "options": choices}]
     script = f"""
 options = {options!r}
 handlers["session/new"] = lambda m: dict(sessionId=SESSION, configOptions=options)

@@ -237,5 +237,6 @@ def test_a_callback_that_fails_does_not_hang_the_process(caplog: pytest.LogCaptu
     ],
 )
 def test_what_cannot_be_started_is_a_sentence(argv: list[str], cwd: Path | None, words: str) -> None:
+    """X-10: also an agent that is not installed."""
     with pytest.raises(StoreError, match=words):
         Process(argv, cwd, out=lambda _: None)

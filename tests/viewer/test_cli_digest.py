@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -214,3 +216,28 @@ def test_what_cannot_be_read(command: str, tmp_path: Path, capfdbinary: pytest.C
     empty.touch()
     told = printed(capfdbinary, command, empty, "--json")
     assert [entry["turn_count"] for entry in told] == ([0] if command == "digest" else [])
+
+
+OFFLINE = """
+import socket, sys
+
+def no(*_, **__):
+    raise AssertionError("somebody asks the network")
+
+for name in ("create_connection", "getaddrinfo", "gethostbyname"):
+    setattr(socket, name, no)
+socket.socket.connect = no
+from viewer import cli
+session = sys.argv[1]
+codes = [cli.main(words) for words in (["import", "--root", session.rpartition("/")[0], "--json"], ["digest", session])]
+sys.exit(max(codes))
+"""
+
+
+def test_figures_need_no_network(session: Path, tmp_path: Path) -> None:
+    """X-10: prices are those that were installed; no agent is there either."""
+    command = [sys.executable, "-c", OFFLINE, str(session)]
+    env = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "claude-opus-5: 30 in" in done.stdout

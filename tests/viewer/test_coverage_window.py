@@ -20,11 +20,11 @@ from viewer.coverage_window import CoverageWindow, LineRole
 from viewer.theme.scheme import make_look
 
 ID = "11111111-2222-4333-8444-555555555555"
-SECRET = "my very own words"
+WORDS = "my very own words"
 
 
 def new_kind(**more: object) -> dict[str, object]:
-    return {"type": "never-seen", "say": SECRET, SECRET: 1, "parts": [{"n": 1}, {"n": None}], **more}
+    return {"type": "never-seen", "say": WORDS, WORDS: 1, "parts": [{"n": 1}, {"n": None}], **more}
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_drift_report_says_nothing_of_the_session(session: Path, capfdbinary: 
     assert "raw × 2: never-seen, new with this version" in text
     assert "    parts[].n: null × 2, number × 2" in text
     assert "damaged × 1: not JSON × 1" in text
-    for word in (SECRET, "own words", str(session), ID, "broken"):
+    for word in (WORDS, "own words", str(session), ID, "broken"):
         assert word not in text
     assert cli.main(["coverage", str(session), "--drift"]) == 0
     shown = capfdbinary.readouterr().out.decode()
@@ -123,7 +123,7 @@ def test_the_window(session: Path, qtbot: QtBot) -> None:
     qtbot.mouseClick(window.copy_button, Qt.MouseButton.LeftButton)
     copied = QGuiApplication.clipboard().text()
     assert copied.startswith("Playhead 9.9")
-    assert SECRET not in copied
+    assert WORDS not in copied
     window.close()
 
 
@@ -139,7 +139,9 @@ def test_stopping_and_trouble(session: Path, qtbot: QtBot) -> None:
     assert window.isVisible()
     assert "Stopped" in window.note.text()
     window.on_look()
-    window._hand._process.kill()
+    process = window._hand._process
+    assert process is not None
+    process.kill()
     qtbot.waitUntil(lambda: "Look again" in window.note.text(), timeout=30_000)
     session.unlink()
     window.on_look()

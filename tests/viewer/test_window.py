@@ -541,12 +541,29 @@ def test_the_end_of_a_process_that_failed_is_said(window: MainWindow) -> None:
 
 
 def test_everything_that_takes_focus_has_a_name(window: MainWindow) -> None:
+    """X-09: in every dock."""
     window.open_path("/a")
+    window.actions_["insight"].trigger()
+    window.actions_["inspector"].trigger()
     for widget in window.findChildren(QWidget):
         if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isVisibleTo(window):
             text = widget.text() if isinstance(widget, QAbstractButton) else ""
             known = widget.accessibleName() or text or widget.objectName().startswith("qt_")
             assert known, (type(widget).__name__, widget.parent())
+
+
+def test_every_command_is_in_a_menu_or_has_a_key(window: MainWindow) -> None:
+    """X-09: and the menu opens by keyboard; no key means two things."""
+    keys = [key for command in COMMANDS for key in command.keys]
+    assert len(keys) == len(set(keys))
+    for command in COMMANDS:
+        assert command.menu, command.name
+        assert command.tip, command.name
+    window.sessions.menu_button.setFocus()
+    assert window.sessions.menu_button.focusPolicy() & Qt.FocusPolicy.TabFocus
+    for button in window.header.findChildren(QAbstractButton):
+        assert button.accessibleName(), button
+        assert button.toolTip(), button
 
 
 def test_004_23_events_for_no_open_session_are_counted_in_the_window(window: MainWindow) -> None:

@@ -8,13 +8,16 @@ import random
 import resource
 import time
 import uuid
+import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import orjson
 
 from store.archive_import import ArchiveImport, Totals
+from store.db import reads
 from store.db.search import catch_up
 from store.relay import cores
 from viewer.bench.apart import folder
@@ -64,9 +67,25 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
                 start = time.perf_counter()
                 catch_up(home / f"import-{turn}" / "playhead.db")
                 note("index_s", time.perf_counter() - start)
+        for name, value in _packed(home / "import-0" / "playhead.db").items():
+            note(name, value)
+        note("database_by_archive", (home / "import-0" / "playhead.db").stat().st_size / (arguments.size_mb * 1e6))
         _look_again(home, arguments, note)
     params = {"sessions": arguments.sessions, "size_mb": arguments.size_mb, "unchanged": arguments.unchanged}
     return [report(NAME, {**params, "cores": cores()}, {name: figure(values) for name, values in figures.items()})]
+
+
+def _packed(db: Path) -> dict[str, float]:
+    """How much smaller payloads lie there than they are: of all, and of those that are big enough to be compressed."""
+    bare = stored = big = small = 0
+    with closing(reads.connect_file(db)) as connection:
+        for (payload,) in connection.execute("SELECT payload FROM item"):
+            whole = len(zlib.decompress(payload)) if payload[0] == reads.ZLIB else len(payload)
+            bare, stored = bare + whole, stored + len(payload)
+            if whole > len(payload):
+                big, small = big + whole, small + len(payload)
+    found = {"payloads_packed_ratio": bare / max(1, stored)}
+    return found | ({"big_payloads_packed_ratio": big / small} if small else {})
 
 
 def _look_again(home: Path, arguments: argparse.Namespace, note: Callable[[str, float], None]) -> None:

@@ -28,7 +28,7 @@ from viewer.theme.look import Look
 
 Index = QModelIndex | QPersistentModelIndex
 HEADS: Final = ("Time", "By", "Action", "Detail")
-WIDTHS: Final = (140, 80, 150)
+WIDTHS: Final = (150, 76, 150)
 MOST: Final = 1000  # entries that are read
 
 

@@ -88,11 +88,11 @@ def table_sheet(look: Look) -> str:
     chosen, strong = look.colour("surface.selected").name(), look.colour("text.strong").name()
     return (
         f"QTableView {{ background: {ground}; selection-background-color: {chosen}; selection-color: {strong}; }}"
-        f"QTableView::item {{ padding: 0 {look.px(6)}px; border: 0; }}"
+        "QTableView::item { padding: 0; border: 0; }"
         f"QHeaderView {{ background: {ground}; }}"
         f"QHeaderView::section {{ background: {ground}; color: {look.colour('text.muted').name()}; border: 0; "
-        f"border-bottom: 1px solid {hair}; padding: {look.px(6)}px {look.px(6)}px {look.px(4)}px; }}"
-        "QHeaderView::up-arrow, QHeaderView::down-arrow { subcontrol-position: top center; }"
+        f"border-bottom: 1px solid {hair}; padding: {look.px(6)}px {look.px(3)}px {look.px(4)}px; }}"
+        "QHeaderView::up-arrow, QHeaderView::down-arrow { image: none; width: 0; height: 0; }"  # its text says so
     )
 
 

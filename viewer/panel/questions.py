@@ -17,6 +17,7 @@ def ask(parent: QWidget, name: str, text: str, more: str, yes: str, agreed: Call
     box.setObjectName(name)
     box.setWindowTitle("Playhead")
     box.setTextFormat(Qt.TextFormat.PlainText)  # names of threads come from senders
+    box.setStyleSheet("QLabel#qt_msgbox_label, QLabel#qt_msgbox_informativelabel { min-width: 360px; }")
     box.setText(text)
     box.setInformativeText(more)
     accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)

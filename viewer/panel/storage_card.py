@@ -178,8 +178,8 @@ class StorageCard(Part):
         self.refused.setToolTip("\n".join(found.refused[:20]))
         own = found.own
         self.empties_button.setVisible(bool(own.empties) or bool(own.removed))
-        many = own.empties or own.removed
-        self.empties_button.setText(f"{'Remove' if own.empties else 'Bring back'} {many:,} empty…")
+        empty = own.empties or own.removed
+        self.empties_button.setText(f"{'Remove' if own.empties else 'Bring back'} {empty:,} empty…")
         if own.trouble:
             self.trouble.setText(own.trouble)
             self.trouble.show()

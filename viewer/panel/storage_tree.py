@@ -131,7 +131,7 @@ class StorageTree(QTreeView):
 
 
 def _line(key: str, name: str, number: str, size: int | None, biggest: int, tip: str) -> list[QStandardItem]:
-    line = [QStandardItem(text) for text in (name, number, words.size(size), "")]
+    line = [QStandardItem(text) for text in (name, number, "" if number and size is None else words.size(size), "")]
     line[0].setData(key, KEY)
     for item in line[1:3]:
         item.setTextAlignment(RIGHT)

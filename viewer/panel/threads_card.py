@@ -32,7 +32,7 @@ from viewer.panel.threads_view import ThreadsView
 from viewer.theme.look import Look
 
 MINUTE: Final = 60_000  # ms: ages and who is stale are told anew
-LINES: Final = 6  # rows that are on the screen at least
+LINES, MANY = 6, 14  # rows that there is room for at least, and at most before the table scrolls
 Say = Callable[..., None]  # Toast.say
 
 
@@ -119,7 +119,11 @@ class ThreadsCard(Part):
         page = QWidget()
         column = self.spaced(QVBoxLayout(page), 8, (0, 24, 0, 24))
         for widget in widgets:
-            column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
+            line = QHBoxLayout()  # a text is as wide as prose is read, narrower where there is no room
+            line.addStretch(1)
+            line.addWidget(widget, 100 if isinstance(widget, QLabel) else 0)
+            line.addStretch(1)
+            column.addLayout(line)
         column.addStretch()
         return page
 
@@ -131,12 +135,16 @@ class ThreadsCard(Part):
         self.filter_box.setMinimumWidth(look.px(110))
         self.filter_box.setMaximumWidth(look.px(320))
         for label in (self.nothing, self.error, self.missed):
-            label.setMinimumWidth(look.px(300))
             label.setMaximumWidth(look.px(480))
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.stack.setMinimumHeight(look.px(28) * (LINES + 1))
+        self._high()
         self.detail.setMinimumHeight(look.metrics("meta").lineSpacing() * 4)  # rows do not move for what is chosen
         self.detail.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+    def _high(self) -> None:
+        """Room for some rows: the page scrolls, and a table that scrolls in it is a nuisance."""
+        lines = min(max(LINES, len(self.model.rows)), MANY) + 1
+        self.stack.setMinimumHeight(self.look.px(28) * lines + self.look.px(4))
 
     # ---- reading
 
@@ -161,6 +169,7 @@ class ThreadsCard(Part):
         self.threads, self._known = found, True
         at = self.view.verticalScrollBar().value()
         self.model.set_rows(found.rows)
+        self._high()
         self.view.verticalScrollBar().setValue(at)
         self._count()
         self.on_chosen(self.view.current())
@@ -230,7 +239,7 @@ class ThreadsCard(Part):
         waits = " A run works in it now: that one goes on, and is not resumed." if row.state == "running" else ""
         more = "Its next event starts a fresh session." if row.session else "It has no session: nothing will change."
         self.question = ask(
-            self, "reset-thread", f"Reset {row.key}?",
+            self, "reset-thread", f"Reset {words.brief(row.key)}?",
             f"{more}{waits} Its transcript stays as it is, and can be read. Trigger: {row.trigger}.",
             "Reset", partial(self.reset, row),
         )  # fmt: skip
@@ -246,7 +255,7 @@ class ThreadsCard(Part):
     def _was_reset(self, row: ThreadRow, done: Reset) -> None:
         self.model.set_busy(row.id, False)
         waits = " The run that goes on in it finishes first." if done.waits else ""
-        self._say(f"{done.key} is reset: its next event starts fresh.{waits}", self._undoing(done.undo))
+        self._say(f"{words.brief(done.key)} is reset: its next event starts fresh.{waits}", self._undoing(done.undo))
         self._after()
 
     # ---- cleanup

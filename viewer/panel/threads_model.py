@@ -206,6 +206,14 @@ class ThreadsOrder(QSortFilterProxyModel):
         return all(word in text for word in self._words)
 
     @override
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        found = super().headerData(section, orientation, role)
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            sign = "↑" if self.sortOrder() == Qt.SortOrder.AscendingOrder else "↓"
+            return f"{found} {sign}" if section == self.sortColumn() and found else found
+        return found
+
+    @override
     def lessThan(self, source_left: Index, source_right: Index) -> bool:
         left, right = source_left.data(SortRole), source_right.data(SortRole)
         return bool(left < right) if left != right else source_left.row() < source_right.row()

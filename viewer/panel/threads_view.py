@@ -28,8 +28,16 @@ from viewer.panel.threads_model import (
 from viewer.theme.look import Look
 
 # Widths at zoom 1; the thread takes the rest. What gives way first where there is no room.
-WIDTHS: Final = {TRIGGER: 110, STATE: 88, AGE: 64, TURNS: 52, LAST: 112, SESSION: 112, SAVED: 72, ACTION: 54}
-GIVES_WAY: Final = ((SAVED, 860), (TURNS, 560))  # column, narrower than this it is in the line below only
+WIDTHS: Final = {TRIGGER: 110, STATE: 88, AGE: 64, TURNS: 56, LAST: 112, SESSION: 112, SAVED: 84, ACTION: 54}
+TIGHT: Final = {
+    TRIGGER: 84,
+    STATE: 82,
+    AGE: 56,
+    LAST: 76,
+    SESSION: 104,
+    ACTION: 46,
+}  # below the width of the last to give way
+GIVES_WAY: Final = ((SAVED, 860), (TURNS, 720))  # column, narrower than this it is in the line below only
 
 
 class ThreadsView(QTableView):
@@ -62,7 +70,6 @@ class ThreadsView(QTableView):
         header.setSectionsClickable(True)
         header.setMinimumSectionSize(24)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header.setSectionResizeMode(THREAD, QHeaderView.ResizeMode.Stretch)
         self.setSortingEnabled(True)
         self.sortByColumn(AGE, Qt.SortOrder.AscendingOrder)
         self.clicked.connect(self.on_clicked)
@@ -170,7 +177,12 @@ class ThreadsView(QTableView):
         self._fit()
 
     def _fit(self) -> None:
-        for column, width in WIDTHS.items():
-            self.horizontalHeader().resizeSection(column, self.look.px(width))
+        header, room = self.horizontalHeader(), self.viewport().width()
+        tight = room < self.look.px(GIVES_WAY[-1][1])
         for column, least in GIVES_WAY:
-            self.setColumnHidden(column, self.viewport().width() < self.look.px(least))
+            self.setColumnHidden(column, room < self.look.px(least))
+        widths = {column: self.look.px(width) for column, width in (WIDTHS | TIGHT if tight else WIDTHS).items()}
+        for column, width in widths.items():
+            header.resizeSection(column, width)
+        others = sum(width for column, width in widths.items() if not self.isColumnHidden(column))
+        header.resizeSection(THREAD, max(self.look.px(80), room - others))

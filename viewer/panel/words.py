@@ -68,6 +68,11 @@ def short(session: str | None) -> str:
     return session[:LEAST] if session else UNKNOWN
 
 
+def brief(text: str, most: int = 120) -> str:
+    """A name that a sender made up, short enough for a sentence."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 :]}"
+
+
 def moment(us: int | None, now: int) -> str:
     """'today 03:00', 'tomorrow 03:00', 'Sat 03:00', '5 Jun 03:00'."""
     if us is None:

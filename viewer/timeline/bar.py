@@ -7,6 +7,7 @@ later, or as soon as anybody asks.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -16,7 +17,10 @@ from PySide6.QtWidgets import QAbstractSlider, QScrollBar, QWidget
 from typing_extensions import override
 
 FINE: Final = 8  # parts of a pixel; the thumb on the screen is never further from its place
-LATE: Final = 150  # ms until the bar knows of rows that came while the end is followed
+# Seconds until the bar knows of rows that came while the end is followed: with the next of them, which costs no wake-up
+# of its own, or after so many ms if no more come.
+LATE: Final = 0.3
+LAST: Final = 600
 _QUIET: Final = Qt.WidgetAttribute.WA_UpdatesDisabled
 
 
@@ -29,6 +33,7 @@ class Bar(QScrollBar):
     def __init__(self, sync: Callable[[], None], parent: QWidget | None = None) -> None:
         self._sync = sync
         self._late = False
+        self._true = 0.0  # when it was put right last
         self._held = False  # by the mouse: it must be true all the time
         self._back = QColor()
         self._most = -1  # as they were put last: the range, page and step
@@ -38,25 +43,25 @@ class Bar(QScrollBar):
         super().__init__(Qt.Orientation.Vertical, parent)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(LATE)
+        self._timer.setInterval(LAST)
         self._timer.timeout.connect(self.settle)
 
     # ---- in time
 
     def later(self) -> None:
         """Call `sync`, but not now: so little has changed that nobody sees it."""
-        if self._held:
+        if self._held or time.monotonic() - self._true >= LATE:
             self._sync()
         elif not self._late:
             self._late = True
-            self._timer.start()
+            if not self._timer.isActive():
+                self._timer.start()
 
     @Slot()
     def settle(self) -> None:
         """Be true now. Whoever is about to look at the bar or to move it calls this first."""
         if self._late:
             self._late = False
-            self._timer.stop()
             self._sync()
 
     @override
@@ -115,7 +120,7 @@ class Bar(QScrollBar):
 
     def put(self, most: int, page: int, step: int, value: int) -> None:
         """Show this place. Tells nobody: whoever calls knows."""
-        self._late = False
+        self._late, self._true = False, time.monotonic()
         seen = self.updatesEnabled()
         loud = not self.blockSignals(True)
         if seen:

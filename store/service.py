@@ -1,0 +1,225 @@
+"""All that starts runs by itself: receiver, scheduler, file triggers, queue. For the window and `playhead serve`.
+
+One object; start, apply and stop it from any one thread. Settings are read from their file each time they count, so
+that a change takes effect with the next run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from store import settings
+from store.attempts import Attempts
+from store.db import deliveries_db, reads, threads_db
+from store.db.serving import Serving
+from store.deliver import Deliver
+from store.errors import StoreError
+from store.file_triggers import FileTriggers
+from store.inbox import Accepted, Inbox
+from store.receiver import Receiver
+from store.runs import Runs
+from store.scheduler import Scheduler
+from store.settings import Setting
+from store.trigger import Trigger
+from store.triggers import find
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class ReceiverStatus(Struct, frozen=True):
+    """`state`: off, on, failed (`reason` says why). `url`: what `/hooks/…` is below. Counts are since the start."""
+
+    state: str = "off"
+    url: str = ""
+    reason: str = ""
+    received: int = 0
+    refused: int = 0
+    waiting: int = 0  # deliveries that have not begun
+    running: int = 0
+    done: int = 0
+
+
+class Chosen:
+    """The values of a settings file as it is now; from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._values: dict[str, Any] = {}
+
+    def __getitem__(self, setting: Setting[T]) -> T:
+        with self._lock:
+            try:
+                stat = self._path.stat()
+                stamp = (stat.st_mtime_ns, stat.st_size)
+                if stamp != self._stamp:
+                    self._values, _ = settings.read(self._path)
+                    self._stamp = stamp
+            except FileNotFoundError:
+                self._values, self._stamp = {}, None
+            except (OSError, ValueError) as error:
+                log.warning("%s is not read: %s", self._path, error)  # as it was
+            return cast(T, self._values.get(setting.name, setting.default))
+
+
+class Service:
+    """See the module. `told` is called on any thread when something has changed that a list shows."""
+
+    def __init__(
+        self, db: Path, settings_file: Path, runs: Runs, told: Callable[[], None] = lambda: None, *, quiet: bool = False
+    ) -> None:
+        """`quiet`: only what is fired by hand; nothing is received, watched or done by the clock. Raises StoreError."""
+        self.db, self.runs, self.told, self._quiet = db, runs, told, quiet
+        self.chosen = Chosen(settings_file)
+        self._serving = Serving(db)
+        self._attempts = Attempts(db, self._serving, runs, lambda: self.chosen[settings.COMPACT_TURNS])
+        self.inbox = Inbox(db, self._serving, self._take, self._room, self._changed)
+        known = self.inbox.known
+        self.queue = Deliver(self._attempts, lambda: self.chosen[settings.PARALLEL], known.id, self._changed)
+        self._files = FileTriggers(self._fired)
+        self.scheduler = Scheduler(
+            db, self._serving, known.every, self._fired, lambda: self.chosen[settings.CLEANUP_DAYS],
+            lambda: self.chosen[settings.CLEANUP_HOUR], self._often,
+        )  # fmt: skip
+        self._lock = threading.RLock()
+        self._receiver: Receiver | None = None
+        self._at: tuple[str, int] | None = None
+        self._failed = ""
+        self._started = False
+
+    # ---- its life
+
+    def start(self) -> None:
+        """Take up what a former one left, then listen. Raises StoreError; a receiver that cannot listen says so in
+        `receiver`, and the rest goes on."""
+        self._serving.live()
+        self.sweep()
+        self._attempts.links.load()
+        self._started = True
+        if self._quiet:
+            return
+        self.inbox.start()
+        self._refill()
+        self.apply()
+        self.scheduler.start()
+
+    def stop(self) -> None:
+        """Nothing new begins, and what runs is stopped; what waits is run by the next one. Blocks for that long."""
+        with self._lock:
+            self._started, self._at = False, None
+            self._listen(None)
+        self._files.stop()
+        self.scheduler.stop()
+        if self.inbox.started:
+            self.inbox.stop()
+        else:
+            self.inbox.spool.close()
+        self.queue.stop()
+        for row in self.runs.running():
+            if row.origin == "trigger":
+                self.runs.stop(row.id, "Playhead was closed.")
+        self.queue.join()
+        self._serving.close()
+
+    def sweep(self) -> int:
+        """Threads and deliveries of a Playhead that was killed are usable again. Returns how many threads were held."""
+        self.runs.sweep()
+        host, now = self._serving.host, time.time_ns() // 1000
+        held = self._serving.write(lambda tx: threads_db.held(tx, host))
+        gone = [(thread, holder) for thread, holder in held if self._serving.dead(holder)]
+
+        def write(tx: Connection) -> int:
+            deliveries_db.interrupted(tx, host, now)
+            return sum(threads_db.interrupted(tx, *one) for one in gone)
+
+        return self._serving.write(write)
+
+    def apply(self) -> ReceiverStatus:
+        """Settings or triggers have changed: listen as they say now."""
+        with self._lock:
+            if not self._started or self._quiet:
+                return self.receiver()
+            self.inbox.known.forget()
+            self._files.set(self.inbox.known.every())
+            at = (self.chosen[settings.RECEIVER_HOST], self.chosen[settings.RECEIVER_PORT])
+            self._listen(at if self.chosen[settings.RECEIVER] else None)
+            return self.receiver()
+
+    def receiver(self) -> ReceiverStatus:
+        """What the receiver does, and how much there is to do."""
+        counts = (self.queue.waiting(), self.queue.running(), self.queue.done)
+        one = self._receiver
+        if one is None:
+            return ReceiverStatus("failed" if self._failed else "off", "", self._failed, 0, 0, *counts)
+        return ReceiverStatus("on", one.url, "", one.received, one.refused, *counts)
+
+    def fire(self, trigger_id: int, payload: bytes = b"{}") -> tuple[int | None, str]:
+        """By hand: (the delivery that is run, or None; the verdict in words). Raises StoreError."""
+        return self._fired(find(self.db, trigger_id), payload)
+
+    # ---- how
+
+    def _listen(self, at: tuple[str, int] | None) -> None:
+        if at == self._at and (self._receiver is not None or at is None):
+            return
+        if self._receiver is not None:
+            self._receiver.stop()
+            self._receiver = None
+        self._at, self._failed = at, ""
+        if at is None:
+            return
+        try:
+            self._receiver = Receiver(*at, self.inbox.check, self.inbox.spool.put)
+        except StoreError as error:
+            self._failed = str(error)
+            log.warning("%s", error)
+            return
+        self._receiver.start()
+
+    def _fired(self, trigger: Trigger, payload: bytes) -> tuple[int | None, str]:
+        return self.inbox.put(trigger, payload)
+
+    def _take(self, one: Accepted) -> None:
+        self.queue.take(one)
+
+    def _room(self, trigger: int, key: str, beside: int) -> str:
+        return self.queue.room(trigger, key, beside)
+
+    def _refill(self) -> None:
+        """What waits in the database: from before we were started, or of a Playhead that is gone."""
+        host = self._serving.host
+        for one in self._serving.write(lambda tx: deliveries_db.waiting(tx, host)):
+            self.queue.take(Accepted(*one))
+
+    def _often(self) -> None:
+        self.sweep()
+        self._refill()
+        self._attempts.links.write(self._serving)
+        self.apply()
+
+    def _changed(self) -> None:
+        self.told()
+
+
+def wanted(db: Path, settings_file: Path) -> bool:
+    """Whether there is anything to do for one: cheap, and nothing is made. A window need not have one otherwise."""
+    from store.triggers import list_triggers
+
+    if Chosen(settings_file)[settings.RECEIVER]:
+        return True
+    try:
+        return reads.there(db) and any(one.enabled for one in list_triggers(db))
+    except StoreError as error:
+        log.info("no triggers yet: %s", error)
+        return False

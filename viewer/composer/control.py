@@ -1,0 +1,373 @@
+"""What the composer does: which session it is for, what is sent how, what waits. Made by the window, once.
+
+Nothing here blocks: looks and terminals are jobs, prompts go through the store's queue.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
+
+from store.delta import Header
+from store.errors import StoreError
+from viewer.composer.drafts import Drafts
+from viewer.composer.pane import INVITE, ComposerPane
+from viewer.jobs import Job, Jobs
+
+if TYPE_CHECKING:
+    from store.live import Live
+    from store.preflight import Preflight
+    from viewer.desk import Desk
+
+OFFER: Final = 300  # ms until a session that is shown is asked whether it can be gone on with: it is painted before
+
+
+class Composing(QObject):
+    """See the module. `said` has sentences for the user."""
+
+    said = Signal(str)
+    fork_opened = Signal(str)  # the file of a fork that was begun here
+
+    def __init__(
+        self, live: Live, desk: Desk, jobs: Jobs, pane: ComposerPane, back: QWidget, drafts: Drafts, parent: QObject
+    ) -> None:
+        """`back`: what has the focus again when the composer is left."""
+        super().__init__(parent)
+        self._live, self._desk, self._jobs = live, desk, jobs
+        self.pane, self.drafts = pane, drafts
+        self._back = back
+        self.key = ""
+        self.header: Header | None = None
+        self._why = ""
+        self._wired = False
+        self._job: Job | None = None
+        self._editing = ""  # id of the waiting prompt that is in the editor
+        self._aside = ""  # what was typed before it came there
+        self._forking: dict[str, str] = {}  # session → what was sent to its fork, until that is there
+        self._opened: set[str] = set()  # sessions whose composer is open
+        self._offering = QTimer(self)
+        self._offering.setSingleShot(True)
+        self._offering.timeout.connect(self._offer)
+        pane.open_wanted.connect(self.open)
+        pane.close_wanted.connect(self.on_left)
+        pane.send_wanted.connect(self.send)
+        pane.stop_wanted.connect(self.on_stop)
+        live.ran.connect(self.on_ran)
+        live.forked.connect(self.on_forked)
+
+    # ---- which session
+
+    def show_session(self, key: str, header: Header | None) -> None:
+        """Another session is in the timeline; '' is none."""
+        if key == self.key:
+            return
+        self.keep()
+        self._end_edit()
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+        self.key, self.header, self._why = key, header, ""
+        self.pane.setVisible(bool(key))
+        if self.pane.made:
+            self.pane.editor.setPlainText(self.drafts[key] if key else "")
+            self.pane.strip.permission = ""
+        self.pane.close_up()
+        self.pane.show_offer(self._invitation(), "")
+        if key:
+            self._offering.start(OFFER)
+            if key in self._opened:
+                self.open(focus=False)
+            self.update()
+
+    def on_headed(self, key: str, header: Header) -> None:
+        if key == self.key:
+            changed = self.header is None or (header.agent, header.id) != (self.header.agent, self.header.id)
+            self.header = header
+            if changed:
+                self._offering.start(OFFER)
+            self.update()
+
+    def keep(self) -> None:
+        """Remember what was typed: the session is left, or the window closed."""
+        if not self.key:
+            return
+        text = self.drafts[self.key]
+        if self.pane.made:
+            text = self._aside if self._editing else self.pane.editor.toPlainText()
+        self.drafts.put(self.key, text)
+
+    def forget(self, key: str) -> None:
+        """A session is closed: what still waits in it is a draft again, so that nothing typed is lost."""
+        session = self._live.hub.sessions.get(key)
+        if session is None or not session.queue:
+            return
+        if key == self.key:
+            self.keep()
+        waiting = "\n\n".join(queued.text for queued in session.queue)
+        self.drafts.put(key, "\n\n".join(part for part in (waiting, self.drafts[key]) if part))
+        if key == self.key and self.pane.made:
+            self.pane.editor.setPlainText(self.drafts[key])
+
+    # ---- what it offers
+
+    def _offer(self) -> None:
+        if not self.key or self.header is None:
+            return
+        why = "" if self.connected else self._live.why_not(self.key, self.header)
+        if why != self._why:
+            self._why = why
+            self.update()
+
+    @property
+    def connected(self) -> bool:
+        """Prompts of this session have somewhere to go already."""
+        return bool(self.key) and self._live.can_send(self.key)
+
+    def _invitation(self) -> str:
+        draft = " ".join(self.drafts[self.key][:200].split()) if self.key else ""
+        return f"Draft: {draft}" if draft else INVITE
+
+    def update(self) -> None:
+        """Show what is so now."""
+        header = self.header or Header()
+        self.pane.show_offer(self._why or self._invitation(), self._why)
+        self.pane.show_working(header.pending and self.connected)
+        if not self.pane.opened:
+            return
+        self.pane.strip.setVisible(not self.connected)
+        self.pane.waiting.show_waiting(header.queued)
+        self.pane.editor.setPlaceholderText("Write the next prompt" if self.connected else "Go on with this session")
+        self._hint(header)
+
+    def _hint(self, header: Header) -> None:
+        pane, told = self.pane, self.pane.strip.told
+        can, label, text, failed = True, "Send", "", False
+        if self._editing:
+            label, text = "Save", "Editing a waiting prompt. It and those behind it wait until it is saved."
+        elif self.connected:
+            if header.state == "compacting":
+                label, text = "Queue", "The conversation is being compacted: prompts wait for its end."
+            elif header.pending:
+                label, text = "Queue", "The agent is at work: prompts wait for the end of the turn."
+            elif header.queued and header.queued[0].trouble:
+                text, failed = f"Not sent: {header.queued[0].trouble}", True
+            elif header.queued:
+                text = "Send goes on with what waits, in order."
+        elif told is None or pane.strip.way == "":
+            can = False
+        elif pane.strip.way == "fork":
+            label, text = "Fork", f"{told.title} goes on in a copy of this session."
+        else:
+            text = f"{told.title} goes on in this session."
+        pane.send.setText(label)
+        pane.send.setEnabled(can)
+        pane.send.setToolTip(f"{label} (Ctrl+Enter)" if can else told.why if told is not None else "")
+        pane.show_hint(text, failed=failed)
+
+    # ---- opening and leaving
+
+    def open(self, *, focus: bool = True) -> None:
+        """Show the composer, and look whether the session can be gone on with."""
+        if not self.key or (self._why and not self.connected):
+            return
+        self.pane.open()
+        self._wire()
+        self._opened.add(self.key)
+        if focus:
+            self.pane.editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        if not self.connected:
+            self.look()
+        self.update()
+
+    def _wire(self) -> None:
+        if self._wired:
+            return
+        self._wired = True
+        pane = self.pane
+        pane.editor.setPlainText(self.drafts[self.key])
+        pane.editor.moveCursor(pane.editor.textCursor().MoveOperation.End)
+        pane.editor.upwards.connect(self.on_upwards)
+        pane.strip.chosen.connect(self.update)
+        pane.strip.copy_wanted.connect(self.on_copy)
+        pane.strip.terminal_wanted.connect(self.on_terminal)
+        pane.strip.again_wanted.connect(self.look)
+        pane.waiting.list.edit_wanted.connect(self.edit)
+        pane.waiting.list.remove_wanted.connect(self.remove)
+        pane.waiting.list.move_wanted.connect(self.move)
+
+    def on_left(self) -> None:
+        """Esc: first out of the prompt that is edited, then back to the transcript."""
+        if self._editing:
+            self._end_edit()
+            self.update()
+            return
+        self.keep()
+        self._opened.discard(self.key)
+        header = self.header or Header()
+        if not header.queued:
+            self.pane.close_up()
+        self.pane.show_offer(self._why or self._invitation(), self._why)
+        self._back.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def look(self) -> None:
+        """Look at everything that going on would meet."""
+        if self.header is None:
+            return
+        key = self.key
+        if self._job is not None:
+            self._job.cancel()
+        if self.pane.strip.told is None or self.pane.strip.told.session != self.header.id:
+            self.pane.strip.show_looking()
+
+        def done(told: Preflight) -> None:
+            self._job = None
+            if key == self.key:
+                self.pane.strip.show_preflight(told)
+                self.update()
+
+        def failed(error: Exception) -> None:
+            self._job = None
+            if key == self.key:
+                self.pane.strip.show_trouble(f"This session could not be looked at: {error}")
+                self.update()
+
+        self._job = self._jobs.run(self._live.preflight(key, self.header), done, failed)
+
+    # ---- sending
+
+    def send(self) -> None:
+        """What the button says: send, queue, save what was edited, fork, or go on with what waits."""
+        pane, header = self.pane, self.header
+        if header is None or not pane.opened:
+            return
+        text = pane.editor.toPlainText().strip()
+        if self._editing:
+            if text:
+                id, self._editing = self._editing, ""
+                pane.editor.setPlainText(self._aside)
+                self._live.change(self.key, lambda session: session.edit(id, text))
+            self.update()
+            return
+        if not text and not (self.connected and header.queued):
+            return
+        if not pane.send.isEnabled():
+            return
+        if not self.connected:
+            way = pane.strip.way
+            try:
+                if way == "fork":
+                    self._live.fork(self.key, header, text, pane.strip.permission)
+                    self._forking[self.key] = text
+                    self._sent()
+                    pane.show_hint("The fork is being made…")
+                    return
+                self._live.connect_to(self.key, header, pane.strip.permission)
+            except StoreError as error:
+                pane.show_hint(str(error), failed=True)
+                return
+        if text:
+            self._live.prompt(self.key, text)
+            self._sent()
+        if not header.pending:  # what failed or was held back is tried again
+            self._live.change(self.key, lambda session: session.go_on())
+        self.update()
+
+    def _sent(self) -> None:
+        self.pane.editor.clear()
+        self.drafts.put(self.key, "")
+
+    def on_stop(self) -> None:
+        key = self.key
+        self._jobs.run(lambda: self._live.stop(key), lambda _: None)
+
+    # ---- what waits
+
+    def edit(self, id: str) -> None:
+        """Take a waiting prompt into the editor; it is held back meanwhile."""
+        waiting = {one.id: one for one in (self.header or Header()).queued}
+        if id not in waiting or id == self._editing:
+            return
+        self._end_edit()
+        self._aside = self.pane.editor.toPlainText()
+        self._editing = id
+        self._live.change(self.key, lambda session: session.edit(id, editing=True))
+        self.pane.editor.setPlainText(waiting[id].text)
+        self.pane.editor.moveCursor(self.pane.editor.textCursor().MoveOperation.End)
+        self.pane.editor.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.update()
+
+    def _end_edit(self) -> None:
+        """It stays as it was, and is held back no longer."""
+        if not self._editing:
+            return
+        id, self._editing = self._editing, ""
+        self.pane.editor.setPlainText(self._aside)
+        self._live.change(self.key, lambda session: session.edit(id))
+
+    def remove(self, id: str) -> None:
+        if id == self._editing:
+            self._end_edit()
+        self._live.change(self.key, lambda session: session.remove(id))
+
+    def move(self, id: str, by: int) -> None:
+        self._live.change(self.key, lambda session: session.move(id, by))
+        self.pane.waiting.list.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def on_upwards(self) -> None:
+        """Up in an empty editor: to the prompts that wait."""
+        if not self.pane.waiting.isHidden():
+            self.pane.waiting.list.setCurrentRow(self.pane.waiting.list.count() - 1)
+            self.pane.waiting.list.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # ---- other ways on
+
+    def on_copy(self) -> None:
+        if command := self._command():
+            QGuiApplication.clipboard().setText(command)
+            self.said.emit("Command copied.")
+
+    def on_terminal(self) -> None:
+        command = self._command()
+        if not command:
+            return
+        from viewer.composer.terminal import open_terminal
+
+        self._jobs.run(
+            lambda: open_terminal(command),
+            lambda _: self.said.emit("Opened in your terminal."),
+            lambda error: self.pane.show_hint(str(error), failed=True),
+        )
+
+    def _command(self) -> str:
+        told = self.pane.strip.told
+        if told is None:
+            return ""
+        return told.fork_command if self.pane.strip.way == "fork" and told.fork_command else told.command
+
+    # ---- told
+
+    def on_forked(self, file: str) -> None:
+        """A fork's file is there: the window shows it, and its run is that session's."""
+        for key, text in list(self._forking.items()):
+            if text is not None:
+                del self._forking[key]
+                break
+        self._opened.add(file)
+        self.fork_opened.emit(file)
+
+    def on_ran(self, key: str, result: object) -> None:
+        """A run is over. Of a fork that never came to be, the prompt is in the editor again."""
+        text = self._forking.pop(key, None)
+        why = str(getattr(result, "reason", ""))
+        if text is None:
+            return
+        if key == self.key and self.pane.made and not self.pane.editor.toPlainText():
+            self.pane.editor.setPlainText(text)
+            self.update()
+            self.pane.show_hint(f"The fork was not made: {why}", failed=True)
+        else:
+            self.drafts.put(key, text)
+            self.said.emit(f"The fork was not made: {why}")

@@ -1,0 +1,57 @@
+"""The composer in the window: shown below the transcript, told of every session, asked before one is closed.
+
+Base of the window, on top of panels.
+"""
+
+from __future__ import annotations
+
+from store.delta import Header
+from store.paths import state_dir
+from viewer.composer.control import Composing
+from viewer.composer.drafts import Drafts
+from viewer.panels import Panels
+
+
+class Prompting(Panels):
+    """See the module."""
+
+    composing: Composing
+
+    def make_composer(self, *, remember: bool = True) -> None:
+        """Called once, by the window."""
+        drafts = Drafts(state_dir() / "drafts.json" if remember else None)
+        self.composing = Composing(self.live, self.desk, self.jobs, self.composer, self.pane, drafts, self)
+        self.composing.said.connect(self.status.set_hint)
+        self.composing.fork_opened.connect(self.on_fork_opened)
+        self.stack.currentChanged.connect(lambda _: self.place_composer())
+        self.desk.closing.connect(self.composing.forget)
+
+    def place_composer(self) -> None:
+        """It belongs to the transcript: no other page has it below."""
+        self.composer.setVisible(bool(self.composing.key) and self.stack.currentWidget() is self.pane)
+        self.actions_["compose"].setEnabled(self.composer.isVisibleTo(self))
+
+    def compose_for(self, key: str) -> None:
+        """Another session is in the timeline."""
+        opened = self.desk.opened(key)
+        self.composing.show_session(key, None if opened is None else opened.header)
+        self.place_composer()
+
+    def compose_header(self, key: str, header: Header) -> None:
+        self.composing.on_headed(key, header)
+        self.actions_["stop"].setEnabled(key in self.live.busy())
+
+    def on_compose(self) -> None:
+        self.composing.open()
+
+    def on_fork_opened(self, file: str) -> None:
+        """A fork that was begun here has its file: it is shown, and its run goes on there."""
+        self.open_path(file, follow=True)
+        self.live.adopt(file, file)
+
+    def keep_prompts(self) -> None:
+        """For the next start: what was typed, and what waits in sessions that are open."""
+        for key in list(self.live.hub.sessions):
+            self.composing.forget(key)
+        self.composing.keep()
+        self.composing.drafts.save()
