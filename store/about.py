@@ -148,6 +148,8 @@ class Reader:
         if self._connection is None or file != self._file:
             self.close()
             self._connection, self._file = reads.connect(self.db), file
+            if not self._connection.execute(reads.VERSION).fetchone()[0]:  # another one is just making it
+                self.close()
         return self._connection
 
 

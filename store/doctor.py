@@ -19,7 +19,7 @@ from store.fold import FOLD_VERSION
 from store.window import Source, look
 
 if TYPE_CHECKING:
-    from store.rebuild import Rebuilt
+    from store.rebuilt import Rebuilt
 
 FEW: Final = 20  # messages of SQLite about a broken file
 _SOURCES: Final = (
@@ -227,7 +227,8 @@ def _lines(found: Examined) -> Iterator[str]:
 
 
 def _rebuilt(done: Rebuilt) -> Iterator[str]:
-    yield f"Made anew: {done.made:,} sessions; copied: {done.copied:,}; {done.rows:,} rows. Backup: {done.backup}"
+    stay, backup = ("copied", f" Backup: {done.backup}") if done.backup else ("left as they are", "")
+    yield f"Made anew: {done.made:,} sessions; {stay}: {done.copied:,}; {done.rows:,} rows.{backup}"
     for one in done.differs:
         why = f" ({one.because})" if one.because else ""
         kinds = ", ".join(f"{kind} {was:,} → {now:,}" for kind, (was, now) in one.kinds.items())

@@ -272,7 +272,7 @@ class Feeds:
         """What prompts of a session go to; None: nothing yet, see `talks`."""
         stream = self._streams.get(key)
         if stream is not None:
-            return stream.conversation
+            return stream.conversation if stream.alive else None
         return None if self._talks is None else self._talks.conversation(key)
 
     def busy(self) -> list[str]:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -109,6 +109,11 @@ class Ticker(QObject):
         if not self.hub.pending:
             self._timer.stop()
 
+    def change(self, key: str, do: Callable[[Session], None]) -> None:
+        """Do something to a session's prompts (`store.session_prompts`), and tell of it at once."""
+        self.hub.put(key, do)
+        self.drain(key)
+
     def _tell(self, deltas: Sequence[Delta]) -> None:
         if self.hub.flushed is not None:
             self.hub.flushed()
@@ -131,7 +136,7 @@ class Ticker(QObject):
                 return
             now, why = time.time_ns() // 1000, ""
             # Before it is tried: what the attempt brings comes behind its row, whichever thread is the faster.
-            self.hub.put(key, lambda live: live.sent(queued, now))
+            self.change(key, lambda live: live.sent(queued, now))
             try:
                 if self.send(key, queued.text, queued.id):
                     return
@@ -227,7 +232,7 @@ class Live(Ticker):
 
     def prompt(self, key: str, text: str) -> str:
         """Queue a prompt; it goes out at once where nothing is in its way. Returns its id."""
-        queued = Queued(uuid.uuid4().hex, text)
+        queued = Queued(os.urandom(16).hex(), text)
         self.change(key, lambda session: session.put_prompt(queued))
         return queued.id
 
@@ -238,11 +243,6 @@ class Live(Ticker):
             return False
         conversation.answer(rpc, option)
         return True
-
-    def change(self, key: str, do: Callable[[Session], None]) -> None:
-        """Do something to a session's prompts (`store.session_prompts`), and tell of it at once."""
-        self.hub.put(key, do)
-        self.drain(key)
 
     def connect_to(self, key: str, header: Header, permission: str = "") -> None:
         """Prompts of an open session go to its agent's program from now on. Raises StoreError when there is no way."""

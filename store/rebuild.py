@@ -12,8 +12,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Struct, field
-
 from store.db import place, reads
 from store.db.engine import open_engine, swap
 from store.db.salvage import keys
@@ -21,6 +19,7 @@ from store.db.search import catch_up
 from store.db.session_rows import OWN
 from store.errors import StoreError
 from store.intake import take_in
+from store.rebuilt import Differs, Rebuilt, compare, kinds_of
 from store.states import CLOSED
 from store.window import Source, known, look
 
@@ -30,39 +29,17 @@ _SOURCES: Final = (
     'SELECT path, agent, parent, identity, size, mtime_ns, "offset", head, tail FROM source '
     "WHERE session_id = ? ORDER BY file"
 )
-_KINDS: Final = "SELECT kind, count(*) FROM item WHERE seq >= ? AND seq < ? GROUP BY kind"
 _BESIDES: Final = ("catalog", "price", "import_run")  # whole tables that are not about one session
 _OF_SESSION: Final = ("source", "strip", "agent", "turn", "digest", "entry", "ledger", "request")
 """What goes with a session that is copied. Its rows are of no table's key, and the search makes its index anew."""
 
 
-class Differs(Struct):
-    """A session that is not what it was. `because`: its file has grown, or cannot be read."""
-
-    key: str
-    rows: tuple[int, int]
-    kinds: dict[str, tuple[int, int]]
-    because: str = ""
-
-
-class Rebuilt(Struct):
-    """What a rebuild did."""
-
-    made: int = 0
-    copied: int = 0
-    rows: int = 0
-    differs: list[Differs] = field(default_factory=list)
-    backup: str = ""
-
-
 def rebuild(db: Path, tell: Tell | None = None, *, broken: bool = False) -> Rebuilt:
     """Do it. Raises StoreError; then the old database is as it was. A broken one is set aside and not compared."""
-    url = place.server(db)
-    if url is not None:
-        raise StoreError(
-            f"{place.name_of(url)} is not rebuilt: other hosts write into it. Sessions whose files changed are read "
-            "anew when they are opened; a copy is made with pg_dump."
-        )
+    if place.server(db) is not None:
+        from store.rebuild_server import rebuild_in_place
+
+        return rebuild_in_place(db, tell or _silent)
     fresh = db.with_name(f"{db.name}.rebuild")
     listed = keys(db) if broken else []
     if broken:
@@ -124,7 +101,8 @@ def _make(old: sqlite3.Connection, fresh: Path, done: Rebuilt, tell: Tell) -> No
                     done.made += 1
                     done.rows += outcome.rows
                     with closing(sqlite3.connect(fresh)) as new:
-                        _compare(old, new, (number, key, rows), (made, outcome.rows), because, done)
+                        kinds = kinds_of(old, number), kinds_of(new, made)
+                        compare(key, (rows, outcome.rows), kinds, because, done)
         if gone:
             numbers[number] = _copy(old, fresh, number)
             done.copied += 1
@@ -148,24 +126,6 @@ def _read_again(fresh: Path, key: str, done: Rebuilt) -> None:
     if outcome.session is not None:
         done.made += 1
         done.rows += outcome.rows
-
-
-def _compare(
-    old: sqlite3.Connection, new: sqlite3.Connection, was: tuple[int, str, int], now: tuple[int, int], because: str,
-    done: Rebuilt,
-) -> None:  # fmt: skip
-    before, after = dict(_kinds(old, was[0])), dict(_kinds(new, now[0]))
-    kinds = {
-        kind: (before.get(kind, 0), after.get(kind, 0))
-        for kind in sorted({*before, *after})
-        if before.get(kind, 0) != after.get(kind, 0)
-    }
-    if kinds or was[2] != now[1]:
-        done.differs.append(Differs(was[1], (was[2], now[1]), kinds, because))
-
-
-def _kinds(connection: sqlite3.Connection, number: int) -> list[tuple[str, int]]:
-    return connection.execute(_KINDS, (reads.key_of(number, 0), reads.key_of(number + 1, 0))).fetchall()
 
 
 # ---- what is copied

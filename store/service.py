@@ -57,8 +57,15 @@ class Chosen:
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
         self._values: dict[str, Any] = {}
+        self._instead: dict[str, Any] = {}
+
+    def put(self, setting: Setting[T], value: T) -> None:
+        """This value instead of the file's, for as long as we live."""
+        self._instead[setting.name] = setting.check(value)
 
     def __getitem__(self, setting: Setting[T]) -> T:
+        if setting.name in self._instead:
+            return cast(T, self._instead[setting.name])
         with self._lock:
             try:
                 stat = self._path.stat()

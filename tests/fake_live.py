@@ -45,6 +45,8 @@ class FakeLive(QObject):
         self.drained: list[str | None] = []
         self.records: dict[str, list[tuple[str, int, bytes]]] = {}
         self.refuse = ""
+        self.answers: list[tuple[str, str, str]] = []
+        self.can_answer = False
         self.ended = 0
 
     def tell(self, key: str, *, added: int = 0, first: int = 0, **header: object) -> None:
@@ -63,6 +65,10 @@ class FakeLive(QObject):
 
     def close(self, key: str) -> None:
         self.closed.append(key)
+
+    def answer(self, key: str, rpc: str, option: str) -> bool:
+        self.answers.append((key, rpc, option))
+        return self.can_answer
 
     def demo(self, speed: float = 1.0) -> str:
         self.running.append("replay:demo")

@@ -50,6 +50,8 @@ COMMANDS: Final = (
             "on_panel", True),
     Command("archived", "View", "Archived sessions only", ("Ctrl+Shift+A",), "In the list of sessions", "on_archived",
             True),
+    Command("question", "View", "Go to the question", ("Ctrl+J",), "To the row in which the agent waits for an answer",
+            "on_question"),
     Command("inspector", "View", "Raw record", ("Ctrl+I",), "The record behind a row", "on_toggle_inspector", True),
     Command("insight", "View", "Turns and figures", ("Ctrl+T",), "The session's turns, tokens, cost and errors",
             "on_toggle_insight", True),
@@ -69,6 +71,8 @@ COMMANDS: Final = (
 LIST_KEYS: Final = (
     ("Transcript", (("J / K", "Next, previous row"), ("Home / End", "First row, newest row and follow"),
                     ("F", "Follow"), ("Space", "A page down"), ("Enter / ← / →", "Fold or unfold the row"),
+                    ("1 – 9", "Answer a question in the row"),
+                    ("Enter / Esc", "Allow once, refuse what it asks"),
                     ("Ctrl+C", "Copy what is selected"), ("Ctrl+A", "Select everything"), ("Esc", "Select nothing"))),
     ("Prompt", (("Ctrl+Enter", "Send, or queue while the agent works"), ("Enter", "New line"),
                 ("↑", "To the prompts that wait"), ("Enter / Del", "Edit, take back a waiting prompt"),

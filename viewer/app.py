@@ -135,6 +135,8 @@ class App(QObject):
             window.open_path(str(Path(path).absolute()), follow=asked.follow)
         if asked.command:
             window.start(lambda: self.live.run(asked.command, str(Path.cwd()), asked.title))
+        if asked.acp:
+            window.start(lambda: self.live.acp(asked.acp, asked.cwd, asked.load))
         if asked.stdin:
             window.start(self.live.stdin)
         if asked.demo:

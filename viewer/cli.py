@@ -25,6 +25,7 @@ _USAGE: Final = """\
 playhead [PATH ...]                       open a window, with these sessions or folders
        playhead -                                show what comes in on standard input
        playhead run -- COMMAND ...               start a program and show its stream
+       playhead acp -- COMMAND ...               start an agent that talks ACP, and work with it
        playhead show PATH --json                 print the rows of a session
        playhead digest PATH|ID ... [--json]      the figures of sessions: turns, tokens, cost, tools, errors
        playhead turns PATH|ID [--json]           the same for each turn of one
@@ -131,6 +132,32 @@ def _run(arguments: list[str]) -> int:
     )
 
 
+def _acp(arguments: list[str]) -> int:
+    own, command = _split(arguments)
+    usage = "playhead acp [--cwd DIR] [--load ID] [--theme light|dark] -- COMMAND ..."
+    parser = _Parser("playhead acp", usage=usage, allow_abbrev=False)
+    parser.add_argument("--cwd", default="", metavar="DIR", help="the folder that the agent works in; this one")
+    parser.add_argument("--load", default="", metavar="ID", help="go on with this session of the agent")
+    _look(parser)
+    options = parser.parse_args(own)
+    if not command:
+        raise StoreError("There is no command to run. Write it behind --: playhead acp -- COMMAND …")
+    cwd = Path(options.cwd).expanduser().absolute() if options.cwd else Path.cwd()
+    if not cwd.is_dir():
+        raise StoreError(f"{cwd} is no folder.")
+    return _open(
+        Options(
+            acp=tuple(command),
+            cwd=str(cwd),
+            load=options.load,
+            size=options.size,
+            theme=options.theme,
+            follow=options.follow,
+            safe=options.safe_mode,
+        )
+    )
+
+
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Our own arguments, and the command: behind --, or from the first word that is not an option of ours."""
     if "--" in arguments:
@@ -138,7 +165,7 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
         return arguments[:at], arguments[at + 1 :]
     at = 0
     while at < len(arguments) and arguments[at].startswith("-"):
-        at += 2 if arguments[at] in ("--size", "--theme", "--title") else 1
+        at += 2 if arguments[at] in ("--size", "--theme", "--title", "--cwd", "--load") else 1
     return arguments[:at], arguments[at:]
 
 
@@ -328,6 +355,7 @@ def _bench(arguments: list[str]) -> int:
 
 COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "run": _run,
+    "acp": _acp,
     "show": _show,
     "digest": _digest,
     "turns": _turns,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from viewer.inspector.pane import InspectorPane
     from viewer.keeping import Keeping
 
+QUESTIONS: Final = 500  # rows from the end among which one that waits is looked for
 ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
 
 
@@ -74,6 +75,20 @@ class Commands(Frame):
             self.desk.show_session(begin())
         except (StoreError, OSError) as error:
             self.notice.say("open", str(error))
+
+    def on_question(self) -> None:
+        """To the newest row that waits for an answer."""
+        from viewer.rows.question import is_open
+
+        model = None if self.desk.current is None else self.desk.current.model
+        first = 0 if model is None else max(0, model.length - QUESTIONS)
+        for row in range(model.length - 1, first - 1, -1) if model is not None else ():
+            item = model.item(row)  # type: ignore[union-attr]
+            if is_open(item):
+                self.pane.view.reveal(item.id)
+                self.pane.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                return
+        self.status.set_hint("Nothing waits for an answer in this session.")
 
     def on_jump(self) -> None:
         self.sessions_dock.show()

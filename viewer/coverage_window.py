@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
     QSplitter,
     QTreeWidget,
     QTreeWidgetItem,
-    QTreeWidgetItemIterator,
     QVBoxLayout,
     QWidget,
 )
@@ -267,23 +266,22 @@ class CoverageWindow(QDialog):
             )
         self.tree.setIndentation(look.px(14))
         self._widths()
-        lines = QTreeWidgetItemIterator(self.tree)
-        while (item := lines.value()) is not None:
+        every = Qt.MatchFlag.MatchWildcard | Qt.MatchFlag.MatchRecursive
+        for item in self.tree.findItems("*", every):
             self._paint(item, item.data(0, LineRole))
-            lines += 1
         if not self.isVisible():
             self.resize(look.px(860), look.px(620))
 
     def _widths(self) -> None:
         """Columns by the room there is: numbers as wide as they may be, names and words share the rest."""
         wide = self._look.metrics("ui").horizontalAdvance("0")
-        for list_, numbers in ((self.tree, (11, 8, 11)), (self.places, (15, 10))):
+        for list_, numbers in ((self.tree, (10, 7, 10)), (self.places, (14, 9))):
             header = list_.header()
             header.setStretchLastSection(True)
             header.setMinimumSectionSize(wide * 4)
             header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
             room = max(self.width() - 2 * self._look.px(18) - wide * sum(numbers), wide * 24)
-            header.resizeSection(0, max(wide * 20, room // 2))
+            header.resizeSection(0, max(wide * 18, room // 2))
             for column, signs in enumerate(numbers, 1):
                 header.resizeSection(column, wide * signs)
 

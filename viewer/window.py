@@ -292,8 +292,10 @@ class MainWindow(Prompting):
             _, laid = self.pane.view.scene.laid(row)
             QGuiApplication.clipboard().setText(laid.block(int(rest)))
             self.status.set_hint("Copied.")
-        elif kind == "answer":
-            self.status.set_hint("This session is only watched here: answer where the agent was started.")
+        elif kind == "answer" and row is not None and self.desk.current is not None:
+            asked = getattr(model.item(row), "rpc", "") if model is not None else ""
+            if not self.live.answer(self.desk.current.key, asked, rest):
+                self.status.set_hint("This session is only watched here: answer where the agent was started.")
 
     def on_row_chosen(self, index: QModelIndex) -> None:
         if self.inspector_dock.isVisible():

@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from store.formats.base import Child
-from store.formats.values import string, table
+from store.formats.values import number, string, table
 from store.sources.pieces import Key, Stamp
 from store.sources.views import Watched
 
@@ -72,8 +72,7 @@ class Files:
         messages: list[tuple[float, str, str]] = []
         for name in _names(folder):
             told = _read(folder / name)
-            created = table(told, "time").get("created")
-            at = float(created) if type(created) in (int, float) else 0.0
+            at = number(table(told, "time").get("created")) or 0.0
             messages.append((at, string(told, "id") or name[:-5], os.fspath(folder / name)))
         messages.sort()
         self._messages = [id_ for _, id_, _ in messages if "/" not in id_]

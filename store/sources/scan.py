@@ -22,6 +22,7 @@ SKIPPED: Final = frozenset(
 )
 COPIED: Final = frozenset({"projects"})  # a folder of this name is its agent's wherever it lies
 _ENDS: Final = (".jsonl", ".ndjson")
+_ALONE: Final = (*_ENDS, ".eval")  # endings that say enough
 _NAMES: Final = (*_ENDS, ".json", ".eval")
 _DATABASE: Final = ".db"
 _inside: dict[str, tuple[object, dict[str, tuple[int, int]]]] = {}  # database → how it looked, and what was in it
@@ -96,7 +97,7 @@ def _rule(root: str) -> _Rule:
 
 
 def _lines(path: PurePath) -> bool:
-    return path.name.endswith(_ENDS)
+    return path.name.endswith(_ALONE)
 
 
 def is_session(path: str, root: str) -> bool:

@@ -210,7 +210,8 @@ def test_mode_and_model_are_set_by_what_the_agent_offers(tmp_path: Path) -> None
         assert talk.agent.abilities.modes == ("ask", "code")
         talk.agent.set_mode("code")
         talk.until(lambda: talk.session.header.mode == "code")
-    choices = [{"group": "g", "name": "G", "options": [{"value": "one", "name": "One"}, {"value": "two", "name": "Two"}]}]
+    both = [{"value": "one", "name": "One"}, {"value": "two", "name": "Two"}]
+    choices = [{"group": "g", "name": "G", "options": both}]
     options = [{"id": "m", "category": "model", "type": "select", "currentValue": "one", "options": choices}]
     script = f"""
 options = {options!r}

@@ -260,7 +260,7 @@ class Overrun:
         self.news: queue.Queue[list[Change]] = queue.Queue()
         self.telling = False
 
-    def add(self, folder: str) -> None:
+    def add(self, folder: str, names: bool = False) -> None:
         if not Path(folder).is_dir():
             raise FileNotFoundError(folder)
         self.folders.add(folder)
@@ -379,7 +379,7 @@ class Scripted:
     def __init__(self) -> None:
         self.news: queue.Queue[list[Change]] = queue.Queue()
 
-    def add(self, folder: str) -> None: ...
+    def add(self, folder: str, names: bool = False) -> None: ...
 
     def remove(self, folder: str) -> None: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import random
 import time
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--records", type=int, default=1000, help="records before")
     parser.add_argument("--appends", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=50.0, help="appends per second")
+    parser.add_argument("--irregular", action="store_true", help="with random gaps, on average at that rate")
 
 
 def measure(arguments: argparse.Namespace) -> list[Report]:
@@ -42,7 +44,7 @@ def _one(arguments: argparse.Namespace, records: int) -> Report:
         path = session(home, records=records)
         child = Child(home, path, arguments.appends / arguments.rate + 10, arguments.appends)
         child.wait("ready")
-        written = _append(path, arguments.appends, arguments.rate)
+        written = _append(path, arguments.appends, arguments.rate, arguments.irregular)
         done = child.wait("done")
         child.end()
     # An item's id is its message's and the number of the block in it.
@@ -55,17 +57,22 @@ def _one(arguments: argparse.Namespace, records: int) -> Report:
         "cpu_s": figure([done["cpu"]]),
         "cpu_s_per_1000": figure([done["cpu"] * 1000 / max(1, len(late))]),
     }
-    params = {"records": records, "appends": arguments.appends, "rate": arguments.rate, "painted": len(late)}
+    params = {
+        "records": records, "appends": arguments.appends, "rate": arguments.rate, "irregular": arguments.irregular,
+        "painted": len(late),
+    }  # fmt: skip
     return report(NAME, params, figures)
 
 
-def _append(path: Path, count: int, rate: float) -> dict[str, float]:
-    """Append at a steady rate; returns when each record was written."""
+def _append(path: Path, count: int, rate: float, irregular: bool) -> dict[str, float]:
+    """Append at a steady rate, or with gaps as of independent events; returns when each record was written."""
     written: dict[str, float] = {}
-    began = time.monotonic() + 0.5
+    gaps = random.Random(1)  # noqa: S311 - the same gaps in every run
+    due = time.monotonic() + 0.5
     with path.open("ab", buffering=0) as file:
         for number in range(count):
-            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            time.sleep(max(0.0, due - time.monotonic()))
             written[f"bench-{number}"] = time.monotonic()
             file.write(_line(number))
+            due += gaps.expovariate(rate) if irregular else 1 / rate
     return written

@@ -36,7 +36,7 @@ TIGHT: Final = {
     LAST: 76,
     SESSION: 104,
     ACTION: 46,
-}  # below the width of the last to give way
+}  # where there is little room
 GIVES_WAY: Final = ((SAVED, 860), (TURNS, 720))  # column, narrower than this it is in the line below only
 
 

@@ -104,7 +104,7 @@ class Sheet(Laid):
         self.marks.append(Label(y, height, start, top, text, role, look.colour(token), look))
         return wide
 
-    def button(self, text: str, action: str, x: int, y: int, *, strong: bool = False) -> int:
+    def button(self, text: str, action: str, x: int, y: int, *, strong: bool = False, tip: str = "") -> int:
         """A button with a word on it. Gives back its width."""
         look = self.look
         width = advance(look, "ui", text) + look.px(24)
@@ -114,7 +114,7 @@ class Sheet(Laid):
         else:
             self.fill(x, y, width, height, "button.background", look.px(4), "button.border")
         self.label(text, "ui", "accent.text" if strong else "button.text", x + look.px(12), y, height)
-        self.zone(x, y, width, height, action, "")
+        self.zone(x, y, width, height, action, tip)
         return width
 
     def more(self, text: str, action: str, x: int, gap: int = 4) -> None:

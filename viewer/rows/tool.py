@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 
-from store.events import Option
 from store.items import Item, Tool
 from store.text import Text
 from viewer.rows.base import Fold, Laid, layer_for, row
-from viewer.rows.clean import one_line
 from viewer.rows.header import header
 from viewer.rows.output import add_input, add_output
-from viewer.rows.parts import advance
+from viewer.rows.question import answered, options
 from viewer.rows.sheet import Sheet
 from viewer.theme.look import Look
 
@@ -20,7 +18,6 @@ _TELLING = re.compile(
     r"(?i)^(?:E  |.*\b(?:error|exception|fatal|panic(?:ked)?|failed|failure|denied|not found)\b)", re.MULTILINE
 )
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-MAX_OPTIONS = 12
 
 
 @row("tool")
@@ -95,30 +92,10 @@ def waiting_ground(sheet: Sheet) -> None:
     sheet.y += sheet.look.px(4)
 
 
-def options(sheet: Sheet, item: Tool) -> None:
-    """The answers that may be given, as buttons. The agent's own words are on them."""
-    if item.status != "waiting" or not item.options:
-        return
-    look = sheet.look
-    px = look.px
-    x, y = sheet.left, sheet.y + px(4)
-    for number, option in enumerate(item.options[:MAX_OPTIONS]):
-        label = _option_label(option)
-        width = advance(look, "ui", label) + px(24)
-        if x > sheet.left and x + width > sheet.right:
-            x, y = sheet.left, y + px(36)
-        strong = number == 0 and "reject" not in option.kind and "deny" not in option.kind
-        x += sheet.button(label, f"answer:{option.id}", x, y, strong=strong) + px(8)
-    sheet.y = y + px(28) + px(8)
-
-
-def _option_label(option: Option) -> str:
-    return one_line(option.name or option.id, 48) or "Answer"
-
-
 def finish(sheet: Sheet, item: Tool) -> Laid:
     """Close the row; a call that waits stands on its own ground with an edge."""
     look = sheet.look
+    answered(sheet, item)
     if item.status == "waiting" and not sheet.fold.over:
         height, px = sheet.y, look.px
         before = len(sheet.marks)

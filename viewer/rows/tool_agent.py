@@ -5,8 +5,9 @@ from __future__ import annotations
 from store.items import Item, Tool
 from viewer.rows.base import Fold, Laid, layer_for, row
 from viewer.rows.header import header
+from viewer.rows.question import options
 from viewer.rows.sheet import Sheet
-from viewer.rows.tool import body, finish, options, preview, waiting_ground
+from viewer.rows.tool import body, finish, preview, waiting_ground
 from viewer.theme.look import Look
 
 

@@ -7,8 +7,9 @@ from viewer.rows.base import Fold, Laid, layer_for, row
 from viewer.rows.diff import add_diff, counts, total
 from viewer.rows.header import header
 from viewer.rows.output import MAX_PAGES, PAGE_LINES
+from viewer.rows.question import options
 from viewer.rows.sheet import Sheet
-from viewer.rows.tool import body, finish, options, preview, waiting_ground
+from viewer.rows.tool import body, finish, preview, waiting_ground
 from viewer.theme.look import Look
 
 GLANCE = 8  # lines that show without being asked for

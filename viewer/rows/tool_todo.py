@@ -11,8 +11,9 @@ from viewer.rows.base import Fold, Laid, layer_for, row
 from viewer.rows.checklist import add_checklist, progress
 from viewer.rows.header import header
 from viewer.rows.output import JSON_LIMIT
+from viewer.rows.question import options
 from viewer.rows.sheet import Sheet
-from viewer.rows.tool import body, finish, options, preview, waiting_ground
+from viewer.rows.tool import body, finish, preview, waiting_ground
 from viewer.theme.look import Look
 
 

@@ -8,6 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView
 
+from viewer.rows import question
+
 if TYPE_CHECKING:
     from viewer.timeline.view import TimelineView
 
@@ -24,6 +26,8 @@ def press(view: TimelineView, event: QKeyEvent) -> bool:
         view.selectAll()
         return True
     key = event.key()
+    if event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier) and _answer(view, key):
+        return True
     shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
     others = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
     if key in (Key.Key_Home, Key.Key_End) and others == Qt.KeyboardModifier.ControlModifier:
@@ -71,6 +75,18 @@ def press(view: TimelineView, event: QKeyEvent) -> bool:
         case _:
             return False
     return True
+
+
+def _answer(view: TimelineView, key: int) -> bool:
+    """Answer the question in the current row, if it asks one that this key answers."""
+    row = current(view)
+    if row is None or view.scene.placed(row) is None:  # nobody answers what is out of sight
+        return False
+    item = view.item(row)
+    option = question.choice(item, key)
+    if option:
+        view.act(row, f"answer:{option}")
+    return bool(option)
 
 
 def _home(view: TimelineView) -> None:

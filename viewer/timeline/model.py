@@ -300,6 +300,9 @@ def spoken(item: Item) -> str:
             return "Agent, still writing" if item.open else "Agent"
         case Thought():
             return "Thought"
+        case Tool(status="waiting") if item.options:
+            answers = ", ".join(f"{number} {option.name}" for number, option in enumerate(item.options[:9], 1))
+            return f"The agent asks, answers are {answers}"
         case Tool():
             return f"Tool {item.name}, {item.status}" if item.name else f"Tool, {item.status}"
         case Plan():

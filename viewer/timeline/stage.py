@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 
 from store.events import ItemId
 from store.items import Item
 from viewer.rows.base import Laid
 from viewer.theme.look import Look
-from viewer.timeline.estimates import estimates
+from viewer.timeline.estimates import FEW, estimates, few, per_line_of
 from viewer.timeline.folds import Folds
 from viewer.timeline.geometry import Geometry, Measured, Placed
 from viewer.timeline.heights import BLOCK, Guess, plain
@@ -38,6 +38,7 @@ class Stage:
         self.unread: int | None = None
         self.unread_text = ""
         self.behind = 0  # rows that came since the end was let go
+        self._known_px: tuple[int, Look | None, tuple[int, int, int]] = (-1, None, (0, 0, 0))
         self._dirty = False
         self._new: int | None = None  # rows from here on came behind all others, and nothing else changed
 
@@ -106,6 +107,15 @@ class Stage:
         if self.model is None:
             return plain(())
         return estimates(self.model, first, end, self.width, self.line, self.look.px(20))
+
+    def _in_px(self) -> tuple[int, int, int]:
+        """What `few` needs to know; asked with every tick, and the same until width or look change."""
+        width, look, known = self._known_px
+        if width != self.width or look is not self.look:
+            line = self.line
+            known = per_line_of(self.width, line), line, self.look.px(20)
+            self._known_px = self.width, self.look, known
+        return known
 
     def _show(self, row: int, shown: bool) -> None:
         """Let a row have a height or none."""
@@ -183,11 +193,15 @@ class Stage:
         model = self.model
         if model is None:
             return False
-        guessed = self._estimates(first, end).heights
+        items = [model.item(row) for row in range(first, end)]
+        guessed: MutableSequence[int]
+        if len(items) <= FEW:
+            guessed = few(items, *self._in_px())
+        else:
+            guessed = self._estimates(first, end).heights
         late: list[int] = []
         nested = False
-        for row in range(first, end):
-            item = model.item(row)
+        for row, item in enumerate(items, first):
             late += self.folds.add(row, item.id, item.parent, model.position_of)
             if item.parent is not None:
                 nested = True

@@ -1,0 +1,323 @@
+"""Going on with a session in the real window: composer, preflight, queue, stop, fork; the agent is a scripted CLI."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent_cli import installed
+from builders import assistant, lines, user
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QSignalSpy, QTest
+from pytestqt.qtbot import QtBot
+
+from store import runs_shell
+from store.items import Item, Prompt, text_of
+from store.report import rows_of
+from viewer.app import App
+from viewer.composer.control import Composing
+from viewer.composer.drafts import Drafts
+from viewer.options import Options
+
+SESSION = "5e551014-0000-4000-8000-00000000000f"
+WAIT = 30_000
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    programs = installed(tmp_path / "bin", "claude")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("AGENT_CLI_LOG", str(tmp_path / "started.jsonl"))
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    runs_shell.forget()
+    return folder
+
+
+@pytest.fixture
+def session(work: Path) -> Path:
+    """A finished session of Claude, as it lies on the disk."""
+    file = Path(os.environ["CLAUDE_CONFIG_DIR"]) / "projects" / "-work" / f"{SESSION}.jsonl"
+    file.parent.mkdir(parents=True)
+    told = [user("first question"), assistant("first answer")]
+    file.write_bytes(lines(*[{**one, "cwd": str(work), "sessionId": SESSION} for one in told]))
+    return file
+
+
+@pytest.fixture
+def app(session: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    before = sys.getswitchinterval()
+    made = App(Options(paths=(str(session),), size=(1000, 800)))
+    made.start(restore=False)
+    qtbot.waitUntil(lambda: len(rows(made)) == 2, timeout=WAIT)
+    yield made
+    monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)
+    made.window.close()
+    made.shutdown()
+    made.window.deleteLater()
+    sys.setswitchinterval(before)
+
+
+def rows(app: App) -> list[Item]:
+    current = app.window.desk.current
+    return [] if current is None else [current.model.item(row) for row in range(current.model.length)]
+
+
+def texts(app: App) -> list[str]:
+    return [text_of(item) for item in rows(app)]
+
+
+def composing(app: App) -> Composing:
+    return app.window.composing
+
+
+def opened(app: App, qtbot: QtBot) -> Composing:
+    """With the composer open, and its look done."""
+    app.window.actions_["compose"].trigger()
+    found = composing(app)
+    qtbot.waitUntil(lambda: found.connected or found.pane.strip.told is not None, timeout=WAIT)
+    return found
+
+
+def say(found: Composing, text: str) -> None:
+    found.pane.editor.setPlainText(text)
+    QTest.keyClick(found.pane.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+
+def idle(app: App) -> bool:
+    header = composing(app).header
+    return header is not None and not header.pending
+
+
+def started(work: Path) -> list[dict[str, Any]]:
+    log = work.parent / "started.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def test_a_finished_session_goes_on(app: App, session: Path, work: Path, qtbot: QtBot) -> None:
+    """004-09: the prompt is there at once, "sending", and its echo takes its place; what streams is the file's row."""
+    found = opened(app, qtbot)
+    finished = QSignalSpy(app.live.finished)
+    gate = work / "go"
+    say(found, f"slow {gate}")
+    qtbot.waitUntil(lambda: isinstance(rows(app)[-1], Prompt), timeout=WAIT)
+    assert (texts(app)[2], rows(app)[2].sending) == (f"slow {gate}", True)  # type: ignore[union-attr]
+    assert found.pane.editor.toPlainText() == ""
+    qtbot.waitUntil(lambda: len(rows(app)) == 4 and not getattr(rows(app)[2], "sending", True), timeout=WAIT)
+    assert texts(app)[:3] == ["first question", "first answer", f"slow {gate}"]
+    assert texts(app)[3] == "You ", "as it streams, before the file has any of it"
+    assert not rows(app)[3].spans
+    assert b"You " not in session.read_bytes()
+    assert found.pane.stop.isVisibleTo(app.window)
+    assert app.window.actions_["stop"].isEnabled()
+    gate.touch()
+    qtbot.waitUntil(lambda: idle(app), timeout=WAIT)
+    assert texts(app)[3] == f"You said: slow {gate}"
+    assert len(rows(app)) == 4, "nothing twice"
+    assert rows(app)[3].spans, "the record took its place"
+    [*_, (key, completed)] = [finished.at(index) for index in range(finished.count())]
+    assert (key, completed.stop_reason, completed.duration_us is not None) == (str(session), "", True) or (
+        completed.stop_reason in ("success", "end_turn")
+    )
+    assert finished.count() == 1, "announced once"
+    assert texts(app) == [text_of(item) for item in rows_of(session)], "as a reader of the file sees it"
+    [told] = started(work)
+    assert told["argv"][-2:] == ["--resume", SESSION]
+    assert told["cwd"] == str(work)
+
+
+def test_prompts_queue_and_go_one_per_turn(app: App, session: Path, work: Path, qtbot: QtBot) -> None:
+    """004-11, G.1-11: typed during a turn they wait, can be edited, moved and taken back, and go in order."""
+    found = opened(app, qtbot)
+    finished = QSignalSpy(app.live.finished)
+    gate = work / "go"
+    say(found, f"wait {gate}")
+    qtbot.waitUntil(lambda: len(started(work)) == 1, timeout=WAIT)
+    for text in ("one", "two", "three", "four"):
+        say(found, text)
+    waiting = found.pane.waiting.list
+    assert [waiting.item(row).text() for row in range(4)] == ["1  one", "2  two", "3  three", "4  four"]
+    assert found.pane.send.text() == "Queue"
+    found.pane.editor.setPlainText("half typed")
+    waiting.setFocus()
+    waiting.setCurrentRow(3)
+    QTest.keyClick(waiting, Qt.Key.Key_Up, Qt.KeyboardModifier.ControlModifier)
+    assert [one.text for one in found.header.queued] == ["one", "two", "four", "three"]  # type: ignore[union-attr]
+    waiting.setCurrentRow(3)
+    QTest.keyClick(waiting, Qt.Key.Key_Delete)
+    waiting.setCurrentRow(1)
+    QTest.keyClick(waiting, Qt.Key.Key_Return)
+    assert found.pane.editor.toPlainText() == "two"
+    assert "being edited" in waiting.item(1).text()
+    gate.touch()
+    qtbot.waitUntil(lambda: len(started(work)) == 2 and idle(app), timeout=WAIT)
+    assert [told["prompt"] for told in started(work)][1:] == ["one"], "one that is edited holds back all behind it"
+    assert finished.count() == 1, "nothing sendable waits any more"
+    say(found, "two, better")
+    assert found.pane.editor.toPlainText() == "half typed"
+    qtbot.waitUntil(lambda: len(started(work)) == 4 and idle(app), timeout=WAIT)
+    assert [told["prompt"] for told in started(work)][2:] == ["two, better", "four"]
+    assert finished.count() == 2, "silent between two queued prompts"
+    assert [text for text in texts(app) if not text.startswith("You said")][2:] == [
+        f"wait {gate}", "one", "two, better", "four"
+    ]  # fmt: skip
+    assert texts(app) == [text_of(item) for item in rows_of(session)]
+
+
+def test_stop_holds_what_waits(app: App, work: Path, qtbot: QtBot) -> None:
+    """G.1-13: a cancelled turn drains nothing; Send goes on with what waits."""
+    found = opened(app, qtbot)
+    finished = QSignalSpy(app.live.finished)
+    say(found, f"slow {work / 'never'}")
+    qtbot.waitUntil(lambda: len(rows(app)) == 4, timeout=WAIT)
+    say(found, "next")
+    QTest.mouseClick(found.pane.stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: idle(app), timeout=WAIT)
+    assert [told.stop_reason for _, told in [finished.at(0)]] == ["cancelled"]
+    assert "Interrupted by the user" in texts(app)
+    assert len(started(work)) == 1
+    assert [one.text for one in found.header.queued] == ["next"]  # type: ignore[union-attr]
+    QTest.mouseClick(found.pane.send, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(started(work)) == 2 and idle(app), timeout=WAIT)
+    assert started(work)[1]["prompt"] == "next"
+
+
+def test_a_prompt_that_was_not_sent_is_not_lost(app: App, work: Path, qtbot: QtBot) -> None:
+    """004-11: the failed send leaves it first in the queue with the reason, and no row; it goes when it can."""
+    found = opened(app, qtbot)
+    (work.parent / "bin" / "claude").rename(work.parent / "bin" / "gone")
+    say(found, "Say hello")
+    say(found, "and this")
+    qtbot.waitUntil(lambda: "not found on your PATH" in found.pane.hint.text(), timeout=WAIT)
+    assert texts(app) == ["first question", "first answer"]
+    assert [one.text for one in found.header.queued] == ["Say hello", "and this"]  # type: ignore[union-attr]
+    assert idle(app)
+    (work.parent / "bin" / "gone").rename(work.parent / "bin" / "claude")
+    QTest.mouseClick(found.pane.send, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(started(work)) == 2 and idle(app), timeout=WAIT)
+    assert [told["prompt"] for told in started(work)] == ["Say hello", "and this"]
+
+
+def test_a_failed_run_says_why_and_holds_what_waits(app: App, work: Path, qtbot: QtBot) -> None:
+    found = opened(app, qtbot)
+    say(found, "refuse this")
+    say(found, "next")
+    qtbot.waitUntil(lambda: len(started(work)) == 1 and idle(app), timeout=WAIT)
+    assert "API Error: 400" in app.window.notice.text.text()
+    assert [one.text for one in found.header.queued] == ["next"]  # type: ignore[union-attr]
+    assert not getattr(rows(app)[2], "sending", True)
+
+
+def test_a_fork_is_another_session(app: App, session: Path, work: Path, qtbot: QtBot) -> None:
+    """The copy is shown and goes on there; this one stays as it is, byte for byte."""
+    before = session.read_bytes()
+    found = opened(app, qtbot)
+    found.pane.strip.fork.click()
+    assert found.pane.send.text() == "Fork"
+    gate = work / "go"
+    say(found, f"slow {gate}")
+    qtbot.waitUntil(lambda: composing(app).key != str(session), timeout=WAIT)
+    qtbot.waitUntil(lambda: texts(app)[-1:] == ["You "], timeout=WAIT)
+    assert texts(app)[:3] == ["first question", "first answer", f"slow {gate}"]
+    gate.touch()
+    qtbot.waitUntil(lambda: texts(app)[-1] == f"You said: slow {gate}" and idle(app), timeout=WAIT)
+    assert session.read_bytes() == before
+    assert app.live.can_send(composing(app).key)
+    say(composing(app), "Say hello")
+    qtbot.waitUntil(lambda: len(started(work)) == 2 and idle(app), timeout=WAIT)
+    assert started(work)[1]["argv"][-1] == Path(composing(app).key).stem
+
+
+def test_preflight_says_what_is_in_the_way(app: App, session: Path, work: Path, qtbot: QtBot) -> None:
+    """Open elsewhere: here is off with the reason, a fork is offered; the folder gone: nothing is."""
+    entry = Path(os.environ["CLAUDE_CONFIG_DIR"]) / "sessions" / f"{os.getpid()}.json"
+    entry.parent.mkdir(exist_ok=True)
+    entry.write_text(json.dumps({"sessionId": SESSION, "status": "idle"}))
+    found = opened(app, qtbot)
+    strip = found.pane.strip
+    assert strip.told is not None
+    assert {check.name: check.level for check in strip.told.checks} >= {"elsewhere": "stop", "folder": "ok"}
+    assert (strip.here.isEnabled(), strip.way, found.pane.send.text()) == (False, "fork", "Fork")
+    assert f"process {os.getpid()}" in strip.here.toolTip()
+    entry.unlink()
+    work.rename(work.with_name("away"))
+    strip.again.click()
+    qtbot.waitUntil(lambda: strip.told is not None and not strip.told.pid, timeout=WAIT)
+    assert (strip.way, found.pane.send.isEnabled()) == ("", False)
+    assert "is gone" in strip.sentence.text()
+    say(found, "hello?")
+    assert found.pane.editor.toPlainText() == "hello?", "nothing typed is lost"
+    strip.copy.click()
+    assert QGuiApplication.clipboard().text() == f"cd {work} && claude --resume {SESSION}"
+    work.with_name("away").rename(work)
+    strip.again.click()
+    qtbot.waitUntil(lambda: strip.way == "here", timeout=WAIT)
+    assert found.pane.send.isEnabled()
+
+
+def test_drafts_stay_with_their_session(app: App, session: Path, qtbot: QtBot) -> None:
+    other = session.with_name("5e551014-0000-4000-8000-00000000001f.jsonl")
+    other.write_bytes(session.read_bytes())
+    found = opened(app, qtbot)
+    found.pane.editor.setPlainText("for the first")
+    app.window.open_path(str(other))
+    assert found.pane.editor.toPlainText() == ""
+    app.window.open_path(str(session))
+    assert found.pane.editor.toPlainText() == "for the first"
+    QTest.keyClick(found.pane.editor, Qt.Key.Key_Escape)
+    assert not found.pane.opened
+    assert found.pane.bar.text() == "Draft: for the first"
+    app.window.keep_prompts()
+    path = found.drafts.path
+    assert path is not None
+    assert Drafts(path)[str(session)] == "for the first"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_bytes(b"{damaged")
+    assert Drafts(path)[str(session)] == ""
+
+
+def test_what_waits_is_a_draft_when_the_session_is_closed(app: App, session: Path, work: Path, qtbot: QtBot) -> None:
+    found = opened(app, qtbot)
+    say(found, "hang")
+    say(found, "later")
+    found.pane.editor.setPlainText("half")
+    qtbot.waitUntil(lambda: len(started(work)) == 1, timeout=WAIT)
+    app.window.desk.close_session(str(session))
+    assert found.drafts[str(session)] == "later\n\nhalf"
+
+
+def test_the_editor_grows_to_eight_lines_and_keys_do_what_they_say(app: App, qtbot: QtBot) -> None:
+    found = opened(app, qtbot)
+    editor = found.pane.editor
+    heights = []
+    for count in (1, 2, 8, 20):
+        editor.setPlainText("\n".join("x" * count))
+        qtbot.wait(0)
+        heights.append(editor.height())
+    line = editor.fontMetrics().lineSpacing()
+    assert heights[1] - heights[0] == line
+    assert heights[2] - heights[0] == 7 * line
+    assert heights[3] == heights[2]
+    editor.clear()
+    QTest.keyClick(editor, Qt.Key.Key_A)
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    assert editor.toPlainText() == "a\n"
+    editor.clear()
+    QTest.keyClick(editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert idle(app), "nothing is sent of nothing"
+
+
+def test_a_session_without_a_runner_says_so(app: App, work: Path, qtbot: QtBot) -> None:
+    app.window.start(lambda: app.live.demo(0))
+    found = composing(app)
+    qtbot.waitUntil(lambda: not found.pane.bar.isEnabled(), timeout=WAIT)
+    assert "open the session's own file" in found.pane.bar.toolTip()
+    found.open()
+    assert not found.pane.opened
