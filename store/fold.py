@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -123,9 +122,17 @@ def _rewound(state: State, event: ev.Rewound) -> list[Change]:
     if known is None:
         return NONE
     row = known[0]
-    state.rows = row
-    state.recent = OrderedDict((key, value) for key, value in state.recent.items() if value[0] < row)
-    state.last = {agent: item for agent, item in state.last.items() if item in state.recent}
+    leaving, state.rows = state.rows - row, row
+    recent = state.recent
+    gone: list[ItemId] = []
+    for item, there in reversed(recent.items()):  # the newest rows are nearly always the last that were changed
+        if there[0] >= row:
+            gone.append(item)
+            if len(gone) == leaving:
+                break
+    for item in gone:
+        del recent[item]
+    state.last = {agent: item for agent, item in state.last.items() if item in recent}
     return [Cut(row)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -139,9 +140,11 @@ class Inbox:
 
     # ---- into the database
 
-    def put(self, trigger: Trigger, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int | None, str]:
+    def put(
+        self, trigger: Trigger, body: bytes, headers: Mapping[str, str] | None = None, *, hand: bool = False
+    ) -> tuple[int | None, str]:
         """At once, without the spool: (the delivery that is to be run or None, the sentence of its verdict)."""
-        one = Arrived(time.time_ns() // 1000, trigger.id, trigger.slug, len(body), headers or {}, body)
+        one = Arrived(time.time_ns() // 1000, trigger.id, trigger.slug, len(body), headers or {}, body, hand=hand)
         (accepted, reason), *_ = self._serving.write(lambda tx: self._add(tx, [one]))
         if accepted is not None:
             self._take(accepted)
@@ -209,7 +212,9 @@ class Inbox:
             "event": event.event, "action": event.action, "sender": event.sender, "thread_key": found.key or None,
             "delivery_id": event.delivery or None,
         }  # fmt: skip
-        if found.verdict != ACCEPTED:
+        if record.hand:
+            row |= {"delivery_id": f"hand:{uuid.uuid4().hex}"}
+        if found.verdict != ACCEPTED and not (record.hand and found.verdict == SKIPPED):
             row |= {"delivery_id": None}  # once the filter is changed, the sender may send it again
             return _log(tx, row, found.verdict, found.reason, _pressed(found.payload))
         full = self._room(trigger.id, found.key, beside.get((trigger.id, found.key), 0))

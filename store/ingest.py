@@ -267,7 +267,7 @@ class FileIngest:
         self._hub.put(self.key, news)
         if sources and not sources[0].touched and not sources[0].missing:
             # Now that the past is shown: the reader sees the last records again, for what the next ones leave out.
-            self.growth.pipes[0] = pipe_at(self._format, 0, sources[0])
+            self.growth.pipes[0] = pipe_at(self._format, 0, before.reading()[0])
         return True
 
     def _stand_on_archived(self, before: Known) -> None:

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from store.db.reads import DamagedError
@@ -198,7 +199,8 @@ def _from_scratch(
 
 def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Tell) -> Outcome:
     looks = {source.path: _look(source.path) for source in before.sources}
-    rest = Rest(path, before, named(before.agent), upto)
+    known_sources = before.reading()
+    rest = Rest(path, msgspec.structs.replace(before, sources=known_sources), named(before.agent), upto)
     total = max(1, _gained(before, upto))
     state, facts = before.state(), before.facts
     rows = Rows(before.session, state, lambda first: writer.strip(before.session, first), before.window.find)
@@ -212,7 +214,7 @@ def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Te
         tell(rest.read - sum(offsets), total, rows.rows)
     read = rest.read - sum(offsets)
     if read or not before.unchanged or len(rest.files) > len(offsets):
-        sources = sources_of(rest, looks, upto, before.sources)
+        sources = sources_of(rest, looks, upto, known_sources)
         writer.extend(before, rows, rows.take(), state, facts, sources, book)
     records = sum(pipe.records for pipe in rest.pipes) - again
     files = sum(pipe.fed > (offsets[n] if n < len(offsets) else 0) for n, pipe in enumerate(rest.pipes))
@@ -283,7 +285,7 @@ def sources_of(
         whole_read = look.identity and (pipe.ended or pipe.fed >= look.size) and source.identity == look.identity
         found.append(Source(
             path, pipe.agent, pipe.parent, source.identity, look.size, look.mtime_ns if whole_read else 0, pipe.offset,
-            source.head, source.tail,
+            source.head, source.tail, reader=b"" if pipe.ended else pipe.reading(),
         ))  # fmt: skip
     return found
 

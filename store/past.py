@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from store.delta import Rebase
 from store.draft import has_content
 from store.events import Event, ToolStarted, ToolUpdated
@@ -91,7 +93,7 @@ def gain(
     rows = Rows(before.state(window), before.rows)
     if at_once:
         window.close()
-    rest = Rest(path, before, format)
+    rest = Rest(path, msgspec.structs.replace(before, sources=before.reading()), format)
     for events in rest:
         rows.add(events)
     if not at_once:

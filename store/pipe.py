@@ -13,7 +13,7 @@ import orjson
 
 from store.decode import decode, unreadable
 from store.events import At, Event, ItemId, Unreadable
-from store.formats.base import Damage, Format, Record
+from store.formats.base import Damage, Format, Reader, Record
 from store.lines import Lines
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class Pipe:
         parent: ItemId | None = None,
         start: int = 0,
         watch: Watch | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.format = format
         self.file = file
@@ -45,7 +46,7 @@ class Pipe:
         self.damaged = 0  # pieces of bytes that are no record
         self.ended = False  # what follows in the file is none of this session's
         self._lines = Lines(start)
-        self._reader = format.reader()
+        self._reader = format.reader() if reader is None else reader
         self._block: list[tuple[int, bytes]] = []  # lines of a value that is printed over several
         self._block_size = 0
 
@@ -63,6 +64,12 @@ class Pipe:
     def rest(self) -> bytes:
         """What waits for the end of its line."""
         return self._lines.rest
+
+    def reading(self) -> bytes:
+        """What the reader remembers, for whoever goes on at `offset`; b"" is nothing that is worth it."""
+        from store.reader_state import dump  # here, because most pipes end with their file
+
+        return dump(self._reader)
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete, in order."""

@@ -44,6 +44,10 @@ class Place(Struct, frozen=True, array_like=True, gc=False):
     fed: int
     records: int = 0
     ended: bool = False
+    reader: bytes = b""
+
+    def reading(self) -> bytes:
+        return self.reader
 
 
 class Piece(Struct, frozen=True, array_like=True, tag=0, gc=False):
@@ -182,7 +186,7 @@ def relay(whole: Whole, teller: Teller) -> None:
             batches, told = [], read
     teller.tell(Piece(whole.read, batches))
     places = [
-        Place(os.fsencode(path), pipe.agent, pipe.parent, pipe.offset, pipe.fed, pipe.records, pipe.ended)
+        Place(os.fsencode(path), pipe.agent, pipe.parent, pipe.offset, pipe.fed, pipe.records, pipe.ended, pipe.reading())
         for path, pipe in zip(whole.files, whole.pipes, strict=True)
     ]
     teller.tell(End(tuple(places)))

@@ -14,19 +14,23 @@ from typing_extensions import override
 from store.events import Event
 from store.formats.base import Child, Format
 from store.pipe import Pipe
+from store.reader_state import load
 from store.whole import CHUNK, Whole, open_file
 from store.window import Known, Source
 
-LOOKBACK: Final = 256 << 10  # bytes before the offset that the reader sees again
+LOOKBACK: Final = 32 << 20  # bytes before the offset that the reader sees again, if what it knew was not kept
 
 
 def pipe_at(format: Format, index: int, source: Source) -> Pipe:
     """A pipe that goes on at the source's offset.
 
-    A reader remembers what the wire leaves out, such as how many blocks of an answer there were. That lies shortly
-    before the offset, so it sees those records again; their events are in the database and are dropped. Raises
-    StoreError.
+    A reader remembers what the wire leaves out, such as how many blocks of an answer there were, and that was kept with
+    the session. Where it was not, it sees the records before again; their events are in the database and are dropped.
+    Raises StoreError.
     """
+    reader = load(source.reader, format)
+    if reader is not None:
+        return Pipe(format, index, source.agent, source.parent, source.offset, reader=reader)
     start = max(0, source.offset - LOOKBACK)
     with open_file(source.path) as file:
         file.seek(start)
@@ -35,7 +39,8 @@ def pipe_at(format: Format, index: int, source: Source) -> Pipe:
         cut = data.find(b"\n") + 1
         start, data = (start + cut, data[cut:]) if cut else (source.offset, b"")
     pipe = Pipe(format, index, source.agent, source.parent, start)
-    pipe.feed(data)
+    for first in range(0, len(data), CHUNK):
+        pipe.feed(data[first : first + CHUNK])
     pipe.finish()  # the last record may have had no newline yet
     return pipe
 

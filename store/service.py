@@ -61,7 +61,7 @@ class Chosen:
 
     def put(self, setting: Setting[T], value: T) -> None:
         """This value instead of the file's, for as long as we live."""
-        self._instead[setting.name] = setting.check(value)
+        self._instead[setting.name] = value
 
     def __getitem__(self, setting: Setting[T]) -> T:
         if setting.name in self._instead:
@@ -171,9 +171,11 @@ class Service:
             return ReceiverStatus("failed" if self._failed else "off", "", self._failed, 0, 0, *counts)
         return ReceiverStatus("on", one.url, "", one.received, one.refused, *counts)
 
-    def fire(self, trigger_id: int, payload: bytes = b"{}") -> tuple[int | None, str]:
-        """By hand: (the delivery that is run, or None; the verdict in words). Raises StoreError."""
-        return self._fired(find(self.db, trigger_id), payload)
+    def fire(self, trigger_id: int, payload: bytes = b"{}", event: str = "") -> tuple[int | None, str]:
+        """By hand, whatever its filter says and also when it is off: (the delivery that is run, or None; the verdict in
+        words). `event`: what the sender called it. Raises StoreError."""
+        headers = dict.fromkeys(("x-github-event", "linear-event", "x-event"), event)
+        return self.inbox.put(find(self.db, trigger_id), payload, headers, hand=True)
 
     # ---- how
 

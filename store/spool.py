@@ -39,6 +39,7 @@ class Arrived(Struct, frozen=True, array_like=True):
     headers: Mapping[str, str] = {}
     body: bytes = b""
     refused: str = ""
+    hand: bool = False  # the user wants it, whatever the filter says and however often
 
 
 class FullError(Exception):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -158,6 +159,7 @@ class Source(Struct, frozen=True):
     tail: bytes
     touched: bool = False  # it is not exactly as it was
     missing: bool = False  # deleted; its rows are still here
+    reader: bytes = b""  # what who folded it remembers of it; only `Known.reading` has it
 
 
 class Known(Struct, frozen=True):
@@ -185,12 +187,21 @@ class Known(Struct, frozen=True):
         """No file was touched: there is nothing new to fold (new subagent files aside)."""
         return not any(source.touched for source in self.sources)
 
+    def reading(self) -> tuple[Source, ...]:
+        """The sources, with what the readers of their files remember."""
+        told = [] if self.kept or not self.fold else msgspec.msgpack.decode(self.fold)[6:7]
+        readers = [one for one in told[0] if type(one) is bytes] if told else []
+        if len(readers) != len(self.sources):
+            return self.sources
+        pairs = zip(self.sources, readers, strict=True)
+        return tuple(msgspec.structs.replace(source, reader=reader) for source, reader in pairs)
+
     def state(self, window: DbWindow | None = None) -> State:
         """Where the fold stands; the rows that may still change are read from the window (it is their one place)."""
         window = window or self.window
         if self.kept:  # what is new comes behind rows that nothing can change any more
             return State(self.rows, self.turn)
-        _, rows, turn, recent, last, unmatched = msgspec.msgpack.decode(self.fold)
+        _, rows, turn, recent, last, unmatched, *_ = msgspec.msgpack.decode(self.fold)
         state = State(rows, turn)
         state.last, state.unmatched = last, unmatched
         position = 0
@@ -205,10 +216,13 @@ class Known(Struct, frozen=True):
         return state
 
 
-def fold_of(state: State) -> bytes:
-    """The state without the items, which lie in the database anyway: `Known.state` turns it back."""
+def fold_of(state: State, sources: Sequence[Source]) -> bytes:
+    """The state without the items, which lie in the database anyway: `Known.state` turns it back. And what the readers
+    of its files remember, which `Known.reading` gives."""
     recent = [row for row, _ in state.recent.values()]
-    return msgspec.msgpack.encode((FOLD_VERSION, state.rows, state.turn, recent, state.last, state.unmatched))
+    readers = [source.reader for source in sources]
+    told = (FOLD_VERSION, state.rows, state.turn, recent, state.last, state.unmatched, readers)
+    return msgspec.msgpack.encode(told)
 
 
 def known(path: Path, db: Path | None = None) -> Known | None:

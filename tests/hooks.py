@@ -1,4 +1,4 @@
-"""Webhooks for tests: payloads of the senders' shapes, signed and sent, and a service with a scripted agent behind it."""
+"""Webhooks for tests: payloads of the senders' shapes, signed and sent; a service with a scripted agent behind it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from store.threads import ThreadRow, list_threads
 from store.trigger import Trigger
 from store.triggers import Delivery, deliveries, save_trigger
 
-SECRET = "It's a Secret to Everybody"
+SECRET = "It's a Secret to Everybody"  # noqa: S105 - of the documentation of GitHub
 PROMPT = "{{comment.body}}"
 
 

@@ -63,6 +63,7 @@ FACE = {
     "runs",
     "requests_report",
     "search",
+    "service",
     "settings",
     "states",
     "storage",

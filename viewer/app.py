@@ -120,6 +120,10 @@ class App(QObject):
         if self._ended:
             return
         self.live.discover(self._roots())
+        from viewer.fresh import Fresh
+
+        self.fresh = Fresh(self.settings, self.jobs, self)
+        self.fresh.trouble.connect(lambda why: self.window.notice.say("settings", why))
         self.qt.setWindowIcon(QIcon(str(resource("app/playhead.svg"))))
 
     def _read_ahead(self) -> None:

@@ -37,6 +37,10 @@ playhead [PATH ...]                       open a window, with these sessions or 
        playhead search QUERY ... [--json]        find words in every session; --help says how
        playhead import [--root DIR] [--json]     keep a copy of every session in the database
        playhead archive [PATH|ID ...] [--json]   close sessions for ever; --help says what else
+       playhead serve [--port N]                 receive webhooks and run triggers, without a window
+       playhead triggers list|add|… [--json]     what starts runs; --help says what else
+       playhead threads list|reset ID|cleanup    which sessions their events go on with
+       playhead settings get|set [NAME=VALUE]    what the settings say
        playhead doctor [--rebuild] [--json]      look the database over; make anew what can be
        playhead bench NAME ... [--json]          measure"""
 
@@ -344,6 +348,39 @@ def _doctor(arguments: list[str]) -> int:
     return 0 if answer.well else 1
 
 
+def _serve(arguments: list[str]) -> int:
+    from viewer import serving
+
+    parser = _Parser("playhead serve", allow_abbrev=False)
+    serving.options(parser)
+    return serving.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
+
+
+def _triggers(arguments: list[str]) -> int:
+    """1: a test that would not run, or a run that did not end well."""
+    from viewer import triggers_cli
+
+    parser = _Parser("playhead triggers", allow_abbrev=False)
+    triggers_cli.options(parser)
+    return triggers_cli.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
+
+
+def _threads(arguments: list[str]) -> int:
+    from viewer import threads_cli
+
+    parser = _Parser("playhead threads", allow_abbrev=False)
+    threads_cli.options(parser)
+    return threads_cli.run(parser.parse_args(arguments), output.lines, output.print_)
+
+
+def _settings(arguments: list[str]) -> int:
+    from viewer import settings_cli
+
+    parser = _Parser("playhead settings", allow_abbrev=False)
+    settings_cli.options(parser)
+    return settings_cli.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
+
+
 def _bench(arguments: list[str]) -> int:
     try:
         bench = importlib.import_module("viewer.bench")
@@ -366,6 +403,10 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "search": _search,
     "import": _import,
     "archive": _archive,
+    "serve": _serve,
+    "triggers": _triggers,
+    "threads": _threads,
+    "settings": _settings,
     "doctor": _doctor,
     "bench": _bench,
 }

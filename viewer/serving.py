@@ -61,7 +61,7 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Say) -> in
             if chosen.host is not None:
                 service.chosen.put(declared.RECEIVER_HOST, chosen.host)
             if chosen.port is not None:
-                service.listen_on(chosen.port)
+                service.chosen.put(declared.RECEIVER_PORT, chosen.port)
             try:
                 service.start()
                 _hello(service, chosen, print_, say)

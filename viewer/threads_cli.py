@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from msgspec import to_builtins
 
 from store import settings, threads
+from store.errors import StoreError
 from store.paths import config_dir, data_dir
 from store.service import Chosen
 from store.threads import ThreadRow
 from viewer import wording
 
 HELP: str = """\
-A thread is what a trigger's events have in common, such as a pull request; it maps to the session that its next run goes
-on with. `reset` forgets that session, so that the next event begins a new one; `cleanup` forgets threads that were not
-used for the days of threads.cleanup_days. Neither touches a transcript."""
+A thread is what a trigger's events have in common, such as a pull request; it maps to the session that its next run
+goes on with. `reset` forgets that session, so that the next event begins a new one; `cleanup` forgets threads that were
+not used for the days of threads.cleanup_days. Neither touches a transcript."""
 
 Lines = Callable[[Iterable[dict[str, Any]]], None]
 Print = Callable[[Iterable[str]], None]
@@ -69,8 +71,6 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
 def _days(given: int | None, usual: int) -> int:
     if given is None:
         return usual
-    from store.errors import StoreError
-
     try:
         return settings.CLEANUP_DAYS.check(given)
     except ValueError as error:
@@ -88,12 +88,13 @@ def _table(found: threads.Threads) -> Iterator[str]:
     if not found.rows:
         yield "No threads yet: a trigger with resume switched on makes one with its first event."
         return
-    yield f"{'id':>6}  {'state':<9}  {'age':<9}  {'turns':>5}  {'last':<10}  {'session':<12}  trigger  key"
+    yield f"{'id':>6}  {'state':<9}  {'used':<12}  {'turns':>5}  {'last':<10}  {'session':<12}  trigger  key"
+    now = time.time_ns() // 1000
     for row in found.rows:
         state = "stale" if row.stale else row.state
-        age = wording.duration(row.age_us) if row.age_us else "now"
+        age, _ = wording.ago(row.last_used, now)
         yield (
-            f"{row.id:>6}  {state:<9}  {age:<9}  {row.turns:>5}  {row.last_outcome or '–':<10}  "
+            f"{row.id:>6}  {state:<9}  {age:<12}  {row.turns:>5}  {row.last_outcome or '–':<10}  "
             f"{(row.session or '–')[:12]:<12}  {row.trigger}  {row.key}"
         )
     if found.total > len(found.rows):

@@ -89,7 +89,7 @@ def write_about(
         "state": "ready", "agent": agent, "agent_session": facts.id, "title": facts.title,
         "cwd": facts.cwd, "branch": facts.branch, "llm": facts.llm or "", "started": facts.started,
         "updated": facts.updated, "rows": rows.rows, "turn": state.turn, "fold_version": FOLD_VERSION,
-        "facts": facts_.dump(facts), "fold": fold_of(state), "missing": 0,
+        "facts": facts_.dump(facts), "fold": fold_of(state, sources), "missing": 0,
     }  # fmt: skip
     if kept:
         del values["fold_version"], values["fold"]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from store.decode import clean, dump
 from store.events import TERMINAL, Asked, At, Event, Option, Status, ToolStarted, ToolUpdated
 from store.formats import acp_content as content
-from store.formats.calls import title_of
+from store.formats.calls import proposed, title_of
 from store.formats.values import micros, one_line, string, table
 
 MOST: Final = 2_048  # calls that are remembered; the fold remembers more
@@ -98,6 +98,10 @@ class Calls:
             first: Status = call.status if call.status not in TERMINAL else "running"
             out.append(ToolStarted(at, call.item, name, kind, title, given, first))
         call.name, call.kind, call.title = name, kind, title
+        if given and kind == "tool.edit" and not call.hunks and "content" not in update:
+            hunks = proposed(raw)  # what is asked for, where no diff is told
+            if hunks:
+                out.append(ToolUpdated(at, call.item, hunks=hunks))
 
     def _go_on(self, call: Call, update: dict[str, Any], meta: dict[str, Any], at: At, out: list[Event]) -> None:
         """Status, output, diffs."""
@@ -131,6 +135,9 @@ class Calls:
             call.asked.clear()
             answer = WENT_ON
         hunks = tuple(shown.hunks) or None
+        call.hunks = call.hunks or hunks is not None
+        if status == "ok" and code and call.kind == "tool.shell":
+            status = "failed"  # some call every command that ended completed
         news = status is not None and status != call.status
         if news or answer or text is not None or hunks or code is not None or duration is not None or shown.images:
             out.append(

@@ -14,10 +14,10 @@ import os
 import select
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-from store.sources.notify import Change, nothing
+from store.sources.notify import Change
 
 _MODIFY: Final = 0x2
 _MOVED_FROM: Final = 0x40
@@ -88,7 +88,7 @@ class Inotify:
             self._folders.pop(number, None)
             self._libc.inotify_rm_watch(self._fd, number)
 
-    def wait(self, timeout: float | None, pause: Callable[[], None] = nothing) -> list[Change]:
+    def wait(self, timeout: float | None) -> list[Change]:
         """Block until something happens, `wake` is called or the time is over. See Notifier.
 
         The same news again comes as the same list: whoever gets it must not change it.
@@ -97,7 +97,6 @@ class Inotify:
             if fd == self._awake:
                 os.read(self._awake, 4096)
                 continue
-            pause()
             try:
                 data = os.read(self._fd, _BUFFER)
             except BlockingIOError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -22,18 +21,14 @@ class Change(Struct, frozen=True, gc=False):
 class Notifier(Protocol):
     """Reports what happens directly in a set of folders; `names`: only what comes and goes there need be told.
 
-    `wait` calls `pause` when it has news, before it takes them: what comes meanwhile is among them.
+    `wait` blocks until something happens, `wake` is called or the time (seconds, None: no end) is over.
     """
 
     def add(self, folder: str, names: bool = False) -> None: ...
     def remove(self, folder: str) -> None: ...
-    def wait(self, timeout: float | None, pause: Callable[[], None] = ...) -> list[Change]: ...
+    def wait(self, timeout: float | None) -> list[Change]: ...
     def wake(self) -> None: ...
     def close(self) -> None: ...
-
-
-def nothing() -> None:
-    """No pause."""
 
 
 def best() -> Notifier:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from watchfiles import Change as Kind
 from watchfiles._rust_notify import RustNotify  # `watchfiles.watch` cannot be woken and its folders are fixed
 
-from store.sources.notify import Change, nothing
+from store.sources.notify import Change
 
 _QUICK_MS: Final = 5
 _SLOW_MS: Final = 25
@@ -44,7 +43,7 @@ class Rust:
                 self._folders.discard(folder)
                 self._stale = True
 
-    def wait(self, timeout: float | None, pause: Callable[[], None] = nothing) -> list[Change]:
+    def wait(self, timeout: float | None) -> list[Change]:
         """Block until something happens, `wake` is called or the time is over. See Notifier."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -52,11 +51,7 @@ class Rust:
                 return lost
             if found := self._turn():
                 self._last = time.monotonic()
-                pause()
-                if self._inner is None or self._stale:
-                    return found
-                more = self._inner.watch(1, 1, 1, None)
-                return found if isinstance(more, str) else found + [_change(*one) for one in more]
+                return found
             if self._woken.is_set() or (until is not None and time.monotonic() >= until):
                 self._woken.clear()
                 return []

@@ -47,7 +47,7 @@ def test_a_rebuild_on_a_server_makes_what_has_files_here(
     rebuilt = found.told["rebuild"]
     assert (rebuilt["made"], rebuilt["copied"], rebuilt["backup"]) == (1, 1, "")
     (differs,) = rebuilt["differs"]
-    assert (differs["key"], differs["because"], differs["kinds"]["odd"]) == (str(mine), "", [1, 0])
+    assert (differs["key"], differs["because"], differs["kinds"]["odd"]) == (str(mine), "", (1, 0))
     assert not found.well, "it was not what its file says"
     assert f"1 of 2: {mine}" in told
     assert any("left as they are: 1" in line for line in found.lines)

@@ -268,7 +268,7 @@ class Overrun:
     def remove(self, folder: str) -> None:
         self.folders.discard(folder)
 
-    def wait(self, timeout: float | None, pause: Callable[[], None] = notify.nothing) -> list[Change]:
+    def wait(self, timeout: float | None) -> list[Change]:
         if self.telling:
             self.news.task_done()
             self.telling = False
@@ -383,11 +383,9 @@ class Scripted:
 
     def remove(self, folder: str) -> None: ...
 
-    def wait(self, timeout: float | None, pause: Callable[[], None] = notify.nothing) -> list[Change]:
+    def wait(self, timeout: float | None) -> list[Change]:
         with contextlib.suppress(queue.Empty):
-            news = self.news.get(timeout=timeout)
-            pause()
-            return news
+            return self.news.get(timeout=timeout)
         return []
 
     def wake(self) -> None:

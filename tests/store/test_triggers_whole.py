@@ -1,4 +1,4 @@
-"""Webhook → run → thread → webhook with `--resume` → stale → retry → reset, with a scripted agent behind a real port."""
+"""Webhook → run → thread → webhook with `--resume` → stale → retry → reset: a scripted agent behind a real port."""
 
 from __future__ import annotations
 

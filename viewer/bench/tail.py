@@ -67,7 +67,7 @@ def _one(arguments: argparse.Namespace, records: int) -> Report:
 def _append(path: Path, count: int, rate: float, irregular: bool) -> dict[str, float]:
     """Append at a steady rate, or with gaps as of independent events; returns when each record was written."""
     written: dict[str, float] = {}
-    gaps = random.Random(1)  # noqa: S311 - the same gaps in every run
+    gaps = random.Random(1)  # the same gaps in every run
     due = time.monotonic() + 0.5
     with path.open("ab", buffering=0) as file:
         for number in range(count):

@@ -25,6 +25,8 @@ class Prompting(Panels):
         self.composing.fork_opened.connect(self.on_fork_opened)
         self.stack.currentChanged.connect(lambda _: self.place_composer())
         self.desk.closing.connect(self.composing.forget)
+        self.desk.headed.connect(self.on_any_headed)
+        self._adopting: set[str] = set()  # files of forks that are being opened
 
     def place_composer(self) -> None:
         """It belongs to the transcript: no other page has it below."""
@@ -46,8 +48,14 @@ class Prompting(Panels):
 
     def on_fork_opened(self, file: str) -> None:
         """A fork that was begun here has its file: it is shown, and its run goes on there."""
+        self._adopting.add(file)
         self.open_path(file, follow=True)
-        self.live.adopt(file, file)
+
+    def on_any_headed(self, key: str, header: Header) -> None:
+        """What its agent says now belongs behind its past: that has to be there first."""
+        if key in self._adopting and header.state != "opening":
+            self._adopting.discard(key)
+            self.live.adopt(key, key)
 
     def keep_prompts(self) -> None:
         """For the next start: what was typed, and what waits in sessions that are open."""

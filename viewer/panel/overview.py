@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from store import audit, threads
 from store import settings as st
+from store import threads
 from store.errors import StoreError
 from store.settings import AnySetting, Settings
 from store.threads import Cleanup
-from viewer import wording
 from viewer.jobs import Jobs
 from viewer.panel import words
 from viewer.panel.parts import Part
 from viewer.panel.resume_card import ResumeCard
+from viewer.panel.saving import Saving
 from viewer.panel.storage_card import StorageCard
-from viewer.panel.threads_card import Say, ThreadsCard
+from viewer.panel.threads_card import ThreadsCard
+from viewer.panel.toast import Say
 from viewer.theme.look import Look
 
 WIDE: Final = 820  # px at zoom 1: from here on both cards stand beside each other
@@ -43,7 +43,7 @@ class Overview(Part):
         self, jobs: Jobs, db: Path, settings: Settings, say: Say, look: Look, parent: QWidget | None = None
     ) -> None:
         super().__init__(look, parent)
-        self._jobs, self._db, self._settings, self._say = jobs, db, settings, say
+        self._jobs, self._db, self._settings = jobs, db, settings
         self.resume = ResumeCard(settings, look)
         self.storage = StorageCard(jobs, db, look)
         self.threads = ThreadsCard(jobs, db, settings, say, look)
@@ -64,7 +64,7 @@ class Overview(Part):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.area)
-        self.resume.wanted.connect(self.on_wanted)
+        Saving(jobs, db, settings, say).serve(self.resume)
         self.threads.changed.connect(self.load_times)
         settings.watch(self.on_setting)
         self.set_look(look)
@@ -114,37 +114,6 @@ class Overview(Part):
         if setting is st.CLEANUP_HOUR and self.isVisible():
             self.load_times()
 
-    def on_wanted(self, changed: dict[str, Any]) -> None:
-        """Write what was applied: the file and the log in a job, what is in force here."""
-        settings, db = self._settings, self._db
-        told = "; ".join(
-            f"{name}: {_said(settings[st.declared(name)])} → {_said(new)}" for name, new in changed.items()
-        )
-
-        def work() -> str:
-            settings.write(changed)
-            try:
-                audit.note(db, "settings", told)
-            except StoreError as error:
-                return str(error)
-            return ""
-
-        self._jobs.run(work, partial(self._written, changed), self._unwritten)
-
-    def _written(self, changed: dict[str, Any], unlogged: str) -> None:
-        self._settings.adopt(changed)
-        self.resume.written()
-        many = wording.many(len(changed), "setting")
-        self._say(f"{many} saved; in force from the next run on." if not unlogged else
-                  f"{many} saved, but not in the audit log: {unlogged}", failed=bool(unlogged))  # fmt: skip
-
-    def _unwritten(self, error: Exception) -> None:
-        if isinstance(error, OSError):
-            self.resume.fail(f"{self._settings.path} cannot be written: {error.strerror or error}.")
-        else:
-            self.resume.fail("Not saved: an error of Playhead itself, see the log.")
-            self._jobs.failed.emit(error)
-
     # ---- narrow and wide
 
     @override
@@ -161,7 +130,3 @@ class Overview(Part):
 
 def _times(db: Path, hour: int) -> Times:
     return Times(threads.next_cleanup(time.time_ns() // 1000, hour), threads.last_cleanup(db))
-
-
-def _said(value: object) -> str:
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)

@@ -125,14 +125,6 @@ class Number(QSpinBox):
         except ValueError:
             return text
 
-    def wrong(self) -> str:
-        """What is wrong with it, as a sentence; '' is nothing."""
-        try:
-            self.setting.check(self.typed())
-        except ValueError as error:
-            return str(error)
-        return ""
-
     @override
     def validate(self, input: str, pos: int) -> tuple[QValidator.State, str, int]:
         """Anything short may be typed: the sentence beside the field says what is wrong with it."""

@@ -6,7 +6,6 @@ Everything of the store is done in jobs; the table keeps its selection, order an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -38,11 +37,11 @@ from viewer.panel.parts import FAILED, MUTED, Part
 from viewer.panel.questions import ask
 from viewer.panel.threads_model import ThreadsModel, ThreadsOrder
 from viewer.panel.threads_view import ThreadsView
+from viewer.panel.toast import Say
 from viewer.theme.look import Look
 
 MINUTE: Final = 60_000  # ms: ages and who is stale are told anew
 LINES, MANY = 6, 14  # rows that there is room for at least, and at most before the table scrolls
-Say = Callable[..., None]  # Toast.say
 
 
 class ThreadsCard(Part):

@@ -17,6 +17,7 @@ from viewer.notice import Remedy
 from viewer.theme import icons
 from viewer.theme.look import Look
 
+Say = Callable[..., None]  # Toast.say
 STAYS: Final = 12_000  # ms: time to read it and to reach for Undo
 
 

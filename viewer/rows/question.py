@@ -13,19 +13,14 @@ from viewer.rows.clean import one_line
 from viewer.rows.parts import advance, elide
 from viewer.rows.sheet import Sheet
 
-MOST = 12  # buttons of one question
+MOST = 60  # buttons of one question
 KEYED = 9  # of them have a digit for a key
 WHOLE = 48  # characters of an answer that are on its button
-_NO = ("reject", "deny")
 
 
 def is_open(item: Item) -> bool:
     """Whether the row asks something that can be answered."""
     return isinstance(item, Tool) and item.status == "waiting" and bool(item.options)
-
-
-def refuses(option: Option) -> bool:
-    return option.kind.startswith(_NO)
 
 
 def choice(item: Item, key: int) -> str:
@@ -54,7 +49,7 @@ def options(sheet: Sheet, item: Tool) -> None:
     look = sheet.look
     px = look.px
     x, y = sheet.left, sheet.y + px(4)
-    main = next((one for one in item.options if not refuses(one)), None)
+    main = next((one for one in item.options if one.kind == "allow_once"), None)
     for number, option in enumerate(item.options[:MOST], 1):
         room = sheet.right - sheet.left - px(24)
         label = elide(look, "ui", words(option), room - advance(look, "ui", "9  "))
