@@ -30,15 +30,18 @@ def title(argv: Sequence[str]) -> str:
     return " ".join(shlex.join(argv).split())[:LONGEST]
 
 
-def begin(stream: Stream, argv: Sequence[str], cwd: Path, load: str) -> AcpAgent:
-    """Start the agent of a stream. Raises StoreError, and has ended the stream then."""
+def begin(stream: Stream, argv: Sequence[str], cwd: Path, load: str, files: bool) -> AcpAgent:
+    """Start the agent of a stream; `load`, `files` as in `Feeds.acp`. Raises StoreError, and the stream is over."""
 
     def ready(on: bool) -> None:
         stream.hub.put(stream.key, lambda session: session.connect(on=on))
         if on:
             stream.say(state="idle")
 
-    agent = AcpAgent(cwd, stream.last, stream.say, ready, lambda how, ok: stream.end(how, ok, "The agent "), load)
+    def ended(how: str, ok: bool) -> None:
+        stream.end(how, ok, "The agent ")
+
+    agent = AcpAgent(cwd, stream.last, stream.say, ready, ended, load, files=files)
     stream.say(cwd=str(cwd))
     try:
         agent.start(argv)

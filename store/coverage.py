@@ -234,7 +234,7 @@ def drift(told: dict[str, Any], version: str = "") -> str:
 
 def piece(file: str, offset: int, length: int) -> tuple[str, int, bytes]:
     """The bytes at a place, for whoever wants to look at them; the beginning of very many. Raises StoreError."""
-    with open_file(Path(file)) as stream:
+    with open_file(Path(file), plain=file.endswith(".json")) as stream:
         try:
             stream.seek(offset)
             data = b""

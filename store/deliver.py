@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from store.attempts import Attempts, BusyError
+from store.calm import Calm
 from store.inbox import Accepted
 from store.trigger import Trigger
 
@@ -121,6 +122,7 @@ class Deliver:
                     self.most = max(self.most, len(self._running))
                     self._staff()
                 self._told()
+                self._calm.wait()
                 self._one(lane, number)
                 self._told()
         finally:

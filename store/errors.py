@@ -7,6 +7,10 @@ class StoreError(Exception):
     """The world's fault. The text is one sentence for the user and says what to do."""
 
 
+class LaterError(StoreError):
+    """What was asked for is on its way, and whoever asked is told when it is here."""
+
+
 def sentence(error: OSError, path: object) -> str:
     """One plain sentence for an error of the file system."""
     match error:

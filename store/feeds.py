@@ -164,17 +164,17 @@ class Feeds:
         stream.ask_source = life.interrupt
         return stream.key
 
-    def acp(self, argv: Sequence[str], cwd: str = "", load: str = "") -> str:
+    def acp(self, argv: Sequence[str], cwd: str = "", load: str = "", *, files: bool = True) -> str:
         """Start an agent and talk to it by the Agent Client Protocol, in a new session or in the one of id `load`.
 
-        Raises StoreError if it cannot start.
+        `files`: it is offered that we read and write files for it. Raises StoreError if it cannot start.
         """
         from store import acp
 
         where = Path(cwd).expanduser().absolute() if cwd else Path.cwd()
         acp.check(argv, where)
         stream = self._stream(acp.title(argv), self._journal(Path(argv[0]).name, "acp", argv, where), None, acp.FORMAT)
-        acp.begin(stream, argv, where, load)
+        acp.begin(stream, argv, where, load, files)
         return stream.key
 
     def replay(self, path: str | Path, speed: float = 1.0, title: str = "") -> str:
@@ -267,6 +267,11 @@ class Feeds:
     def is_file(self, key: str) -> bool:
         """Whether that open session is read from a file."""
         return key in self._files
+
+    def is_recording(self, key: str) -> bool:
+        """Whether that open session is a recording that is played."""
+        stream = self._streams.get(key)
+        return stream is not None and stream.journal is None and stream.ask_source is None
 
     def conversation(self, key: str) -> Conversation | None:
         """What prompts of a session go to; None: nothing yet, see `talks`."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from store import events as ev
 from store import fold_talk, fold_tools
-from store.events import Event, TextDelta, ThoughtDelta
+from store.events import Event, ItemId, TextDelta, ThoughtDelta
 from store.fold_state import FOLD_VERSION, NONE, Change, Cut, Put, State, close, follows, put, put_again, widen
 from store.fold_talk import grow, sending
 from store.items import Notice, Plan, Raw

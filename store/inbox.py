@@ -20,6 +20,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from store import secrets, spool, webhooks
+from store.calm import Calm
 from store.db import deliveries_db
 from store.db.serving import Serving
 from store.errors import StoreError
@@ -158,6 +159,7 @@ class Inbox:
                 path.with_name(path.name + ".lock").unlink(missing_ok=True)
         while not self._stopping:
             self.spool.news.wait()
+            self._calm.wait()
             records, at = self.spool.take()
             if records and self._in(records):
                 self.spool.done(at, len(records))

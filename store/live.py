@@ -193,9 +193,9 @@ class Live(Ticker):
         """Start a command and follow it. Raises StoreError."""
         return self.feeds.run(argv, cwd, title)
 
-    def acp(self, argv: Sequence[str], cwd: str = "", load: str = "") -> str:
+    def acp(self, argv: Sequence[str], cwd: str = "", load: str = "", *, files: bool = True) -> str:
         """Start an agent that talks ACP, in a new session or in an earlier one of its own. Raises StoreError."""
-        return self.feeds.acp(argv, cwd, load)
+        return self.feeds.acp(argv, cwd, load, files=files)
 
     def rename(self, key: str, title: str) -> None:
         """Give a stream a title, before it is saved or after. Raises StoreError."""
@@ -223,6 +223,10 @@ class Live(Ticker):
     def can_send(self, key: str) -> bool:
         """Whether prompts of a session have somewhere to go."""
         return self.feeds.conversation(key) is not None
+
+    def is_recording(self, key: str) -> bool:
+        """Whether an open session is only played: nobody can be talked to there."""
+        return self.feeds.is_recording(key)
 
     def why_not(self, key: str, header: Header) -> str:
         """The sentence that says why a session cannot be gone on with here; '' when one look may tell."""

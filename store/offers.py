@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec import Struct
 
 from store.runners import runners
@@ -21,8 +23,9 @@ class Offer(Struct, frozen=True):
     missing: str = ""  # its program is not on this machine
 
 
-def offers(runs: Runs | None = None) -> tuple[Offer, ...]:
-    """Every runner, by name. With `runs` it is looked for on the PATH of the login shell, which may take seconds."""
+def offers(db: Path | None = None) -> tuple[Offer, ...]:
+    """Every runner, by name. With `db` its program is looked for on the PATH of the login shell: that may take seconds."""
+    runs = None if db is None else Runs(db)
     return tuple(
         Offer(
             one.name,

@@ -24,6 +24,7 @@ from store.sources import views
 from store.told import Gained, Loaded
 from store.whole import open_file
 from store.window import DbWindow, Known
+from store.window_away import for_screen
 
 if TYPE_CHECKING:
     from store.session import Session
@@ -69,7 +70,7 @@ class Rows:
 def loaded(rows: Rows, before: Known | None = None) -> Loaded:
     """The past as it was read, behind what the database has of it."""
     told = list(before.facts.events()) if before is not None else []
-    window = before.window if before is not None else None
+    window = for_screen(before.window) if before is not None else None
     past = Rebase(window, rows.overlay, tuple(rows.tail))
     return Loaded(rows.state, past, rows.state.rows, [*told, *rows.facts.events()])
 
@@ -77,7 +78,7 @@ def loaded(rows: Rows, before: Known | None = None) -> Loaded:
 def shown(before: Known) -> Loaded:
     """The past as the database has it: rows are on the screen before anything is read of the fold or of files."""
     state = State(before.rows, before.turn)
-    return Loaded(state, Rebase(before.window, {}, ()), before.rows, before.facts.events())
+    return Loaded(state, Rebase(for_screen(before.window), {}, ()), before.rows, before.facts.events())
 
 
 def gain(

@@ -52,8 +52,8 @@ class Pipe:
 
     @property
     def offset(self) -> int:
-        """How far this pipe has come: the offset behind the last finished line."""
-        return self._lines.start
+        """How far this pipe has come: the offset behind the last finished line, or value of many lines."""
+        return self._block[0][0] if self._block else self._lines.start
 
     @property
     def fed(self) -> int:
@@ -102,12 +102,9 @@ class Pipe:
         """No more bytes for now: a rest that is a whole value counts. One that is not stays and may grow."""
         out: list[Event] = []
         rest = self._lines.rest
-        if rest and self._block:
+        if self._block:
             if rest.startswith((b"}", b"]")):
                 self._gather(*self._lines.finish(), out)
-            else:
-                self._replay(out)
-                out += self.finish()
         elif rest:
             at = self._at(self._lines.start, len(rest))
             pieces = decode(rest, at)
@@ -115,13 +112,14 @@ class Pipe:
                 self._lines.finish()
                 for piece in pieces:
                     self._one(piece, out)
-        if self._block:
-            self._replay(out)
         return out
 
     def close(self) -> list[Event]:
         """There never will be more bytes: what is left is damage."""
         out = self.finish()
+        if self._block:
+            self._replay(out)
+            out += self.finish()
         if self._lines.rest:
             offset, line = self._lines.finish()
             for piece in decode(line, self._at(offset, len(line))):

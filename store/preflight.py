@@ -156,9 +156,9 @@ def _file(path: Path, header: Header, runner: Runner, checks: list[Check], now: 
         tip = f"{header.used:,} of {header.size:,} tokens of context are in use; its file has {stat.st_size:,} bytes."
         checks.append(Check("size", full, f"{part} % of context", tip))
     else:
-        checks.append(Check("size", "ok", _bytes(stat.st_size), f"Its file has {stat.st_size:,} bytes."))
+        checks.append(Check("size", "ok", f"{_bytes(stat.st_size)} transcript", f"Its file has {stat.st_size:,} bytes."))
     age = max(0, round(now - (header.updated / 1_000_000 if header.updated else stat.st_mtime)))
-    checks.append(Check("age", "ok", f"{_ago(age)} old", "Since its newest record."))
+    checks.append(Check("age", "ok", f"Last used {_ago(age)} ago", "When its newest record was written."))
     if runner.compaction:
         when = last_compaction(path, runner.compaction)
         if when is not None:

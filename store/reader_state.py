@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
-import pickle  # noqa: S403 - see Only
+import pickle
 import zlib
 from functools import cache
 from hashlib import blake2b
@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 
 MOST: Final = 4 << 20  # bytes of one reader that are kept, packed
 _MARK: Final = 8  # bytes that say which formats they are of
-_PLAIN: Final = {("collections", "OrderedDict"), ("collections", "deque"), ("builtins", "set"), ("builtins", "frozenset")}
+_PLAIN: Final = frozenset({
+    ("collections", "OrderedDict"), ("collections", "deque"), ("builtins", "set"), ("builtins", "frozenset"),
+})  # fmt: skip
 
 
 class _Pickler(pickle.Pickler):
@@ -69,7 +71,7 @@ def load(data: bytes, format: Format) -> Reader | None:
         return None
     try:
         found = _Only(io.BytesIO(zlib.decompress(data[_MARK:]))).load()
-    except Exception as error:  # of damaged bytes it may be any
+    except Exception as error:  # noqa: BLE001 - of damaged bytes it may be any
         log.warning("a reader that was kept cannot be read: %s", error)
         return None
     return found if type(found) is type(format.reader()) else None

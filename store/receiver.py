@@ -50,10 +50,10 @@ class Receiver(ThreadingHTTPServer):
 
     def __init__(
         self, host: str, port: int, check: Check, put: Callable[[Arrived], None], read_s: float = READ_S,
-        connections: int = CONNECTIONS,
+        connections: int = CONNECTIONS, stir: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         """Binds. Raises StoreError when the address is taken or cannot be had. Port 0: any free one."""
-        self.check, self.put, self.read_s = check, put, read_s
+        self.check, self.put, self.read_s, self.stir = check, put, read_s, stir
         self.received = self.refused = self.busy = 0
         self._slots = threading.BoundedSemaphore(connections)
         self._open: dict[socket.socket, float] = {}
@@ -122,6 +122,7 @@ class Receiver(ThreadingHTTPServer):
     @override
     def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
         assert isinstance(request, socket.socket)  # noqa: S101 - TCP
+        self.stir()
         if not self._slots.acquire(timeout=WAIT_S):
             self.busy += 1
             with contextlib.suppress(OSError):

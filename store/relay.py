@@ -186,7 +186,9 @@ def relay(whole: Whole, teller: Teller) -> None:
             batches, told = [], read
     teller.tell(Piece(whole.read, batches))
     places = [
-        Place(os.fsencode(path), pipe.agent, pipe.parent, pipe.offset, pipe.fed, pipe.records, pipe.ended, pipe.reading())
+        Place(
+            os.fsencode(path), pipe.agent, pipe.parent, pipe.offset, pipe.fed, pipe.records, pipe.ended, pipe.reading()
+        )
         for path, pipe in zip(whole.files, whole.pipes, strict=True)
     ]
     teller.tell(End(tuple(places)))

@@ -69,6 +69,8 @@ class Rest(Whole):
         for child in self.format.children(self.path) if self.format.children is not None else ():
             if child.path not in had:
                 self._expect(child)
+        if self.format.named is not None and (named := self.format.named(self.path)) is not None:
+            yield [named]
         for index in self._grown:
             yield from self._read_on(index, self.upto if index == 0 else None)
         while self._all:
@@ -98,8 +100,9 @@ def _grew(source: Source) -> bool:
 
 
 def _still(format: Format, index: int, source: Source) -> Pipe:
-    """For a file that has nothing new: only its offset is asked for."""
-    return Pipe(format, index, source.agent, source.parent, source.offset)
+    """For a file that has nothing new; what comes later is read on from here."""
+    reader = load(source.reader, format)
+    return Pipe(format, index, source.agent, source.parent, source.offset, reader=reader)
 
 
 def _read(file: BinaryIO, size: int) -> bytes:

@@ -25,7 +25,7 @@ from store.db.reads import BusyError
 from store.db.runs_db import RunRow, RunRows, unfinished
 from store.errors import StoreError
 from store.paths import data_dir
-from store.runners import named
+from store.runners import named, way_on
 from store.runners.base import Ask, Command, Outcome, Runner, refuse
 from store.runs_shell import Environment, environment
 from store.runs_work import RunResult, Work
@@ -33,7 +33,7 @@ from store.sources.journal import Journal
 from store.sources.journal import folder as journals
 from store.sources.process import Process
 
-__all__ = ["Outcome", "RunRequest", "RunResult", "Runs", "shown"]
+__all__ = ["Ask", "Outcome", "RunRequest", "RunResult", "RunRow", "Runs", "listed", "resumable", "shown"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -311,6 +311,26 @@ _LATE: Final = (
 def _drop(locks: list[Lock]) -> None:
     for number, lock in enumerate(locks):
         lock.drop(remove=number == 0)
+
+
+def resumable(path: Path, runner: str = "") -> tuple[str, str, Path]:
+    """(runner, the agent's session id, its folder) with which a session file is gone on with. Raises StoreError."""
+    from store.summary import summary
+
+    row = summary(path)
+    own, why = way_on(row.agent, row.session or path.stem, is_file=True)
+    if runner:
+        own, why = named(runner), ""
+    if own is None:
+        raise StoreError(why)
+    return own.name, row.session or path.stem, Path(row.cwd) if row.cwd else Path.cwd()
+
+
+def listed(limit: int = 50, data: Path | None = None) -> list[RunRow]:
+    """The newest runs of this machine. Raises StoreError."""
+    from store.db import runs_db
+
+    return runs_db.listed((data or data_dir()) / "playhead.db", limit)
 
 
 def shown(command: Command, cwd: Path | None = None) -> str:

@@ -67,6 +67,10 @@ KEEP: Final = Setting(
     "sessions.keep", True, "Keep a copy of every session", "What an agent later deletes is still here, and is found."
 )
 RESTORE: Final = Setting("window.restore", True, "Restore the window", "Place, panels and the last session.")
+NOTIFY: Final = Setting(
+    "window.notify", True, "Desktop notifications",
+    "When an agent is done, has failed or needs an answer, and another window is in front.",
+)  # fmt: skip
 ABSOLUTE: Final = Setting("time.absolute", False, "Absolute times", "Clock times in place of '3 min ago'.")
 # Those of the sessions panel (viewer/panel/), which `playhead serve` reads as well.
 RESUME_NEW: Final = Setting(
@@ -95,8 +99,8 @@ PARALLEL: Final = Setting(
 )
 
 DECLARED: Final[tuple[AnySetting, ...]] = (
-    FOLLOW, ROW_LINES, THEME, ZOOM, ABSOLUTE, ROOTS, GROUP, KEEP, RESTORE, RESUME_NEW, CLEANUP_DAYS, CLEANUP_HOUR,
-    COMPACT_TURNS, RECEIVER, RECEIVER_HOST, RECEIVER_PORT, PARALLEL,
+    FOLLOW, ROW_LINES, THEME, ZOOM, ABSOLUTE, ROOTS, GROUP, KEEP, RESTORE, NOTIFY, RESUME_NEW, CLEANUP_DAYS,
+    CLEANUP_HOUR, COMPACT_TURNS, RECEIVER, RECEIVER_HOST, RECEIVER_PORT, PARALLEL,
 )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ def summary(path: Path, format: Format | None = None, now: float | None = None) 
     format = format or sniff(head, path)
     first = Pipe(format)
     events = first.feed(head)
+    if format.named is not None and (named := format.named(path)) is not None:
+        events.append(named)
     whole = tail_at == len(head)
     records: int | None = None
     if whole:

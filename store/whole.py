@@ -108,6 +108,8 @@ class Whole:
                 if child.call is not None:
                     self._called.setdefault(child.call, []).append(child)
                 self._named[child.agent] = child
+        if self.format.named is not None and (named := self.format.named(self.path)) is not None:
+            yield [named]
         if self.format.base is not None and not self.start:
             for path, upto in self.format.base(self.path):
                 yield from self._base(path, upto)

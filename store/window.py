@@ -52,6 +52,7 @@ class DbWindow:
     ) -> None:
         """`kept`: another version folded the rows, and no file is left to fold them again."""
         self.path = path
+        self.kept = kept
         self._unpress = _unpress if kept else reads.unpress
         self.session = session
         self._length = length

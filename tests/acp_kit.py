@@ -23,19 +23,20 @@ PATIENCE = 30.0  # seconds that a busy machine may take
 class Talk:
     """One session with the scripted agent."""
 
-    def __init__(self, script: str, cwd: Path, load: str = "") -> None:
+    def __init__(
+        self, script: str, cwd: Path, load: str = "", *, files: bool = True, database: bool = False, agent: Path = AGENT
+    ) -> None:
         self.woken = threading.Event()
         self.hub = Hub(self.woken.set)
         self.ended: list[Ended] = []
-        self.feeds = Feeds(self.hub, self.ended.append, lambda *_: None, lambda _: None, database=False)
-        self.key = self.feeds.acp([sys.executable, str(AGENT), script], str(cwd), load)
+        self.feeds = Feeds(self.hub, self.ended.append, lambda *_: None, lambda _: None, database=database)
+        self.key = self.feeds.acp([sys.executable, str(agent), script], str(cwd), load, files=files)
+        stream = self.feeds._streams[self.key]
+        assert stream.conversation is not None
+        self.agent = stream.conversation
         self.session: Session = self.hub.sessions[self.key]
         [self.journal] = self.feeds.files(self.key)
         self.facts: list[object] = []
-
-    @property
-    def agent(self):  # type: ignore[no-untyped-def]  # store.sources.acp.AcpAgent
-        return self.feeds.conversation(self.key)
 
     def tick(self) -> None:
         self.hub.flush()
@@ -104,8 +105,16 @@ class Talk:
 
 
 @contextmanager
-def talking(script: str, cwd: Path, load: str = "") -> Iterator[Talk]:
-    talk = Talk(script, cwd, load)
+def talking(
+    script: str,
+    cwd: Path,
+    load: str = "",
+    *,
+    files: bool = True,
+    database: bool = False,
+    agent: Path = AGENT,
+) -> Iterator[Talk]:
+    talk = Talk(script, cwd, load, files=files, database=database, agent=agent)
     try:
         yield talk
     finally:

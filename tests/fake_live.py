@@ -82,6 +82,9 @@ class FakeLive(QObject):
     def stop(self, key: str) -> None:
         self.stopped.append(key)
 
+    def is_recording(self, key: str) -> bool:
+        return False
+
     def can_send(self, key: str) -> bool:
         return False
 

@@ -69,6 +69,7 @@ FACE = {
     "storage",
     "text",
     "threads",
+    "trigger",
     "triggers",
     "usage_report",
 }

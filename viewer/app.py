@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QCoreApplication, QObject, QSettings, QSocketNotifier, QTimer, Signal
 from PySide6.QtGui import QIcon
@@ -26,6 +26,9 @@ from viewer.keeping import Keeping
 from viewer.options import Options
 from viewer.place import Places
 from viewer.window import MainWindow
+
+if TYPE_CHECKING:
+    from viewer.serving_window import Serving
 
 DESKTOP: Final = "io.github.playhead.Playhead"
 AFTER: Final = 60  # ms after the first session came: its paint needs the interpreter for itself
@@ -81,6 +84,7 @@ class App(QObject):
         self.jobs = Jobs(self)
         self.window = MainWindow(self.live, self.settings, self.places, self.jobs, self.look, state_dir() / "logs")
         self.keeping: Keeping | None = None
+        self.serving: Serving | None = None
         if not safe:  # there nothing is remembered
             self.keeping = Keeping(self.live, self._roots, lambda: self.settings[st.KEEP], self)
             self.window.keep(self.keeping)
@@ -125,6 +129,18 @@ class App(QObject):
         self.fresh = Fresh(self.settings, self.jobs, self)
         self.fresh.trouble.connect(lambda why: self.window.notice.say("settings", why))
         self.qt.setWindowIcon(QIcon(str(resource("app/playhead.svg"))))
+        if not self.options.safe:
+            self._serve()
+
+    def _serve(self) -> None:
+        """Triggers run while a window is open; where there are none, nothing is made for them."""
+        from viewer.serving_window import Serving
+
+        serving = self.serving = Serving(data_dir() / "playhead.db", self.settings.path, self)
+        self.settings.watch(serving.on_setting)
+        serving.trouble.connect(lambda why: self.window.notice.say("triggers", why))
+        serving.news.connect(self.window.panel_news)
+        self.window.service = serving
 
     def _read_ahead(self) -> None:
         """Let the session that will be shown be read while the window is made; `open_asked` then finds it open."""
@@ -140,7 +156,7 @@ class App(QObject):
         if asked.command:
             window.start(lambda: self.live.run(asked.command, str(Path.cwd()), asked.title))
         if asked.acp:
-            window.start(lambda: self.live.acp(asked.acp, asked.cwd, asked.load))
+            window.start(lambda: self.live.acp(asked.acp, asked.cwd, asked.load, files=asked.files))
         if asked.stdin:
             window.start(self.live.stdin)
         if asked.demo:
@@ -222,6 +238,8 @@ class App(QObject):
         self.window.remember(self.kept)
         if self.keeping is not None:
             self.keeping.end()
+        if self.serving is not None:
+            self.serving.shutdown()
         self.jobs.shutdown()
         self.live.shutdown()
         self._uninstall()

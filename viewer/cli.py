@@ -26,6 +26,8 @@ playhead [PATH ...]                       open a window, with these sessions or 
        playhead -                                show what comes in on standard input
        playhead run -- COMMAND ...               start a program and show its stream
        playhead acp -- COMMAND ...               start an agent that talks ACP, and work with it
+       playhead continue PATH|ID PROMPT [--fork] go on with a session, without a window
+       playhead runs [--json]                    what was started here, and how it ended
        playhead show PATH --json                 print the rows of a session
        playhead digest PATH|ID ... [--json]      the figures of sessions: turns, tokens, cost, tools, errors
        playhead turns PATH|ID [--json]           the same for each turn of one
@@ -138,10 +140,11 @@ def _run(arguments: list[str]) -> int:
 
 def _acp(arguments: list[str]) -> int:
     own, command = _split(arguments)
-    usage = "playhead acp [--cwd DIR] [--load ID] [--theme light|dark] -- COMMAND ..."
+    usage = "playhead acp [--cwd DIR] [--load ID] [--no-files] [--theme light|dark] -- COMMAND ..."
     parser = _Parser("playhead acp", usage=usage, allow_abbrev=False)
     parser.add_argument("--cwd", default="", metavar="DIR", help="the folder that the agent works in; this one")
     parser.add_argument("--load", default="", metavar="ID", help="go on with this session of the agent")
+    parser.add_argument("--no-files", action="store_true", help="let the agent read and write files itself, unasked")
     _look(parser)
     options = parser.parse_args(own)
     if not command:
@@ -154,6 +157,7 @@ def _acp(arguments: list[str]) -> int:
             acp=tuple(command),
             cwd=str(cwd),
             load=options.load,
+            files=not options.no_files,
             size=options.size,
             theme=options.theme,
             follow=options.follow,
@@ -259,12 +263,17 @@ def _usage(arguments: list[str]) -> int:
     return usage.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
 
 
-def _coverage(arguments: list[str]) -> int:
-    from viewer import coverage
+def _plain(module: str, name: str) -> Callable[[list[str]], int]:
+    """A command that is all in a module of its own: its options, and what it does with them."""
 
-    parser = _Parser("playhead coverage", allow_abbrev=False)
-    coverage.options(parser)
-    return coverage.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
+    def command(arguments: list[str]) -> int:
+        found = importlib.import_module(f"viewer.{module}")
+        parser = _Parser(f"playhead {name}", allow_abbrev=False)
+        found.options(parser)
+        code: int = found.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
+        return code
+
+    return command
 
 
 def _sessions(arguments: list[str]) -> int:
@@ -309,22 +318,6 @@ def _search(arguments: list[str]) -> int:
     return finding.run(parser.parse_args(words), output.lines, output.print_, output.say)
 
 
-def _import(arguments: list[str]) -> int:
-    from viewer import importing
-
-    parser = _Parser("playhead import", allow_abbrev=False)
-    importing.options(parser)
-    return importing.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
-
-
-def _archive(arguments: list[str]) -> int:
-    from viewer import archiving
-
-    parser = _Parser("playhead archive", allow_abbrev=False)
-    archiving.options(parser)
-    return archiving.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
-
-
 def _taken_away(word: str) -> bool:
     """-word means without it; options of ours have two dashes."""
     return word.startswith("-") and not word.startswith("--") and word not in ("-", "-h")
@@ -348,37 +341,12 @@ def _doctor(arguments: list[str]) -> int:
     return 0 if answer.well else 1
 
 
-def _serve(arguments: list[str]) -> int:
-    from viewer import serving
-
-    parser = _Parser("playhead serve", allow_abbrev=False)
-    serving.options(parser)
-    return serving.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
-
-
-def _triggers(arguments: list[str]) -> int:
-    """1: a test that would not run, or a run that did not end well."""
-    from viewer import triggers_cli
-
-    parser = _Parser("playhead triggers", allow_abbrev=False)
-    triggers_cli.options(parser)
-    return triggers_cli.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
-
-
 def _threads(arguments: list[str]) -> int:
     from viewer import threads_cli
 
     parser = _Parser("playhead threads", allow_abbrev=False)
     threads_cli.options(parser)
     return threads_cli.run(parser.parse_args(arguments), output.lines, output.print_)
-
-
-def _settings(arguments: list[str]) -> int:
-    from viewer import settings_cli
-
-    parser = _Parser("playhead settings", allow_abbrev=False)
-    settings_cli.options(parser)
-    return settings_cli.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
 
 
 def _bench(arguments: list[str]) -> int:
@@ -392,21 +360,23 @@ def _bench(arguments: list[str]) -> int:
 
 COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "run": _run,
+    "continue": _plain("continuing", "continue"),
+    "runs": _plain("running", "runs"),
     "acp": _acp,
     "show": _show,
     "digest": _digest,
     "turns": _turns,
     "requests": _requests,
     "usage": _usage,
-    "coverage": _coverage,
+    "coverage": _plain("coverage", "coverage"),
     "sessions": _sessions,
     "search": _search,
-    "import": _import,
-    "archive": _archive,
-    "serve": _serve,
-    "triggers": _triggers,
+    "import": _plain("importing", "import"),
+    "archive": _plain("archiving", "archive"),
+    "serve": _plain("serving", "serve"),
+    "triggers": _plain("triggers_cli", "triggers"),
     "threads": _threads,
-    "settings": _settings,
+    "settings": _plain("settings_cli", "settings"),
     "doctor": _doctor,
     "bench": _bench,
 }

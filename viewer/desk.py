@@ -7,6 +7,7 @@ connection go, and what brings it back as it was stays.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -15,6 +16,7 @@ from store.delta import Delta, Row, SessionsDelta
 from store.paths import there
 from viewer import garbage, wording
 from viewer.opened import Left, Opened, raw_rows, row_of
+from viewer.pace import Pace
 from viewer.place import Place, Places
 from viewer.timeline.model import TimelineModel
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 SLACK: Final = 2 * wording.SECOND
 OPEN: Final = 8  # files that are kept open besides those whose agent is at work; the one left longest ago goes
 RELEASE: Final = 20_000  # ms after which a session that is not looked at is, if its agent is not at work
+LIST: Final = 200  # ms between two changes of the list for sessions that go on: each paints it anew
 LEFT: Final = 50  # released sessions that come back as they were; older ones come back at their place
 ACTIVE: Final = ("live", "idle")  # what the list says of a session whose agent is there
 
@@ -55,6 +58,7 @@ class Desk(QObject):
         self._names: dict[str, str] = {}  # a journal that is read as a file → its name in the list
         self._shown_rows: dict[str, Row] = {}  # and those that only we list
         self.current: Opened | None = None
+        self._lines = Pace(LIST, self._tell_list, self)
         live.changed.connect(self.on_changed)
         live.progress.connect(self.on_progress)
 
@@ -160,14 +164,15 @@ class Desk(QObject):
             header = opened.arrived(header)
         if header is not None:
             opened.header = header
-            self._list(opened)
             self.headed.emit(opened.key, header)
         if opened is not self.current and delta.added and delta.rebase is None:
             if not opened.first_unread:
                 opened.first_unread = delta.added[0].id
             opened.unread += len(delta.added)
             self._places.mark(opened.key, opened.unread)
-            self.unread.emit(self.listed_as(opened.key), opened.unread)
+            self._lines.news(opened.key)
+        elif header is not None:
+            self._lines.news(opened.key)
 
     def on_sessions(self, delta: SessionsDelta) -> None:
         """Sessions that were looked at once and have grown since are unread, also when that was before a restart."""
@@ -222,14 +227,21 @@ class Desk(QObject):
         if opened.file:
             self._places.put(opened.key, opened.place)
 
-    def _list(self, opened: Opened) -> None:
-        """A line in the list for what the search does not find: demos, pipes, processes, files from elsewhere."""
-        if opened.key in self._states or opened.header is None:
-            return
-        row = row_of(opened.key, opened.header, opened.file, opened.since)
-        if self._shown_rows.get(opened.key) != row:
-            self._shown_rows[opened.key] = row
-            self.listed.emit(SessionsDelta((row,)))
+    def _tell_list(self, keys: Sequence[str]) -> None:
+        """A line in the list for what the search does not find (demos, pipes, processes, files from elsewhere), and
+        what is unread in those that are not looked at."""
+        lines: list[Row] = []
+        for opened in filter(None, map(self._open.get, keys)):
+            if opened.key not in self._states and opened.header is not None:
+                row = row_of(opened.key, opened.header, opened.file, opened.since)
+                if self._shown_rows.get(opened.key) != row:
+                    self._shown_rows[opened.key] = row
+                    lines.append(row)
+        if lines:
+            self.listed.emit(SessionsDelta(tuple(lines)))
+        for opened in filter(None, map(self._open.get, keys)):
+            if opened is not self.current and opened.unread:
+                self.unread.emit(self.listed_as(opened.key), opened.unread)
 
     # ---- released, and back
 
@@ -302,6 +314,7 @@ class Desk(QObject):
             self._release(opened)
 
     def _forget(self, opened: Opened) -> None:
+        self._lines.drop(opened.key)
         self.closing.emit(opened.key)
         self._look_again(opened.key)
         self._reading.discard(opened.key)

@@ -16,6 +16,7 @@ class Options(Struct, frozen=True):
     acp: tuple[str, ...] = ()  # an agent to start and talk ACP with
     cwd: str = ""  # the folder that it works in
     load: str = ""  # id of an earlier session of it
+    files: bool = True  # offer to read and write files for it
     screenshot: str = ""  # write a picture of the window here, and end
     size: tuple[int, int] = SIZE
     theme: str = ""  # light, dark; '' is the user's setting

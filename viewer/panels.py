@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from store.paths import data_dir
@@ -17,6 +17,7 @@ from viewer.shelving import Shelving
 if TYPE_CHECKING:
     from store.threads import Threads
     from viewer.panel.page import SessionsPanel
+    from viewer.serving_window import Serving
 
 KEY = "panel/open"
 
@@ -24,8 +25,10 @@ KEY = "panel/open"
 class Panels(Shelving):
     """See the module."""
 
+    triggers_changed = Signal()  # by hand, in the panel: whoever serves looks at them again
     _panel: SessionsPanel | None = None
     _panel_kept: QSettings | None = None
+    service: Serving | None = None  # what runs triggers, once the window is shown
 
     @property
     def panel(self) -> SessionsPanel:
@@ -33,6 +36,8 @@ class Panels(Shelving):
             from viewer.panel.page import SessionsPanel
 
             made = self._panel = SessionsPanel(self.jobs, data_dir() / "playhead.db", self.settings, self.look)
+            made.triggers.serving = lambda: self.service
+            made.triggers_changed.connect(self.triggers_changed)
             made.closed.connect(self.close_panel)
             made.session_wanted.connect(self.on_thread_session)
             made.counted.connect(self.on_threads)

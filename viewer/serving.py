@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -53,6 +54,7 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Say) -> in
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     file = config_dir() / "settings.toml"
+    sys.setswitchinterval(0.0005)  # an answer does not wait for what a run's output takes
     try:
         with closing(Runs()) as runs:
             service = Service(runs.db, file, runs, news.set)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from store.events import At, Event
+from store.events import At, Event, SessionNamed
 
 if TYPE_CHECKING:
     from store.sources.pieces import Pieces
@@ -71,6 +71,7 @@ class Format(Struct, frozen=True):
     view: Callable[[Path], Pieces | None] | None = None  # what a session that is no file of its own is made of
     inside: Callable[[Path], Iterable[Inside]] | None = None  # database in `where` → its sessions. Raises OSError
     children: Callable[[Path], Iterable[Child]] | None = None  # session file → its subagent files as they are now
+    named: Callable[[Path], SessionNamed | None] | None = None  # session file → what other files call that session
     beside: Callable[[Path], Iterable[Path]] | None = None  # session file → folders where its subagents' files appear
     alive: Callable[[Path], str | None] | None = None  # session file → busy, waiting, idle, if a program says so
     fork: Sequence[str] = ()  # the command that goes on with a copy of a session; {id} is its id

@@ -32,6 +32,7 @@ from store.formats.values import count, moment, one_line, string, table
 MESSAGES: Final = 8192  # that are remembered: a later line may replace one
 HIDDEN: Final[Mapping[str, str]] = {
     "header": "who and when: in the header of the session",
+    "projects": "the program's list of folders, which lies beside its sessions",
     "$set": "bookkeeping of the program; messages in it are shown if they are new",
     "user/functionResponse": "results stand in the calls",
 }
@@ -73,7 +74,7 @@ class Reader:
                 if type(message) is dict:
                     self._message({"type": message.get("role"), "content": message.get("parts"), "id": f"h{index}",
                                    "timestamp": message.get("ts")}, at, out)  # fmt: skip
-        elif not self._message(data, at, out):
+        elif type(data.get("projects")) is not dict and not self._message(data, at, out):
             kind = string(data, "type") or "no type"
             return (unreadable(record, kind, "unknown type"),)
         return out
@@ -231,6 +232,8 @@ def _at(at: At, stamp: Any) -> At:
 def claims(head: bytes, path: Path | None) -> int:
     """How surely these are the bytes of a chat."""
     first = head.lstrip(b" \t\r\n\xef\xbb\xbf")
+    if path is not None and path.name.endswith("projects.json") and b'"projects":' in first[:64]:
+        return 60
     line = first.split(b"\n", 1)[0]
     try:
         value = orjson.loads(line)

@@ -2,7 +2,7 @@
 
 After MoonshotAI/kimi-code (the record types of protocols 1.0 to 1.5), MoonshotAI/kimi-cli (`wire/types.py`,
 `wire/file.py`, `soul/context.py`) and files of protocols 1.4 and 1.5. A request's tokens stand in `usage.record` and
-once more in the end of its step: they count once. Which session it is only the folder says.
+once more in the end of its step: they count once. Which session it is only the folder says, and `state.json` in it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from store.events import (
 from store.formats import kimi_tools as tools
 from store.formats.base import Format, Record
 from store.formats.calls import given_of, plan_of, text_of
-from store.formats.kimi_files import beside, children, claims, owns, part_of
+from store.formats.kimi_files import beside, children, claims, named, owns, part_of
 from store.formats.kimi_hidden import HIDDEN
 from store.formats.kimi_old import Old, is_old
 from store.formats.values import count, micros, moment, one_line, string, table
@@ -316,6 +316,7 @@ FORMAT = Format(
     where=("$KIMI_CODE_HOME/sessions", "~/.kimi-code/sessions", "$KIMI_SHARE_DIR/sessions", "~/.kimi/sessions"),
     owns=owns,
     part_of=part_of,
+    named=named,
     children=children,
     beside=beside,
     kinds=tools.KINDS,

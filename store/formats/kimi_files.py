@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any, Final
 
+import orjson
+
+from store.events import At, SessionNamed
 from store.formats.base import Child
 from store.formats.heads import head_of, share
 from store.formats.kimi_hidden import HIDDEN
 from store.formats.kimi_old import is_old
-from store.formats.values import string
+from store.formats.values import one_line, string
 
+STATE: Final = 1 << 20  # bytes of a state that are read
 _OWN: Final = frozenset({
     "metadata", "turn.prompt", "turn.steer", "turn.cancel", "turn.ended", "context.append_message",
     "context.append_loop_event", "context.apply_compaction", "context.clear", "context.undo", "config.update",
@@ -51,6 +55,24 @@ def part_of(path: Path) -> str:
     main = path.parent.with_name("main") / "wire.jsonl"
     below = path.name == main.name and path.parent.parent.name == "agents" and path != main and main.is_file()
     return path.parent.parent.parent.name if below else ""
+
+
+def named(path: Path) -> SessionNamed | None:
+    """What the folder says of a session, which its records do not: its id, and in `state.json` its title and place."""
+    if path.name not in ("wire.jsonl", "context.jsonl"):
+        return None
+    if path.parts[-3:-1] != ("agents", "main"):  # the older program: a folder per session, and nothing else in it
+        return SessionNamed(At(), path.parent.name)
+    folder = path.parents[2]
+    try:
+        with (folder / "state.json").open("rb") as file:
+            told = orjson.loads(file.read(STATE))
+    except (OSError, orjson.JSONDecodeError):
+        told = None
+    told = told if type(told) is dict else {}
+    title = one_line(string(told, "title"), 200)
+    rank = 6 if told.get("isCustomTitle") is True else 4
+    return SessionNamed(At(), folder.name, title, rank if title else 0, string(told, "workDir"))
 
 
 def children(path: Path) -> Iterable[Child]:

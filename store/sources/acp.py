@@ -45,12 +45,16 @@ class AcpAgent:
         ready: Callable[[bool], None],
         ended: Callable[[str, bool], None],
         load: str = "",
+        *,
+        files: bool = True,
     ) -> None:
+        """`files`: offer the agent to read and write files for it; without that it does so itself, unasked by us."""
         self.cwd = cwd
         self.session = ""
         self.modes: tuple[tuple[str, str], ...] = ()  # (id, name)
         self.llms: tuple[tuple[str, str], ...] = ()
         self._say, self._ready, self._ended, self._load = say, ready, ended, load
+        self._files = files
         self._wire = Wire(keep, self._write, self._heard)
         self._consent = Consent(self._wire, cwd)
         self._lock = threading.Lock()
@@ -136,7 +140,7 @@ class AcpAgent:
         self._wire.start()
         self._request("initialize", {
             "protocolVersion": VERSION,
-            "clientCapabilities": {"fs": {"readTextFile": True, "writeTextFile": True}, "terminal": True},
+            "clientCapabilities": {"fs": {"readTextFile": self._files, "writeTextFile": self._files}, "terminal": True},
             "clientInfo": {"name": "playhead", "title": "Playhead", "version": "1"},
         }, self._initialized)  # fmt: skip
 

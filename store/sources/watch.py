@@ -25,7 +25,7 @@ POLL: Final = 3.0  # seconds between two looks at the watched files
 RARELY: Final = 10  # looks after which a tree without notifications is looked at as a whole
 # Seconds from one word to the next: a file that grows all the time is told of in rounds. What comes after a quiet time
 # is told at once. Independent news thus wait half of it, in the middle; and a steady writer wakes us once per round.
-PACE: Final = 0.05
+PACE: Final = 0.047
 MOST_FOLDERS: Final = 20_000  # of one tree; a home folder given by mistake must not eat the system's watches
 _SKIPPED: Final = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from acp_kit import talking
+from acp_kit import AGENT, talking
 
 from store.items import Message, Notice, Prompt, Tool
+from store.paths import data_dir
+from store.report import rows_of, sessions, turns
 from store.sources import acp
+from store.sources.journal import folder
 from store.told import Completed, Question
+from store.window import known
 
 PERMIT = "def on_prompt(m):\n say(permit('c1', 'rm -rf build'))\n done(m)"
 SLOW = "import threading\nstopped = threading.Event()\non_cancel = stopped.set\n"
@@ -227,6 +231,70 @@ handlers["session/set_config_option"] = choose
         assert talk.agent.llms == (("one", "One"), ("two", "Two"))
         talk.agent.set_llm("two")
         talk.until(lambda: talk.session.header.llm == "two")
+
+
+def test_an_agent_made_with_the_protocol_library(tmp_path: Path) -> None:
+    """It checks all that we say against the schema, and does all that an agent can ask of us."""
+    with talking("", tmp_path, agent=AGENT.with_name("acp_library_agent.py")) as talk:
+        talk.ready()
+        assert talk.session.header.adapter == "library"
+        talk.agent.set_mode("code")
+        talk.until(lambda: talk.session.header.mode == "code")
+        talk.prompt()
+        for option in ("yes", "once", "always", "once"):
+            talk.answer(option)
+        talk.idle()
+        assert talk.said().split("\n") == ["selected ", "read two ", "exit 0: 2 ", "refused -32602"]
+        assert [(tool.kind, tool.status) for tool in talk.tools()] == [
+            ("tool.edit", "ok"), ("tool.edit", "ok"), ("tool.read", "ok"), ("tool.shell", "ok"), ("tool.shell", "ok"),
+            ("tool.read", "failed"),
+        ]  # fmt: skip
+        assert not talk.raw()
+        talk.prompt("Wait", "p2")
+        talk.agent.cancel()
+        talk.idle()
+        assert "Cancelled" in talk.notices()
+
+
+def test_it_is_recorded_and_listed_like_any_stream(tmp_path: Path) -> None:
+    """What is saved while it runs, and after its first save, is what the journal gives when it is read anew."""
+    script = """
+def on_prompt(m):
+    for n in range(5): say("a ")
+    say(permit("c1", "make"))
+    for n in range(5): say("b ")
+    done(m, usage=dict(inputTokens=50, outputTokens=5, cachedReadTokens=7, totalTokens=62))
+"""
+    with talking(script, tmp_path, database=True) as talk:
+        talk.ready()
+        assert talk.session.header.draft  # nothing was said in it: nothing is kept
+        talk.prompt("Make it")
+        talk.until(lambda: not talk.session.header.draft)
+        talk.answer("yes")
+        talk.idle()
+        talk.stop()
+        shown, journal = talk.rows(), talk.journal
+    database = data_dir() / "playhead.db"
+    before = known(journal, database)
+    assert before is not None
+    assert before.unchanged
+    saved = before.window.read(0, 99)
+    assert [item.id for item in saved] == [item.id for item in shown] == [item.id for item in rows_of(journal)[0]]
+    assert [getattr(item, "answer", "") for item in saved] == ["", "", "Allowed: Allow once", ""]
+    [row] = [entry for entry in sessions([folder(data_dir())]) if entry["agent"] == "acp"]
+    assert (row["title"], row["cwd"]) == ("Make it", str(tmp_path))
+    [turn] = turns(str(journal))
+    assert (turn["in_tokens"], turn["out_tokens"], turn["cache_read_tokens"]) == (50, 5, 7)
+
+
+def test_files_are_offered_or_not(tmp_path: Path) -> None:
+    script = "def start(m):\n global caps\n caps = m['params']['clientCapabilities']\n del handlers['initialize']\n"
+    script += " return _answer(m)\nhandlers['initialize'] = start\ndef on_prompt(m):\n say(json.dumps(caps))\n done(m)"
+    for files in (True, False):
+        with talking(script, tmp_path, files=files) as talk:
+            talk.ready().prompt()
+            talk.idle()
+            assert f'"writeTextFile": {str(files).lower()}' in talk.said()
 
 
 def test_an_agent_that_dies_in_a_turn(tmp_path: Path) -> None:

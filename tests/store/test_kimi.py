@@ -22,10 +22,14 @@ from store.events import (
     TurnEnded,
     Usage,
 )
+from store.facts import Facts
 from store.formats import named, sniff
+from store.intake import take_in
 from store.items import Message, Notice, Plan, Prompt, Thought, Tool
 from store.pipe import Pipe
+from store.summary import summary
 from store.whole import Whole
+from store.window import known
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 HEAD = {"type": "metadata", "protocol_version": "1.5", "created_at": 1790000000000}
@@ -251,3 +255,38 @@ def test_where_its_sessions_lie(tmp_path: Path) -> None:
             found.append(path)
     assert found == [files[0], files[2], files[4]]
     assert [kimi.part_of(path) for path in files] == ["", "session_1", "", "a", "", ""]
+
+
+def test_its_folder_says_which_session_it_is_and_what_it_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "wd_demo_0" / "session_1"
+    wire = folder / "agents" / "main" / "wire.jsonl"
+    wire.parent.mkdir(parents=True)
+    wire.write_bytes(lines(HEAD, prompt("Find the bug, please")))
+    assert (summary(wire).session, summary(wire).title, summary(wire).cwd) == ("session_1", "Find the bug, please", "")
+    for state, title, cwd in (
+        (b'{"title":"The bug","isCustomTitle":true,"workDir":"/w/demo"}', "The bug", "/w/demo"),
+        (b'{"title":"Bug","workDir":"/w/demo"}', "Bug", "/w/demo"),
+        (b'{"title":7,"workDir":[]}', "Find the bug, please", ""), (b"[1]", "Find the bug, please", ""),
+        (b'{"title":', "Find the bug, please", ""),
+    ):  # fmt: skip
+        (folder / "state.json").write_bytes(state)
+        listed = summary(wire)
+        assert (listed.session, listed.title, listed.cwd) == ("session_1", title, cwd)
+        told = Facts()
+        for batch in Whole(wire):
+            told.add(batch)
+        assert (told.id, told.title, told.cwd) == ("session_1", title, cwd)
+    db = tmp_path / "playhead.db"
+    take_in(db, wire)
+    (folder / "state.json").write_bytes(b'{"title":"Another name","isCustomTitle":true}')
+    with wire.open("ab") as file:
+        file.write(lines(prompt("More")))
+    take_in(db, wire)
+    found = known(wire, db)
+    assert found is not None
+    found.window.close()
+    assert (found.facts.id, found.facts.title) == ("session_1", "Another name")
+    old = tmp_path / "old" / "abc" / "wire.jsonl"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(lines(HEAD, prompt("x")))
+    assert summary(old).session == "abc"

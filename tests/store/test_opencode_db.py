@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import sqlite3
 import threading
@@ -16,12 +17,16 @@ from builders import picture
 from imports import Folded, check
 from ingest_screen import Screen
 
+from store.errors import StoreError
 from store.events import Compacted, Event, NoticeAdded, PromptText, Rewound, Spent, TurnEnded
 from store.feeds import read_spans
+from store.fold import Put, State, fold_run
+from store.formats import named
 from store.intake import take_in
 from store.items import Tool, text_of
+from store.pipe import Pipe
 from store.report import show
-from store.sources import database, scan, views
+from store.sources import database, pieces, scan, views
 from store.sources.discover import Discovery
 from store.sources.listing import row_of
 from store.sources.watch import Watcher
@@ -324,6 +329,87 @@ def test_it_is_shown_by_path_and_accounted_for(running: Start) -> None:
     list(whole)
     assert whole.pipes[0].raw == whole.pipes[0].damaged == 0
     assert whole.pipes[0].fed == views.stat(path).st_size
+
+
+def test_a_database_that_is_damaged_says_so_and_nothing_worse(running: Start, tmp_path: Path) -> None:
+    db = running(tour())
+    db.close()
+    data, rng, seen = db.path.read_bytes(), random.Random(7), set()
+    for number in range(60):
+        bad = bytearray(data)
+        for _ in range(rng.randint(1, 30)):
+            bad[rng.randrange(len(bad))] = rng.randrange(256)
+        cut = rng.choice((len(bad), len(bad) // 2, 5000, 100, 0))
+        path = tmp_path / f"{number}" / "opencode.db"
+        path.parent.mkdir()
+        path.write_bytes(bad[:cut])
+        try:
+            found = list(scan.scan([path], {}))
+            seen.add(bool(found) and len(picture(path / "ses_1")) > 100)
+        except StoreError as error:
+            assert "opencode.db" in str(error)
+            seen.add("refused")
+        assert {file.name for file in path.parent.iterdir()} == {"opencode.db"}
+    assert seen == {True, False, "refused"}
+
+
+def test_a_session_that_is_written_while_it_is_read_loses_nothing(running: Start) -> None:
+    """Rows are added and changed by another thread, at every moment of many readings."""
+    db = running(kit.export(kit.user("Go"), kit.answer()))
+    over = threading.Event()
+
+    def write() -> None:
+        for number in range(300):
+            db.parts([{**kit.part("text", f"prt_{number:04}", text=f"{number}"), "messageID": "msg_2"}])
+            db.parts([kit.part("text", f"prt_{number // 2:04}", text=f"again {number // 2}")])
+        over.set()
+
+    view = views.at(db.session())
+    assert view is not None
+    holder = views.File(view)
+    pipe = Pipe(named("opencode"))
+    told: list[Event] = []
+    thread = threading.Thread(target=write)
+    thread.start()
+    last = False
+    while not last:
+        last = over.is_set()
+        size = view.looks().st_size
+        while pipe.fed < size:
+            told += pipe.feed(view.read(pipe.fed, min(777, size - pipe.fed)))
+    thread.join()
+    told += pipe.finish()
+    holder.close()
+    state = State()
+    rows: dict[int, Any] = {}
+    for change in fold_run(state, told):
+        assert isinstance(change, Put)
+        rows[change.row] = change.item
+    texts = sorted(text_of(row) for row in rows.values() if row.id.startswith("prt_0") and row.id[4:].isdigit())
+    assert texts == sorted([f"again {n}" for n in range(150)] + [f"{n}" for n in range(150, 300)])
+    assert pipe.raw == pipe.damaged == 0
+
+
+def test_old_versions_of_rows_are_forgotten_but_never_in_the_way(
+    running: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "KEPT", 500)
+    db = running(tour())
+    view = views.at(db.session())
+    assert view is not None
+    holder = views.File(view)
+    before = view.read(0, view.looks().st_size)
+    for number in range(20):
+        db.parts([kit.tool("prt_3", status="running", output="x" * number)])
+        view.looks()
+    now = view.read(0, view.looks().st_size)
+    assert len(now) > len(before)
+    assert now.startswith(before[: before.index(b'"prt_3"') - 40])
+    assert b"x" * 19 in now
+    assert all(not line.strip() or orjson.loads(line) for line in now.splitlines())
+    holder.close()
+    del holder
+    assert view.looks().st_size < len(now), "nobody remembers an offset: it is put together anew"
 
 
 def test_rows_that_are_no_good(running: Start) -> None:

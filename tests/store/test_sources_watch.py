@@ -452,6 +452,30 @@ def test_inotify_says_the_same_news_with_the_same_list(tmp_path: Path) -> None:
         notifier.close()
 
 
+def test_a_folder_that_is_only_waited_in_tells_of_names_alone(tmp_path: Path) -> None:
+    """A missing folder waits in the one above, which may be ours: the database is written there all day."""
+    if platform.system() != "Linux":
+        pytest.skip("inotify is Linux's")
+    from store.sources.inotify import Inotify
+
+    path = tmp_path / "playhead.db"
+    path.write_text("")
+    notifier = Inotify()
+    try:
+        notifier.add(str(tmp_path), names=True)
+        append(path)
+        assert notifier.wait(0) == []
+        made = tmp_path / "journals"
+        made.mkdir()
+        assert notifier.wait(WAIT) == [Change(str(made), folder=True, made=True)]
+        notifier.add(str(tmp_path))
+        notifier.add(str(tmp_path), names=True)  # who wants more of it keeps that
+        append(path)
+        assert notifier.wait(WAIT) == [Change(str(path))]
+    finally:
+        notifier.close()
+
+
 def test_stop_is_quick_from_anywhere_and_ends_the_thread(tmp_path: Path) -> None:
     watcher = Watcher()
     done = threading.Event()

@@ -278,7 +278,7 @@ def test_drafts_stay_with_their_session(app: App, session: Path, qtbot: QtBot) -
     assert found.pane.editor.toPlainText() == "for the first"
     QTest.keyClick(found.pane.editor, Qt.Key.Key_Escape)
     assert not found.pane.opened
-    assert found.pane.bar.text() == "Draft: for the first"
+    assert found.pane.bar.text().strip() == "Draft: for the first"
     app.window.keep_prompts()
     path = found.drafts.path
     assert path is not None
@@ -320,9 +320,13 @@ def test_the_editor_grows_to_eight_lines_and_keys_do_what_they_say(app: App, qtb
 
 
 def test_a_session_without_a_runner_says_so(app: App, work: Path, qtbot: QtBot) -> None:
-    app.window.start(lambda: app.live.demo(0))
+    """The output of a command is no session of an agent's; of a recording there is nothing to say."""
     found = composing(app)
+    app.window.start(lambda: app.live.run([sys.executable, "-c", "print('{}')"]))
     qtbot.waitUntil(lambda: not found.pane.bar.isEnabled(), timeout=WAIT)
     assert "open the session's own file" in found.pane.bar.toolTip()
     found.open()
     assert not found.pane.opened
+    assert found.pane.isVisibleTo(app.window)
+    app.window.start(lambda: app.live.demo(0))
+    assert not found.pane.isVisibleTo(app.window)

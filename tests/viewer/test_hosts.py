@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
+from imports import Folded
 from pytestqt.qtbot import QtBot
 
+from store.db import place
 from store.intake import take_in
+from store.items import text_of
+from store.whole import Whole
 from viewer.app import App
 from viewer.bench.make_session import write_session
 from viewer.options import Options
+from viewer.timeline.pages import is_waiting
 
 WAIT = 30_000
 NAME = "11111111-2222-4333-8444-555555555555.jsonl"
@@ -51,6 +57,43 @@ def test_a_session_of_another_host_is_listed_and_opens(
 def _length(app: App) -> int:
     model = app.window.pane.view.timeline
     return 0 if model is None else model.length
+
+
+@pytest.mark.parametrize("database", ["server"], indirect=True)
+def test_a_slow_server_does_not_stall_the_window(database: Path, tmp_path: Path, qtbot: QtBot) -> None:
+    """Rows stand for those that are on their way, and what the reader looks at stays where it is when they come."""
+    path = tmp_path / "sessions" / NAME
+    write_session(path, records=900, seed=4)
+    rows = take_in(database, path).rows
+    url = place.server(database)
+    assert url is not None
+    app = App(Options(paths=(str(path),), size=(900, 700)))
+    try:
+        app.window.show()
+        app.start()
+        qtbot.waitUntil(lambda: _length(app) == rows, timeout=WAIT)
+        view = app.window.pane.view
+        model = view.timeline
+        assert model is not None
+        qtbot.waitUntil(lambda: not app.live.hub.pending and not is_waiting(model.item(rows - 1)), timeout=WAIT)
+        with psycopg.connect(url) as other:
+            other.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")  # whoever reads rows now waits
+            view.verticalScrollBar().setValue(view.verticalScrollBar().maximum() // 3)
+            first = view.visible_rows()[0]
+            view.viewport().grab()
+            assert is_waiting(model.item(first)), "the window goes on while the server does not"
+            assert not is_waiting(model.item(rows - 1)), "what was read stays"
+            top = view.visualRect(model.index(first)).top()
+            other.rollback()
+        qtbot.waitUntil(lambda: not is_waiting(model.item(first)), timeout=WAIT)
+        assert view.visible_rows()[0] == first
+        assert view.visualRect(model.index(first)).top() == top, "rows never move"
+        (whole,) = [item for item in Folded(Whole(path)).rows if item.id == model.item(first).id]
+        assert text_of(whole) == text_of(model.item(first))
+    finally:
+        app.window.close()
+        app.shutdown()
+        app.window.deleteLater()
 
 
 def test_a_server_that_is_away_is_said_in_the_window(

@@ -24,10 +24,12 @@ BENCHES: Final = (
     "start",
     "idle",
     "fold",
+    "twenty",
     "search",
     "archive",
     "digest",
     "drafts",
+    "deliveries",
     "million",
 )
 

@@ -70,7 +70,6 @@ class Composing(QObject):
             self._job.cancel()
             self._job = None
         self.key, self.header, self._why = key, header, ""
-        self.pane.setVisible(bool(key))
         if self.pane.made:
             self.pane.editor.setPlainText(self.drafts[key] if key else "")
             self.pane.strip.permission = ""
@@ -88,6 +87,8 @@ class Composing(QObject):
             self.header = header
             if changed:
                 self._offering.start(OFFER)
+                if self.pane.opened and not self.connected:
+                    self.look()
             self.update()
 
     def keep(self) -> None:

@@ -48,12 +48,16 @@ class PromptEdit(QPlainTextEdit):
         policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if room else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         self.setVerticalScrollBarPolicy(policy)
 
+    def line_height(self, lines: int = 1) -> int:
+        """How high it is with so many lines."""
+        around = self._look.px(4) + round(self.document().documentMargin()) + 2
+        return lines * self.fontMetrics().lineSpacing() + 2 * around
+
     @override
     def sizeHint(self) -> QSize:
         # A plain text document tells its height in lines.
         lines = min(LINES, max(1, round(self.document().size().height())))
-        around = self._look.px(4) + 2 * round(self.document().documentMargin()) + 2
-        return QSize(self._look.px(200), lines * self.fontMetrics().lineSpacing() + 2 * around)
+        return QSize(self._look.px(200), self.line_height(lines))
 
     @override
     def minimumSizeHint(self) -> QSize:

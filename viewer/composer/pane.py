@@ -37,7 +37,6 @@ class ComposerPane(QWidget):
         self.setObjectName("composer")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.bar = QToolButton(self)
-        self.bar.setText(INVITE)
         self.bar.setSizePolicy(self.bar.sizePolicy().Policy.Expanding, self.bar.sizePolicy().Policy.Fixed)
         self.bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.bar.clicked.connect(self.open_wanted)
@@ -84,11 +83,8 @@ class ComposerPane(QWidget):
         self.keys = QLabel("Ctrl+Enter sends · Esc leaves", self._body)
         line = QHBoxLayout()
         line.addWidget(self.editor, 1)
-        self._buttons = QVBoxLayout()
-        self._buttons.addWidget(self.send)
-        self._buttons.addWidget(self.stop)
-        self._buttons.addStretch(1)
-        line.addLayout(self._buttons)
+        for button in (self.stop, self.send):
+            line.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
         foot = QHBoxLayout()
         foot.addWidget(self.hint, 1)
         foot.addWidget(self.keys)
@@ -96,6 +92,7 @@ class ComposerPane(QWidget):
         for part in (self.strip, self.waiting):
             self._body_column.addWidget(part)
         self._body_column.addLayout(line)
+        line.setAlignment(self.editor, Qt.AlignmentFlag.AlignBottom)
         self._body_column.addLayout(foot)
         self._column.addWidget(self._body)
         self.editor.sent.connect(self.send_wanted)
@@ -123,7 +120,7 @@ class ComposerPane(QWidget):
 
     def show_offer(self, text: str, why: str) -> None:
         """What the one line says; `why`: it cannot be gone on with, and why."""
-        self.bar.setText(text)
+        self.bar.setText(f"  {text}")
         self.bar.setEnabled(not why)
         self.bar.setToolTip(why or "Send a prompt to its agent (Ctrl+L)")
         self.bar.setAccessibleDescription(why)
@@ -167,7 +164,8 @@ class ComposerPane(QWidget):
         for part in (self.strip, self.waiting, self.editor):
             part.set_look(look)
         self._body_column.setSpacing(look.px(6))
-        self._buttons.setSpacing(look.px(4))
+        for button in (self.stop, self.send):
+            button.setMinimumSize(look.px(72), self.editor.line_height())
         for line in self._lines:
             line.setSpacing(look.px(8))
         for label in (self.hint, self.keys):

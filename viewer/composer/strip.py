@@ -48,11 +48,11 @@ class Flow(QLayout):
         return len(self._items)
 
     @override
-    def itemAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
+    def itemAt(self, index: int) -> QLayoutItem | None:
         return self._items[index] if 0 <= index < len(self._items) else None
 
     @override
-    def takeAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
+    def takeAt(self, index: int) -> QLayoutItem | None:
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
     @override
@@ -171,7 +171,8 @@ class Strip(QWidget):
 
     def _action(self, text: str, tip: str, icon: str) -> QToolButton:
         button = QToolButton(self)
-        button.setText(text)
+        button.setText(f" {text}")  # the style leaves no room between the two
+        button.setAccessibleName(text)
         button.setToolTip(tip)
         button.setProperty("icon-name", icon)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -215,6 +216,8 @@ class Strip(QWidget):
             if widget is not None:
                 widget.deleteLater()
         for check in told.checks:
+            if check.tip and check.tip == told.why:
+                continue  # the sentence above says it
             self._flow.addWidget(Chip(check, self._look, self._checks))
         self._checks.setVisible(bool(told.checks))
         self._say(told.why, "state.failed" if told.checks else "text.muted")
@@ -290,5 +293,6 @@ class Strip(QWidget):
         for button in (self.copy, self.terminal, self.again):
             button.setIcon(icons.icon(str(button.property("icon-name")), look))
             button.setIconSize(QSize(look.px(14), look.px(14)))
+            button.setStyleSheet(f"QToolButton {{ padding: {look.px(2)}px {look.px(4)}px; }}")
         if self._told is not None:
             self.show_preflight(self._told)

@@ -37,7 +37,7 @@ class WaitingList(QListWidget):
     def chosen(self) -> str:
         """The id of the prompt that commands are for; '' when there is none."""
         item = self.currentItem()
-        return "" if item is None else str(item.data(Qt.ItemDataRole.UserRole))
+        return str(item.data(Qt.ItemDataRole.UserRole)) if self.count() and self.currentRow() >= 0 else ""
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:

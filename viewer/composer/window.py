@@ -5,10 +5,12 @@ Base of the window, on top of panels.
 
 from __future__ import annotations
 
+from store import settings as st
 from store.delta import Header
 from store.paths import state_dir
 from viewer.composer.control import Composing
 from viewer.composer.drafts import Drafts
+from viewer.notify import Notifier
 from viewer.panels import Panels
 
 
@@ -26,11 +28,39 @@ class Prompting(Panels):
         self.stack.currentChanged.connect(lambda _: self.place_composer())
         self.desk.closing.connect(self.composing.forget)
         self.desk.headed.connect(self.on_any_headed)
+        self.notifier = Notifier(
+            lambda: self.isActiveWindow() and not self.isMinimized(),
+            lambda: self.settings[st.NOTIFY],
+            self.title_of,
+            parent=self,
+        )
+        self.live.finished.connect(self.notifier.on_finished)
+        self.live.question.connect(self.notifier.on_question)
+        self.notifier.wanted.connect(self.on_notified)
         self._adopting: set[str] = set()  # files of forks that are being opened
+
+    def title_of(self, key: str) -> str:
+        """What a session is called, as far as it is known."""
+        opened = self.desk.opened(key)
+        title = opened.header.title if opened is not None and opened.header is not None else ""
+        return title or key.rpartition("/")[2]
+
+    def on_notified(self, key: str) -> None:
+        """A notification was clicked: this window, with that session."""
+        if self.isMinimized():
+            self.showNormal()
+        self.raise_()
+        self.activateWindow()
+        if self.desk.opened(key) is not None:
+            self.desk.show_session(key)
+        elif key.startswith("/"):
+            self.open_path(key)
 
     def place_composer(self) -> None:
         """It belongs to the transcript: no other page has it below."""
-        self.composer.setVisible(bool(self.composing.key) and self.stack.currentWidget() is self.pane)
+        key = self.composing.key
+        there = bool(key) and not self.live.is_recording(key) and self.stack.currentWidget() is self.pane
+        self.composer.setVisible(there)
         self.actions_["compose"].setEnabled(self.composer.isVisibleTo(self))
 
     def compose_for(self, key: str) -> None:

@@ -21,6 +21,7 @@ from viewer.panel.audit_page import AuditPage
 from viewer.panel.overview import Overview
 from viewer.panel.parts import Part
 from viewer.panel.toast import Toast
+from viewer.panel.triggers_page import TriggersPage
 from viewer.theme import icons
 from viewer.theme.look import Look
 
@@ -34,6 +35,7 @@ class SessionsPanel(Part):
     closed = Signal()  # put it away
     session_wanted = Signal(str, str)  # the session's key in the list or '', and the agent's own id for it
     counted = Signal(object)  # Threads: what is known of them now
+    triggers_changed = Signal()
 
     def __init__(self, jobs: Jobs, db: Path, settings: Settings, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(look, parent)
@@ -50,11 +52,12 @@ class SessionsPanel(Part):
         self.close_button.setToolTip("Close the sessions panel (Esc)")
         self.toast = Toast(look, self)
         self.overview = Overview(jobs, db, settings, self.toast.say, look)
+        self.triggers = TriggersPage(jobs, db, settings, self.toast.say, look)
         self.audit = AuditPage(jobs, db, look)
         self.pages = QStackedWidget()
-        for page in (self.overview, QWidget(), self.audit):
+        for page in (self.overview, self.triggers, self.audit):
             self.pages.addWidget(page)
-        for part in (self.overview, self.audit):
+        for part in (self.overview, self.triggers, self.audit):
             self.part(part)
         self._top = self.line(8, (8, 4, 8, 0))
         self._top.addWidget(self.tabs)
@@ -69,6 +72,7 @@ class SessionsPanel(Part):
         self.setAutoFillBackground(True)
         self.tabs.currentChanged.connect(self.on_tab)
         self.close_button.clicked.connect(self.closed)
+        self.triggers.changed.connect(self.triggers_changed)
         cards = self.overview.threads
         cards.opened.connect(self.on_opened)
         cards.loaded.connect(self.counted)
@@ -133,7 +137,9 @@ class SessionsPanel(Part):
         self.pages.setCurrentIndex(number)
         if number == OVERVIEW:
             self.overview.open()
-        elif number == AUDIT:
+        elif number == TRIGGERS:
+            self.triggers.load()
+        else:
             self.audit.load()
 
     def remember(self, kept: QSettings) -> None:
@@ -159,6 +165,7 @@ class SessionsPanel(Part):
 
     def on_first(self) -> None:
         self.tabs.setCurrentIndex(TRIGGERS)
+        self.triggers.on_new()
 
     def on_opened(self, row: ThreadRow) -> None:
         """The session of a thread: where it is in the list is asked of the database."""

@@ -56,8 +56,8 @@ class Toast(QFrame):
         self.hide()
         self.set_look(look)
 
-    def say(self, sentence: str, remedy: Remedy | None = None, *, failed: bool = False) -> None:
-        """Show it."""
+    def say(self, sentence: str, remedy: Remedy | None = None, *, failed: bool = False, stays: bool = False) -> None:
+        """Show it. `stays`: until it is put away, as what failed does."""
         self._failed = failed
         self._act = None if remedy is None else remedy.act
         self.text.setText(sentence[:600])
@@ -68,7 +68,7 @@ class Toast(QFrame):
         self.show()
         self.raise_()
         self._place()
-        if failed:
+        if failed or stays:
             self._clock.stop()
         else:
             self._clock.start()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 from typing_extensions import override
 
 from store.delta import Delta, Rebase, Window
@@ -26,8 +26,11 @@ class TimelineModel(QAbstractListModel):
     It does not query, format or decide. A delta costs what it says; a rebase, once per session, costs the tail.
     """
 
+    _came = Signal(int, int)  # rows of the window that were waited for; emitted by its thread, so queued
+
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._came.connect(self.on_came, Qt.ConnectionType.QueuedConnection)
         self.window: Window | None = None
         self.base = 0  # rows that lie in the window; a cut may leave fewer than it has
         self.changed_rows: Sequence[int] = ()  # during dataChanged: the rows between first and last that did change
@@ -190,6 +193,14 @@ class TimelineModel(QAbstractListModel):
         self._found = {}
         self.endRemoveRows()
 
+    @Slot(int, int)
+    def on_came(self, first: int, count: int) -> None:
+        """Rows of a server that is slow."""
+        rows = [] if self._pages is None else [row for row in self._pages.forget(first, count) if row < self.base]
+        rows = [row for row in rows if row not in self._over]
+        if rows:
+            self._change((), rows, rebased=True)
+
     # ---- the whole session was read
 
     def _rebase(self, rebase: Rebase) -> tuple[list[int], Sequence[Item]]:
@@ -221,6 +232,9 @@ class TimelineModel(QAbstractListModel):
             self.beginInsertRows(QModelIndex(), 0, front - 1)
         # Rows behind `end` are told afterwards; a window that reaches further is let in as if it ended there.
         self.window, self._pages = rebase.window, new.pages
+        if new.pages is not None and hasattr(rebase.window, "arrived"):  # on a server: from now on nobody waits for it
+            new.pages.patient = False
+            rebase.window.arrived = self._came.emit
         self.base = min(new.base, end)
         self._over = {row: item for row, item in rebase.overlay.items() if row < self.base}
         self._tail = [new.item(row) for row in range(self.base, end)]

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from store.delta import Window
-from store.errors import StoreError
-from store.items import Item, Raw
+from store.errors import LaterError, StoreError
+from store.events import ItemId
+from store.items import Item, Notice, Raw
 
 log = logging.getLogger(__name__)
 PAGE: Final = 64
 KEPT: Final = 48  # pages; about a hundred screens
+WAITS: Final = "waiting:"  # begins the id of a row that stands for one on its way
 BULK: Final = 512  # rows per read when many are wanted once, such as for a copy
 
 
@@ -23,6 +25,7 @@ class Pages:
     def __init__(self, window: Window) -> None:
         self.window = window
         self.reads = 0  # for tests: how often the store was asked
+        self.patient = True  # rows are waited for; else rows that stand for them are given until they are here
         self._pages: OrderedDict[int, Sequence[Item]] = OrderedDict()
 
     def item(self, row: int) -> Item:
@@ -30,7 +33,7 @@ class Pages:
         page = self._pages.get(number)
         if page is None:
             first = number * PAGE
-            page = self._read(first, min(PAGE, self.window.length - first))
+            page = self._read(first, min(PAGE, self.window.length - first), patient=self.patient)
             self._pages[number] = page
             if len(self._pages) > KEPT:
                 self._pages.popitem(last=False)
@@ -43,14 +46,30 @@ class Pages:
         for at in range(first, end, BULK):
             yield from self._read(at, min(BULK, end - at))
 
-    def _read(self, first: int, count: int) -> Sequence[Item]:
+    def forget(self, first: int, count: int) -> range:
+        """Rows that were waited for are here: which of them were shown by others so far."""
+        page = self._pages.get(first // PAGE)
+        if page is None or not page or not is_waiting(page[0]):
+            return range(0)
+        del self._pages[first // PAGE]
+        return range(first, first + count)
+
+    def _read(self, first: int, count: int, *, patient: bool = True) -> Sequence[Item]:
         self.reads += 1
         reason = "the index is shorter than it says"
+        now = getattr(self.window, "read_now", None)
         try:
-            items = self.window.read(first, count)
+            items: Sequence[Item] = self.window.read(first, count) if now is None or not patient else now(first, count)
             if len(items) == count:
                 return items
+        except LaterError:
+            return [Notice(id=ItemId(f"{WAITS}{row}"), text="Loading…") for row in range(first, first + count)]
         except StoreError as error:
             reason = str(error)
         log.warning("rows %d to %d cannot be read: %s", first, first + count - 1, reason)
         return [Raw(id=f"unreadable:{row}", type="unreadable", reason=reason) for row in range(first, first + count)]
+
+
+def is_waiting(item: Item) -> bool:
+    """Whether this row stands for one on its way."""
+    return item.id.startswith(WAITS)

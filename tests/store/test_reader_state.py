@@ -1,0 +1,152 @@
+"""A session that is gone on with anywhere is the session read as a whole: its rows, its figures, and what is told."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import zlib
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from imports import Folded
+
+from store import reader_state, resume
+from store.about import Reader
+from store.figures import look
+from store.formats import named
+from store.intake import take_in
+from store.pipe import Pipe
+from store.reader_state import dump, load
+from store.resume import pipe_at
+from store.whole import Whole, events_of
+from store.window import Source, known
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+CASES = sorted(RECORDED.glob("*/*.jsonl"))
+IDS = [f"{path.parent.name}/{path.stem}" for path in CASES]
+
+
+def pieces(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("path", CASES, ids=IDS)
+def test_a_reader_that_is_kept_after_every_record_tells_the_same(path: Path) -> None:
+    format = named(path.parent.name)
+    one, other = Pipe(format), Pipe(format)
+    for piece in pieces(path):
+        wanted = one.feed(piece)
+        kept = load(other.reading(), format)
+        assert kept is not None
+        other._reader = kept
+        assert other.feed(piece) == wanted
+    assert other.close() == one.close()
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "read again"])
+@pytest.mark.parametrize("path", CASES, ids=IDS)
+def test_going_on_anywhere_tells_what_the_whole_tells(
+    path: Path, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through `pipe_at`, as importers and windows do; also where nothing was kept, as in an older database."""
+    monkeypatch.setattr(reader_state, "MOST", reader_state.MOST if kept else 0)
+    format = named(path.parent.name)
+    lines = pieces(path)
+    data = b"".join(lines)
+    pipe = Pipe(format)
+    told = [(pipe.fed, pipe.feed(piece)) for piece in lines]
+    rest = pipe.close()
+    file = tmp_path / "session.jsonl"
+    file.write_bytes(data)
+    steps = range(1, len(lines), max(1, len(lines) // (4 if kept else 2)))
+    for step in steps:
+        offset = told[step][0]
+        before = Pipe(format)
+        before.feed(data[:offset])
+        if before.offset != offset:
+            offset = before.offset  # in the middle of a value of many lines: it is read from its start
+        source = source_at(file, before)
+        on = pipe_at(format, 0, source)
+        assert on.feed(data[offset:]) + on.close() == [event for _, events in told[step:] for event in events] + rest
+
+
+def source_at(path: Path, pipe: Pipe) -> Source:
+    return Source(path, "", None, "", 0, 0, pipe.offset, b"", b"", reader=pipe.reading())
+
+
+AGENTS = ("claude-code", "codex", "gemini", "opencode", "pi")
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_an_import_in_two_goes_has_the_rows_and_figures_of_one(agent: str, tmp_path: Path) -> None:
+    for case in sorted(RECORDED.glob(f"{agent}/*.jsonl"))[:1]:
+        lines = pieces(case)
+        folder = tmp_path / case.stem
+        folder.mkdir()
+        path, db = folder / case.name, folder / "playhead.db"
+        for stop in (len(lines) // 3 or 1, len(lines) * 2 // 3 or 1, len(lines)):
+            path.write_bytes(b"".join(lines[:stop]))
+            take_in(db, path)
+        found = known(path, db)
+        if found is None:
+            continue  # a draft
+        rows = [msgspec.structs.replace(row, rev=0) for row in found.window.read(0, found.rows)]
+        found.window.close()
+        assert rows == [msgspec.structs.replace(row, rev=0) for row in Folded(events_of(path)).rows]
+        assert all(source.reader for source in found.reading())
+        whole = folder / "whole.db"
+        take_in(whole, path)
+        assert figures(db, path) == figures(whole, path)
+
+
+def figures(db: Path, path: Path) -> Any:
+    with closing(Reader(db)) as reader:
+        found = look(reader, path)
+        assert found is not None
+        return found.digest
+
+
+# ---- what is kept
+
+
+def test_bytes_of_other_formats_and_damaged_ones_are_not_believed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    format = named("claude-code")
+    good = dump(format.reader())
+    assert load(good, format) is not None
+    assert load(good, named("codex")) is None, "another agent's"
+    for bad in (b"", good[:8], good[:-3], good[:8] + b"junk", b"x" * 8 + good[8:], good[:8] + zlib.compress(b"junk")):
+        assert load(bad, format) is None
+    monkeypatch.setattr(reader_state, "mark", lambda: b"newer!!!")
+    assert load(good, format) is None, "of formats as they were"
+    assert caplog.record_tuples
+    assert {level for _, level, _ in caplog.record_tuples} == {logging.WARNING}
+
+
+class _Evil:
+    def __reduce__(self) -> Any:
+        return (Path.unlink, (Path("/nowhere"),))
+
+
+@pytest.mark.parametrize("what", [_Evil(), Path("x"), pickle.loads, Whole])
+def test_nothing_but_readers_is_made_of_what_is_kept(what: Any) -> None:
+    data = reader_state.mark() + zlib.compress(pickle.dumps(what))
+    assert load(data, named("claude-code")) is None
+
+
+def test_too_much_is_not_kept_but_read_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(reader_state, "MOST", 10)
+    path = RECORDED / "codex" / "tour.jsonl"
+    take_in(tmp_path / "playhead.db", path)
+    found = known(path, tmp_path / "playhead.db")
+    assert found is not None
+    found.window.close()
+    (source,) = found.reading()
+    assert source.reader == b""
+    again = pipe_at(named("codex"), 0, source)
+    assert (again.offset, again.records) == (source.offset, len(pieces(path)))
+    assert resume.LOOKBACK > 1 << 20

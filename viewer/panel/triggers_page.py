@@ -1,0 +1,347 @@
+"""The second page of the panel: receiver, triggers, and what came in for each; their form takes its place.
+
+Everything of the store is done in jobs; lists keep what is chosen while they are read anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMessageBox, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from typing_extensions import override
+
+from store import triggers
+from store.errors import StoreError
+from store.offers import Offer, offers
+from store.settings import Settings
+from store.trigger import source_title
+from store.triggers import Delivery, Saved, Trigger
+from viewer import wording
+from viewer.jobs import Jobs
+from viewer.notice import Remedy
+from viewer.panel.lists import Cell, Column, Lines, LinesView
+from viewer.panel.parts import FAILED, MUTED, Part
+from viewer.panel.questions import ask
+from viewer.panel.receiver_card import ReceiverCard, Service
+from viewer.panel.saving import Saving
+from viewer.panel.toast import Say
+from viewer.panel.trigger_form import TriggerForm
+from viewer.panel.words import UNKNOWN, brief
+from viewer.theme.look import Look
+
+VERDICTS: Final = {
+    "accepted": ("circle-check", "state.ok"),
+    "skipped": ("circle", "state.idle"),
+    "refused": ("circle-x", "state.failed"),
+}
+
+
+class Loaded(Struct, frozen=True):
+    """What the page shows."""
+
+    triggers: tuple[Trigger, ...]
+    deliveries: tuple[Delivery, ...]
+
+
+class TriggersPage(Part):
+    """`service` gives what serves in this window, or None."""
+
+    changed = Signal()  # triggers were added, changed or deleted
+
+    def __init__(
+        self, jobs: Jobs, db: Path, settings: Settings, say: Say, look: Look,
+        parent: QWidget | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(look, parent)
+        self._jobs, self._db, self._settings = jobs, db, settings
+        self._service, self._say = service, say
+        self._offers: tuple[Offer, ...] = ()
+        self._chosen: int | None = None
+        self.question: QMessageBox | None = None
+        self.receiver = ReceiverCard(jobs, settings, service, look)
+        Saving(jobs, db, settings, say).serve(self.receiver)
+        self.model = Lines(
+            (Column("Name", 0), Column("Started by", 120), Column("Runner", 110, 560), Column("Resume", 70, 480),
+             Column("State", 64), Column("Address", 150, 700)), self._trigger_cells, look, self,
+        )  # fmt: skip
+        self.table = LinesView("Triggers", self.model, look)
+        self.log_model = Lines(
+            (Column("Received", 136), Column("Event", 120), Column("From", 90, 640), Column("Verdict", 92),
+             Column("Thread", 160, 760), Column("Reason", 0)), self._delivery_cells, look, self,
+        )  # fmt: skip
+        self.log = LinesView("Deliveries", self.log_model, look)
+        self.new_button, self.edit_button = QPushButton("New…"), QPushButton("Edit…")
+        self.switch_button, self.delete_button = QPushButton("Switch off"), QPushButton("Delete…")
+        self.run_button = QPushButton("Run now")
+        self.url_button = QPushButton("Copy address")
+        self.retry_button = QPushButton("Try again")
+        self.try_button = QPushButton("Try in the form")
+        self.try_button.setToolTip("Open its trigger's form with this payload")
+        self.run_button.setToolTip("Start a run by hand, whatever its filter says")
+        self.nothing = self.label("", MUTED, wrap=True)
+        self.no_log = self.label("", MUTED, "meta", wrap=True)
+        self.log_heading = self.label("Deliveries", font="ui.bold")
+        self.form = TriggerForm(jobs, db, look)
+        for part in (self.receiver, self.form):
+            self.part(part)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self._list())
+        self.stack.addWidget(self.form)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.stack)
+        self.new_button.clicked.connect(self.on_new)
+        self.edit_button.clicked.connect(lambda: self.on_edit(self.table.current()))
+        self.switch_button.clicked.connect(self.on_switch)
+        self.delete_button.clicked.connect(lambda: self.on_delete(self.table.current()))
+        self.run_button.clicked.connect(self.on_run)
+        self.url_button.clicked.connect(self.on_copy)
+        self.retry_button.clicked.connect(self.load)
+        self.try_button.clicked.connect(lambda: self.on_try(self.log.current()))
+        self.table.opened.connect(self.on_edit)
+        self.table.ended.connect(self.on_delete)
+        self.table.chosen.connect(self.on_chosen)
+        self.log.opened.connect(self.on_try)
+        self.log.chosen.connect(lambda row: self.try_button.setEnabled(row is not None and row.trigger_id is not None))
+        self.form.saved.connect(self.on_saved)
+        self.form.left.connect(self.close_form)
+        self.set_look(look)
+        self.show_loaded(Loaded((), ()), known=False)
+
+    def _list(self) -> QWidget:
+        inner = QWidget()
+        column = self.spaced(QVBoxLayout(inner), 8, (16, 12, 16, 12))
+        column.addWidget(self.receiver)
+        column.addWidget(self.hairline())
+        top = self.line(8)
+        top.addWidget(self.label("Triggers", font="ui.bold"))
+        top.addStretch()
+        for button in (self.run_button, self.url_button, self.switch_button, self.edit_button, self.delete_button,
+                       self.new_button):  # fmt: skip
+            top.addWidget(button)
+        column.addLayout(top)
+        column.addWidget(self.nothing)
+        column.addWidget(self.retry_button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.table, 2)
+        column.addWidget(self.hairline())
+        below = self.line(8)
+        below.addWidget(self.log_heading)
+        below.addStretch()
+        below.addWidget(self.try_button)
+        column.addLayout(below)
+        column.addWidget(self.no_log)
+        column.addWidget(self.log, 3)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.area.setWidget(inner)
+        return self.area
+
+    @override
+    def set_look(self, look: Look) -> None:
+        super().set_look(look)
+        ground = look.colour("surface.window").name()
+        self.area.setStyleSheet(f"QScrollArea, QScrollArea > QWidget > QWidget {{ background: {ground}; }}")
+        for view, lines in ((self.table, 4), (self.log, 5)):
+            view.set_look(look)
+            view.setMinimumHeight(look.px(26) * (lines + 1))
+
+    # ---- reading
+
+    def load(self) -> None:
+        """Triggers and deliveries, in a job; the receiver and the runners in others."""
+        self.receiver.load()
+        db, chosen = self._db, self._chosen
+        self._jobs.run(
+            lambda: Loaded(triggers.list_triggers(db), triggers.deliveries(db, chosen)), self.show_loaded, self._refused
+        )
+        if not self._offers:
+            self._jobs.run(offers, self._offered)
+            self._jobs.run(lambda: offers(db), self._offered)  # looks for their programs, which may take seconds
+
+    def _offered(self, found: tuple[Offer, ...]) -> None:
+        self._offers = found
+        self.form.set_offers(found)
+
+    def show_loaded(self, found: Loaded, *, known: bool = True) -> None:
+        """These are they now."""
+        self.retry_button.hide()
+        self.tone(self.nothing, MUTED)
+        self.model.set_rows(found.triggers)
+        self.table.setVisible(bool(found.triggers))
+        self.nothing.setVisible(not found.triggers)
+        self.nothing.setText(
+            "No trigger yet. A trigger starts a run when a webhook of GitHub, Linear, ClickUp or any other sender comes "
+            "in, when a file changes, or by the clock. Make the first one with New…" if known else "Loading triggers…"
+        )  # fmt: skip
+        if self._chosen is not None and all(row.id != self._chosen for row in found.triggers):
+            self._chosen = None
+        self.show_deliveries(found.deliveries, known=known)
+        self._able()
+
+    def show_deliveries(self, found: tuple[Delivery, ...], *, known: bool = True) -> None:
+        self.log_model.set_rows(found)
+        self.log.setVisible(bool(found))
+        self.no_log.setVisible(not found)
+        self.no_log.setText("Nothing came in yet. Every delivery is listed here, also what was refused, and why."
+                            if known else "")  # fmt: skip
+        chosen = self.table.current()
+        self.log_heading.setText(f"Deliveries of {brief(chosen.name, 60)}" if chosen is not None else "Deliveries")
+        self.try_button.setVisible(bool(found))
+        self.try_button.setEnabled(self.log.current() is not None)
+
+    def _refused(self, error: Exception) -> None:
+        if not isinstance(error, StoreError):
+            self._jobs.failed.emit(error)
+        self.nothing.setText(f"The triggers cannot be read. {error}")
+        self.tone(self.nothing, FAILED)
+        self.nothing.show()
+        self.retry_button.show()
+
+    def _able(self) -> None:
+        row = self.table.current()
+        for button in (self.edit_button, self.switch_button, self.delete_button, self.run_button, self.url_button):
+            button.setVisible(bool(self.model.rows))
+            button.setEnabled(row is not None)
+        self.switch_button.setText("Switch on" if row is not None and not row.enabled else "Switch off")
+        serving = self._service() is not None
+        self.run_button.setEnabled(row is not None and serving)
+        self.run_button.setToolTip("Start a run by hand, whatever its filter says" if serving else
+                                   "Nothing serves in this window yet: save a trigger, or switch the receiver on")  # fmt: skip
+        self.url_button.setEnabled(row is not None and bool(triggers.hook_path(row)))
+
+    def _trigger_cells(self, row: Trigger) -> tuple[Cell, ...]:
+        faint = "text.main" if row.enabled else "text.faint"
+        on = Cell("on", "", "state.ok", "circle-check") if row.enabled else Cell("off", "", "text.faint", "circle")
+        titles = {one.name: one.title for one in self._offers}
+        return (
+            Cell(row.name, f"{row.name}\n{row.cwd}", faint), Cell(source_title(row.source), row.schedule, faint),
+            Cell(titles.get(row.runner, row.runner), row.model, faint),
+            Cell("yes" if row.resume_sessions else "no", "Goes on in its thread's session" if row.resume_sessions else
+                 "Each event starts a fresh session", faint),
+            on, Cell(triggers.hook_path(row) or UNKNOWN, "", "text.muted"),
+        )  # fmt: skip
+
+    def _delivery_cells(self, row: Delivery) -> tuple[Cell, ...]:
+        icon, tone = VERDICTS.get(row.verdict, ("circle", "text.muted"))
+        what = " · ".join(part for part in (row.event, row.action) if part) or row.source
+        going = " (at work)" if row.handled is None and row.verdict == "accepted" else ""
+        return (
+            Cell(wording.full(row.received), f"{wording.size(row.bytes)}, {row.delivery_id or 'no delivery id'}",
+                 "text.muted"),
+            Cell(what, what), Cell(row.sender or UNKNOWN), Cell(row.verdict + going, row.reason, tone, icon),
+            Cell(row.thread_key or UNKNOWN, row.thread_key or "", "text.muted"),
+            Cell(row.reason or UNKNOWN, row.reason, "text.muted"),
+        )  # fmt: skip
+
+    # ---- what is done
+
+    def on_chosen(self, row: Trigger | None) -> None:
+        self._able()
+        wanted = None if row is None else row.id
+        if wanted != self._chosen:
+            self._chosen = wanted
+            db = self._db
+            self._jobs.run(lambda: triggers.deliveries(db, wanted), self.show_deliveries)
+
+    def on_new(self) -> None:
+        settings = self._settings
+        self.open_form(triggers.blank(settings))
+
+    def on_edit(self, row: Trigger | None) -> None:
+        if row is not None:
+            self.open_form(row)
+
+    def open_form(self, row: Trigger) -> None:
+        self.form.fill(row)
+        self.form.preview.set_past(tuple(one for one in self.log_model.rows if one.trigger_id == row.id))
+        self.stack.setCurrentWidget(self.form)
+        self.form.area.verticalScrollBar().setValue(0)
+        self.form.fields["name"].widget.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def close_form(self) -> None:
+        self.stack.setCurrentIndex(0)
+        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def on_try(self, row: Delivery | None) -> None:
+        trigger = next((one for one in self.model.rows if row is not None and one.id == row.trigger_id), None)
+        if row is not None and trigger is not None:
+            self.open_form(trigger)
+            self.form.preview.take(row)
+
+    def on_saved(self, done: Saved) -> None:
+        self.close_form()
+        name = done.trigger.name if done.trigger is not None else ""
+        copy = None
+        if done.secret:
+            copy = Remedy("Copy the secret", partial(QGuiApplication.clipboard().setText, done.secret))
+        told = f"{name} is saved. {done.told}".strip()
+        self._say(f"{told} Its new secret is shown nowhere else: copy it for its sender." if copy else told, copy,
+                  stays=bool(copy))  # fmt: skip
+        self._after()
+
+    def on_switch(self) -> None:
+        row, db = self.table.current(), self._db
+        if row is not None:
+            on = not row.enabled
+            self._do(lambda: triggers.set_enabled(db, row.id, on), f"{row.name} is switched {'on' if on else 'off'}.")
+
+    def on_delete(self, row: Trigger | None) -> None:
+        if row is None:
+            return
+        db = self._db
+        self.question = ask(
+            self, "delete-trigger", f"Delete the trigger {brief(row.name)}?",
+            "Its threads are forgotten and what waits for it is dropped. Runs, deliveries and transcripts stay. "
+            "This cannot be undone.", "Delete",
+            lambda: self._do(lambda: triggers.delete_trigger(db, row.id), f"{row.name} is deleted."),
+        )  # fmt: skip
+
+    def on_run(self) -> None:
+        row, service = self.table.current(), self._service()
+        if row is None or service is None:
+            return
+
+        def told(came: tuple[int | None, str]) -> None:
+            number, words = came
+            self._say(f"{row.name}: {words}", failed=number is None)
+            self._after()
+
+        self._jobs.run(lambda: service.fire(row.id), told, self._failed)
+
+    def on_copy(self) -> None:
+        row = self.table.current()
+        if row is None:
+            return
+        path = triggers.hook_path(row)
+        QGuiApplication.clipboard().setText(f"{self.receiver.url}{path}")
+        whole = self.receiver.url != ""
+        self._say(f"Copied {self.receiver.url}{path}." if whole else
+                  f"Copied {path}: the receiver is off, so its machine and port come before it.")  # fmt: skip
+
+    def _do(self, work: Callable[[], object], told: str) -> None:
+        def done(_: object) -> None:
+            self._say(told)
+            self._after()
+
+        self._jobs.run(work, done, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, StoreError):
+            self._jobs.failed.emit(error)
+        self._say(str(error), failed=True)
+        self.load()
+
+    def _after(self) -> None:
+        self.load()
+        self.changed.emit()
+
+    def values(self) -> Mapping[str, Any]:
+        """What stands in the form."""
+        return self.form.values()
