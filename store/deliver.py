@@ -36,7 +36,9 @@ class Deliver:
         parallel: Callable[[], int],
         trigger: Callable[[int | None], Trigger | None],
         told: Callable[[], None],
+        calm: Calm | None = None,
     ) -> None:
+        self._calm = calm or Calm()
         self._attempts, self._parallel, self._trigger, self._told = attempts, parallel, trigger, told
         self._turn = threading.Condition()
         self._lanes: dict[Lane, deque[int]] = {}

@@ -130,6 +130,11 @@ _TAKEN: Final = frozenset(
     )
 )  # fmt: skip
 
+# Kinds that neither a row nor a figure comes of: whoever has these facts can do without them. (A test compares.)
+FACTS_ALONE: Final[frozenset[type[Event]]] = frozenset(
+    (ev.Usage, ev.ConfigChanged, ev.AdapterSeen, ev.Compacting, ev.SessionNamed)
+)
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Facts)
 

@@ -102,8 +102,11 @@ class Known:
 class Inbox:
     """One thread that brings the spool into the database, in the order in which it came."""
 
-    def __init__(self, db: Path, serving: Serving, take: Take, room: Room, told: Callable[[], None]) -> None:
+    def __init__(
+        self, db: Path, serving: Serving, take: Take, room: Room, told: Callable[[], None], calm: Calm | None = None
+    ) -> None:
         self._serving, self._take, self._room, self._told = serving, take, room, told
+        self._calm = calm or Calm()
         self._db = db
         self.known = Known(db)
         self.spool = Spool(db)

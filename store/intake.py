@@ -175,16 +175,18 @@ def _from_scratch(
     writer: Writer, path: Path, upto: int | None, tell: Tell, leftovers: Sequence[int], begun: Begun
 ) -> Outcome:
     draft, state = draft_of(path), State()
-    facts = Facts().named(draft.title)
+    facts = Facts()
     written = 0
     content = False
     with closing(begun.reading) as reading:
+        relayed = isinstance(reading, Relay)  # whoever reads for us collects the facts as well
         rows = Rows(0, state)
         book = writer.first_book(str(path))
         for events in reading:
             content = content or has_content(events)
             rows.add(book.fold(state, events))
-            facts.add(events)
+            if not relayed:
+                facts.add(events)
             if content and (len(rows.pending) >= BATCH or reading.read - written >= HELD):
                 # In this thread: one of its own was no faster (300 MB, 2 cores).
                 writer.put(draft, rows, rows.take(), book)
@@ -192,6 +194,9 @@ def _from_scratch(
             tell(reading.read, begun.total, rows.rows)
     sources = sources_of(reading, begun.looks, upto)
     records = sum(pipe.records for pipe in reading.pipes)
+    if isinstance(reading, Relay):
+        facts = reading.facts
+    facts.named(draft.title)  # the user's word, above all that was read
     if content:
         writer.publish(draft, rows, rows.take(), state, facts, begun.agent, sources, book=book)
     return Outcome(draft.session, rows.rows, reading.read, True, tuple(leftovers), records, len(reading.files))

@@ -24,7 +24,7 @@ class Offer(Struct, frozen=True):
 
 
 def offers(db: Path | None = None) -> tuple[Offer, ...]:
-    """Every runner, by name. With `db` its program is looked for on the PATH of the login shell: that may take seconds."""
+    """Every runner, by name. With `db` programs are looked for on the login shell's PATH: that may take seconds."""
     runs = None if db is None else Runs(db)
     return tuple(
         Offer(

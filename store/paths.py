@@ -30,6 +30,16 @@ def there(path: Path | str) -> bool:
     return os.path.lexists(name) or os.path.lexists(f"{name}.zst") or Path(name).parent.is_file()
 
 
+def holds_sessions(path: Path | str) -> bool:
+    """Whether a path is a place of sessions rather than one: a folder, or a database. Only looks at names."""
+    return Path(path).is_dir() or (os.fspath(path).endswith(".db") and Path(path).is_file())
+
+
+def is_session(path: Path | str) -> bool:
+    """Whether a path seems to be that of one session. Only looks at names."""
+    return there(path) and not holds_sessions(path)
+
+
 def data_dir() -> Path:
     """What must not be lost: journals, the database."""
     return _own("data") or _system("data")

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from store import settings
 from store.attempts import Attempts
+from store.calm import Calm
 from store.db import deliveries_db, reads, threads_db
 from store.db.serving import Serving
 from store.deliver import Deliver
@@ -89,11 +90,12 @@ class Service:
         """`quiet`: only what is fired by hand; nothing is received, watched or done by the clock. Raises StoreError."""
         self.db, self.runs, self.told, self._quiet = db, runs, told, quiet
         self.chosen = Chosen(settings_file)
+        self.calm = Calm()
         self._serving = Serving(db)
         self._attempts = Attempts(db, self._serving, runs, lambda: self.chosen[settings.COMPACT_TURNS])
-        self.inbox = Inbox(db, self._serving, self._take, self._room, self._changed)
+        self.inbox = Inbox(db, self._serving, self._take, self._room, self._changed, self.calm)
         known = self.inbox.known
-        self.queue = Deliver(self._attempts, lambda: self.chosen[settings.PARALLEL], known.id, self._changed)
+        self.queue = Deliver(self._attempts, lambda: self.chosen[settings.PARALLEL], known.id, self._changed, self.calm)
         self._files = FileTriggers(self._fired)
         self.scheduler = Scheduler(
             db, self._serving, known.every, self._fired, lambda: self.chosen[settings.CLEANUP_DAYS],
@@ -125,6 +127,7 @@ class Service:
         """Nothing new begins, and what runs is stopped; what waits is run by the next one. Blocks for that long."""
         with self._lock:
             self._started, self._at = False, None
+            self.calm.end()
             self._listen(None)
         self._files.stop()
         self.scheduler.stop()
@@ -189,7 +192,7 @@ class Service:
         if at is None:
             return
         try:
-            self._receiver = Receiver(*at, self.inbox.check, self.inbox.spool.put)
+            self._receiver = Receiver(*at, self.inbox.check, self.inbox.spool.put, stir=self.calm.stir)
         except StoreError as error:
             self._failed = str(error)
             log.warning("%s", error)

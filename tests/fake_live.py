@@ -82,6 +82,9 @@ class FakeLive(QObject):
     def stop(self, key: str) -> None:
         self.stopped.append(key)
 
+    def sweep(self) -> int:
+        return 0
+
     def is_recording(self, key: str) -> bool:
         return False
 

@@ -18,7 +18,7 @@ from resources import path as resource
 from store import settings as st
 from store.delta import SessionsDelta
 from store.live import Live
-from store.paths import config_dir, data_dir, state_dir, there
+from store.paths import config_dir, data_dir, holds_sessions, is_session, state_dir
 from store.settings import Settings
 from viewer import garbage, logs, theme
 from viewer.jobs import Jobs
@@ -145,7 +145,7 @@ class App(QObject):
     def _read_ahead(self) -> None:
         """Let the session that will be shown be read while the window is made; `open_asked` then finds it open."""
         paths = self.options.paths
-        if paths and there(paths[-1]):
+        if paths and is_session(paths[-1]):
             self.live.open(str(Path(paths[-1]).absolute()))
 
     def open_asked(self, *, restored: bool = True, speed: float = 1.0) -> None:
@@ -164,13 +164,13 @@ class App(QObject):
         if window.desk.current is not None or asked.paths:
             return
         last = str(self.kept.value("window/session") or "") if self.kept is not None and restored else ""
-        if last and there(last):
+        if last and is_session(last):
             window.open_path(last, follow=asked.follow)
         else:
             self._undecided = True
 
     def _roots(self) -> list[str]:
-        folders = [str(Path(path).absolute()) for path in self.options.paths if Path(path).is_dir()]
+        folders = [str(Path(path).absolute()) for path in self.options.paths if holds_sessions(path)]
         return [*self.settings[st.ROOTS], *folders]
 
     def on_sessions(self, delta: SessionsDelta) -> None:

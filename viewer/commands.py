@@ -54,7 +54,7 @@ class Commands(Frame):
         from PySide6.QtWidgets import QFileDialog
 
         names, _ = QFileDialog.getOpenFileNames(
-            self, "Open a session", "", "Sessions (*.jsonl *.ndjson *.json);;All files (*)"
+            self, "Open a session", "", "Sessions (*.jsonl *.ndjson *.json *.zst *.eval *.db);;All files (*)"
         )
         for name in names:
             self.open_path(name)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QDialog, QMessageBox, QWidget
 
 from store import settings as st
 from store.items import Tool
+from store.preflight import Check, Preflight
 from viewer import asking
 from viewer.app import App
 from viewer.coverage_window import CoverageWindow
@@ -60,6 +61,7 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     yield "inspector"
     window.actions_["inspector"].setChecked(False)
     yield from _insight(app)
+    yield from _composer(app, everything)
     window.status.set_waiting(48_211)
     yield "backlog"
     window.status.set_waiting(0)
@@ -70,6 +72,59 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     app.settings.put({st.ZOOM.name: 1.5})
     yield "zoomed"
     app.settings.put({st.ZOOM.name: 1.0})
+
+
+def _composer(app: App, session: Path) -> Iterator[str]:
+    """Going on with a session: what one look may find, what waits, what went wrong. Nothing is started."""
+    window, composing = app.window, app.window.composing
+    window.open_path(str(session))
+    wait_until_loaded(app)
+    window.pane.view.set_follow(True)
+    turn(500)
+    yield "composer-closed"
+    composing.open()
+    composing.pane.editor.setPlainText(
+        "Yes, change it, and add a test that fails without it.\nKeep the signature as it is."
+    )
+    for _ in range(500):
+        if composing.pane.strip.told is not None:
+            break
+        turn(20)
+    yield "composer-stop"
+    checks = (
+        Check("elsewhere", "ok", "Not open elsewhere"),
+        Check("folder", "ok", "atlas-api"),
+        Check("model", "ok", "claude-opus-5-5"),
+        Check("size", "warn", "84 % of context"),
+        Check("age", "ok", "Last used 2 h ago"),
+        Check("compaction", "ok", "Compacted 3 h ago"),
+        Check("changes", "warn", "3 uncommitted changes"),
+    )
+    header = composing.header
+    assert header is not None  # noqa: S101  just opened
+    told = Preflight(
+        header.id, "claude-code", "Claude Code", checks=checks, modes=("default", "plan"), command="claude"
+    )
+    composing.pane.strip.show_preflight(told)
+    composing.update()
+    yield "composer"
+    window.resize(*SIZES["narrow"])
+    yield "composer-narrow"
+    window.resize(*SIZES["main"])
+    key = composing.key
+    app.live.connect_to(key, header)
+    app.live.change(key, lambda session: session.run_began("picture", None))
+    for text in ("Then bump the version and write the changelog entry.", "Run the whole suite twice."):
+        app.live.prompt(key, text)
+    composing.pane.editor.clear()
+    turn(60)
+    yield "composer-queue"
+    composing.edit(composing.header.queued[0].id if composing.header is not None else "")
+    turn(60)
+    yield "composer-edit"
+    composing.on_left()
+    window.desk.close_session(key)
+    composing.drafts.put(key, "")
 
 
 def _insight(app: App) -> Iterator[str]:

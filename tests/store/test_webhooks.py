@@ -1,4 +1,4 @@
-"""Webhooks of every sender: signatures against known vectors, threads from payload shapes, unusable keys. 003-04…07, 27."""
+"""Webhooks of every sender: signatures against known vectors, threads from payload shapes, unusable keys."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_clickup_and_others_sign_the_body() -> None:
 
 def test_standard_webhooks() -> None:
     """Their own published vector."""
-    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - published
     name, stamp, body = "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}'
     headers = {"webhook-id": name, "webhook-timestamp": stamp}
     headers["webhook-signature"] = "v1,nothing v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
@@ -134,7 +134,8 @@ def test_real_github_payloads() -> None:
         keys.setdefault(file.name.split("__")[1], set()).add(key("github", payload)[0])
     assert keys.pop("ping") == {""}
     assert keys.pop("issues") == {
-        "github:Codertocat/Hello-World:issue:1", "github:Codertocat/Hello-World:pr:2", "github:octo-org/octo-repo:issue:1"
+        "github:Codertocat/Hello-World:issue:1", "github:Codertocat/Hello-World:pr:2",
+        "github:octo-org/octo-repo:issue:1",
     }  # fmt: skip
     assert keys.pop("issue_comment") == {"github:Codertocat/Hello-World:issue:1"}
     assert set().union(*keys.values()) == {"github:Codertocat/Hello-World:pr:2"}
@@ -209,7 +210,8 @@ def test_what_is_no_text_is_refused(value: object) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("../../etc/passwd", "path"), ("a/../b", "path"), ("/etc/passwd", "path"), ("~root/x", "path"), ("a\\b", "path"),
+        ("../../etc/passwd", "path"), ("a/../b", "path"), ("/etc/passwd", "path"), ("~root/x", "path"),
+        ("a\\b", "path"),
         ("a//b", "path"), ("..", "path"), ("x" * 10_000, "10,008 characters"), ("a\nb", "control"), ("a\0b", "control"),
         ("a\u202eb", "control"), ("a\u2028b", "control"), ("a\x1b[31m", "control"),
     ],

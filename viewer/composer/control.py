@@ -117,8 +117,14 @@ class Composing(QObject):
     def _offer(self) -> None:
         if not self.key or self.header is None:
             return
-        why = "" if self.connected else self._live.why_not(self.key, self.header)
-        if why != self._why:
+        key, header = self.key, self.header
+        if self.connected:
+            self._offered(key, "")
+        else:  # the first asks for every runner there is
+            self._jobs.run(lambda: self._live.why_not(key, header), lambda why: self._offered(key, why))
+
+    def _offered(self, key: str, why: str) -> None:
+        if key == self.key and why != self._why:
             self._why = why
             self.update()
 
@@ -134,7 +140,8 @@ class Composing(QObject):
     def update(self) -> None:
         """Show what is so now."""
         header = self.header or Header()
-        self.pane.show_offer(self._why or self._invitation(), self._why)
+        why = "" if self.connected else self._why
+        self.pane.show_offer(why or self._invitation(), why)
         self.pane.show_working(header.pending and self.connected)
         if not self.pane.opened:
             return

@@ -37,6 +37,7 @@ class Prompting(Panels):
         self.live.finished.connect(self.notifier.on_finished)
         self.live.question.connect(self.notifier.on_question)
         self.notifier.wanted.connect(self.on_notified)
+        self._swept = False
         self._adopting: set[str] = set()  # files of forks that are being opened
 
     def title_of(self, key: str) -> str:
@@ -55,6 +56,19 @@ class Prompting(Panels):
             self.desk.show_session(key)
         elif key.startswith("/"):
             self.open_path(key)
+
+    def sweep_runs(self) -> None:
+        """Once, when the first list is there: runs that a killed Playhead has left."""
+        if self._swept:
+            return
+        self._swept = True
+
+        def done(count: int) -> None:
+            if count:
+                what = "A run was" if count == 1 else f"{count:,} runs were"
+                self.notice.say("runs", f"{what} interrupted when Playhead was ended. “playhead runs” says which.")
+
+        self.jobs.run(self.live.sweep, done)
 
     def place_composer(self) -> None:
         """It belongs to the transcript: no other page has it below."""

@@ -42,13 +42,14 @@ def made(look: Look) -> dict[str, Field]:
         fields.choice("runner", "Runner", "", look, {"claude-code": "Claude Code"}),
         fields.line("cwd", "Working directory", "", look, "/home/ada/atlas"),
         fields.area("prompt", "Prompt or command", _PROMPT, look, 5),
-        fields.choice("permission", "Permission mode", "What the agent may do unasked. Nobody is there to answer.", look, {"": "The program's own default"}),
+        fields.choice("permission", "Permission mode", "What the agent may do unasked. Nobody is there to answer.", look,
+                      {"": "The program's own default"}),
         fields.line("model", "Model", "Empty: the program's own.", look),
         fields.check("resume_sessions", "Enable session resume", RESUME, look),
-        fields.line("timeout_s", "Ends after (seconds)", "Then it and what it started are ended. The thread stays.", look),
+        fields.line("timeout_s", "Ends after (seconds)", "Then it and what it started end. The thread stays.", look),
         fields.line("max_parallel", "Runs at the same time", "Of different threads of this trigger.", look),
-        fields.line("payload_limit", "Characters of the payload in a prompt", "What is more is left out in whole fields; the "
-                    "prompt says so.", look),
+        fields.line("payload_limit", "Characters of the payload in a prompt", "What is more is left out in whole "
+                    "fields; the prompt says so.", look),
     )  # fmt: skip
     return {field.name: field for field in all_of_them}
 

@@ -50,7 +50,7 @@ class Loaded(Struct, frozen=True):
 
 
 class TriggersPage(Part):
-    """`service` gives what serves in this window, or None."""
+    """See the module."""
 
     changed = Signal()  # triggers were added, changed or deleted
 
@@ -60,11 +60,12 @@ class TriggersPage(Part):
     ) -> None:  # fmt: skip
         super().__init__(look, parent)
         self._jobs, self._db, self._settings = jobs, db, settings
-        self._service, self._say = service, say
+        self._say = say
+        self.serving: Callable[[], Service | None] = lambda: None  # what runs triggers in this window; for its owner
         self._offers: tuple[Offer, ...] = ()
         self._chosen: int | None = None
         self.question: QMessageBox | None = None
-        self.receiver = ReceiverCard(jobs, settings, service, look)
+        self.receiver = ReceiverCard(jobs, settings, lambda: self.serving(), look)
         Saving(jobs, db, settings, say).serve(self.receiver)
         self.model = Lines(
             (Column("Name", 0), Column("Started by", 120), Column("Runner", 110, 560), Column("Resume", 70, 480),
@@ -177,8 +178,9 @@ class TriggersPage(Part):
         self.table.setVisible(bool(found.triggers))
         self.nothing.setVisible(not found.triggers)
         self.nothing.setText(
-            "No trigger yet. A trigger starts a run when a webhook of GitHub, Linear, ClickUp or any other sender comes "
-            "in, when a file changes, or by the clock. Make the first one with New…" if known else "Loading triggers…"
+            "No trigger yet. A trigger starts a run when a webhook of GitHub, Linear, ClickUp or any other sender "
+            "comes in, when a file changes, or by the clock. Make the first one with New…"
+            if known else "Loading triggers…"
         )  # fmt: skip
         if self._chosen is not None and all(row.id != self._chosen for row in found.triggers):
             self._chosen = None
@@ -210,10 +212,10 @@ class TriggersPage(Part):
             button.setVisible(bool(self.model.rows))
             button.setEnabled(row is not None)
         self.switch_button.setText("Switch on" if row is not None and not row.enabled else "Switch off")
-        serving = self._service() is not None
+        serving = self.serving() is not None
         self.run_button.setEnabled(row is not None and serving)
-        self.run_button.setToolTip("Start a run by hand, whatever its filter says" if serving else
-                                   "Nothing serves in this window yet: save a trigger, or switch the receiver on")  # fmt: skip
+        idle = "Nothing runs triggers in this window yet: it has just been opened."
+        self.run_button.setToolTip("Start a run by hand, whatever its filter says" if serving else idle)
         self.url_button.setEnabled(row is not None and bool(triggers.hook_path(row)))
 
     def _trigger_cells(self, row: Trigger) -> tuple[Cell, ...]:
@@ -304,7 +306,7 @@ class TriggersPage(Part):
         )  # fmt: skip
 
     def on_run(self) -> None:
-        row, service = self.table.current(), self._service()
+        row, service = self.table.current(), self.serving()
         if row is None or service is None:
             return
 

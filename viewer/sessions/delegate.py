@@ -14,6 +14,7 @@ from viewer.sessions.model import ClosedRole, SessionRole, UnreadRole
 from viewer.sessions.telling import closed_in_words
 from viewer.theme.look import Look
 
+REMEMBERED: Final = 2000  # texts that were measured
 LONGEST: Final = 300  # characters that are measured: a title may be a whole prompt of a megabyte
 
 
@@ -28,6 +29,33 @@ class SessionDelegate:
         self.opened = ""  # the session in the timeline
         self.grouped = True
         self.absolute = False
+        self._fitted: dict[tuple[str, str, int], str] = {}
+        self._widths: dict[str, int] = {}
+        self._fitted_for = look
+
+    def _fit(self, text: str, font: str, width: int) -> str:
+        """The text in that room. Remembered: sessions that are at work are painted again and again as they were."""
+        key = (text, font, width)
+        found = self._fitted.get(key)
+        if found is None:
+            self._forget_many()
+            found = self.look.metrics(font).elidedText(text, Qt.TextElideMode.ElideRight, width)
+            self._fitted[key] = found
+        return found
+
+    def _width(self, text: str) -> int:
+        found = self._widths.get(text)
+        if found is None:
+            self._forget_many()
+            found = self._widths[text] = self.look.metrics("meta").horizontalAdvance(text)
+        return found
+
+    def _forget_many(self) -> None:
+        """Another look has other widths; and what nobody paints any more is not kept."""
+        if self._fitted_for is not self.look or len(self._fitted) + len(self._widths) > REMEMBERED:
+            self._fitted.clear()
+            self._widths.clear()
+            self._fitted_for = self.look
 
     @property
     def height(self) -> int:
@@ -37,6 +65,8 @@ class SessionDelegate:
 
     def paint(self, painter: QPainter, rect: QRect, index: QModelIndex, *, hovered: bool, focused: bool) -> None:
         row: Row | None = index.data(SessionRole)
+        if self._fitted_for is not self.look:
+            self._forget_many()
         painter.save()
         if row is None:
             self._heading(painter, rect, str(index.data()))
@@ -81,11 +111,8 @@ class SessionDelegate:
         if badge:
             marks.paint_badge(painter, right, middle + 1, unread, look)
         font = "ui.bold" if unread else "ui"
-        title = look.metrics(font).elidedText(
-            " ".join((row.title[:LONGEST] or "Untitled session").split()),
-            Qt.TextElideMode.ElideRight,
-            first.width() - badge - (look.px(8) if badge else 0),
-        )
+        words = " ".join((row.title[:LONGEST] or "Untitled session").split())
+        title = self._fit(words, font, first.width() - badge - (look.px(8) if badge else 0))
         painter.setFont(look.font(font))
         painter.setPen(look.colour("text.strong" if opened or unread else "text.main"))
         painter.drawText(first, Qt.AlignmentFlag.AlignVCenter, title)
@@ -103,6 +130,6 @@ class SessionDelegate:
         painter.setFont(look.font("meta"))
         painter.setPen(look.colour("text.muted"))
         painter.drawText(second, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, when)
-        width = second.width() - low.horizontalAdvance(when) - look.px(8)
-        about = low.elidedText(" · ".join(part[:LONGEST] for part in parts if part), Qt.TextElideMode.ElideRight, width)
+        width = second.width() - self._width(when) - look.px(8)
+        about = self._fit(" · ".join(part[:LONGEST] for part in parts if part), "meta", width)
         painter.drawText(second, Qt.AlignmentFlag.AlignVCenter, about)

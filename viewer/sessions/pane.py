@@ -285,5 +285,6 @@ class SessionsPane(QWidget):
 
 
 def reveal_path(path: str) -> None:
-    """Open the folder of a file in the desktop's file manager."""
-    QDesktopServices.openUrl(QUrl.fromLocalFile(path.rpartition("/")[0] or path))
+    """Open the folder of a file in the desktop's file manager; of a session in a database, that of the database."""
+    folder = Path(path).parent
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder.parent if folder.is_file() else folder)))
