@@ -147,6 +147,7 @@ class Attempts:
         session, resumed, notes, prompt, parent = thread.session, 1, list[str](), job.prompt, thread.parent
         if session and thread.runner != trigger.runner:
             notes.append(f"The session is one of {thread.runner}'s: a new one is begun.")
+            self._serving.write(lambda tx: threads_db.leave(tx, thread.id, thread.epoch, thread.session))
             parent, session = session, None
         if session:
             self._wait_for(session, runner)

@@ -1,4 +1,4 @@
-"""Lets a burst be acknowledged before what it brought is worked on: both want the same interpreter and the same cores."""
+"""Lets a burst be acknowledged before what it brought is worked on: both want the same interpreter and cores."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -64,6 +64,18 @@ class Window(Protocol):
 
     def find(self, item: ItemId) -> int | None:
         """The row of an item, or None."""
+        ...
+
+
+@runtime_checkable
+class Late(Window, Protocol):
+    """A Window whose `read` may say LaterError: then `arrived` (first, count) is called when it is worth to ask again,
+    on any thread."""
+
+    arrived: Callable[[int, int], None] | None
+
+    def read_now(self, first: int, count: int) -> Sequence[Item]:
+        """For whoever cannot go on without them."""
         ...
 
 

@@ -67,6 +67,7 @@ FACE = {
     "settings",
     "states",
     "storage",
+    "storage_trash",
     "text",
     "threads",
     "trigger",

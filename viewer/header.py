@@ -19,6 +19,7 @@ from viewer.theme.look import Look
 
 NARROW: Final = 620  # px at zoom 1: below it model and mode give way
 TIGHT: Final = 460  # and below this the gauge too
+SLIM: Final = 360  # and below this the folder
 
 
 def _now() -> int:
@@ -216,6 +217,7 @@ class HeaderBar(QWidget):
         """What matters least goes first when there is little room."""
         width = self.width() / self.look.zoom
         known = self._header.used is not None
+        self.project.setVisible(width >= SLIM)
         self.fresh.setVisible(width >= TIGHT and bool(self.fresh.text()))  # an empty label leaves a hole
         self.llm.setVisible(width >= NARROW and bool(self.llm.text()))
         self.gauge.setVisible(width >= TIGHT and known and bool(self._header.size))

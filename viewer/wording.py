@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+SHORT: Final = frozenset({"acp", "api", "atif", "cli"})  # words that are written large
 SECOND: Final = 1_000_000  # microseconds, as everywhere in the store
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
@@ -30,7 +31,8 @@ def state(name: str) -> str:
 
 def agent(name: str) -> str:
     """'claude-code' as people call it."""
-    return " ".join(part.capitalize() for part in name.replace("_", "-").split("-"))
+    parts = name.replace("_", "-").split("-")
+    return " ".join(part.upper() if part in SHORT else part[:1].upper() + part[1:] for part in parts)
 
 
 def home(path: Path) -> str:

@@ -208,8 +208,9 @@ class Reader:
             return
         if method == "initialize":
             info = table(result, "agentInfo") or table(result, "info")
-            if string(info, "name"):
-                out.append(AdapterSeen(at, string(info, "name"), string(info, "version")))
+            name = string(info, "title") or string(info, "name")
+            if name:
+                out.append(AdapterSeen(at, one_line(name, 60), string(info, "version")))
         elif method in _OPENS:
             id = string(result, "sessionId") or string(params, "sessionId")
             talk = self._talk(id) if id else talk

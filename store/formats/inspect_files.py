@@ -38,7 +38,11 @@ class Members:
         now = self.path.stat()
         return now.st_ino, now.st_mtime_ns
 
-    def listed(self) -> list[tuple[Key, Stamp]]:
+    def signature(self) -> object:
+        now = self.path.stat()
+        return now.st_ino, now.st_mtime_ns, now.st_size
+
+    def listed(self, since: int = 0) -> list[tuple[Key, Stamp]]:
         with self._open() as archive:
             found = {one.filename: one for one in archive.infolist() if one.filename.endswith(".json")}
         return [(name, (0, found[name].CRC, found[name].file_size)) for name in sorted(found, key=_order)]

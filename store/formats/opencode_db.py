@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -32,6 +33,9 @@ SELECT id, max(time_updated, coalesce((SELECT max(time_updated) FROM message WHE
        (SELECT count(*) FROM message WHERE session_id = s.id), s.revert
 FROM session AS s
 """
+_TABLES: Final = ("message", "part")
+_SIGNATURE: Final = "SELECT count(*), max(time_updated), sum(time_updated) FROM {} WHERE session_id = ?"
+TICK: Final = 2.0  # seconds after which no row has the time of one that was read
 _CHILDREN: Final = "SELECT id, title FROM session WHERE parent_id = ? ORDER BY time_created, id"
 
 
@@ -86,18 +90,33 @@ class Rows:
         reverted = zlib.crc32(string(told, "messageID").encode()) if type(told := _plain(row[3])) is dict else 0
         return self.db.stat().st_ino ^ reverted, _whole(row[1]) * 1_000_000
 
-    def listed(self) -> list[tuple[Key, Stamp]]:
-        def work(connection: sqlite3.Connection) -> list[tuple[Key, Stamp]]:
+    def signature(self) -> object:
+        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
             given = (self.session,)
-            own = connection.execute("SELECT time_updated FROM session WHERE id = ?", given).fetchone()
+            return [connection.execute(_SIGNATURE.format(table), given).fetchone() for table in _TABLES]
+
+        found = database.read(self.db, work)
+        newest = max((_whole(row[1]) for row in found), default=0)
+        return tuple(found) if time.time() - newest / 1000 > TICK else None
+
+    def listed(self, since: int = 0) -> list[tuple[Key, Stamp]]:
+        def work(connection: sqlite3.Connection) -> list[tuple[Key, Stamp]]:
+            given = (self.session, since)
+            own = connection.execute("SELECT time_updated FROM session WHERE id = ?", given[:1]).fetchone()
             if own is None:
                 return []
             parts: dict[str, list[tuple[str, Stamp]]] = {}
-            sql = "SELECT message_id, id, time_updated FROM part WHERE session_id = ? ORDER BY message_id, id"
+            sql = (
+                "SELECT message_id, id, time_updated FROM part WHERE session_id = ? AND time_updated >= ? "
+                "ORDER BY message_id, id"
+            )
             for message, id_, updated in connection.execute(sql, given):
                 parts.setdefault(message, []).append((f"part {id_}", (_whole(updated),)))
-            found: list[tuple[Key, Stamp]] = [("begin", (0,))]
-            sql = "SELECT id, time_updated FROM message WHERE session_id = ? ORDER BY time_created, id"
+            found: list[tuple[Key, Stamp]] = [] if since else [("begin", (0,))]
+            sql = (
+                "SELECT id, time_updated FROM message WHERE session_id = ? AND time_updated >= ? "
+                "ORDER BY time_created, id"
+            )
             for id_, updated in connection.execute(sql, given):
                 found.append((f"message {id_}", (_whole(updated),)))
                 found += parts.pop(id_, ())
@@ -129,9 +148,9 @@ class Rows:
             marks = ", ".join("?" * len(ids))
             sql = (
                 f"SELECT id, {columns}session_id, time_created, time_updated, CAST(data AS BLOB) FROM {table} "  # noqa: S608
-                f"WHERE session_id = ? AND id IN ({marks})"
+                f"WHERE id IN ({marks}) AND +session_id = ?"
             )
-            cursor = connection.execute(sql, (self.session, *ids))
+            cursor = connection.execute(sql, (*ids, self.session))
             names = [column[0] for column in cursor.description][:-1]
             for *values, data in cursor:
                 row = dict(zip(names, values, strict=True))

@@ -79,10 +79,15 @@ def _uri(path: Path, how: str) -> str:
 
 def _with(uri: str, work: Callable[[sqlite3.Connection], T]) -> T:
     with closing(sqlite3.connect(uri, WAIT, uri=True, isolation_level=None)) as connection:
-        connection.text_factory = _text
         connection.execute("PRAGMA query_only = 1")
         connection.execute("BEGIN")
-        return work(connection)
+        try:
+            return work(connection)
+        except (sqlite3.OperationalError, UnicodeDecodeError) as error:
+            if "decode" not in str(error):
+                raise
+            connection.text_factory = _text  # it takes longer, for each text
+            return work(connection)
 
 
 def _copied(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:

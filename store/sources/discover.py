@@ -302,7 +302,8 @@ class Discovery:
             session = self._sessions[path] = Seen(found.size, found.mtime_ns)
             self._stems[_stem(path)] = path
         session.seen = now
-        grown = session.size < found.size and not self._databases.hold(path)  # there, sizes are guesses
+        guessed = self._databases.hold(path)  # there, sizes are
+        grown = guessed or session.size < found.size
         same = (session.size, session.mtime_ns) == (found.size, found.mtime_ns)
         row = session.row
         if row is None or row.missing or not row.title or not (same or grown):
@@ -318,7 +319,7 @@ class Discovery:
             session.grown = True
             row = msgspec.structs.replace(
                 row,
-                bytes=found.size,
+                bytes=row.bytes if guessed else found.size,
                 updated=max(row.updated or 0, found.mtime_ns // 1000),
                 # Who is active stays so: the registry's own news and the next check say when that changes.
                 state=row.state if row.state in _ACTIVE else working(row) or "live",

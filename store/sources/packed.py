@@ -46,6 +46,9 @@ class Packed:
         identity = hash(seen) & 0xFFFF_FFFF_FFFF
         return Looks(identity, self._size, now.st_mtime_ns, now.st_dev)
 
+    def renew(self) -> None:
+        """It is as it was packed."""
+
     def read(self, offset: int, size: int) -> bytes:
         with self._lock:
             start, rest = self._rest

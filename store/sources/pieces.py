@@ -18,9 +18,8 @@ from typing import Final, Protocol, TypeAlias
 from store.sources.views import Looks, Watched
 
 KEPT: Final = 8 << 20  # bytes of pieces that stay in memory; older ones are asked for again, if they still are the same
-TOGETHER: Final = 64  # pieces that are asked for at once
-NEAR: Final = 2  # newest stamps whose pieces are compared by their bytes, as a clock has only so many ticks
-MOST_NEAR: Final = 32  # such pieces
+TOGETHER: Final = 256  # pieces that are asked for at once
+NEAR: Final = 32  # pieces of the newest time that are compared by their bytes, as a clock has only so many ticks
 
 Key: TypeAlias = str
 Stamp: TypeAlias = tuple[int, ...]
@@ -33,8 +32,13 @@ class Pieces(Protocol):
         """(identity, mtime_ns): cheap, and without a look at each piece."""
         ...
 
-    def listed(self) -> list[tuple[Key, Stamp]]:
-        """Every piece there is now, in order; its stamp, which begins with a time, is another one when it changes."""
+    def signature(self) -> object:
+        """Something that is another thing when any piece is; None is not known. Cheaper than to list them."""
+        ...
+
+    def listed(self, since: int = 0) -> list[tuple[Key, Stamp]]:
+        """Every piece there is now, in order; its stamp, which begins with a time, is another one when it changes. At
+        least those whose time is not before `since`."""
         ...
 
     def fetched(self, keys: Sequence[Key]) -> Iterable[tuple[Key, Stamp, bytes]]:
@@ -69,18 +73,25 @@ class Log:
         self._now: dict[Key, tuple[Stamp, int, bytes]] = {}  # key → its stamp, the number of its entry, a hash
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._held_bytes = 0
-        self._mixed = False  # a piece was told twice, or out of its place
+        self._mixed = False  # pieces were told that may not be where they would be now
+        self._newest = 0  # the newest time of a piece
+        self._signature: object = None
 
     # ---- as a view
 
     def looks(self) -> Looks:
         with self._lock:
             identity, mtime_ns = self.pieces.looks()
-            if identity != self._identity or (self._mixed and not len(self.held)):
+            if identity != self._identity:
                 self._identity = identity
                 self._clear()
             self._refresh()
             return Looks((identity << 20) + self._times, self._size, mtime_ns)
+
+    def renew(self) -> None:
+        with self._lock:
+            if self._mixed and not len(self.held):
+                self._clear()
 
     def read(self, offset: int, size: int) -> bytes:
         with self._lock:
@@ -109,32 +120,34 @@ class Log:
     # ---- what is new
 
     def _refresh(self) -> None:
-        listed = self.pieces.listed()
-        near = self._near(listed)
+        signature = self.pieces.signature()
+        if signature is not None and signature == self._signature:
+            return
+        first = not self._keys
         due: list[Key] = []
-        for key, stamp in listed:
+        near = 0
+        for key, stamp in reversed(self.pieces.listed(self._newest)):
             known = self._now.get(key)
-            if known is None or known[0] != stamp or key in near:
+            if known is None or known[0] != stamp:
                 due.append(key)
-        for first in range(0, len(due), TOGETHER):
-            some = due[first : first + TOGETHER]
+            elif self._newest and stamp[0] >= self._newest and near < NEAR:  # within the tick of a clock
+                near += 1
+                due.append(key)
+        due.reverse()
+        size = self._size
+        for start in range(0, len(due), TOGETHER):
+            some = due[start : start + TOGETHER]
             self.fetches += len(some)
             got = {key: (stamp, data) for key, stamp, data in self.pieces.fetched(some)}
             for key in some:
                 if key in got:
                     self._add(key, *got[key])
-        if due and not self._mixed:
-            self._mixed = [key for key, _ in listed if key in self._now] != self._keys
-
-    def _near(self, listed: list[tuple[Key, Stamp]]) -> set[Key]:
-        """The pieces that may have changed within the tick of a clock that they were read in."""
-        ticks = sorted({stamp[0] for stamp, _, _ in self._now.values()})[-NEAR:]
-        if not ticks or not ticks[0]:  # no times
-            return set()
-        return set([key for key, stamp in listed if stamp[0] >= ticks[0]][-MOST_NEAR:])
+        self._signature = signature
+        self._mixed = self._mixed or (not first and self._size > size)
 
     def _add(self, key: Key, stamp: Stamp, data: bytes) -> None:
         known = self._now.get(key)
+        self._newest = max(self._newest, stamp[0])
         print_ = blake2b(data, digest_size=8).digest()
         if known is not None and known[2] == print_:
             self._now[key] = (stamp, known[1], print_)

@@ -70,6 +70,7 @@ class Follower:
         view = views.at(path)
         if view is not None and view not in self._held:
             self._held.append(view)
+            view.renew()
             view.held.add(self)  # what is behind an offset stays there for as long as we live
         told = views.watched(path)
         for place in told.files:

@@ -54,6 +54,10 @@ class View(Protocol):
         """As it is now."""
         ...
 
+    def renew(self) -> None:
+        """Somebody begins to read: nobody remembers an offset, so it may be put together anew."""
+        ...
+
     def read(self, offset: int, size: int) -> bytes:
         """At most so many bytes from there on, and some unless there are none."""
         ...
@@ -131,6 +135,7 @@ def opened(path: Path) -> BinaryIO:
     view = at(path)
     if view is None:
         return path.open("rb")
+    view.renew()
     view.looks()
     return File(view)  # type: ignore[return-value]
 

@@ -23,7 +23,7 @@ from mutations import DATA, mutate
 from store import events as ev
 from store import fold, relay
 from store.db import reads
-from store.draft import has_content
+from store.draft import KINDS
 from store.errors import StoreError
 from store.events import At, Event
 from store.facts import FACTS_ALONE, Facts
@@ -61,7 +61,7 @@ def relayed(path: Path, upto: int | None = None) -> tuple[list[list[Event]], Rel
         return list(reading), reading
 
 
-def told(batches: Iterable[list[Event]]) -> list[list[Event]]:
+def need(batches: Iterable[list[Event]]) -> list[list[Event]]:
     """What need be told of these, when the facts are told besides."""
     return [[event for event in batch if type(event) not in FACTS_ALONE] for batch in batches]
 
@@ -73,7 +73,7 @@ def test_what_is_not_told_makes_neither_rows_nor_entries() -> None:
     """An event that is new in the fold or in the figures is told, whoever forgets to say so here."""
     mute = {kind for kind, handler in HANDLERS.items() if handler is fold._nothing}
     assert mute - set(NOTES) == FACTS_ALONE
-    assert not any(has_content([kind(At())]) for kind in FACTS_ALONE)
+    assert not any(KINDS[kind] for kind in FACTS_ALONE)  # nor are they content
 
 
 def test_every_kind_of_event_can_be_told() -> None:
@@ -135,7 +135,7 @@ def test_the_batches_are_those_of_a_whole(tmp_path: Path, agents: int) -> None:
     for batch in wanted:
         facts.add(batch)
     batches, reading = relayed(path)
-    assert batches == told(wanted)
+    assert batches == need(wanted)
     assert batches != wanted
     assert reading.facts == facts
     assert reading.files == whole.files
@@ -152,7 +152,7 @@ def test_it_reads_no_further_than_it_was_told(tmp_path: Path) -> None:
     write_session(path, records=300, seed=4)
     (upto,) = cuts(path, 1)
     batches, reading = relayed(path, upto)
-    assert batches == told(Whole(path, upto=upto))
+    assert batches == need(Whole(path, upto=upto))
     assert reading.pipes[0].offset == reading.read == upto
 
 

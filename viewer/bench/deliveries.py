@@ -83,7 +83,7 @@ def burst(home: Path, count: int, threads: int, senders: int, size: int) -> dict
         taken, answers = _send(port, bodies, senders)
         sent = time.perf_counter() - began
         end = time.monotonic() + PATIENCE
-        while _open(db) and time.monotonic() < end:
+        while not _all_run(db, count + 1) and time.monotonic() < end:
             time.sleep(0.2)
         ran = time.perf_counter() - began
         most = peak(server.pid)
@@ -161,6 +161,11 @@ def _post(port: int, body: bytes, number: int) -> int:
         return answer.status
     finally:
         connection.close()
+
+
+def _all_run(db: Path, count: int) -> bool:
+    there = ask(db, "SELECT count(*) FROM delivery WHERE handled IS NOT NULL")
+    return int(there[0][0]) >= count
 
 
 def _open(db: Path) -> int:

@@ -146,6 +146,7 @@ class Strip(QWidget):
         self.copy = self._action("Copy command", "Copy the command that goes on with it in a terminal", "copy")
         self.terminal = self._action("Open in terminal", "Go on with it in your terminal", "terminal")
         self.again = self._action("Look again", "Look at all of it once more", "rotate-ccw")
+        self.again.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         self.copy.clicked.connect(self.copy_wanted)
         self.terminal.clicked.connect(self.terminal_wanted)
         self.again.clicked.connect(self.again_wanted)
@@ -230,6 +231,9 @@ class Strip(QWidget):
             (self.fork if told.why and not told.fork_why else self.here).setChecked(True)
         self.copy.setVisible(bool(told.command))
         self.terminal.setVisible(bool(told.command))
+        gone = [check.tip for check in told.checks if check.level == "stop" and check.name in ("folder", "program")]
+        self.terminal.setEnabled(not gone)
+        self.terminal.setToolTip(gone[0] if gone else "Go on with it in your terminal")
         self.again.setVisible(there)
         self._actions.setVisible(there)
         self._menu(told.modes)
@@ -288,6 +292,7 @@ class Strip(QWidget):
                 f"QToolButton {{ border: 1px solid {border}; padding: {look.px(2)}px {look.px(8)}px; }}"
                 f"QToolButton:checked {{ background: {chosen}; border-color: {focus}; }}"
                 f"QToolButton:focus {{ border-color: {focus}; }}"
+                f"QToolButton:disabled {{ background: transparent; border-color: {look.colour('line.hair').name()}; }}"
                 f"QToolButton::menu-indicator {{ image: none; }}"
             )
         for button in (self.copy, self.terminal, self.again):

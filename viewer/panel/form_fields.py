@@ -42,7 +42,7 @@ def made(look: Look) -> dict[str, Field]:
         fields.choice("runner", "Runner", "", look, {"claude-code": "Claude Code"}),
         fields.line("cwd", "Working directory", "", look, "/home/ada/atlas"),
         fields.area("prompt", "Prompt or command", _PROMPT, look, 5),
-        fields.choice("permission", "Permission mode", "What the agent may do unasked. Nobody is there to answer.", look,
+        fields.choice("permission", "Permission mode", "What the agent may do unasked; nobody is there to ask.", look,
                       {"": "The program's own default"}),
         fields.line("model", "Model", "Empty: the program's own.", look),
         fields.check("resume_sessions", "Enable session resume", RESUME, look),

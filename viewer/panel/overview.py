@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -23,8 +24,12 @@ from viewer.panel.resume_card import ResumeCard
 from viewer.panel.saving import Saving
 from viewer.panel.storage_card import StorageCard
 from viewer.panel.threads_card import ThreadsCard
+from viewer.panel.tidying import Tidying
 from viewer.panel.toast import Say
 from viewer.theme.look import Look
+
+if TYPE_CHECKING:
+    from viewer.panel.trash_dialog import Moved
 
 WIDE: Final = 820  # px at zoom 1: from here on both cards stand beside each other
 
@@ -43,7 +48,7 @@ class Overview(Part):
         self, jobs: Jobs, db: Path, settings: Settings, say: Say, look: Look, parent: QWidget | None = None
     ) -> None:
         super().__init__(look, parent)
-        self._jobs, self._db, self._settings = jobs, db, settings
+        self._jobs, self._db, self._settings, self._say = jobs, db, settings, say
         self.resume = ResumeCard(settings, look)
         self.storage = StorageCard(jobs, db, look)
         self.threads = ThreadsCard(jobs, db, settings, say, look)
@@ -64,6 +69,8 @@ class Overview(Part):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.area)
+        self.tidying = Tidying(jobs, db, self.storage, say, self)
+        self.storage.trash_wanted.connect(self.on_trash)
         Saving(jobs, db, settings, say).serve(self.resume)
         self.threads.changed.connect(self.load_times)
         settings.watch(self.on_setting)
@@ -86,6 +93,22 @@ class Overview(Part):
         """All of it anew; selection and order stay."""
         self.load_times()
         self.threads.load()
+        self.storage.scan()
+
+    def on_trash(self) -> None:
+        """A dialog shows what would go."""
+        from viewer.panel.trash_dialog import TrashDialog
+
+        self.trash = TrashDialog(self._jobs, self._db, self.look, self)
+        self.trash.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.trash.moved.connect(self.on_moved)
+        self.trash.open()
+
+    def on_moved(self, done: Moved) -> None:
+        from viewer.panel.trash_dialog import told
+
+        text, failed = told(done)
+        self._say(text, failed=failed)
         self.storage.scan()
 
     # ---- the cleanup's times

@@ -58,6 +58,7 @@ class TriggerForm(Part):
         self.error.hide()
         self.cancel_button = QPushButton("Cancel")
         self.save_button = QPushButton("Save")
+        self.save_button.setDefault(True)
         self.save_button.setToolTip("Check every field, then save (Ctrl+Enter)")
         self.fields: dict[str, Field] = made(look)
         self.secret = fields.line("secret", "Secret", "", look)

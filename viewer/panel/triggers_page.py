@@ -73,14 +73,14 @@ class TriggersPage(Part):
         )  # fmt: skip
         self.table = LinesView("Triggers", self.model, look)
         self.log_model = Lines(
-            (Column("Received", 136), Column("Event", 120), Column("From", 90, 640), Column("Verdict", 92),
-             Column("Thread", 160, 760), Column("Reason", 0)), self._delivery_cells, look, self,
+            (Column("Received", 146), Column("Event", 168, 640), Column("From", 90, 760), Column("Verdict", 104),
+             Column("Thread", 180, 900), Column("Reason", 0)), self._delivery_cells, look, self,
         )  # fmt: skip
         self.log = LinesView("Deliveries", self.log_model, look)
         self.new_button, self.edit_button = QPushButton("New…"), QPushButton("Edit…")
         self.switch_button, self.delete_button = QPushButton("Switch off"), QPushButton("Delete…")
         self.run_button = QPushButton("Run now")
-        self.url_button = QPushButton("Copy address")
+        self.url_button = QPushButton("Copy URL")
         self.retry_button = QPushButton("Try again")
         self.try_button = QPushButton("Try in the form")
         self.try_button.setToolTip("Open its trigger's form with this payload")

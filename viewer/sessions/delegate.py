@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPointF, QRect, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QStaticText
 
 from store.delta import Row
 from viewer import marks, wording
@@ -29,17 +29,21 @@ class SessionDelegate:
         self.opened = ""  # the session in the timeline
         self.grouped = True
         self.absolute = False
-        self._fitted: dict[tuple[str, str, int], str] = {}
+        self._fitted: dict[tuple[str, str, int], QStaticText] = {}
         self._widths: dict[str, int] = {}
         self._fitted_for = look
 
-    def _fit(self, text: str, font: str, width: int) -> str:
-        """The text in that room. Remembered: sessions that are at work are painted again and again as they were."""
+    def _fit(self, text: str, font: str, width: int) -> QStaticText:
+        """The text in that room, laid out. Remembered: sessions at work are painted again and again as they were."""
         key = (text, font, width)
         found = self._fitted.get(key)
         if found is None:
             self._forget_many()
-            found = self.look.metrics(font).elidedText(text, Qt.TextElideMode.ElideRight, width)
+            look = self.look
+            found = QStaticText(look.metrics(font).elidedText(text, Qt.TextElideMode.ElideRight, width))
+            found.setTextFormat(Qt.TextFormat.PlainText)
+            found.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
+            found.prepare(font=look.font(font))
             self._fitted[key] = found
         return found
 
@@ -115,7 +119,7 @@ class SessionDelegate:
         title = self._fit(words, font, first.width() - badge - (look.px(8) if badge else 0))
         painter.setFont(look.font(font))
         painter.setPen(look.colour("text.strong" if opened or unread else "text.main"))
-        painter.drawText(first, Qt.AlignmentFlag.AlignVCenter, title)
+        painter.drawStaticText(first.topLeft(), title)
 
         when, _ = wording.ago(row.updated, time.time_ns() // 1000, self.absolute, coarse=True)
         parts = [wording.agent(row.agent)] if self.grouped else [row.project, wording.agent(row.agent)]
@@ -129,7 +133,8 @@ class SessionDelegate:
             parts.insert(0, closed)
         painter.setFont(look.font("meta"))
         painter.setPen(look.colour("text.muted"))
-        painter.drawText(second, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, when)
-        width = second.width() - self._width(when) - look.px(8)
+        wide = self._width(when)
+        painter.drawStaticText(second.right() + 1 - wide, second.y(), self._fit(when, "meta", wide))
+        width = second.width() - wide - look.px(8)
         about = self._fit(" · ".join(part[:LONGEST] for part in parts if part), "meta", width)
-        painter.drawText(second, Qt.AlignmentFlag.AlignVCenter, about)
+        painter.drawStaticText(second.topLeft(), about)

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 from typing_extensions import override
 
-from store.delta import Delta, Rebase, Window
+from store.delta import Delta, Late, Rebase, Window
 from store.events import ItemId
 from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool
 from viewer.timeline.pages import Pages
@@ -232,7 +232,7 @@ class TimelineModel(QAbstractListModel):
             self.beginInsertRows(QModelIndex(), 0, front - 1)
         # Rows behind `end` are told afterwards; a window that reaches further is let in as if it ended there.
         self.window, self._pages = rebase.window, new.pages
-        if new.pages is not None and hasattr(rebase.window, "arrived"):  # on a server: from now on nobody waits for it
+        if new.pages is not None and isinstance(rebase.window, Late):  # on a server: from now on nobody waits for it
             new.pages.patient = False
             rebase.window.arrived = self._came.emit
         self.base = min(new.base, end)

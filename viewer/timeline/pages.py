@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from store.delta import Window
+from store.delta import Late, Window
 from store.errors import LaterError, StoreError
 from store.events import ItemId
 from store.items import Item, Notice, Raw
@@ -25,6 +25,7 @@ class Pages:
     def __init__(self, window: Window) -> None:
         self.window = window
         self.reads = 0  # for tests: how often the store was asked
+        self._now = window.read_now if isinstance(window, Late) else window.read
         self.patient = True  # rows are waited for; else rows that stand for them are given until they are here
         self._pages: OrderedDict[int, Sequence[Item]] = OrderedDict()
 
@@ -57,9 +58,8 @@ class Pages:
     def _read(self, first: int, count: int, *, patient: bool = True) -> Sequence[Item]:
         self.reads += 1
         reason = "the index is shorter than it says"
-        now = getattr(self.window, "read_now", None)
         try:
-            items: Sequence[Item] = self.window.read(first, count) if now is None or not patient else now(first, count)
+            items = (self._now if patient else self.window.read)(first, count)
             if len(items) == count:
                 return items
         except LaterError:

@@ -1,0 +1,73 @@
+"""What the storage card offers to remove: sessions with nothing in them. Looked at first, asked, and taken back."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from store import empties
+from store.empties import KEPT_DAYS, Empties
+from store.errors import StoreError
+from viewer import wording
+from viewer.jobs import Jobs
+from viewer.notice import Remedy
+from viewer.panel.questions import ask
+from viewer.panel.storage_card import StorageCard
+from viewer.panel.toast import Say
+
+
+class Tidying:
+    """For one storage card."""
+
+    def __init__(self, jobs: Jobs, db: Path, card: StorageCard, say: Say, parent: QWidget) -> None:
+        self._jobs, self._db, self._card, self._say, self._parent = jobs, db, card, say, parent
+        self.question: QMessageBox | None = None
+        card.empties_wanted.connect(self.look)
+
+    def look(self) -> None:
+        """What is there, in a job; then the question."""
+        db = self._db
+        self._jobs.run(lambda: empties.empties(db), self._asked, self._failed)
+
+    def _asked(self, found: Empties) -> None:
+        if found.sessions:
+            models = sorted(((count, llm) for llm, (count, _) in found.by_llm.items() if count), reverse=True)
+            told = ", ".join(f"{count:,} of {llm or 'an unknown model'}" for count, llm in models[:4])
+            many = wording.many(len(found.sessions), "session")
+            numbers = [one.number for one in found.sessions]
+            self.question = ask(
+                self._parent, "remove-empties", f"Remove {many} that never had a message?",
+                f"{told}. Nobody wrote a word in them. They can be brought back for {KEPT_DAYS} days; files of agents "
+                "stay as they are.", "Remove", partial(self.remove, numbers),
+            )  # fmt: skip
+        elif found.removed:
+            self.question = ask(
+                self._parent, "restore-empties", f"Bring back {wording.many(found.removed, 'removed session')}?",
+                "They have nothing in them.", "Bring back", self.restore,
+            )  # fmt: skip
+        else:
+            self._say("No session is empty.")
+            self._card.scan()
+
+    def remove(self, numbers: list[int]) -> None:
+        db = self._db
+        self._jobs.run(lambda: empties.remove(db, numbers), self._removed, self._failed)
+
+    def _removed(self, count: int) -> None:
+        self._say(f"{wording.many(count, 'empty session')} removed.", Remedy("Undo", self.restore))
+        self._card.scan()
+
+    def restore(self) -> None:
+        db = self._db
+        self._jobs.run(lambda: empties.restore(db), self._restored, self._failed)
+
+    def _restored(self, count: int) -> None:
+        self._say(f"{wording.many(count, 'session')} brought back.")
+        self._card.scan()
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, StoreError):
+            self._jobs.failed.emit(error)
+        self._say(str(error), failed=True)
