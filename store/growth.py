@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -26,13 +26,17 @@ class Growth:
         self.files: list[Path] = [path]
         self.pipes: list[Pipe] = []
         self.tails: list[Tail] = []
+        self.asleep: dict[int, Callable[[], Pipe]] = {}
         self.reads = 0  # looks at files, for tests
         self.anew: str | None = None  # the main file is another one now, as the sentence says: all of it is void
         self._put = put
         self._say = say
 
-    def adopt(self, files: Sequence[Path], pipes: Sequence[Pipe]) -> None:
-        """Go on with these files from where these pipes are."""
+    def adopt(
+        self, files: Sequence[Path], pipes: Sequence[Pipe], asleep: Mapping[int, Callable[[], Pipe]] | None = None
+    ) -> None:
+        """Go on with these files from where these pipes are. Those that are `asleep` are made when there is news."""
+        self.asleep = dict(asleep or {})
         self.files = list(files)
         self.pipes = list(pipes)
         known = {tail.path: tail for tail in self.tails}
@@ -49,6 +53,13 @@ class Growth:
         self.files.append(path)
         self.pipes.append(pipe)
         self.tails.append(tail_of(path))
+
+    def _woken(self, index: int) -> Pipe:
+        """The pipe of a file that had nothing new until now."""
+        make = self.asleep.pop(index)
+        with suppress(StoreError):  # what its reader knew cannot be read any more: it goes on without
+            self.pipes[index] = make()
+        return self.pipes[index]
 
     def forget(self) -> None:
         """No file is what it was."""
@@ -84,7 +95,7 @@ class Growth:
             if chunk.reset:
                 self.anew = chunk.why
                 return True
-            pipe = self.pipes[index]
+            pipe = self.pipes[index] if not (chunk.data and index in self.asleep) else self._woken(index)
             events = pipe.feed(chunk.data) if chunk.data else []
             if not chunk.more and len(pipe.rest) <= QUIET_REST and pipe.rest[:1] == b"{":
                 events += pipe.finish()

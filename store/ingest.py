@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +27,6 @@ from store.late import behind_seal
 from store.late import sentence as sentence_of_late
 from store.past import Rows, copy_in_words, gain, has_line, loaded, shown, size_of_file, speaks_of_child
 from store.pipe import Pipe
-from store.resume import pipe_at
 from store.session import Session
 from store.sources import views
 from store.sources.view_tail import Follower
@@ -241,9 +240,11 @@ class FileIngest:
         self._hub.put(self.key, loaded(rows))
         return True
 
-    def _adopt(self, files: list[Path], pipes: list[Pipe]) -> None:
+    def _adopt(
+        self, files: list[Path], pipes: list[Pipe], asleep: Mapping[int, Callable[[], Pipe]] | None = None
+    ) -> None:
         """Go on with these files from where these pipes are."""
-        self.growth.adopt(files, pipes)
+        self.growth.adopt(files, pipes, asleep)
         assert self._format is not None  # noqa: S101 - for the type checker
         self.around.adopt(files[1:], self._format)
 
@@ -263,11 +264,8 @@ class FileIngest:
         if at_once:
             self._hub.put(self.key, shown(before))
         rest, news = gain(self.path, before, self._format, at_once=at_once)
-        self._adopt(rest.files, rest.pipes)
+        self._adopt(rest.files, rest.pipes, rest.asleep)
         self._hub.put(self.key, news)
-        if sources and not sources[0].touched and not sources[0].missing:
-            # Now that the past is shown: the reader sees the last records again, for what the next ones leave out.
-            self.growth.pipes[0] = pipe_at(self._format, 0, before.reading()[0])
         return True
 
     def _stand_on_archived(self, before: Known) -> None:

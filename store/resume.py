@@ -5,7 +5,8 @@ For the importer and for whoever follows a known session live.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -14,7 +15,6 @@ from typing_extensions import override
 from store.events import Event
 from store.formats.base import Child, Format
 from store.pipe import Pipe
-from store.reader_state import load
 from store.whole import CHUNK, Whole, open_file
 from store.window import Known, Source
 
@@ -28,9 +28,12 @@ def pipe_at(format: Format, index: int, source: Source) -> Pipe:
     the session. Where it was not, it sees the records before again; their events are in the database and are dropped.
     Raises StoreError.
     """
-    reader = load(source.reader, format)
-    if reader is not None:
-        return Pipe(format, index, source.agent, source.parent, source.offset, reader=reader)
+    if source.reader:
+        from store.reader_state import load  # here: a session that did not change needs none of it
+
+        reader = load(source.reader, format)
+        if reader is not None:
+            return Pipe(format, index, source.agent, source.parent, source.offset, reader=reader)
     start = max(0, source.offset - LOOKBACK)
     with open_file(source.path) as file:
         file.seek(start)
@@ -60,8 +63,11 @@ class Rest(Whole):
             pipe_at(self.format, index, source) if index in self._grown else _still(self.format, index, source)
             for index, source in enumerate(before.sources)
         ]
+        self.asleep: dict[int, Callable[[], Pipe]] = {}  # how to go on with the others, should they grow
         for index, source in enumerate(before.sources):
             self.pipes[index].ended = source.path in ended
+            if index not in self._grown and not source.missing:
+                self.asleep[index] = partial(pipe_at, self.format, index, source)
 
     @override
     def __iter__(self) -> Iterator[list[Event]]:
@@ -100,9 +106,8 @@ def _grew(source: Source) -> bool:
 
 
 def _still(format: Format, index: int, source: Source) -> Pipe:
-    """For a file that has nothing new; what comes later is read on from here."""
-    reader = load(source.reader, format)
-    return Pipe(format, index, source.agent, source.parent, source.offset, reader=reader)
+    """For a file that has nothing new: only its offset is asked for, until it has."""
+    return Pipe(format, index, source.agent, source.parent, source.offset)
 
 
 def _read(file: BinaryIO, size: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,13 +24,22 @@ class Talk:
     """One session with the scripted agent."""
 
     def __init__(
-        self, script: str, cwd: Path, load: str = "", *, files: bool = True, database: bool = False, agent: Path = AGENT
+        self,
+        script: str,
+        cwd: Path,
+        load: str = "",
+        *,
+        files: bool = True,
+        database: bool = False,
+        agent: Path = AGENT,
+        command: Sequence[str] = (),
     ) -> None:
+        """`command`: another agent than the scripted one."""
         self.woken = threading.Event()
         self.hub = Hub(self.woken.set)
         self.ended: list[Ended] = []
         self.feeds = Feeds(self.hub, self.ended.append, lambda *_: None, lambda _: None, database=database)
-        self.key = self.feeds.acp([sys.executable, str(agent), script], str(cwd), load, files=files)
+        self.key = self.feeds.acp(command or [sys.executable, str(agent), script], str(cwd), load, files=files)
         stream = self.feeds._streams[self.key]
         assert stream.conversation is not None
         self.agent = stream.conversation

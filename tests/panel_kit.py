@@ -27,7 +27,7 @@ LEFT = Qt.MouseButton.LeftButton
 def trigger(db: Path, folder: Path, **values: object) -> Trigger:
     """A trigger as the form saves it."""
     fields = {"name": "review", "source": "github", "cwd": str(folder), "prompt": "Look.", "resume_sessions": True}
-    saved = save_trigger(db, fields | values, secret="s")
+    saved = save_trigger(db, fields | values, secret="s")  # noqa: S106  of no use
     assert saved.trigger is not None, saved.errors
     return saved.trigger
 
@@ -81,7 +81,7 @@ class Panel:
             self.until(lambda: self.cards._known and not self.overview.storage.scanning)
 
     def until(self, there: Any) -> None:
-        self.qtbot.waitUntil(there, timeout=30_000)
+        self.qtbot.waitUntil(lambda: bool(there()), timeout=30_000)
 
     def press(self, button: QAbstractButton) -> None:
         assert button.isEnabled(), button.text()
@@ -94,7 +94,7 @@ class Panel:
         def there() -> list[QMessageBox]:
             return [box for box in self.panel.findChildren(QMessageBox) if box.isVisible()]
 
-        self.until(there)
+        self.until(lambda: bool(there()))
         return there()[0]
 
     def answer(self, text: str) -> None:

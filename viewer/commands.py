@@ -187,6 +187,7 @@ class Commands(Frame):
         from viewer.settings_dialog import SettingsDialog
 
         dialog = SettingsDialog(self.settings, self.look, self)
+        dialog.panel_wanted.connect(lambda: self.actions_["panel"].setChecked(True))
         self._open(dialog)
 
     def on_coverage(self) -> None:

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 SLACK: Final = 2 * wording.SECOND
 OPEN: Final = 8  # files that are kept open besides those whose agent is at work; the one left longest ago goes
 RELEASE: Final = 20_000  # ms after which a session that is not looked at is, if its agent is not at work
-LIST: Final = 50  # ms between two changes of the list for sessions that go on, of so many lines at a time
-LINES: Final = 5
+LIST: Final = 250  # ms between two changes of the list for sessions that go on: each paints it anew
 LEFT: Final = 50  # released sessions that come back as they were; older ones come back at their place
 ACTIVE: Final = ("live", "idle")  # what the list says of a session whose agent is there
 
@@ -59,7 +58,7 @@ class Desk(QObject):
         self._names: dict[str, str] = {}  # a journal that is read as a file → its name in the list
         self._shown_rows: dict[str, Row] = {}  # and those that only we list
         self.current: Opened | None = None
-        self._lines = Pace(LIST, LINES, self._tell_list, self)
+        self._lines = Pace(LIST, self._tell_list, self)
         live.changed.connect(self.on_changed)
         live.progress.connect(self.on_progress)
 

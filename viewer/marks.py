@@ -80,9 +80,9 @@ def badge_text(count: int) -> str:
     return str(count) if count < 1000 else "999+"
 
 
-def paint_badge(painter: QPainter, right: int, middle: int, count: int, look: Look) -> None:
-    """'3' on the accent; a dot when it is not known how many."""
-    width = badge_width(count, look)
+def paint_badge(painter: QPainter, right: int, middle: int, count: int, look: Look, width: int = 0) -> None:
+    """'3' on the accent; a dot when it is not known how many. `width`: where `badge_width` was asked before."""
+    width = width or badge_width(count, look)
     high = look.px(16) if count > 0 else width
     box = QRect(right - width, middle - high // 2, width, high)
     painter.save()

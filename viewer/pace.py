@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 from PySide6.QtCore import QObject, QTimer
 
 
 class Pace:
-    """`tell` is called with keys that had news, in the order of their first: a few at a time, and then not for some
-    ms. So one round is cheap however many have news, and none waits longer than all of them take."""
+    """`tell` is called with the keys that had news, in the order of their first, at most once in so many ms."""
 
-    def __init__(self, ms: int, most: int, tell: Callable[[Sequence[str]], None], parent: QObject) -> None:
+    def __init__(self, ms: int, tell: Callable[[Sequence[str]], None], parent: QObject) -> None:
         self._tell = tell
-        self._most = most
         self._keys: dict[str, None] = {}
         self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
@@ -32,10 +29,8 @@ class Pace:
         self._keys.pop(key, None)
 
     def flush(self) -> None:
-        """Tell of those that wait longest, now; a round without news is the last."""
-        keys = list(islice(self._keys, self._most))
-        for key in keys:
-            del self._keys[key]
+        """Tell what waits, now; a round without news is the last."""
+        keys, self._keys = self._keys, {}
         if keys:
             self._timer.start()
-            self._tell(keys)
+            self._tell(list(keys))

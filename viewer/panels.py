@@ -64,6 +64,9 @@ class Panels(Shelving):
         elif not on and self.panel_shown:
             self.back_to_page()
 
+    def show_panel(self) -> None:
+        self.actions_["panel"].setChecked(True)
+
     def close_panel(self) -> None:
         self.actions_["panel"].setChecked(False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -114,9 +114,15 @@ class Field:
 class SettingsDialog(QDialog):
     """Apply checks all and writes once; Revert shows what is in force; closing throws away what was not applied."""
 
+    panel_wanted = Signal()  # the settings of threads, triggers and the receiver are there
+
     def __init__(self, settings: Settings, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._settings = settings
+        self.panel_button = QPushButton("Threads, triggers and storage…")
+        self.panel_button.setToolTip("Open the sessions panel, which has settings of its own")
+        self.panel_button.setAutoDefault(False)
+        self.panel_button.clicked.connect(self.on_panel)
         self.setWindowTitle("Settings")
         shown = [setting for setting in DECLARED if setting.name.partition(".")[0] in GROUPS]  # the panel has the rest
         self.fields = {setting.name: Field(setting, look, self.on_edit) for setting in shown}
@@ -136,6 +142,8 @@ class SettingsDialog(QDialog):
                 if name.startswith(f"{group}."):
                     self._add(form, field, look)
             column.addLayout(form)
+            if group == "sessions":
+                column.addWidget(self.panel_button, 0, Qt.AlignmentFlag.AlignLeft)
         self.error = QLabel()
         self.error.setWordWrap(True)
         self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
@@ -185,6 +193,10 @@ class SettingsDialog(QDialog):
         label.setFixedWidth(look.px(160))  # one edge for all groups
         label.setFixedHeight(look.px(28))
         form.addRow(label, stack)
+
+    def on_panel(self) -> None:
+        self.reject()
+        self.panel_wanted.emit()
 
     def revert(self) -> None:
         """Show what is in force."""

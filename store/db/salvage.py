@@ -117,6 +117,8 @@ def _all(connection: sqlite3.Connection, writer: Writer, found: Found) -> None:
         key = session["key"] if session is not None else str(files[0].path) if files else ""
         if not isinstance(key, str) or key in ("", UNKNOWN) or "\0" in key or writer.has(key):
             continue  # nobody could find it; or it came over before we were interrupted
+        if files:  # the key is the path of the main file: one of the two may have a broken letter
+            files[0] = msgspec.structs.replace(files[0], path=Path(key))
         own = {name: session[name] for name in OWN if session.get(name) is not None} if session is not None else {}
         own |= {"parent_session_id": None, "fold_version": 0}  # that number is another one here
         paths = {key, *(str(file.path) for file in files)} - {UNKNOWN}

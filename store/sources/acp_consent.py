@@ -47,14 +47,15 @@ class Consent:
         self._waiting: dict[int, Wish] = {}
         self._lock = threading.Lock()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="acp-files", daemon=True)
-        self._thread.start()
-        self._over = False
+        self._thread: threading.Thread | None = None  # made with the first request
 
     # ---- the agent's side, on the reader's thread
 
     def take(self, asked: Asked) -> None:
         """A request for a file or a terminal."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="acp-files", daemon=True)
+            self._thread.start()
         self._later(asked, lambda: self._begin(asked))
 
     def withdrawn(self, id: Any) -> bool:
@@ -100,7 +101,6 @@ class Consent:
 
     def close(self) -> None:
         """Nothing more is done; terminals end. Blocks until that is so."""
-        self._over = True
         self._work.put(None)
         self.terminals.close()
 

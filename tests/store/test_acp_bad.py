@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from acp_kit import Talk, talking
 
-from store.items import Message, Notice, Prompt, Raw, Tool
+from store import hub
+from store.items import Message, Raw
 from store.sources import acp, acp_terminals, acp_wire
 from store.sources.acp_files import Folder, RefusedError
 
@@ -169,13 +170,14 @@ def test_lines_of_fifty_megabytes(tmp_path: Path) -> None:
         assert len(talk.said()) == 150_000_003
 
 
-def test_a_flood_is_held_back_and_is_all_there(tmp_path: Path) -> None:
+def test_a_flood_is_held_back_and_is_all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than the hub takes at a time: nothing is lost, and what waits has a bound."""
+    monkeypatch.setattr(hub, "CROWD", 10_000)
     script = """
 def on_prompt(m):
     line = json.dumps({"jsonrpc": "2.0", "method": "session/update", "params": {"sessionId": SESSION, "update":
         {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "word "}}}}).encode() + b"\\n"
-    for n in range(120): raw(line * 1000)
+    for n in range(40): raw(line * 1000)
     done(m)
 """
     with talking(script, tmp_path) as talk:
@@ -186,8 +188,8 @@ def on_prompt(m):
             talk.woken.wait(0.05)
             most = max(most, talk.hub.backlog)
             talk.tick()
-        assert most < 120_000
-        assert len(talk.said()) == 5 * 120_000
+        assert most < 20_000
+        assert len(talk.said()) == 5 * 40_000
 
 
 def test_one_that_asks_and_does_not_listen_is_held_back_and_can_be_ended(
@@ -431,12 +433,3 @@ three = ask("terminal/create", command="seq 1 900; sleep 600")["result"]["termin
         assert [row.id for row in talk.again()] == [row.id for row in talk.rows()]
     finally:
         talk.feeds.shutdown()
-
-
-def test_every_kind_of_row_is_one_we_know(tmp_path: Path) -> None:
-    """Whatever it says, there are only the rows that there are."""
-    script = "def on_prompt(m):\n [update(x) for x in ('plan', 'tool_call', 'usage_update', 'x')]\n done(m)"
-    with talking(script, tmp_path) as talk:
-        talk.ready().prompt()
-        talk.idle()
-        assert {type(row) for row in talk.rows()} <= {Prompt, Message, Notice, Raw, Tool} | {type(talk.rows()[1])}

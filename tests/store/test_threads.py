@@ -218,7 +218,8 @@ def test_a_reset_can_be_taken_back(web: Web) -> None:
     first = web.thread()
     done = reset(web.db, first.id)
     assert undo(web.db, done.undo) == 1
-    assert web.thread() == _aged(first, web.thread())
+    now = web.thread()
+    assert now == _aged(first, now)
     web.sent_and_done()
     assert asked(web)[-1] == first.session
 
@@ -378,7 +379,8 @@ def test_cleanup_leaves_what_waits(filled: Web) -> None:
 
     (trigger,) = {row.trigger_id for row in filled.threads()}
     row = {"trigger_id": trigger, "host": "", "received": NOW, "handled": None, "source": "github",
-           "verdict": "accepted", "event": "", "action": "", "sender": "", "bytes": 1, "thread_key": "old", "reason": ""}  # fmt: skip
+           "verdict": "accepted", "event": "", "action": "", "sender": "", "bytes": 1, "thread_key": "old",
+           "reason": ""}  # fmt: skip
     once(filled.db, lambda tx: deliveries_db.add(tx, row))
     assert cleanup(filled.db, 7, NOW).deleted == 0
 

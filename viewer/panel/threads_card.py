@@ -207,7 +207,9 @@ class ThreadsCard(Part):
             parts = [f"newest {len(found.rows):,} of {many}" if found.total > len(found.rows) else many]
             parts.append(f"{found.active:,} with a session")
         self.count.setText(" · ".join(parts))
-        self.cleanup_button.setText(f"Clean up {found.stale:,} stale…" if found.stale else "Nothing is stale")
+        # What is in use is not called stale; of rows that are not here it is not known.
+        stale = sum(row.stale for row in found.rows) if len(found.rows) == found.total else found.stale
+        self.cleanup_button.setText(f"Clean up {stale:,} stale…" if stale else "Nothing is stale")
         days = wording.many(self._settings[st.CLEANUP_DAYS], "day")
         self.cleanup_button.setToolTip(f"Forget threads that were not used for {days}. Transcripts stay.")
         if not self._known:

@@ -113,7 +113,7 @@ class SessionDelegate:
             marks.paint_state(painter, QPointF(rect.x() + look.px(18), middle + 1), row.state, look)
         badge = marks.badge_width(unread, look)
         if badge:
-            marks.paint_badge(painter, right, middle + 1, unread, look)
+            marks.paint_badge(painter, right, middle + 1, unread, look, badge)
         font = "ui.bold" if unread else "ui"
         words = " ".join((row.title[:LONGEST] or "Untitled session").split())
         title = self._fit(words, font, first.width() - badge - (look.px(8) if badge else 0))

@@ -23,9 +23,6 @@ ClosedRole: Final = Qt.ItemDataRole.UserRole + 3  # Closed, or None: it is archi
 BULK: Final = 256  # more rows than this at once are sorted as a whole
 
 
-CALM: Final = 10_000_000  # microseconds in which a session that works moves up once at most
-
-
 class Heading(NamedTuple):
     """A line between sessions."""
 
@@ -244,8 +241,6 @@ class SessionsModel(QAbstractListModel):
                 self._remove(row.id, *place)
             return
         fresh = (key_of(row), self._group_of(row))
-        if place is not None and row.state == "live" and 0 < place[0].age - fresh[0].age < CALM:
-            fresh = (place[0], fresh[1])  # sessions that work side by side do not overtake each other all the time
         if place is None:
             self._insert(row.id, *fresh)
         elif place[1] != fresh[1]:

@@ -187,11 +187,12 @@ class SessionList(QListView):
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
         focused = self.currentIndex().row() if self.hasFocus() else -1
+        torn = event.region()  # some lines here and there, where sessions go on
         with QPainter(self.viewport()) as painter:
             for row in self.visible_rows():
                 index = self.model().index(row, 0)
                 rect = self.visualRect(index)
-                if rect.intersects(event.rect()):
+                if torn.intersects(rect):
                     self.painter_delegate.paint(
                         painter, rect, index, hovered=row == self._hover, focused=row == focused
                     )

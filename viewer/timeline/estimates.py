@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from collections.abc import Iterable
+from typing import Final
 
 from store.items import Item, size_of
 from viewer.timeline.heights import BLOCK, Guess, guess, plain
