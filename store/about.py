@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from store.db import place, reads
 from store.digest_parts import version
+from store.errors import StoreError
 from store.ledger import LEDGER_VERSION
 from store.states import CLOSED, Closed
 
@@ -102,6 +103,13 @@ class Reader:
             return [] if connection is None else connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise reads.trouble(error, self.db) from error
+
+    def rows(self, sql: str, values: tuple[Any, ...] = ()) -> reads.Rows:
+        """The same, as they come. Raises sqlite3.Error, and StoreError where there is no database."""
+        connection = self._open()
+        if connection is None:
+            raise StoreError(f"{self.db} is not there any more: try again.")
+        return connection.execute(sql, values)
 
     def about(self, path: Path) -> About | None:
         """What the database says of a session, however its file is now; None: it has none of that path."""

@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 QUIET_S: Final = 0.03  # without a request: the burst is over
-MOST_S: Final = 2.0  # that work waits for one that does not end
+MOST_S: Final = 10.0  # that work waits for one that does not end
 
 
 class Calm:

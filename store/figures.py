@@ -10,9 +10,12 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from msgspec import Struct
 
 from store import entries as en
 from store.about import About, Reader
@@ -46,11 +49,41 @@ WHERE t.session_id = ? ORDER BY t.start_row, t.start_seq
 """
 
 
+class Ahead(Struct):
+    """What was folded of a session and is to be written."""
+
+    number: int
+    host: str
+    digest: Digest
+    anew: bool
+    names: list[str] | None = None  # its agents, if it is archived
+
+    def write(self, db: Path) -> None:
+        """Raises StoreError."""
+        digest, names = self.digest, self.names
+
+        def save(writer: Writer) -> None:
+            writer.save_digest(self.number, digest, anew=self.anew)
+            if names is not None:
+                writer.name_agents(self.number, names)
+
+        patiently(db, save, host=self.host)
+
+
 class Figures:
     """One session's. Close it. Raises StoreError."""
 
-    def __init__(self, reader: Reader, about: About, list_price: Price = price, *, own: bool = False) -> None:
-        """With `own` the reader ends with this."""
+    def __init__(
+        self,
+        reader: Reader,
+        about: About,
+        list_price: Price = price,
+        *,
+        own: bool = False,
+        ahead: Ahead | None = None,
+    ) -> None:
+        """With `own` the reader ends with this. `ahead`: what was folded and is not written yet."""
+        self._ahead = ahead
         self.about = about
         self.id = about.id or Path(about.key).stem
         self._reader = reader
@@ -64,11 +97,15 @@ class Figures:
     @cached_property
     def digest(self) -> Digest:
         """As of now: one that is over is sealed, though only archiving writes that down."""
-        found = self._reader.ask(_FIGURES, (self.about.number,))
-        if not found:
-            raise StoreError(f"{self.about.key} was read anew meanwhile: ask again.")
-        digest = load(found[0][0])
+        if self._ahead is not None:
+            digest = self._ahead.digest
+        else:
+            found = self._reader.ask(_FIGURES, (self.about.number,))
+            if not found:
+                raise StoreError(f"{self.about.key} was read anew meanwhile: ask again.")
+            digest = load(found[0][0])
         if self._ended and not digest.sealed:
+            digest = digest if self._ahead is None else deepcopy(digest)  # that is written as it is
             step(digest, en.Sealed(), self._price)
         return digest
 
@@ -81,8 +118,11 @@ class Figures:
         found = self._scan()
         number = self.about.number
         if found and self.about.closed:
-            self._reader.close()
-            patiently(self._reader.db, lambda writer: writer.name_agents(number, found))
+            if self._ahead is not None:
+                self._ahead.names = found
+            else:
+                self._reader.close()
+                patiently(self._reader.db, lambda writer: writer.name_agents(number, found))
         return found
 
     def _scan(self) -> list[str]:
@@ -91,7 +131,12 @@ class Figures:
     @cached_property
     def turns(self) -> list[Turn]:
         """By where they start."""
-        found = {(turn.agent, turn.idx): turn for turn in map(_turn, self._reader.ask(_TURNS, (self.about.number,)))}
+        ahead = self._ahead
+        kept = [] if ahead is not None and ahead.anew else self._reader.ask(_TURNS, (self.about.number,))
+        found = {(turn.agent, turn.idx): turn for turn in map(_turn, kept)}
+        if ahead is not None:
+            still = [part.turn for part in ahead.digest.parts.values() if part.turn is not None]
+            found |= ahead.digest.turns | {(turn.agent, turn.idx): turn for turn in still}
         if self._ended and any(turn.open for turn in found.values()):
             found |= self.digest.turns  # those that the seal has closed
         wanted = set(self.agents)
@@ -120,10 +165,12 @@ def figures(path: Path, db: Path, list_price: Price = price) -> Figures | None:
     return found
 
 
-def look(reader: Reader, path: Path, list_price: Price = price, *, own: bool = False) -> Figures | None:
+def look(
+    reader: Reader, path: Path, list_price: Price = price, *, own: bool = False, later: list[Ahead] | None = None
+) -> Figures | None:
     """The same over a connection that is there. Of an archived session they cost one statement for each of its tables.
 
-    Raises StoreError.
+    `later` takes what is to be written of it, by whoever has answered first. Raises StoreError.
     """
     path, db = path.absolute(), reader.db
     one = reader.about(path)
@@ -142,6 +189,13 @@ def look(reader: Reader, path: Path, list_price: Price = price, *, own: bool = F
         reader.close()
         take_in(db, path, anew=True)
         one = reader.about(path)
+    if one is not None and not one.fresh and later is not None:
+        try:
+            ahead = Ahead(one.number, place.host_of(path, db), *folded(reader.rows, one.number, list_price))
+        except sqlite3.Error as error:
+            raise reads.trouble(error, db) from error
+        later.append(ahead)
+        return Figures(reader, one, list_price, own=own, ahead=ahead)
     if one is not None and not one.fresh:
         reader.close()
         fold_on(db, one.number, list_price, place.host_of(path, db))

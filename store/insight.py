@@ -5,11 +5,15 @@ Made in the process of `store.insight_child`, from the database or from the sess
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from store.about import Reader
 from store.db import reads
@@ -19,14 +23,17 @@ from store.digest_report import session_wire
 from store.draft import has_content
 from store.entries import Sealed
 from store.errors import StoreError
-from store.figures import Figures, fold_on, look
+from store.figures import Ahead, Figures, fold_on, folded, look
 from store.fold import Cut, State
 from store.insight_talk import FAILED, FOLD, FOLLOW, KEEP, NONE, Order, Spot, Told, Trouble, Turn, Use
 from store.items import Item, Message, Prompt, text_of
 from store.ledger import Ledger
-from store.prices import Price, price
+from store.prices import Price, price, table, unknown
 from store.whole import events_of, live_state
 
+log = logging.getLogger(__name__)
+
+PRICES: Final = "genai_prices.data_snapshot"  # the module with the price list
 WORDS: Final = 120  # characters of a prompt that a line may show
 SPOTS: Final = 20  # places of a class of errors that are told; the count beside them is exact
 ASKED: Final = 500  # rows per statement
@@ -45,6 +52,7 @@ class Insights:
         self._sent: list[Turn] = []
         self._rows: dict[int, Seen] = {}  # of the last session, by its rows
         self._number = 0  # the last session's in the database
+        self._later: list[Ahead] = []  # folded and not written yet
 
     def answer(self, order: Order) -> Told:
         """Never raises what a user can do something about: that is in the answer."""
@@ -55,6 +63,32 @@ class Insights:
         except (StoreError, sqlite3.Error, OSError) as error:
             return Told(order.key, FAILED, str(error))
         return told
+
+    def sketch(self, order: Order) -> Told | None:
+        """What can be told at once, before the price list is loaded, which takes as long as the rest; None: nothing
+        that `answer` would not tell as fast."""
+        if order.how not in (KEEP, FOLLOW) or PRICES in sys.modules:
+            return None
+        try:
+            about = self._reader.about(Path(os.fsdecode(order.path)))
+            if about is None or not about.complete or about.fresh:
+                return None
+            ahead = Ahead(about.number, "", *folded(self._reader.rows, about.number, unknown))
+            told = self._of_figures(order, Figures(self._reader, about, unknown, ahead=ahead))
+        except (StoreError, sqlite3.Error, OSError):
+            return None  # the answer says why
+        self._sent = []
+        return msgspec.structs.replace(told, priced=False)
+
+    def finish(self) -> None:
+        """Write what was folded for answers: those that are out, for they need not wait for it."""
+        later, self._later = self._later, []
+        for ahead in later:
+            self._reader.close()
+            try:
+                ahead.write(self._db)
+            except StoreError as error:
+                log.info("the figures of session %d are not kept: %s", ahead.number, error)
 
     def _answer(self, order: Order, path: Path) -> Told:
         if order.how in (FOLD, FOLLOW):
@@ -77,20 +111,20 @@ class Insights:
         return self._of_figures(order, Figures(reader, about, self._price))
 
     def _of_file(self, order: Order, path: Path) -> Told:
-        found = look(self._reader, path, self._price)
+        found = look(self._reader, path, self._price, later=self._later)
         if found is None:
             from store.intake import take_in
 
             self._reader.close()
             take_in(self._db, path)
-            found = look(self._reader, path, self._price)
+            found = look(self._reader, path, self._price, later=self._later)
         return Told(order.key, NONE) if found is None else self._of_figures(order, found)
 
     def _of_figures(self, order: Order, found: Figures) -> Told:
         reader = self._reader
         if found.about.number != self._number:  # it was read anew: its rows may be others
             self._number, self._rows = found.about.number, {}
-        wire = session_wire(found.id, found.digest, found.agents)
+        wire = {**session_wire(found.id, found.digest, found.agents), "prices": table()}
         turns = _main(found.turns)
         wanted = {turn.start_row for turn in turns} | set(_places(wire))
         self._rows |= _rows_of(reader, found.about.number, sorted(wanted - self._rows.keys()))
@@ -137,7 +171,7 @@ def _read(path: Path, list_price: Price) -> tuple[list[Folded], dict[str, Any], 
         step(digest, Sealed(), list_price)
     open_ = [part.turn for part in digest.parts.values() if part.turn is not None]
     turns = sorted([*digest.turns.values(), *open_], key=lambda turn: turn.start_seq)
-    return _main(turns), session_wire(path.stem, digest), rows
+    return _main(turns), {**session_wire(path.stem, digest), "prices": table()}, rows
 
 
 def _rows_of(reader: Reader, session: int, rows: Sequence[int]) -> dict[int, Seen]:

@@ -21,7 +21,7 @@ import msgspec
 
 from store.archive_talk import lines
 from store.insight import Insights
-from store.insight_talk import line, order
+from store.insight_talk import Told, line, order
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,12 @@ def _listen(stdin: int, orders: SimpleQueue[bytes]) -> None:
     for one in lines(stdin):
         orders.put(one)
     orders.put(b"")
+
+
+def _say(told: Told) -> None:
+    with suppress(BrokenPipeError):  # whoever started us is gone: the orders end as well
+        sys.stdout.buffer.write(line(told))
+        sys.stdout.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,9 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except msgspec.DecodeError:
             log.warning("not understood: %s", asked)
             continue
-        with suppress(BrokenPipeError):  # whoever started us is gone: the orders end as well
-            sys.stdout.buffer.write(line(insights.answer(wanted)))
-            sys.stdout.flush()
+        sketch = insights.sketch(wanted)
+        if sketch is not None:
+            _say(sketch)
+        _say(insights.answer(wanted))
+        insights.finish()
 
 
 if __name__ == "__main__":

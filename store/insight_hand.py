@@ -165,7 +165,8 @@ class InsightHand:
 
     def _answer(self, answer: Told) -> None:
         with self._changing:
-            self._asked.pop(answer.key, None)
+            if answer.priced:  # else the whole of it follows
+                self._asked.pop(answer.key, None)
             closed = self._closed
             self._changing.notify_all()
         if not closed:

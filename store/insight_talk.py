@@ -79,6 +79,7 @@ class Told(Struct, frozen=True):
     key: str
     state: str = READY
     why: str = ""  # a sentence, if it failed
+    priced: bool = True  # False: a sketch without any cost; the whole answer follows
     first: int = 0
     turns: list[Turn] = []
     figures: dict[str, Any] = {}  # `store.digest_report.session_wire`, without its samples

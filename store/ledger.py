@@ -17,7 +17,7 @@ from store.entries import Entry
 from store.events import TERMINAL, Event, ItemId
 from store.fold import Change, Cut, State, fold_run
 from store.items import Tool
-from store.requests import Requests
+from store.requests import Requests, whole_of
 
 LEDGER_VERSION: Final = 1  # goes up when the same events make other entries
 SLICE: Final = 1024  # events after which rows are looked up: far fewer than the rows that the fold still knows
@@ -41,7 +41,11 @@ class Ledger:
 
     def fold(self, state: State, events: Sequence[Event]) -> list[Change]:
         """The changes of the events, as `fold_run` gives them; their entries are noted."""
-        self.requests.expect([event.key for event in events if isinstance(event, ev.Spent)])
+        kinds = set(map(type, events))
+        if ev.Spent in kinds:
+            self.requests.expect([event.key for event in events if type(event) is ev.Spent])  # type: ignore[attr-defined]
+        if ev.Rewound not in kinds and len(events) <= SLICE:
+            return self._run(state, events)
         changes: list[Change] = []
         first = 0
         for index, event in enumerate(events):
@@ -227,9 +231,12 @@ class Ledger:
 
     def _spent(self, state: State, event: ev.Spent) -> None:
         at, requests = event.at, self.requests
-        tokens = requests.take(event.key, event.tokens)
+        told = event.tokens
+        tokens = requests.take(event.key, told)
         if tokens is not None:
-            self.entries.append(en.Used(-1, at.ts, at.agent, tokens, requests.whole(event.key)))
+            # All that was told is new: then it is all there is. (Of a request without a name nothing is known.)
+            whole = requests.whole(event.key) if tokens is not told or not event.key else whole_of(told)
+            self.entries.append(en.Used(-1, at.ts, at.agent, tokens, whole))
 
     # ---- for whoever goes on later
 

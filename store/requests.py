@@ -90,7 +90,7 @@ class Requests:
     def whole(self, key: str) -> int:
         """All input of a request so far; 0 when it is not known any more."""
         tokens = self._recent.get(self._number(key))
-        return 0 if tokens is None else tokens.input + tokens.cache_read + tokens.cache_write
+        return 0 if tokens is None else whole_of(tokens)
 
     def _number(self, key: str) -> int:
         number = self._numbers.get(key)
@@ -109,6 +109,11 @@ class Requests:
         """What `dump` gave."""
         self._recent = OrderedDict(msgspec.msgpack.decode(data, type=list[tuple[int, Tokens]]))
         self.counted.update(self._recent)
+
+
+def whole_of(tokens: Tokens) -> int:
+    """All input of one request, cached or not."""
+    return tokens.input + tokens.cache_read + tokens.cache_write
 
 
 def number_of(key: str) -> int:

@@ -18,7 +18,7 @@ from store.pipe import Pipe
 from store.whole import CHUNK, Whole, open_file
 from store.window import Known, Source
 
-LOOKBACK: Final = 32 << 20  # bytes before the offset that the reader sees again, if what it knew was not kept
+LOOKBACK: Final = 8 << 20  # bytes before the offset that the reader sees again, if what it knew was not kept
 
 
 def pipe_at(format: Format, index: int, source: Source) -> Pipe:

@@ -116,6 +116,10 @@ class RunTalk:
         if self._ahead is not None:
             self._ahead.go_to(key)
 
+    def permit(self, permission: str) -> None:
+        """What the agent may do from the next prompt on."""
+        self.target = replace(self.target, permission=permission)
+
     def cancel(self) -> None:
         with self._lock:
             run, self._stopped = self._run, "Stopped by you."

@@ -61,9 +61,13 @@ class Talks:
         return self._talks.get(key)
 
     def connect(self, key: str, header: Header, permission: str = "") -> None:
-        """Prompts of an open session go to its agent's program from now on. Raises StoreError when there is no way."""
+        """Prompts of an open session go to its agent's program from now on. Raises StoreError when there is no way.
+
+        Again: with another permission mode, from the next prompt on.
+        """
         talk = self._talks.get(key)
-        if talk is not None and talk.busy:
+        if talk is not None:
+            talk.permit(permission)
             return
         self._talks[key] = self._talk(key, header, permission)
         self._hub.put(key, lambda session: session.connect(on=True))

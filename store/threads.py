@@ -207,7 +207,7 @@ def cleanup(db: Path, days: int, now: int | None = None, dry_run: bool = False, 
         since = datetime.fromtimestamp(cutoff / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
         unit = "day" if days == 1 else "days"
         told = f"{len(rows)} forgotten, {skipped} in use skipped; not used since {since} UTC ({days} {unit})"
-        note(tx, "cleanup", told, actor)
+        note(tx, "cleanup", told, actor, now)
         return Cleanup(len(rows), skipped, cutoff, days, now, undo=Undo("cleanup", tuple(rows)))
 
     return once(db, write)

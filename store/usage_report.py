@@ -31,7 +31,7 @@ from store.report import find_session, session_files, session_places
 from store.requests import Requests
 from store.sources import journal
 from store.usage import Days, Key, days, spent
-from store.whole import events_of
+from store.whole import events_of, format_of
 from store.window import known
 
 BY: Final = ("day", "model", "session", "project")
@@ -86,14 +86,12 @@ class Usage:
             paths, folders = self._chosen()
             ours = {Path(place.path_of(one[1], self._reader.db)): one for one in self._ours()}
             if not self._names and self._roots is None:
-                there = {path.absolute() for path in paths}
-                paths += [path for path in ours if path not in there and not path.exists()]  # the only copies
-            whole: list[Path] = []
-            streams: list[Path] = []
-            for path in paths:
-                (streams if path.parent.name == journal.FOLDER else whole).append(path)
+                known_ = {path.absolute() for path in paths}
+                paths += [path for path in ours if path not in known_ and not path.exists()]  # the only copies
+            there = set(paths)
+            streams = {path for path in paths if path.parent.name == journal.FOLDER}
             files: list[Path] = []
-            for path in (*whole, *streams):
+            for path in sorted(paths, key=streams.__contains__):  # our own records last
                 one = ours.get(path.absolute())
                 if one is None or not self._as_it_is(path, one):
                     files.append(path)
@@ -102,7 +100,11 @@ class Usage:
                 told = self._stored(one, stream=path in streams)
                 if told is not None:
                     yield told
-            for path in (*files, *self._left(folders)):
+            parts = {path for path in files if _is_part(path)}  # subagents' own files: they count with their callers
+            for path in (*sorted(files, key=parts.__contains__), *self._left(folders)):
+                part = path not in streams and (path in parts or path not in there)
+                if part and os.path.realpath(path) in self._read:
+                    continue
                 try:
                     read = self._of_file(path, stream=path.parent.name == journal.FOLDER)
                 except StoreError as error:
@@ -179,8 +181,6 @@ class Usage:
         return Told(id_, agent, title, cwd, spent(entries, self._price, self._day))
 
     def _of_file(self, path: Path, *, stream: bool) -> Told | None:
-        if os.path.realpath(path) in self._read:
-            return None
         whole = events_of(path)
         name = whole.format.agent
         if name == "raw" or (self._agent and name != self._agent):
@@ -213,6 +213,15 @@ class Usage:
             asked = self._reader.ask(_COUNTED.format(", ".join("?" * len(some))), tuple(some))
             found.update(number for number, session in asked if session in self._kept)
         return found
+
+
+def _is_part(path: Path) -> bool:
+    """Whether it is a file of a subagent that lies among the sessions. One that cannot be read is said elsewhere."""
+    try:
+        part_of = format_of(path).part_of
+    except StoreError:
+        return False
+    return part_of is not None and bool(part_of(path))
 
 
 KEPT: Final = frozenset({en.Joined, en.Started, en.Said, en.Called, en.Answered, en.Used, en.Ended, en.Failed})

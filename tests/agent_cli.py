@@ -169,6 +169,8 @@ class Claude:
             return self.result("", turns=0, tokens=0)
         self.write(type="user", promptSource="sdk", message={"role": "user", "content": prompt})
         misbehave(prompt)
+        if prompt == "Ask a helper":
+            self.helper()
         if prompt.startswith("refuse"):
             put({"type": "result", "subtype": "success", "is_error": True, "num_turns": 1, "session_id": self.session,
                  "result": "API Error: 400 session refused", "total_cost_usd": self.cost,
@@ -215,6 +217,23 @@ class Claude:
                  "total_cost_usd": self.cost, "usage": {"input_tokens": 1200, "output_tokens": 2}})  # fmt: skip
             return 0
         return self.result(text, turns=1, tokens=17, cost=0.5 if prompt == "bigcost" else 0.00514)
+
+    def helper(self) -> None:
+        """A subagent: its call in the main file, its own file beside it."""
+        call, agent = f"toolu_{uuid.uuid4().hex[:12]}", f"a{uuid.uuid4().hex[:12]}"
+        content = [{"type": "tool_use", "id": call, "name": "Agent", "input": {"prompt": "survey"}}]
+        self.write(type="assistant", message={"id": f"msg_{call}", "role": "assistant", "model": MODEL,
+                   "content": content, "stop_reason": "tool_use"})  # fmt: skip
+        own = self.file.with_suffix("") / "subagents" / f"agent-{agent}.jsonl"
+        own.parent.mkdir(parents=True, exist_ok=True)
+        told = {"type": "assistant", "isSidechain": True, "agentId": agent, "sessionId": self.session,
+                "uuid": str(uuid.uuid4()), "timestamp": now(),
+                "message": {"id": f"msg_{agent}", "role": "assistant", "model": MODEL,
+                            "content": [{"type": "text", "text": "surveyed"}]}}  # fmt: skip
+        own.write_text(json.dumps(told) + "\n", "utf-8")
+        own.with_suffix(".meta.json").write_text(json.dumps({"toolUseId": call, "agentType": "Explore"}), "utf-8")
+        result = [{"type": "tool_result", "tool_use_id": call, "content": "surveyed"}]
+        self.write(type="user", message={"role": "user", "content": result})
 
     def event(self, event: dict[str, object]) -> None:
         put({"type": "stream_event", "event": event, "session_id": self.session, "parent_tool_use_id": None,

@@ -50,6 +50,7 @@ class Web:
 
     def __init__(self, data: Path, work: Path, **settings: object) -> None:
         self.work, self.db = work, data / "playhead.db"
+        data.parent.mkdir(parents=True, exist_ok=True)
         self.file = data.parent / "settings.toml"
         self.settings: dict[str, object] = {"receiver.on": True, "receiver.port": free_port(), **settings}
         self.choose()

@@ -78,7 +78,7 @@ class Panel:
         self.panel.tabs.setCurrentIndex(tab)
         self.panel.open()
         if tab == 0:
-            self.until(lambda: self.cards._known and not self.overview.storage.scanning)
+            self.until(lambda: self.cards._known and self.overview.storage.found and not self.overview.storage.scanning)
 
     def until(self, there: Any) -> None:
         self.qtbot.waitUntil(lambda: bool(there()), timeout=30_000)

@@ -129,6 +129,9 @@ class App(QObject):
         self.fresh = Fresh(self.settings, self.jobs, self)
         self.fresh.trouble.connect(lambda why: self.window.notice.say("settings", why))
         self.qt.setWindowIcon(QIcon(str(resource("app/playhead.svg"))))
+        if self.kept is not None and self.settings[st.RESTORE]:
+            asked = self.options  # who asked for something wants to see that
+            self.window.restore_panel(self.kept, show=not (asked.paths or asked.command or asked.demo or asked.stdin))
         if not self.options.safe:
             self._serve()
 
@@ -185,7 +188,10 @@ class App(QObject):
             self.window.start(self.live.demo)
             return
         newest = max(rows, key=lambda row: (row.updated or 0, row.id))
+        panel = self.window.panel_shown  # it was restored: the session is behind it
         self.window.open_path(newest.path or newest.id)
+        if panel:
+            self.window.show_panel()
 
     # ---- looks
 

@@ -277,8 +277,8 @@ class Desk(QObject):
 
     def _at_work(self, opened: Opened) -> bool:
         listed = self._states.get(opened.key)
-        if opened.header is not None and (opened.header.queued or self._live.can_send(opened.key)):
-            return True  # what was typed waits there, or it is gone on with from here
+        if opened.key in self._live.busy() or (opened.header is not None and opened.header.queued):
+            return True  # a run of ours works in it, or what was typed waits there
         return opened.at_work if listed is None else listed in ACTIVE
 
     def _release(self, opened: Opened) -> None:

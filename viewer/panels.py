@@ -134,8 +134,8 @@ class Panels(Shelving):
         if self._panel is not None:
             self._panel.remember(kept)
 
-    def restore_panel(self, kept: QSettings) -> None:
+    def restore_panel(self, kept: QSettings, *, show: bool = True) -> None:
         """As it was; made only if it was open."""
         self._panel_kept = kept
-        if str(kept.value(KEY, "0")) == "1":
+        if show and str(kept.value(KEY, "0")) == "1":
             self.actions_["panel"].setChecked(True)

@@ -88,9 +88,10 @@ class Serving(Transactions):
         self.write(lambda tx: note(tx, action, detail, actor))
 
 
-def note(tx: Connection, action: str, detail: str, actor: str) -> None:
+def note(tx: Connection, action: str, detail: str, actor: str, now: int | None = None) -> None:
     """Write down what was done, in the transaction that does it."""
-    tx.execute(insert(audit).values(ts=time.time_ns() // 1000, actor=actor, action=action, detail=detail))
+    ts = time.time_ns() // 1000 if now is None else now
+    tx.execute(insert(audit).values(ts=ts, actor=actor, action=action, detail=detail))
 
 
 def host_here(path: Path) -> str:

@@ -18,7 +18,6 @@ from store.events import (
     SessionNamed,
     Spent,
     ThoughtDone,
-    Tokens,
     ToolUpdated,
     TurnEnded,
     Usage,
@@ -98,7 +97,7 @@ class Talk:
         if told != self._spent or not key:  # every block of an answer says the same again
             self._spent = told
             tokens = tokens_of(usage, llm)
-            if tokens != Tokens(llm, tier=tokens.tier):
+            if tokens.input or tokens.output or tokens.cache_read or tokens.cache_write or tokens.searches:
                 out.append(Spent(at, key, tokens))
 
     # ---- assistant

@@ -11,7 +11,6 @@ import weakref
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
@@ -19,6 +18,7 @@ from store.sources.views import Looks, Watched
 
 KEPT: Final = 8 << 20  # bytes of pieces that stay in memory; older ones are asked for again, if they still are the same
 TOGETHER: Final = 256  # pieces that are asked for at once
+LATE: Final = 10_000  # milliseconds by which a piece's time may be older than that of one that was there before it
 NEAR: Final = 32  # pieces of the newest time that are compared by their bytes, as a clock has only so many ticks
 
 Key: TypeAlias = str
@@ -70,7 +70,7 @@ class Log:
         self._keys: list[Key] = []
         self._starts: list[int] = []
         self._size = 0
-        self._now: dict[Key, tuple[Stamp, int, bytes]] = {}  # key → its stamp, the number of its entry, a hash
+        self._now: dict[Key, tuple[Stamp, int, int]] = {}  # key → its stamp, the number of its entry, a hash
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._held_bytes = 0
         self._mixed = False  # pieces were told that may not be where they would be now
@@ -126,11 +126,13 @@ class Log:
         first = not self._keys
         due: list[Key] = []
         near = 0
-        for key, stamp in reversed(self.pieces.listed(self._newest)):
+        newest = self._newest
+        listed = self.pieces.listed(max(0, newest - LATE))
+        for key, stamp in reversed(listed):
             known = self._now.get(key)
             if known is None or known[0] != stamp:
                 due.append(key)
-            elif self._newest and stamp[0] >= self._newest and near < NEAR:  # within the tick of a clock
+            elif newest and stamp[0] >= newest and near < NEAR:  # within the tick of a clock
                 near += 1
                 due.append(key)
         due.reverse()
@@ -142,13 +144,14 @@ class Log:
             for key in some:
                 if key in got:
                     self._add(key, *got[key])
+        # Now that all of these are here. What was fetched may be newer than others that were not listed yet.
+        self._newest = max([newest, *(stamp[0] for _, stamp in listed)])
         self._signature = signature
         self._mixed = self._mixed or (not first and self._size > size)
 
     def _add(self, key: Key, stamp: Stamp, data: bytes) -> None:
         known = self._now.get(key)
-        self._newest = max(self._newest, stamp[0])
-        print_ = blake2b(data, digest_size=8).digest()
+        print_ = hash(data)
         if known is not None and known[2] == print_:
             self._now[key] = (stamp, known[1], print_)
             return
@@ -168,7 +171,7 @@ class Log:
         self.fetches += len(keys)
         for key, _, got in self.pieces.fetched(list(keys)) if keys else ():
             number = keys[key]
-            if blake2b(got, digest_size=8).digest() == self._now[key][2]:
+            if hash(got) == self._now[key][2]:
                 if number == index:
                     data = got
                 self._keep(number, got)

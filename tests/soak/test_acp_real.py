@@ -1,10 +1,9 @@
-"""Real agents that talk ACP, against a scripted model, where they are installed: `../shared/real-cli`, up and running."""
+"""Real agents that talk ACP, against a scripted model, where they are installed: `../shared/real-cli`."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,14 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def real() -> Iterator[Path]:
+def real() -> Path:
     """The project of the agents, in their network namespace."""
     if not SCRIPT.exists():
         pytest.skip("there are no real agents beside the repository")
     up = subprocess.run(["bash", str(SCRIPT), "up"], capture_output=True, text=True, check=False, timeout=120)
     if up.returncode:
         pytest.skip(f"no network namespace for real agents: {up.stderr.strip()[-200:]}")
-    yield Path(os.environ.get("REALCLI_PROJECT", "/tmp/demo-project"))  # noqa: S108 - where that script puts it
+    return Path(os.environ.get("REALCLI_PROJECT", "/tmp/demo-project"))  # noqa: S108 - where that script puts it
 
 
 @pytest.mark.parametrize("name", AGENTS)

@@ -9,14 +9,17 @@ from queue import SimpleQueue
 
 import pytest
 from builders import answer, assistant, begun, call, lines, said, user
+from raw import ask, change
 from recorded_stream import Live
 
 from store.about import about
+from store.archive import archive
 from store.due import Due
 from store.figures import figures
 from store.insight import Insights
 from store.insight_hand import InsightHand, Question
 from store.insight_talk import FAILED, FOLLOW, KEEP, NONE, READ, READY, Order, Told
+from store.intake import take_in
 from store.prices import unknown
 from store.report import rows_of
 
@@ -88,6 +91,14 @@ def hand(tmp_path: Path) -> Iterator[tuple[InsightHand, SimpleQueue[Told]]]:
     made.close()
 
 
+def whole(told: SimpleQueue[Told]) -> Told:
+    """The next answer that is no sketch."""
+    while True:
+        answer = told.get(timeout=60)
+        if answer.priced:
+            return answer
+
+
 def test_the_process_is_asked_again_when_it_has_died(
     hand: tuple[InsightHand, SimpleQueue[Told]], tmp_path: Path
 ) -> None:
@@ -95,16 +106,16 @@ def test_the_process_is_asked_again_when_it_has_died(
     asking, told = hand
     path = written(tmp_path / "s.jsonl", *ONE, *TWO)
     asking.ask(Question(order(path, KEEP)))
-    assert len(told.get(timeout=60).turns) == 2
+    assert len(whole(told).turns) == 2
     process = asking._process
     assert process is not None
     process.kill()
     process.wait()
     asking.ask(Question(order(path, KEEP, have=2)))
-    again = told.get(timeout=60)
+    again = whole(told)
     assert (again.first, len(again.turns), asking.started) == (0, 2, 2), "the other process does not know what was told"
     asking.ask(Question(Order("stream", b"", READ), lines(*ONE), "x.jsonl", over=True))
-    assert [turn.status for turn in told.get(timeout=60).turns] == ["success"], "a stream without a file"
+    assert [turn.status for turn in whole(told).turns] == ["success"], "a stream without a file"
 
 
 @pytest.fixture
@@ -151,3 +162,48 @@ def test_due_bounds_what_a_fast_stream_costs() -> None:
     assert due.collect(1.2) == {}
     due.note("a", 1.2, closed=True)
     assert due.collect(1.2) == {"a": 101}
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_what_is_told_before_it_is_written_is_what_is_written(archived: bool, tmp_path: Path) -> None:
+    """000-24, 000-40: an answer does not wait for the writer, and the next one folds nothing."""
+    path = written(tmp_path / "s.jsonl", *ONE, *TWO)
+    db = tmp_path / "playhead.db"
+    take_in(db, path)
+    if archived:
+        archive(db, path, unknown)
+        change(db, "DELETE FROM digest")
+        change(db, "DELETE FROM turn")
+        change(db, "UPDATE session SET agent_ids_json = NULL")
+    first = Insights(db, unknown)
+    told = first.answer(order(path, KEEP))
+    assert not ask(db, "SELECT * FROM digest"), "nothing is written before it is told"
+    first.finish()
+    assert len(ask(db, "SELECT * FROM turn")) == 2
+    assert ask(db, "SELECT agent_ids_json FROM session") == [('[""]' if archived else None,)]
+    again = Insights(db, unknown)
+    assert again.answer(order(path, KEEP)) == told
+    assert again._later == [], "it is fresh"
+    with path.open("ab") as file:
+        file.write(lines(user("More", uuid="u9", seconds=20)))
+    more = again.answer(order(path, KEEP))
+    again.finish()
+    assert len(more.turns) == (2 if archived else 3)
+    assert Insights(db, unknown).answer(order(path, KEEP)) == more
+
+
+def test_turns_are_told_before_the_price_list_is_loaded(
+    hand: tuple[InsightHand, SimpleQueue[Told]], tmp_path: Path
+) -> None:
+    """000-01: at once without a cost, then with it; the sketch is written nowhere."""
+    asking, told = hand
+    path = written(tmp_path / "s.jsonl", *ONE, *TWO)
+    take_in(tmp_path / "playhead.db", path)
+    asking.ask(Question(order(path, KEEP)))
+    sketch, whole = told.get(timeout=60), told.get(timeout=60)
+    assert (sketch.priced, sketch.figures["cost_usd"], len(sketch.turns)) == (False, None, 2)
+    assert (whole.priced, whole.first, len(whole.turns)) == (True, 0, 2)
+    assert whole.figures["cost_usd"] > 0
+    asking.ask(Question(order(path, KEEP, have=2)))
+    again = told.get(timeout=60)
+    assert (again.priced, again.first, again.figures) == (True, 2, whole.figures)

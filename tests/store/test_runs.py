@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ import pytest
 from agent_cli import installed
 
 from store import runs_shell, runs_who
+from store.db import reads
 from store.db.runs_db import listed, one
 from store.errors import StoreError
+from store.figures import figures
+from store.intake import take_in
 from store.runners.base import Ask
 from store.runs import RunRequest, RunResult, Runs, shown
 
@@ -241,6 +245,27 @@ def test_what_cannot_be_is_said(request_: RunRequest, why: str, runs: Runs, work
     assert listed(runs.db) == []
     assert runs.running() == []
     assert list((runs.data / "runs").glob("run-*")) == []
+
+
+def test_a_resumed_session_gains_agents_and_turns(run: Callable[..., RunResult], runs: Runs) -> None:
+    """X-05, 000-07: the same session in the database, its turns numbered on, the new agent in its figures at once."""
+    first = run("Say hello")
+    assert first.session_key is not None
+    path = Path(first.session_key)
+    take_in(runs.db, path)
+    with closing(reads.connect(runs.db)) as connection:
+        [(number,)] = connection.execute("SELECT id FROM session").fetchall()
+    run("Ask a helper", resume=first.outcome.session)
+    found = figures(path, runs.db, lambda *_: None)
+    assert found is not None
+    with closing(found):
+        assert [bool(agent) for agent in found.agents] == [False, True]
+        assert [turn.idx for turn in found.turns if not turn.agent] == [0, 1]
+    with closing(reads.connect(runs.db)) as connection:
+        assert connection.execute("SELECT id FROM session").fetchall() == [(number,)]
+        rows = [seq - reads.key_of(number, 0) for (seq,) in connection.execute("SELECT seq FROM item ORDER BY seq")]
+    assert rows == list(range(len(rows)))
+    assert [row.agent_session for row in listed(runs.db, session=str(path))] == [first.outcome.session] * 2
 
 
 def test_a_shell_command_and_what_it_is_given(run: Callable[..., RunResult], runs: Runs) -> None:

@@ -1,4 +1,4 @@
-"""What an agent prints, shown ahead of its file: the file's records take the places of those rows, and nothing is twice."""
+"""What an agent prints, shown ahead of its file: the records take the places of those rows, and nothing is twice."""
 
 from __future__ import annotations
 

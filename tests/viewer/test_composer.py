@@ -27,6 +27,15 @@ from viewer.options import Options
 
 SESSION = "5e551014-0000-4000-8000-00000000000f"
 WAIT = 30_000
+ACP = Path(__file__).resolve().parents[1] / "acp_agent.py"
+ACP_SCRIPT = """
+def on_prompt(message):
+    text = message["params"]["prompt"][0]["text"]
+    if text == "ask":
+        permit("c1", "rm -rf build")
+    say(f"did {text}")
+    done(message)
+"""
 
 
 @pytest.fixture
@@ -207,6 +216,11 @@ def test_a_prompt_that_was_not_sent_is_not_lost(app: App, work: Path, qtbot: QtB
     QTest.mouseClick(found.pane.send, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(started(work)) == 2 and idle(app), timeout=WAIT)
     assert [told["prompt"] for told in started(work)] == ["Say hello", "and this"]
+    found.pane.strip.choose_mode("plan")
+    say(found, "Say hello")
+    qtbot.waitUntil(lambda: len(started(work)) == 3 and idle(app), timeout=WAIT)
+    modes = ["--permission-mode" in told["argv"] for told in started(work)]
+    assert modes == [False, False, True], "from the next prompt on"
 
 
 def test_a_failed_run_says_why_and_holds_what_waits(app: App, work: Path, qtbot: QtBot) -> None:
@@ -317,6 +331,30 @@ def test_the_editor_grows_to_eight_lines_and_keys_do_what_they_say(app: App, qtb
     editor.clear()
     QTest.keyClick(editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert idle(app), "nothing is sent of nothing"
+
+
+def test_an_acp_session_is_talked_to(app: App, work: Path, qtbot: QtBot) -> None:
+    """The same composer for an agent that is connected: a prompt, one that waits, and the permission it asks for."""
+    found = composing(app)
+    told: list[str] = []
+    app.window.notifier.told.connect(lambda _key, _title, text: told.append(text))
+    app.window.start(lambda: app.live.acp([sys.executable, str(ACP), ACP_SCRIPT], str(work)))
+    app.window.actions_["compose"].trigger()
+    assert found.pane.opened
+    assert not found.pane.strip.isVisibleTo(app.window), "there is nothing to look at before"
+    say(found, "one")
+    say(found, "two")
+    qtbot.waitUntil(lambda: idle(app) and "did two" in texts(app), timeout=WAIT)
+    assert [text for text in texts(app) if text in ("one", "two", "did one", "did two")] == [
+        "one", "did one", "two", "did two"
+    ]  # fmt: skip
+    assert not any(getattr(item, "sending", False) for item in rows(app))
+    say(found, "ask")
+    qtbot.waitUntil(lambda: found.header is not None and found.header.state == "waiting", timeout=WAIT)
+    QTest.mouseClick(found.pane.stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: idle(app), timeout=WAIT)
+    if not app.window.isActiveWindow():
+        assert any(text.startswith("Needs your answer") for text in told)
 
 
 def test_a_session_without_a_runner_says_so(app: App, work: Path, qtbot: QtBot) -> None:

@@ -75,6 +75,9 @@ def test_figures_in_words() -> None:
     said = {line.text: line.value for line in figure_lines(Told("s", figures=unknown), [])}
     assert said["Cost"] == "–"
     assert "Time of a turn" not in said
+    sketch = Told("s", priced=False, figures=unknown)
+    assert {line.text: line.value for line in figure_lines(sketch, [])}["Cost"] == "…", "not known yet is not unknown"
+    assert summary(sketch, []).endswith("…")
     assert (money(None), money(0), money(3_200), money(1_280_000, partial=True)) == ("–", "$0.00", "$0.0032", "≥ $1.28")
     assert (name_of("error:rate_limit"), name_of("tool_error")) == ("Rate limit", "Failed tool calls")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 from builders import assistant, lines, user
 from panel_kit import Panel, thread, trigger
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
@@ -138,7 +140,8 @@ def test_what_others_write_is_shown_and_the_last_write_wins(panel: Panel, qtbot:
     panel.until(lambda: "changed elsewhere" in card.news.text())
     assert card.turns.value() == 99
     panel.press(card.apply_button)
-    panel.until(lambda: Settings(other.path)[st.COMPACT_TURNS] == 99)
+    panel.until(lambda: panel.settings[st.COMPACT_TURNS] == 99 and not panel.overview.resume._edited)
+    assert Settings(other.path)[st.COMPACT_TURNS] == 99
     with qtbot.waitSignal(fresh.trouble, timeout=30_000) as said:
         other.path.write_text("[threads\n")
     assert "stay as they are" in said.args[0]
@@ -163,7 +166,7 @@ def test_storage_is_looked_at_in_a_job(panel: Panel, claude: Path, qtbot: QtBot)
     first = tree.model().index(0, 0)
     assert (first.data(), first.siblingAtColumn(1).data()) == ("Claude Code", "2 files")
     titles = [tree.model().index(row, 0).data() for row in range(tree.model().rowCount())]
-    assert titles[1:] == ["Playhead's database", "Never had a message"]
+    assert titles[1:] == ["Playhead's database", "Only in Playhead", "Never had a message"]
     tree.expand(first)
     tree.setCurrentIndex(tree.model().index(1, 0))
     with qtbot.waitSignal(card.scanned, timeout=30_000):
@@ -171,6 +174,36 @@ def test_storage_is_looked_at_in_a_job(panel: Panel, claude: Path, qtbot: QtBot)
     assert tree.isExpanded(tree.model().index(0, 0))
     assert tree.currentIndex().data(KEY) == "own.index"
     assert "2 files" in card.sum.text()
+
+
+_looked: set[int] = set()  # threads that have listed folders
+_noting = [False]
+sys.addaudithook(lambda event, _: _looked.add(threading.get_ident()) if event == "os.scandir" and _noting[0] else None)
+
+
+def test_no_folder_is_looked_into_on_the_gui_thread(panel: Panel, home: Path) -> None:
+    """003-62: counted, not timed: every folder of a thousand is listed by a worker while the window goes on."""
+    for number in range(1000):
+        path = home / ".claude" / "projects" / f"-w-{number}" / "a.jsonl"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    beats: list[int] = []
+    clock = QTimer(panel.panel)
+    clock.setInterval(0)
+    clock.timeout.connect(lambda: beats.append(panel.overview.storage.scanning))
+    clock.start()
+    _looked.clear()
+    _noting[0] = True
+    try:
+        panel.open()
+    finally:
+        _noting[0] = False
+        clock.stop()
+    assert panel.overview.storage.found is not None
+    assert panel.overview.storage.found.files == 1000
+    assert _looked
+    assert threading.get_ident() not in _looked
+    assert sum(beats) > 10  # the event loop turned while it was looked at
 
 
 def test_a_scan_is_cancelled(panel: Panel, claude: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,6 +312,8 @@ def window(tmp_path: Path, qtbot: QtBot) -> Iterator[Callable[[], MainWindow]]:
         live, jobs = Live(), Jobs()
         settings = Settings(tmp_path / "settings.toml")
         one = MainWindow(live, settings, Places(None), jobs, theme.make_look("light"))
+        jobs.setParent(one)
+        live.setParent(one)
         qtbot.addWidget(one)
         one.resize(1200, 800)
         one.show()

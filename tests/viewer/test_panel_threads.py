@@ -138,6 +138,9 @@ def test_cleanup_says_number_and_cutoff_first_and_is_taken_back(panel: Panel, db
     assert entry.action == "cleanup"
     assert "1 forgotten, 1 in use skipped; not used since" in entry.detail
     panel.until(lambda: "1 forgotten, 1 skipped" in panel.overview.resume.cleanup.text())  # 003-53
+    panel.panel.activateWindow()
+    panel.cards.view.setFocus()
+    panel.until(panel.cards.view.hasFocus)
     panel.qtbot.keyClick(panel.cards.view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     panel.says("1 thread as before")
     assert panel.threads().keys() == before.keys()

@@ -136,6 +136,8 @@ def _meanwhile(app: App, home: Path, figures: dict[str, list[float]], arguments:
     background = Background([str(folder) for folder in home.glob("claude/projects-*")], told.append, over.append)
     background.start()
     _until(app, lambda: bool(told or over))
+    if over:
+        raise RuntimeError(f"the import has ended: {over[0]}")
     before = told[-1]
     _note(figures, "_importing", *stream.run(arguments.frames))
     figures["import_went_on"] = [float(not over)]

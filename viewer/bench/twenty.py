@@ -36,9 +36,14 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def measure(arguments: argparse.Namespace) -> list[Report]:
     """One report."""
+    kept = dict(os.environ)
     with folder() as home:
-        os.environ.update(clean_environment(home))
-        return [_measure(arguments, home)]
+        try:
+            os.environ.update(clean_environment(home))
+            return [_measure(arguments, home)]
+        finally:
+            os.environ.clear()
+            os.environ.update(kept)
 
 
 class Stream:

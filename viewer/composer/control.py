@@ -73,6 +73,7 @@ class Composing(QObject):
         if self.pane.made:
             self.pane.editor.setPlainText(self.drafts[key] if key else "")
             self.pane.strip.permission = ""
+            self.pane.strip.show_looking()
         self.pane.close_up()
         self.pane.show_offer(self._invitation(), "")
         if key:
@@ -145,7 +146,8 @@ class Composing(QObject):
         self.pane.show_working(header.pending and self.connected)
         if not self.pane.opened:
             return
-        self.pane.strip.setVisible(not self.connected)
+        if self.connected:
+            self.pane.strip.show_small(small=True)
         self.pane.waiting.show_waiting(header.queued)
         self.pane.editor.setPlaceholderText("Write the next prompt" if self.connected else "Go on with this session")
         self._hint(header)
@@ -187,6 +189,7 @@ class Composing(QObject):
         if focus:
             self.pane.editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
         if not self.connected:
+            self.pane.strip.show()
             self.look()
         self.update()
 
@@ -198,13 +201,19 @@ class Composing(QObject):
         pane.editor.setPlainText(self.drafts[self.key])
         pane.editor.moveCursor(pane.editor.textCursor().MoveOperation.End)
         pane.editor.upwards.connect(self.on_upwards)
-        pane.strip.chosen.connect(self.update)
+        pane.strip.chosen.connect(self.on_chosen)
         pane.strip.copy_wanted.connect(self.on_copy)
         pane.strip.terminal_wanted.connect(self.on_terminal)
         pane.strip.again_wanted.connect(self.look)
         pane.waiting.list.edit_wanted.connect(self.edit)
         pane.waiting.list.remove_wanted.connect(self.remove)
         pane.waiting.list.move_wanted.connect(self.move)
+
+    def on_chosen(self) -> None:
+        """Where it goes on, or what the agent may do: from the next prompt on."""
+        if self.connected and self.header is not None and self.pane.strip.told is not None:
+            self._live.connect_to(self.key, self.header, self.pane.strip.permission)
+        self.update()
 
     def on_left(self) -> None:
         """Esc: first out of the prompt that is edited, then back to the transcript."""

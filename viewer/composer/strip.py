@@ -195,9 +195,22 @@ class Strip(QWidget):
     def show_looking(self) -> None:
         """The look has begun."""
         self._told = None
+        self.setVisible(True)
         self._say("Looking whether this session can be gone on with…", "text.muted")
         self._checks.hide()
         self._actions.hide()
+
+    def show_small(self, small: bool) -> None:
+        """Only what can still be chosen once the session is gone on with."""
+        there = self._told is not None and bool(self._told.runner)
+        self._checks.setVisible(not small and self._told is not None and bool(self._told.checks))
+        self.sentence.setVisible(not small and bool(self.sentence.text()))
+        for button in (self.here, self.fork, self.again):
+            button.setVisible(not small and there)
+        for button in (self.copy, self.terminal):
+            button.setVisible(not small and self._told is not None and bool(self._told.command))
+        self._actions.setVisible(there)
+        self.setVisible(not small or (there and not self.modes.isHidden()))
 
     def show_trouble(self, why: str) -> None:
         """The look itself failed."""

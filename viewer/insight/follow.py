@@ -136,7 +136,10 @@ class InsightFollow(QObject):
 
     @Slot(object)
     def on_told(self, told: Told) -> None:
-        if told.key == self.key:
+        if told.key == self.key and not told.priced:  # the whole of it follows
+            if told.first <= len(self.pane.known):
+                self.pane.show_told(told)
+        elif told.key == self.key:
             now = time.monotonic()
             self._waiting, self._rest = False, now + REST * (now - self._began)
             if told.first > len(self.pane.known):  # an answer to an older question: the session was left meanwhile

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from store.insight_talk import Told, Trouble, Turn, Use
@@ -12,6 +13,7 @@ from viewer import wording
 from viewer.rows.sheet import span_text
 
 UNKNOWN: Final = "–"
+COMING: Final = "…"  # in its place while it is being looked up
 WRONG: Final = frozenset({"error", "failed", "incomplete"})  # ends of turns that are nobody's wish
 LABELS: Final[Mapping[str, str]] = {"api_error": "API error", "error": "Error"}
 TURNS: Final = frozenset({"failed_turn", "abnormal_stop", "incomplete_turn"})  # what is said of a turn as a whole
@@ -74,7 +76,10 @@ def figure_lines(told: Told, turns: Sequence[Turn]) -> list[Line]:
     """The figures of a session below their headings."""
     numbers = {turn.item: turn.number for turn in turns if turn.item} if told.troubles else {}
     figures, troubles = told.figures, _troubles(told.troubles, numbers)
-    return [*_whole(figures), *troubles, *_llms(figures), *_tools(told), *_times(figures)]
+    lines = [*_whole(figures), *troubles, *_llms(figures), *_tools(told), *_times(figures)]
+    if told.priced:
+        return lines
+    return [msgspec.structs.replace(line, value=COMING) if line.value == UNKNOWN else line for line in lines]
 
 
 def summary(told: Told, turns: Sequence[Turn]) -> str:
@@ -83,7 +88,7 @@ def summary(told: Told, turns: Sequence[Turn]) -> str:
     parts = [wording.many(len(turns), "turn")]
     if took := span_text(_us(figures.get("active_ms"))):
         parts.append(took)
-    parts.append(_cost(figures))
+    parts.append(_cost(figures) if told.priced else COMING)
     return " · ".join(parts)
 
 
@@ -107,9 +112,22 @@ def _whole(figures: Mapping[str, Any]) -> Iterator[Line]:
     yield Line("fact", "Time in turns", span_text(active) or UNKNOWN, tip="The sum of the turns that are over")
     yield Line("fact", "From first to last", span_text(elapsed) or UNKNOWN, tip="Between the first and last record")
     tip = "What the agent tells, else by list price at the time of each request"
+    prices: Mapping[str, Any] = figures.get("prices") or {}
+    if prices:
+        tip += (
+            f" ({prices['source']}, of {prices['date'] or 'an unknown day'}{', and your own' if prices['own'] else ''})"
+        )
     if figures.get("unpriced_requests"):
         tip = f"{wording.many(figures['unpriced_requests'], 'request')} of a model whose price is not known"
     yield Line("fact", "Cost", _cost(figures), tip=tip)
+    context: Mapping[str, Any] = figures.get("context") or {}
+    if context.get("most"):
+        most = f"{context['most']:,} tokens at most"
+        yield Line("fact", "Context", f"{context['last']:,} tokens", tip=f"What the last request was given; {most}")
+    changes: Mapping[str, Any] = figures.get("model_changes") or {}
+    if changes.get("count"):
+        labels = "\n".join(changes["sample_labels"][:10])
+        yield Line("fact", "Model changes", f"{changes['count']:,}", tip=labels)
     if figures.get("outcome"):
         yield Line("fact", "Ended", str(figures["outcome"]))
 

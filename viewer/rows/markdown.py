@@ -61,6 +61,7 @@ class StreamDoc(Sheet):
     _kind_below = ""
     _partial_tail: Prose | None = None
     _spare: Prose | None = None  # the tail there was, to be grown instead of made again
+    _end: tuple[int, int, int] | None = None  # the caret, since the text changed last
     _unparsed = 0
 
     def __init__(self, item: Item, width: int, look: Look, fold: Fold, colour: str = "text.main") -> None:
@@ -224,7 +225,8 @@ class StreamDoc(Sheet):
         if self._panels:
             self._panels[-1] = self._panels[-1]._replace(bottom=bottom)
         self.segments = len(self.parts)
-        self._tops = None
+        if self._tops is not None:
+            del self._tops[parts:]
         self._closed = None
 
     def take(self, item: Item, text: Text, is_open: bool) -> bool:
@@ -241,6 +243,7 @@ class StreamDoc(Sheet):
         if not is_open and "]:" in str(text) and references(str(text)):
             return False  # a link may be defined below the text that uses it
         caret = self._caret()[1]
+        self._end = None
         self.item, self._text, self.open = item, text, is_open
         closed = self._splitter.feed(new)
         tail = self._partial_tail
@@ -279,8 +282,11 @@ class StreamDoc(Sheet):
         return True
 
     def _caret(self) -> tuple[int, int, int]:
-        """Where the next character comes: x, y, height."""
-        return self.parts[-1].caret() if self.parts else (self.left, self.y, self.look.px(20))
+        """Where the next character comes: x, y, height. Asked with every flush, by the next one and by the painter."""
+        end = self._end
+        if end is None:
+            end = self._end = self.parts[-1].caret() if self.parts else (self.left, self.y, self.look.px(20))
+        return end
 
     def _finish_growing(self) -> None:
         self.height = self.y + self._pad

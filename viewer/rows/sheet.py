@@ -68,7 +68,8 @@ class Sheet(Laid):
         self.parts.append(part)
         self.segments = len(self.parts)
         self.y = max(self.y, part.y + part.height)
-        self._tops = None
+        if self._tops is not None:  # a message that streams has a thousand parts
+            self._tops.append(part.y)
         return part
 
     def mark(self, y: int, height: int, draw: Callable[[QPainter], None]) -> None:

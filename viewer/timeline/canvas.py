@@ -128,7 +128,7 @@ class Canvas(Stock):
     def settle(self, all_new: bool = False) -> None:
         """Place the rows if something changed; move the pixels that stay, paint the others."""
         if all_new or (self.scene.dirty and not self._extend()):
-            self._arrange(self.scene.place, all_new=all_new)
+            self._arrange(self.scene.place, all_new=all_new, soon=True)
 
     def _extend(self) -> bool:
         """The way of nearly every tick: new rows at the end are all that is new, and all others move by as much.
@@ -151,8 +151,8 @@ class Canvas(Stock):
         self._tell()
         return True
 
-    def _arrange(self, move: Callable[[], None], *, all_new: bool = False) -> None:
-        """Let rows be placed otherwise, and show it."""
+    def _arrange(self, move: Callable[[], None], *, all_new: bool = False, soon: bool = False) -> None:
+        """Let rows be placed otherwise, and show it. `soon`: nobody moved, so while following the bar has time."""
         if self._busy:
             return
         self._busy = True
@@ -170,7 +170,10 @@ class Canvas(Stock):
                 row.what.laid.unpainted = PAINTED
         finally:
             self._busy = False
-        self._sync_bar()
+        if soon and not all_new and self.geo.stick and not self.geo.slack:
+            self.bar.later()
+        else:
+            self._sync_bar()
         self._tell()
 
     def _travel(self, move: Callable[[], None]) -> None:

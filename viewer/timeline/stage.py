@@ -194,11 +194,8 @@ class Stage:
         if model is None:
             return False
         items = [model.item(row) for row in range(first, end)]
-        guessed: MutableSequence[int]
-        if len(items) <= FEW:
-            guessed = few(items, *self._in_px())
-        else:
-            guessed = self._estimates(first, end).heights
+        quick = len(items) <= FEW
+        guessed: MutableSequence[int] = few(items, *self._in_px()) if quick else self._estimates(first, end).heights
         late: list[int] = []
         nested = False
         for row, item in enumerate(items, first):
