@@ -16,6 +16,12 @@ ROWS: Final = {
     "P-02": "Model and view: no object per row, every insert through the model",
     "P-03": "The store feeds the model; it is tested without a window",
     "P-04": "A 16 ms timer collects chunks into one model update; nothing pending, no timer",
+    "P-05": "Sessions panel, resume: one click or key away, values survive a restart",
+    "P-06": "Sessions panel, storage: what is listed is what lies there",
+    "P-07": "Sessions panel: reset of a thread",
+    "P-08": "Sessions panel: cleanup of stale threads",
+    "P-10": "A setting changes the next run, without a restart, and is reached by key",
+    "P-11": "A reset thread runs fresh next; other threads and old transcripts are as before",
     "P-09": "The newest line shows at 900 events/s; scrolling up lets go, 'jump to live' takes hold",
     "004-01": "The first event arms one single-shot timer; later ones never extend it",
     "004-02": "One store append per run of notifications",
@@ -104,6 +110,43 @@ ROWS: Final = {
     "002-06": "Used sessions equal eager ones, column by column",
     "002-07": "Existing empties: counted, removed with a preview, brought back",
     "002-08": "A title before the first message is applied once; one that cannot be is dropped with a message",
+    "S-01": "Resume by default, for new triggers only",
+    "S-02": "Days of the cleanup: 1 to 365, in the field and in the store",
+    "S-03": "Turns before compaction: 1 to 500",
+    "S-04": "Hour of the cleanup: 0 to 23, and 0 is one",
+    "S-05": "Apply and Revert: typing writes nothing, what is wrong is never saved",
+    "S-06": "Unknown keys of the settings file stay in it",
+    "S-07": "Two windows, the command line and an editor: the last write wins, and is shown",
+    "003-40": "Settings, storage and threads are asked off the GUI thread",
+    "003-41": "A wrong value names its field and leaves the others; a change is logged and in force at once",
+    "003-42": "Threads newest first, with trigger, key, age and what is stale, in two statements",
+    "003-50": "The panel has its own entry, loads beside the window, and an error can be tried again",
+    "003-51": "Readable English everywhere",
+    "003-52": "The default for new triggers, with what it means",
+    "003-53": "The cleanup: days, hour, when it comes next and what the last one did",
+    "003-54": "Compaction, with what really happens",
+    "003-55": "The table of threads: sorted, filtered, ids short, the whole in the tip, stale by word, sign and shade",
+    "003-56": "Refresh keeps order and selection",
+    "003-57": "An empty table says how to get a first thread",
+    "003-58": "Each action says what came of it, and takes no focus",
+    "003-59": "Durations, ages and sizes at their boundaries",
+    "003-60": "Transcript files and bytes equal an independent walk",
+    "003-61": "A missing folder is no files",
+    "003-62": "Storage is looked at by a worker, with progress, and can be cancelled",
+    "003-63": "Our own database, log, streams, sessions by state, only copies, empty ones",
+    "003-64": "The number of threads, in the panel and in the status line",
+    "003-65": "Resume in the trigger's form, with what it costs; disabled with the reason",
+    "003-70": "A reset is asked, names the thread, and Cancel is the default",
+    "003-74": "A reset is taken back in one step",
+    "003-80": "A cleanup says number and cutoff beforehand",
+    "003-82": "And afterwards, in the log as well",
+    "003-83": "Nothing stale is said without a dialog",
+    "003-85": "Old transcripts go to the trash when asked: previewed with bytes, whole copies only by default",
+    "003-86": "A thread in use is skipped and counted",
+    "003-87": "The audit log: time, who, action, detail",
+    "003-95": "Fresh and resumed runs of a thread beside each other, with n",
+    "003-98": "Storage figures are right",
+    "003-99": "−60, −53, −66 % from the original's figures",
     "X-01": "One tick: one commit, one model change, one mark of the digest; a failed commit is said and made up for",
     "X-02": "The first content brings what the draft had before it, in order",
     "X-03": "Archive: drain, seal, agent set, state; what comes late is refused and counted",
@@ -119,18 +162,19 @@ NOTED: Final = {
     "002-09": "Every push runs `.ci/run`; 000-43 says what is in it.",
     "004-33": "The table of events and appends is `G1` in tests/store/test_flush.py.",
     "004-34": "English only: seen in review.",
+    "003-45": "No command comes over a socket: the panel and the command line open the database themselves.",
 }
-_ROW: Final = re.compile(r"\b(?:(004|000|001|002)[-_]|([PpX])-?)(\d\d)((?:(?:…|, )\d\d\b)*)")
+_ROW: Final = re.compile(r"\b(?:(00[0-4])[-_]|([PpX])-?|(S)-)(\d\d\d?)((?:(?:…|, )\d\d\b)*)")
 _MORE: Final = re.compile(r"(…|, )(\d\d)")
 
 
 def ids(text: str) -> Iterator[str]:
     """The rows that a text names, also as '004-02…05, 07'."""
     for found in _ROW.finditer(text.replace("test_", " ")):
-        head = found[1] or found[2].upper()
-        last = int(found[3])
+        head = found[1] or (found[2] or found[3]).upper()
+        last = int(found[4])
         yield f"{head}-{last:02}"
-        for sign, number in _MORE.findall(found[4]):
+        for sign, number in _MORE.findall(found[5]):
             first = last + 1 if sign == "…" else int(number)
             last = int(number)
             for row in range(first, last + 1):

@@ -23,7 +23,7 @@ from store.delta import Row
 from store.fold import FOLD_VERSION
 from store.formats import formats
 from store.sources import views
-from store.sources.scan import Found, scan
+from store.sources.scan import Found, is_database, scan
 from store.states import CLOSED
 
 _KNOWN: Final = (
@@ -140,8 +140,16 @@ def _same(known: _Session, found: Found) -> bool:
     """Whether nothing was written since. What another version folded is read again, as long as all of it is there."""
     missing = False
     for index, (path, identity, size, mtime_ns) in enumerate(known.files):
+        view = views.at(path)
+        if view is not None:  # its size is that of what is read, and to know it takes reading it
+            inside = index == 0 and is_database(os.path.dirname(path))  # noqa: PTH120 - text only
+            written = found.mtime_ns if inside else view.written()
+            if written and written != mtime_ns:
+                return False
+            missing = missing or not written
+            continue
         if index == 0:
-            if mtime_ns != found.mtime_ns or (size != found.size and views.at(path) is None):
+            if (size, mtime_ns) != (found.size, found.mtime_ns):
                 return False
             continue
         try:

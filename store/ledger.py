@@ -43,7 +43,7 @@ class Ledger:
         """The changes of the events, as `fold_run` gives them; their entries are noted."""
         kinds = set(map(type, events))
         if ev.Spent in kinds:
-            self.requests.expect([event.key for event in events if type(event) is ev.Spent])  # type: ignore[attr-defined]
+            self.requests.expect([event.key for event in events if type(event) is ev.Spent])
         if ev.Rewound not in kinds and len(events) <= SLICE:
             return self._run(state, events)
         changes: list[Change] = []

@@ -21,6 +21,7 @@ from store.errors import StoreError
 from store.runners import for_agent, way_on
 from store.runners.base import Abilities, Ask, Runner
 from store.runs import RunRequest, Runs, shown
+from store.sources import views
 
 Level: TypeAlias = Literal["ok", "warn", "stop"]
 GIT_S: Final = 3.0  # seconds that git has: a repository on a network disk must not hold anything up
@@ -140,7 +141,7 @@ def _there(runner: Runner, path: Path, cwd: Path | None, runs: Runs, checks: lis
         checks.append(Check("folder", "stop", "Folder is gone", tip))
     else:
         checks.append(Check("folder", "ok", cwd.name or str(cwd), f"It goes on in {cwd}."))
-    if not path.exists():
+    if not views.exists(path):
         tip = f"{path.name} was deleted by its agent: it has nothing left to go on from."
         checks.append(Check("transcript", "stop", "Transcript is gone", tip))
 
@@ -156,7 +157,9 @@ def _file(path: Path, header: Header, runner: Runner, checks: list[Check], now: 
         tip = f"{header.used:,} of {header.size:,} tokens of context are in use; its file has {stat.st_size:,} bytes."
         checks.append(Check("size", full, f"{part} % of context", tip))
     else:
-        checks.append(Check("size", "ok", f"{_bytes(stat.st_size)} transcript", f"Its file has {stat.st_size:,} bytes."))
+        checks.append(
+            Check("size", "ok", f"{_bytes(stat.st_size)} transcript", f"Its file has {stat.st_size:,} bytes.")
+        )
     age = max(0, round(now - (header.updated / 1_000_000 if header.updated else stat.st_mtime)))
     checks.append(Check("age", "ok", f"Last used {_ago(age)} ago", "When its newest record was written."))
     if runner.compaction:

@@ -29,7 +29,8 @@ _SOURCES: Final = (
     'SELECT path, agent, parent, identity, size, mtime_ns, "offset", head, tail FROM source '
     "WHERE session_id = ? ORDER BY file"
 )
-_BESIDES: Final = ("catalog", "price", "import_run")  # whole tables that are not about one session
+# Whole tables that are not about one session; what others refer to first.
+_BESIDES: Final = ("catalog", "price", "import_run", "trigger", "trigger_session_threads", "delivery", "run")
 _OF_SESSION: Final = ("source", "strip", "agent", "turn", "digest", "entry", "ledger", "request")
 """What goes with a session that is copied. Its rows are of no table's key, and the search makes its index anew."""
 
@@ -177,8 +178,8 @@ def _hand_over(old: sqlite3.Connection, fresh: Path, numbers: dict[int, int]) ->
         for table in _BESIDES:
             names = _columns(old, table)
             listed = _names(names)
-            write = f"INSERT INTO {table} ({listed}) VALUES ({_marks(names)})"  # noqa: S608 - tables of our own
-            new.executemany(write, old.execute(f"SELECT {listed} FROM {table}"))  # noqa: S608
+            write = f'INSERT INTO "{table}" ({listed}) VALUES ({_marks(names)})'  # noqa: S608 - tables of our own
+            new.executemany(write, old.execute(f'SELECT {listed} FROM "{table}"'))  # noqa: S608
         books = old.execute("SELECT ts, actor, action, session_id, detail FROM audit ORDER BY id")
         write = "INSERT INTO audit (ts, actor, action, session_id, detail) VALUES (?, ?, ?, ?, ?)"
         new.executemany(write, ((*row[:3], numbers.get(row[3] or 0), row[4]) for row in books))

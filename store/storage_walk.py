@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -35,6 +36,7 @@ class File(Struct, frozen=True, gc=False):
     path: str
     size: int  # bytes
     mtime_ns: int
+    single: bool = True  # it has one session, or a part of one, and not many
 
 
 def grounds() -> list[Ground]:
@@ -66,7 +68,12 @@ class Walk:
         self._real = tuple(place.real for place in places)
         self._ours = frozenset(self._real).union(place.root for place in places)
         for place in places:
-            yield from self._files(place)
+            one = Path(place.root)
+            if one.is_file():  # an agent that keeps all of its sessions in one
+                st = one.stat()
+                yield File(place.agent, place.root, st.st_size, st.st_mtime_ns, single=False)
+            else:
+                yield from self._files(place)
 
     def _files(self, place: Ground) -> Iterator[File]:
         todo = [(place.root, False)]  # folder, and whether a link led out of the agent's own folder

@@ -7,8 +7,9 @@ session is gone, are read. Raises StoreError.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from store.paths import data_dir
 from store.prices import Price, price, reason, table
 from store.report import find_session, session_files, session_places
 from store.requests import Requests
-from store.sources import journal
+from store.sources import journal, views
 from store.usage import Days, Key, days, spent
 from store.whole import events_of, format_of
 from store.window import known
@@ -43,6 +44,7 @@ WHERE v.user_version = ? AND s.state = 'ready' AND s.status <> 'deleted' AND l.v
 _ENTRIES: Final = "SELECT data FROM entry WHERE session_id = ? ORDER BY first"
 _COUNTED: Final = "SELECT number, session_id FROM request WHERE number IN ({})"
 _FILES: Final = "SELECT path FROM source WHERE session_id = ?"
+DAY: Final = 86_400_000_000  # microseconds: a file is written a little after its last record tells
 _SOME: Final = 500  # values that a statement takes
 
 
@@ -101,9 +103,9 @@ class Usage:
                 if told is not None:
                     yield told
             parts = {path for path in files if _is_part(path)}  # subagents' own files: they count with their callers
-            for path in (*sorted(files, key=parts.__contains__), *self._left(folders)):
-                part = path not in streams and (path in parts or path not in there)
-                if part and os.path.realpath(path) in self._read:
+            # The files that are left are looked for when all others are read.
+            for path in chain(sorted(files, key=parts.__contains__), self._left(folders, there)):
+                if (path in parts or path not in there) and os.path.realpath(path) in self._read:
                     continue
                 try:
                     read = self._of_file(path, stream=path.parent.name == journal.FOLDER)
@@ -136,7 +138,9 @@ class Usage:
         found = []
         for path in paths:
             try:
-                late = not self._since or self._day(path.stat().st_mtime_ns // 1000 + 86_400_000_000) >= self._since
+                late = (
+                    not self._since or self._day(views.stat(path).st_mtime_ns // 1000 + 86_400_000_000) >= self._since
+                )
             except OSError:
                 continue  # deleted since the folder was read
             if late:
@@ -160,14 +164,16 @@ class Usage:
         children = named(found.agent).children
         return found.unchanged and (children is None or all(child.path in had for child in children(path)))
 
-    def _left(self, folders: Iterable[Path]) -> Iterator[Path]:
+    def _left(self, folders: Iterable[Path], there: Set[Path]) -> Iterator[Path]:
         """Files of subagents that no session has named so far."""
         for folder in folders:
             for here, below, names in os.walk(folder):
                 below.sort()
                 for name in sorted(names):
                     file = Path(here, name)
-                    if name.endswith(".jsonl") and os.path.realpath(file) not in self._read and self._whole([file]):
+                    if not name.endswith(".jsonl") or file in there or os.path.realpath(file) in self._read:
+                        continue
+                    if self._whole([file]):
                         yield file
 
     # ---- what one took

@@ -15,10 +15,11 @@ from PySide6.QtWidgets import QDialog, QMessageBox, QWidget
 from store import settings as st
 from store.items import Tool
 from store.preflight import Check, Preflight
-from viewer import asking
+from viewer import asking, gallery_panel
 from viewer.app import App
 from viewer.coverage_window import CoverageWindow
 from viewer.gallery_sessions import MADE, write_drifted, write_sessions
+from viewer.notice import Remedy
 from viewer.options import Options
 from viewer.screenshot import save, turn, wait_until_loaded
 from viewer.settings_dialog import SettingsDialog
@@ -69,6 +70,7 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     yield "drop"
     window.drop_sign.hide()
     yield from _sessions(app, broken, everything)
+    yield from _panel(app)
     app.settings.put({st.ZOOM.name: 1.5})
     yield "zoomed"
     app.settings.put({st.ZOOM.name: 1.0})
@@ -196,6 +198,49 @@ def _sessions(app: App, broken: Path, everything: Path) -> Iterator[str]:
     window.sessions.filter_box.setText("nothing like this")
     yield "filtered"
     window.sessions.filter_box.clear()
+
+
+def _panel(app: App) -> Iterator[str]:
+    """The sessions panel: empty, in use, narrow, wide, wrong, undone, triggers, their form, the log."""
+    window = app.window
+    window.show_panel()
+    panel = window.panel
+    overview, page = panel.overview, panel.triggers
+    turn(600)
+    yield "panel-empty"
+    overview.threads.show_threads(gallery_panel.threads())
+    overview.storage.show_storage(gallery_panel.storage())
+    overview.show_times(gallery_panel.times())
+    overview.threads.view.select_thread(1)
+    for name, size in SIZES.items():
+        window.resize(*size)
+        yield f"panel-{name}"
+    window.resize(*SIZES["main"])
+    overview.resume.days.lineEdit().setText("0")
+    yield "panel-wrong"
+    overview.resume.revert()
+    panel.say("github:acme/atlas:pr:12 is reset: its next event starts fresh.", Remedy("Undo", panel.refresh))
+    yield "panel-undo"
+    panel.toast.hide()
+    panel.tabs.setCurrentIndex(1)
+    turn(600)
+    yield "triggers-empty"
+    page.show_loaded(gallery_panel.triggers())
+    page.receiver.show_status(gallery_panel.receiver())
+    for name in ("narrow", "main"):
+        window.resize(*SIZES[name])
+        yield f"triggers-{name}"
+    page.open_form(page.model.rows[0])
+    page.form.preview.headers.setPlainText(gallery_panel.HEADERS)
+    page.form.preview.payload.setPlainText(gallery_panel.PAYLOAD)
+    turn(800)
+    yield "trigger-form"
+    page.close_form()
+    panel.tabs.setCurrentIndex(2)
+    turn(300)
+    panel.audit.show_books(gallery_panel.books())
+    yield "audit-log"
+    window.close_panel()
 
 
 def wait_for_list(app: App) -> None:

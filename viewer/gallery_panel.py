@@ -6,9 +6,12 @@ import time
 from typing import Final
 
 from store.audit import Books, Entry
+from store.service import ReceiverStatus
 from store.storage import Agent, Own, Part, Storage
 from store.threads import Cleanup, Figures, ThreadRow, Threads
+from store.triggers import Delivery, Trigger
 from viewer.panel.overview import Times
+from viewer.panel.triggers_page import Loaded
 from viewer.wording import DAY, HOUR, MINUTE, SECOND
 
 NOW: Final = time.time_ns() // 1000
@@ -59,6 +62,45 @@ def storage() -> Storage:
 
 def times() -> Times:
     return Times(NOW + 7 * HOUR, Cleanup(3, 1, NOW - 8 * DAY, 7, NOW - 17 * HOUR))
+
+
+def triggers() -> Loaded:
+    """Three triggers, and what came in for one of them."""
+    made = (
+        Trigger(id=1, name="review-bot", slug="review-bot", cwd="/tmp", prompt="Review: {{issue.title}}",  # noqa: S108
+                resume_sessions=True, filter={"event": ("issue_comment", "pull_request"), "action": ("created",)},
+                own_authors=("acme-bot",), secret_ref=KEPT, permission="default"),
+        Trigger(id=2, name="triage", slug="triage", source="linear", resume_sessions=True, secret_ref=KEPT),
+        Trigger(id=3, name="nightly import", slug="nightly-import", source="schedule", schedule="daily 02:30",
+                action="script", runner="shell", prompt="make import", enabled=False),
+    )  # fmt: skip
+    came = (
+        (1, "issue_comment", "created", "grace", "accepted", "github:acme/atlas:pr:12", "Resumed. It ended well."),
+        (4, "issue_comment", "created", "acme-bot", "skipped", None, "Caused by your own account acme-bot."),
+        (9, "push", "", "grace", "skipped", None, "event is push, not issue_comment or pull_request."),
+        (70, "", "", "", "refused", None, "The signature is wrong: check the secret."),
+    )
+    log = tuple(
+        Delivery(9 - at, 1, NOW - age * MINUTE, NOW, "github", f"d-{at}", event, action, sender, verdict, 4200, None,
+                 key, reason)
+        for at, (age, event, action, sender, verdict, key, reason) in enumerate(came)
+    )  # fmt: skip
+    return Loaded(made, log)
+
+
+def receiver() -> ReceiverStatus:
+    return ReceiverStatus("on", "http://127.0.0.1:8787", "", 12, 1, 0, 1, 11)
+
+
+KEPT: Final = "keyring:trigger-1"
+HEADERS: Final = "X-GitHub-Event: issue_comment"
+PAYLOAD: Final = """{
+  "action": "created",
+  "issue": {"number": 12, "title": "Use the lock", "pull_request": {"url": "https://example.org/12"}},
+  "comment": {"id": 7, "body": "Please test it twice.", "user": {"login": "grace"}},
+  "repository": {"id": 1, "full_name": "acme/atlas", "name": "atlas"},
+  "sender": {"login": "grace"}
+}"""
 
 
 def books() -> Books:

@@ -28,6 +28,7 @@ _REST: Final = (
     ("PRAGMA data_version", "SELECT pg_current_snapshot()::text"),  # another after every commit, ours and others'
     ("PRAGMA user_version", "SELECT user_version FROM pragma_user_version"),
     ("CAST(s.agent_ids_json AS BLOB)", "convert_to(s.agent_ids_json, 'UTF8')"),
+    ("CAST(argv AS BLOB)", "convert_to(argv, 'UTF8')"),
 )
 
 

@@ -21,6 +21,7 @@ from store import facts as facts_
 from store.db import reads
 from store.db.figures import Copied
 from store.db.rows import Rows
+from store.db.salvage_runs import take_over
 from store.db.session_rows import OWN
 from store.db.writer import Writer
 from store.draft import Draft
@@ -68,6 +69,7 @@ def salvage(engine: Engine, path: Path, old: Path) -> Found:
         if old.exists():
             try:
                 with closing(reads.connect_file(old)) as connection:
+                    take_over(writer, connection)
                     _all(connection, writer, found)
             except sqlite3.Error as error:
                 log.warning("nothing more can be read of %s: %s", old, error)

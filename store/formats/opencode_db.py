@@ -153,9 +153,13 @@ class Rows:
             cursor = connection.execute(sql, (*ids, self.session))
             names = [column[0] for column in cursor.description][:-1]
             for *values, data in cursor:
-                row = dict(zip(names, values, strict=True))
-                head = dump({"table": table, **row}).encode()[:-1]
-                yield f"{table} {row['id']}", (_whole(row["time_updated"]),), head + b',"data":' + _line(data) + b"}\n"
+                row = {"table": table, **dict(zip(names, values, strict=True))}
+                try:
+                    head = orjson.dumps(row)
+                except TypeError:  # a column holds bytes, or a number that is too big
+                    head = orjson.dumps({key: _plain(value) for key, value in row.items()}, default=str)
+                stamp = (_whole(values[-1]),)
+                yield f"{table} {values[0]}", stamp, b'%b,"data":%b}\n' % (head[:-1], _line(data))
 
     def watched(self) -> Watched:
         return Watched(database.watched(self.db))

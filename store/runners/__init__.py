@@ -37,6 +37,8 @@ def way_on(agent: str, session: str, is_file: bool) -> tuple[Runner | None, str]
     runner = for_agent(agent)
     if runner is None:
         return None, f"Playhead cannot start {agent or 'this agent'}: go on with this session where it was begun."
+    if agent != runner.agent:
+        return None, "This is what a command printed: open the session that it belongs to, to go on with it."
     if not runner.abilities.resume.ok:
         return None, runner.abilities.resume.why
     if not is_id(session):

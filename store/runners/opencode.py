@@ -1,8 +1,10 @@
-"""opencode: `opencode run --format json`. It keeps its sessions in a database, so what it prints is the session."""
+"""opencode: `opencode run --format json`. Its sessions are in a database of its own."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from store.errors import StoreError
@@ -22,6 +24,7 @@ from store.runners.base import (
 )
 from store.runners.base import tail as last_words
 from store.runners.base import text as text_of
+from store.sources import views
 
 GONE: Final = "Session not found"
 
@@ -94,10 +97,19 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
     )
 
 
+def transcript(session: str, cwd: Path) -> Path | None:
+    """Its place in opencode's database, which is read like a file."""
+    if not session.startswith("ses") or "/" in session:
+        return None
+    data = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "opencode"
+    path = data / "opencode.db" / session
+    return path if path.parent.is_file() and views.exists(path) else None
+
+
 RUNNER = Runner(
     name="opencode",
     title="opencode",
-    agent="opencode-stream",
+    agent="opencode",
     program="opencode",
     abilities=Abilities(
         resume=YES,
@@ -109,6 +121,7 @@ RUNNER = Runner(
     ),
     command=command,
     outcome=outcome,
+    transcript=transcript,
     terminal=lambda session, fork: ("opencode", "--session", session, *(("--fork",) if fork else ())),
     stream="opencode-stream",
 )

@@ -68,9 +68,9 @@ class Inotify:
             if old is not None and old != number:  # another folder has this name now
                 self._forget(folder, old)
             self._numbers[folder] = number
-            names = self._folders.setdefault(number, [])
-            if folder not in names:
-                names.append(folder)
+            known = self._folders.setdefault(number, [])
+            if folder not in known:
+                known.append(folder)
 
     def remove(self, folder: str) -> None:
         """No more reports about this folder."""

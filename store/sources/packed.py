@@ -46,8 +46,17 @@ class Packed:
         identity = hash(seen) & 0xFFFF_FFFF_FFFF
         return Looks(identity, self._size, now.st_mtime_ns, now.st_dev)
 
+    def written(self) -> int:
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def renew(self) -> None:
         """It is as it was packed."""
+
+    def rest(self) -> None:
+        """What was unpacked last is little."""
 
     def read(self, offset: int, size: int) -> bytes:
         with self._lock:

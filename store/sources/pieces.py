@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeAlias
 
 from store.sources.views import Looks, Watched
 
-KEPT: Final = 8 << 20  # bytes of pieces that stay in memory; older ones are asked for again, if they still are the same
+KEPT: Final = 16 << 20  # bytes of pieces that stay in memory; others are asked for again, if they still are the same
 TOGETHER: Final = 256  # pieces that are asked for at once
 LATE: Final = 10_000  # milliseconds by which a piece's time may be older than that of one that was there before it
 NEAR: Final = 32  # pieces of the newest time that are compared by their bytes, as a clock has only so many ticks
@@ -88,10 +88,25 @@ class Log:
             self._refresh()
             return Looks((identity << 20) + self._times, self._size, mtime_ns)
 
+    def written(self) -> int:
+        try:
+            return self.pieces.looks()[1]
+        except OSError:
+            return 0
+
     def renew(self) -> None:
         with self._lock:
             if self._mixed and not len(self.held):
                 self._clear()
+
+    def rest(self) -> None:
+        if self._kept and self._lock.acquire(blocking=False):  # whoever has it is not at rest
+            try:
+                if not len(self.held):
+                    self._kept.clear()
+                    self._held_bytes = 0
+            finally:
+                self._lock.release()
 
     def read(self, offset: int, size: int) -> bytes:
         with self._lock:

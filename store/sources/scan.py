@@ -165,20 +165,22 @@ def inside(db: str) -> dict[str, tuple[int, int]]:
     known = _inside.get(db)
     if known is not None and known[0] == before:
         return known[1]
+    found: dict[str, tuple[int, int]] = {}
+    trouble: OSError | None = None
     for format_ in formats():
-        if format_.inside is not None:
-            try:
-                found = {os.fspath(one.path): (one.size, one.mtime_ns) for one in format_.inside(Path(db))}
-            except FileNotFoundError:
-                _inside.pop(db, None)
-                raise
-            except OSError:
-                if known is None:
-                    raise
-                return known[1]
-            _inside[db] = (before, found)
-            return found
-    return {}
+        if format_.inside is None:
+            continue
+        try:
+            found.update((os.fspath(one.path), (one.size, one.mtime_ns)) for one in format_.inside(Path(db)))
+        except OSError as error:  # perhaps it is another agent's
+            trouble = error
+    if not found and trouble is not None:
+        if known is None or isinstance(trouble, FileNotFoundError):
+            _inside.pop(db, None)
+            raise trouble
+        return known[1]
+    _inside[db] = (before, found)
+    return found
 
 
 def _files(root: str, over: Callable[[], bool]) -> Iterator[tuple[str, int, int]]:

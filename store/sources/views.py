@@ -20,7 +20,8 @@ from typing_extensions import Buffer, override
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-FEW: Final = 64  # views that are remembered although nobody holds them
+BUSY: Final = 2  # views that keep what they have read, besides those that somebody holds
+FEW: Final = 16  # views that are remembered although nobody holds them
 PACKED: Final = ".zst"  # behind the name of a session that was packed; it goes on being called as before
 _LINES: Final = (".jsonl", ".ndjson")
 
@@ -54,8 +55,16 @@ class View(Protocol):
         """As it is now."""
         ...
 
+    def written(self) -> int:
+        """When it was written to last, as `looks` says it, without a look at all of it; 0 when it is gone."""
+        ...
+
     def renew(self) -> None:
         """Somebody begins to read: nobody remembers an offset, so it may be put together anew."""
+        ...
+
+    def rest(self) -> None:
+        """Others are read now: what is only kept for quickness may go, if nobody reads this one."""
         ...
 
     def read(self, offset: int, size: int) -> bytes:
@@ -90,6 +99,8 @@ def at(path: Path | str) -> View | None:
         _late.move_to_end(name)
         if len(_late) > FEW:
             _late.popitem(last=False)
+        if len(_late) > BUSY:
+            _late[list(_late)[-1 - BUSY]].rest()
         return view
 
 
@@ -164,6 +175,11 @@ class File(io.RawIOBase):
         self.view = view
         self._at = 0
         view.held.add(self)
+
+    @override
+    def close(self) -> None:
+        self.view.held.discard(self)
+        super().close()
 
     @override
     def readable(self) -> bool:

@@ -134,6 +134,7 @@ def test_what_cannot_be_read_is_said() -> None:
             (root / project / "a.jsonl").write_bytes(b"12345")
         (root / "-shut").chmod(0)
         own = {"HOME": name, "PLAYHEAD_DATA_DIR": name, "CLAUDE_CONFIG_DIR": f"{name}/.claude", "PYTHONPATH": str(REPO)}
+        own |= {kind: f"{name}/{kind}" for kind in os.environ if kind.startswith("XDG_")}
         try:
             done = subprocess.run(
                 [sys.executable, "-c", REFUSED, name], capture_output=True, text=True, env=os.environ | own, cwd="/"

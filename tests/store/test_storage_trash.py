@@ -39,7 +39,7 @@ def folder(home: Path) -> Path:
     child.write_bytes(lines(user("sub"), assistant("done")))
     aged(child, 2)
     for name in ("old", "threaded", "fresh"):
-        take_in(found / f"{name}.jsonl", data_dir() / "playhead.db")
+        take_in(data_dir() / "playhead.db", found / f"{name}.jsonl")
     return found
 
 

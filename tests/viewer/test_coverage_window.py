@@ -149,3 +149,19 @@ def test_stopping_and_trouble(session: Path, qtbot: QtBot) -> None:
     assert not window.copy_button.isEnabled()
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     assert not window.isVisible()
+
+
+def test_wrong_prices_are_said(home: Path, qtbot: QtBot) -> None:
+    """A window says that costs are not those of the user's own prices."""
+    from viewer.app import App
+    from viewer.options import Options
+
+    file = home / "playhead" / "config" / "prices.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('["m"]\ninput = 1\n')
+    app = App(Options())
+    app.start(restore=False)
+    app.on_shown()
+    qtbot.waitUntil(lambda: "has no output" in app.window.notice.text.text())
+    app.window.close()
+    app.shutdown()

@@ -123,7 +123,7 @@ def test_reset_asks_names_the_thread_and_is_taken_back(panel: Panel, db: Path) -
 
 
 def test_cleanup_says_number_and_cutoff_first_and_is_taken_back(panel: Panel, db: Path) -> None:
-    """003-80, 003-82, 003-86, P-08: one that is in use is skipped and counted."""
+    """003-53, 003-80, 003-82, 003-86, P-08: one that is in use is skipped and counted."""
     before = panel.threads()
     panel.press(panel.cards.cleanup_button)
     box = panel.asked()
@@ -137,7 +137,7 @@ def test_cleanup_says_number_and_cutoff_first_and_is_taken_back(panel: Panel, db
     entry = audit.entries(db).rows[0]
     assert entry.action == "cleanup"
     assert "1 forgotten, 1 in use skipped; not used since" in entry.detail
-    panel.until(lambda: "1 forgotten, 1 skipped" in panel.overview.resume.cleanup.text())  # 003-53
+    panel.until(lambda: "1 forgotten, 1 skipped" in panel.overview.resume.cleanup.text())
     panel.panel.activateWindow()
     panel.cards.view.setFocus()
     panel.until(panel.cards.view.hasFocus)

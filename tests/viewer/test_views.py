@@ -31,9 +31,8 @@ def app(qtbot: QtBot) -> Iterator[App]:
 
 
 def test_a_database_is_looked_through_and_its_sessions_open_and_grow(app: App, qtbot: QtBot, tmp_path: Path) -> None:
-    db = kit.Database(
-        tmp_path / "share" / "opencode.db", kit.export(kit.user("Go"), kit.answer(kit.part("text", text="Hi")))
-    )
+    told = kit.export(kit.user("Go"), kit.answer(kit.part("text", text="Hi")))
+    db = kit.Database(tmp_path / "share" / "opencode.db", told)
     window = app.window
     window.open_path(str(db.path))  # as when it is dropped on the window
     path = str(db.session())

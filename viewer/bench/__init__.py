@@ -31,6 +31,7 @@ BENCHES: Final = (
     "drafts",
     "deliveries",
     "million",
+    "storage",
 )
 
 

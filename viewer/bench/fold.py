@@ -58,6 +58,7 @@ def _one(arguments: argparse.Namespace, path: Path, count: int, agent: str = "")
 
     rates: list[float] = []
     noted: list[float] = []
+    shown: list[float] = []
     ratios: list[float] = []
     speeds: list[float] = []
     rows = 0
@@ -79,6 +80,7 @@ def _one(arguments: argparse.Namespace, path: Path, count: int, agent: str = "")
         spent = time.process_time() - before
         rows = state.rows
         rates.append(count / spent)
+        shown.append(rows / spent)
         speeds.append(size / spent / 1e6)
         ratios.append(spent / bare)
         before = time.process_time()
@@ -91,6 +93,7 @@ def _one(arguments: argparse.Namespace, path: Path, count: int, agent: str = "")
     figures: dict[str, Figure] = {
         "records_per_s": figure(rates),
         "with_entries_per_s": figure(noted),
+        "rows_per_s": figure(shown),
         "mb_per_s": figure(speeds),
         "times_a_bare_parse": figure(ratios),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 PROSE_MIN = 600  # a closed piece of prose is at least this long: one document per paragraph would cost more
@@ -223,12 +224,27 @@ def references(text: str) -> str:
     return "\n".join(match.group() for _, match in zip(range(50), _REFERENCE.finditer(text), strict=False))
 
 
+def _fences(text: str, end: int) -> Iterator[re.Match[str]]:
+    """The lines before an index that look like a fence. Signs are searched for: an expression takes too long."""
+    next_of = {sign: text.find(sign, 0, end) for sign in ("```", "~~~")}
+    tried = -1  # where the last line began that was looked at
+    while found := [at for at in next_of.values() if at >= 0]:
+        at = min(found)
+        first = text.rfind("\n", max(0, at - 4), at) + 1
+        match = _OPENS.match(text, first, end) if first > tried and (first or at <= 3) else None
+        tried = max(tried, first)
+        if match is not None:
+            yield match
+        after = max(at + 3, 0 if match is None else match.end())
+        next_of = {
+            sign: text.find(sign, after, end) if 0 <= place < after else place for sign, place in next_of.items()
+        }
+
+
 def fence_at(text: str, end: int) -> tuple[str, str]:
     """The fence that is open at an index of a text, and its language; ('', '') outside of one."""
     fence = language = ""
-    for match in _OPENS.finditer(text, 0, end):
-        if match.start() and text[match.start() - 1] != "\n":
-            continue
+    for match in _fences(text, end):
         mark = match.group(2)
         if not fence:
             fence, language = mark, match.group(3).strip("{}.").lower()

@@ -1,0 +1,89 @@
+"""Runs of the real `claude` and `codex` against a scripted model, where they are installed: `../shared/real-cli`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SHARED
+
+from store import runs_shell
+from store.runners import named
+from store.runners.base import Ask
+from store.runs import RunRequest, RunResult, Runs
+
+SCRIPT = SHARED / "real-cli" / "real-cli.sh"
+UNKNOWN = "00000000-1111-4222-8333-444444444444"
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RunResult]]:
+    if not SCRIPT.exists():
+        pytest.skip("there are no real agents beside the repository")
+    up = subprocess.run(["bash", str(SCRIPT), "up"], capture_output=True, text=True, check=False, timeout=120)
+    if up.returncode:
+        pytest.skip(f"no network namespace for real agents: {up.stderr.strip()[-200:]}")
+    shims = tmp_path / "shims"
+    subprocess.run(["bash", str(SCRIPT), "shims", str(shims)], check=True, capture_output=True)
+    project = Path(os.environ.get("REALCLI_PROJECT", "/tmp/demo-project"))  # noqa: S108 - where that script puts it
+    state = Path(os.environ.get("REALCLI_STATE", "/tmp/real-cli/state"))  # noqa: S108
+    monkeypatch.setenv("HOME", str(state / "home"))
+    monkeypatch.delenv("CLAUDE_CONFIG_DIR")
+    monkeypatch.setenv("PATH", f"{shims}:{os.environ['PATH']}")
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    runs_shell.forget()
+    runs = Runs(tmp_path / "data")
+
+    def run(prompt: str, runner: str = "claude-code", **asked: Any) -> RunResult:
+        if why := runs.missing(named(runner)):
+            pytest.skip(why)
+        id = runs.start(RunRequest(runner, Ask(prompt, project, **asked), timeout_s=120))
+        result = runs.wait(id, 150)
+        assert result is not None
+        return result
+
+    yield run
+    runs.close()
+
+
+def test_the_real_claude(run: Callable[..., RunResult]) -> None:
+    """What the scripted one imitates: resume, fork, compact on standard input, prompts that look like options."""
+    first = run("Say hello")
+    assert (first.state, first.outcome.text) == ("ok", "Hello! The demo model is here and ready.")
+    session = first.outcome.session
+    assert first.session_key is not None
+    assert Path(first.session_key).stem == session
+    second = run("--help is what I say", resume=session)
+    assert (second.state, second.outcome.session) == ("ok", session)
+    assert second.outcome.cost_micros is not None
+    assert first.outcome.cost_micros is not None
+    assert second.outcome.cost_micros < 2 * first.outcome.cost_micros, "its own, not the session's"
+    short = run("", resume=session, compact=True)
+    assert (short.state, short.outcome.turns) == ("ok", 0)
+    assert b"compact_boundary" in Path(first.session_key).read_bytes()
+    fork = run("What did we do?", resume=session, fork=True)
+    assert fork.state == "ok"
+    assert fork.outcome.session not in (None, session)
+    assert run("x" * 300_000, resume=session).state == "ok"
+    gone = run("hi", resume=UNKNOWN)
+    assert (gone.state, gone.outcome.stale) == ("failed", True)
+    refused = run("Send a request that is refused", resume=session)
+    assert (refused.state, refused.outcome.stale, refused.outcome.session) == ("failed", False, session)
+
+
+def test_the_real_codex(run: Callable[..., RunResult]) -> None:
+    first = run("Say hello", "codex")
+    assert first.state == "ok"
+    session = first.outcome.session
+    assert first.session_key is not None
+    again = run("What did we do?", "codex", resume=session, permission="read-only")
+    assert (again.state, again.outcome.session, again.session_key) == ("ok", session, first.session_key)
+    fork = run("What did we do?", "codex", resume=session, fork=True)
+    assert fork.outcome.session not in (None, session)
+    gone = run("hi", "codex", resume=UNKNOWN)
+    assert (gone.state, gone.outcome.stale) == ("failed", True)
