@@ -58,6 +58,7 @@ FACE = {
     "live",
     "offers",
     "paths",
+    "prices_own",
     "preflight",
     "report",
     "runs",

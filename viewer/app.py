@@ -35,6 +35,13 @@ AFTER: Final = 60  # ms after the first session came: its paint needs the interp
 LATEST: Final = 1_000  # ms after which nobody waits for it any more
 
 
+def prices_trouble() -> str:
+    """On a worker: what is wrong with the user's own prices; '' when nothing is."""
+    from store.prices_own import look
+
+    return look().error
+
+
 def has_display() -> bool:
     """Whether a window can be shown. Qt aborts the process when it is asked for one in vain."""
     if os.environ.get("QT_QPA_PLATFORM") or not sys.platform.startswith("linux"):
@@ -129,11 +136,17 @@ class App(QObject):
         self.fresh = Fresh(self.settings, self.jobs, self)
         self.fresh.trouble.connect(lambda why: self.window.notice.say("settings", why))
         self.qt.setWindowIcon(QIcon(str(resource("app/playhead.svg"))))
+        self.jobs.run(prices_trouble, self.on_prices)
         if self.kept is not None and self.settings[st.RESTORE]:
             asked = self.options  # who asked for something wants to see that
             self.window.restore_panel(self.kept, show=not (asked.paths or asked.command or asked.demo or asked.stdin))
         if not self.options.safe:
             self._serve()
+
+    def on_prices(self, trouble: str) -> None:
+        """What is wrong with the user's own prices: without them costs are others than they think."""
+        if trouble and not self._ended:
+            self.window.notice.say("prices", trouble)
 
     def _serve(self) -> None:
         """Triggers run while a window is open; where there are none, nothing is made for them."""

@@ -47,7 +47,7 @@ def unwrap(data: dict[str, Any]) -> Frame | None:
         ts = data.get("ts")
         if type(ts) is not int:
             at = data.get("t")
-            ts = moment(at) if type(at) in (int, float) and at > SECONDS_FROM else moment(ts)
+            ts = moment(at) if isinstance(at, (int, float)) and at > SECONDS_FROM else moment(ts)
         body = data.get("msg") if "msg" in data else data.get("note")
         return Frame(way, ts, body, data)
     if "jsonrpc" in data:

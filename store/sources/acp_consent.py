@@ -150,13 +150,15 @@ class Consent:
             case "terminal/wait_for_exit":
                 self.terminals.get(params.get("terminalId")).wait(lambda status: wire.result(asked, status))
             case method:
-                known = self.terminals
-                id = params.get("terminalId")
+                known, id = self.terminals, params.get("terminalId")
                 terminal = known.release(id) if method == "terminal/release" else known.get(id)
-                if terminal.alive:
-                    threading.Thread(target=lambda: (terminal.kill(), wire.result(asked, {})), daemon=True).start()
-                else:
+
+                def end() -> None:
+                    if terminal.alive:
+                        terminal.kill()
                     wire.result(asked, {})
+
+                threading.Thread(target=end, name="acp-kill", daemon=True).start()  # it may take two seconds
 
     def _create(self, asked: Asked) -> None:
         argv, env = command_of(asked.params), env_of(asked.params)

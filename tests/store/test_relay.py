@@ -164,7 +164,15 @@ def tables(db: Path) -> dict[str, list[tuple[Any, ...]]]:
     assert found["item"]
     assert found["strip"]
     found["item"] = [(*row[:-1], reads.unpress(row[-1])) for row in found["item"]]
+    found["session"] = [tuple(map(without_readers, row)) for row in found["session"]]
     return found
+
+
+def without_readers(value: Any) -> Any:
+    """What a reader remembers has no one way to be packed: only that it is there is compared."""
+    if type(value) is bytes and (told := msgspec.msgpack.decode(value)) and type(told) is list and len(told) == 7:
+        return (*map(str, told[:6]), [bool(reader) for reader in told[6]])
+    return value
 
 
 @pytest.mark.usefixtures("together")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -94,8 +95,8 @@ def test_where_transcripts_are(tmp_path: Path, home: Path) -> None:
     assert opencode is not None
     folder = home / ".local/share/opencode"
     folder.mkdir(parents=True)
-    Database(folder / "opencode.db").put(export(user("Go")))
-    assert opencode("ses_1", tmp_path) == folder / "opencode.db" / "ses_1"
+    with closing(Database(folder / "opencode.db", export(user("Go")))):
+        assert opencode("ses_1", tmp_path) == folder / "opencode.db" / "ses_1"
     for name in ("claude-code", "codex", "gemini", "opencode"):
         find = named(name).transcript
         assert find is not None

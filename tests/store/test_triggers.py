@@ -126,6 +126,7 @@ values_ = some.recursive(
 
 @given(values_, some.integers(30, 2_000))
 def test_json_is_never_cut_in_the_middle(value: object, limit: int) -> None:
+    """003-29."""
     told, cut = shortened(value, limit)
     json.loads(told)
     assert len(told) <= max(limit, 2)

@@ -15,9 +15,13 @@ RESUME: Final = (
     "reading it up only once. The thread's key tells which events belong together; an event without one starts fresh. "
     "A session grows: threads are compacted and forgotten as the settings say. The first event always starts fresh."
 )
-_PROMPT: Final = (
+PROMPT: Final = (
     "{{field}} stands for a field of the payload, such as {{pull_request.title}} or {{comment.body}}. Without any, the "
     "payload is put below, in whole fields. A payload is only ever part of this one text, never of the command line."
+)
+
+COMMAND: Final = (
+    "One command with its arguments, started without a shell. It takes no fields: the payload is on its standard input."
 )
 
 
@@ -41,7 +45,7 @@ def made(look: Look) -> dict[str, Field]:
         fields.choice("action", "Does", "", look, ACTIONS),
         fields.choice("runner", "Runner", "", look, {"claude-code": "Claude Code"}),
         fields.line("cwd", "Working directory", "", look, "/home/ada/atlas"),
-        fields.area("prompt", "Prompt or command", _PROMPT, look, 5),
+        fields.area("prompt", "Prompt or command", PROMPT, look, 5),
         fields.choice("permission", "Permission mode", "What the agent may do unasked; nobody is there to ask.", look,
                       {"": "The program's own default"}),
         fields.line("model", "Model", "Empty: the program's own.", look),

@@ -111,7 +111,12 @@ class TrashDialog(QDialog):
         buttons.addWidget(self.move_button)
         buttons.addWidget(self.cancel_button)
         column.addLayout(buttons)
-        self.resize(look.px(680), look.px(460))
+        for widget in (self.days, self.agent, self.copied):
+            palette = widget.palette()  # see Number
+            palette.setColor(palette.ColorRole.Window, look.colour("line.strong").lighter(140))
+            widget.setPalette(palette)
+            widget.setMinimumHeight(look.px(28))
+        self.resize(look.px(760), look.px(460))
         self.days.valueChanged.connect(self.work)
         self.agent.currentIndexChanged.connect(self.work)
         self.copied.toggled.connect(self.work)

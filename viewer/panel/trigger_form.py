@@ -33,7 +33,7 @@ from store.triggers import Saved, Trigger
 from viewer.jobs import Jobs
 from viewer.panel import fields
 from viewer.panel.fields import Field
-from viewer.panel.form_fields import RESUME, made, shown_for
+from viewer.panel.form_fields import COMMAND, PROMPT, RESUME, made, shown_for
 from viewer.panel.parts import FAILED, Part
 from viewer.panel.trigger_preview import TriggerPreview
 from viewer.theme.look import Look
@@ -194,6 +194,7 @@ class TriggerForm(Part):
         why = "" if offer is None else offer.no_resume
         if action == "script":
             why = "A script has no session to go on with."
+        self.fields["prompt"].explain(COMMAND if action == "script" else PROMPT)
         resume = self.fields["resume_sessions"]
         resume.allow(not why, why)
         resume.explain(f"Not possible: {why}" if why else RESUME)

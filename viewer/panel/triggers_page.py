@@ -5,6 +5,7 @@ Everything of the store is done in jobs; lists keep what is chosen while they ar
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ from viewer.panel.receiver_card import ReceiverCard, Service
 from viewer.panel.saving import Saving
 from viewer.panel.toast import Say
 from viewer.panel.trigger_form import TriggerForm
-from viewer.panel.words import UNKNOWN, brief
+from viewer.panel.words import UNKNOWN, brief, moment
 from viewer.theme.look import Look
 
 VERDICTS: Final = {
@@ -64,6 +65,7 @@ class TriggersPage(Part):
         self.serving: Callable[[], Service | None] = lambda: None  # what runs triggers in this window; for its owner
         self._offers: tuple[Offer, ...] = ()
         self._chosen: int | None = None
+        self._asked = 0
         self.question: QMessageBox | None = None
         self.receiver = ReceiverCard(jobs, settings, lambda: self.serving(), look)
         Saving(jobs, db, settings, say).serve(self.receiver)
@@ -73,7 +75,7 @@ class TriggersPage(Part):
         )  # fmt: skip
         self.table = LinesView("Triggers", self.model, look)
         self.log_model = Lines(
-            (Column("Received", 146), Column("Event", 168, 640), Column("From", 90, 760), Column("Verdict", 104),
+            (Column("Received", 116), Column("Event", 168, 640), Column("From", 90, 760), Column("Verdict", 104),
              Column("Thread", 180, 900), Column("Reason", 0)), self._delivery_cells, look, self,
         )  # fmt: skip
         self.log = LinesView("Deliveries", self.log_model, look)
@@ -159,12 +161,19 @@ class TriggersPage(Part):
         """Triggers and deliveries, in a job; the receiver and the runners in others."""
         self.receiver.load()
         db, chosen = self._db, self._chosen
+        self._asked += 1
         self._jobs.run(
-            lambda: Loaded(triggers.list_triggers(db), triggers.deliveries(db, chosen)), self.show_loaded, self._refused
-        )
+            lambda: Loaded(triggers.list_triggers(db), triggers.deliveries(db, chosen)),
+            partial(self._came, self._asked, self.show_loaded), self._refused,
+        )  # fmt: skip
         if not self._offers:
             self._jobs.run(offers, self._offered)
             self._jobs.run(lambda: offers(db), self._offered)  # looks for their programs, which may take seconds
+
+    def _came(self, number: int, show: Callable[[Any], None], found: Any) -> None:
+        """Two workers: an older answer that comes last is not shown."""
+        if number == self._asked:
+            show(found)
 
     def _offered(self, found: tuple[Offer, ...]) -> None:
         self._offers = found
@@ -233,11 +242,13 @@ class TriggersPage(Part):
     def _delivery_cells(self, row: Delivery) -> tuple[Cell, ...]:
         icon, tone = VERDICTS.get(row.verdict, ("circle", "text.muted"))
         what = " · ".join(part for part in (row.event, row.action) if part) or row.source
-        going = " (at work)" if row.handled is None and row.verdict == "accepted" else ""
+        verdict = row.verdict
+        if row.handled is None and verdict == "accepted":
+            verdict, icon, tone = "at work", "circle-dot", "state.running"
         return (
-            Cell(wording.full(row.received), f"{wording.size(row.bytes)}, {row.delivery_id or 'no delivery id'}",
-                 "text.muted"),
-            Cell(what, what), Cell(row.sender or UNKNOWN), Cell(row.verdict + going, row.reason, tone, icon),
+            Cell(moment(row.received, time.time_ns() // 1000), f"{wording.full(row.received)}, "
+                 f"{wording.size(row.bytes)}, {row.delivery_id or 'no delivery id'}", "text.muted"),
+            Cell(what, what), Cell(row.sender or UNKNOWN), Cell(verdict, row.reason, tone, icon),
             Cell(row.thread_key or UNKNOWN, row.thread_key or "", "text.muted"),
             Cell(row.reason or UNKNOWN, row.reason, "text.muted"),
         )  # fmt: skip
@@ -250,7 +261,10 @@ class TriggersPage(Part):
         if wanted != self._chosen:
             self._chosen = wanted
             db = self._db
-            self._jobs.run(lambda: triggers.deliveries(db, wanted), self.show_deliveries)
+            self._asked += 1
+            self._jobs.run(
+                lambda: triggers.deliveries(db, wanted), partial(self._came, self._asked, self.show_deliveries)
+            )
 
     def on_new(self) -> None:
         settings = self._settings

@@ -1,0 +1,83 @@
+"""The service behind a window: made when there is something to do, follows the settings, ends with the window."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hooks import agents, free_port
+from pytestqt.qtbot import QtBot
+
+from store.errors import StoreError
+from store.paths import config_dir, data_dir
+from store.settings import RECEIVER, RECEIVER_PORT, Settings
+from store.triggers import deliveries, save_trigger
+from viewer.serving_window import Serving
+
+LONG = 60_000
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(config_dir() / "settings.toml")
+
+
+@pytest.fixture
+def serving(qtbot: QtBot, settings: Settings) -> Iterator[Serving]:
+    made = Serving(data_dir() / "playhead.db", settings.path)
+    settings.watch(made.on_setting)
+    yield made
+    made.shutdown()
+
+
+def test_nothing_to_do_makes_nothing(serving: Serving) -> None:
+    """No thread, no file, no database; and off is what it says."""
+    done = threading.Event()
+    serving._work.put(done.set)
+    assert done.wait(60)
+    assert serving.receiver().state == "off"
+    assert not (data_dir() / "playhead.db").exists()
+
+
+def test_it_follows_the_settings(
+    qtbot: QtBot, serving: Serving, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-10: switched on it listens, without a restart; a trigger is run from here too, and the panel is told."""
+    work, db = agents(tmp_path, monkeypatch), data_dir() / "playhead.db"
+    settings.put({RECEIVER_PORT.name: free_port(), RECEIVER.name: True})
+    qtbot.waitUntil(lambda: serving.receiver().state == "on", timeout=LONG)
+    port = settings[RECEIVER_PORT]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/hooks/nobody", b"{}")
+    assert connection.getresponse().status == 200
+    connection.close()
+    qtbot.waitUntil(lambda: len(deliveries(db)) == 1, timeout=LONG)
+    saved = save_trigger(db, {"name": "hello", "source": "hand", "cwd": str(work), "prompt": "Say hello"})
+    assert saved.trigger is not None
+    with qtbot.waitSignal(serving.news, timeout=LONG):
+        number, _ = serving.fire(saved.trigger.id, json.dumps({"a": 1}).encode())
+    qtbot.waitUntil(lambda: deliveries(db)[0].handled is not None, timeout=LONG)
+    assert deliveries(db)[0].id == number
+    with pytest.raises(StoreError, match="no trigger 99"):
+        serving.fire(99)
+    settings.put({RECEIVER.name: False})
+    qtbot.waitUntil(lambda: serving.receiver().state == "off", timeout=LONG)
+
+
+def test_a_port_that_is_taken_is_said(qtbot: QtBot, serving: Serving, settings: Settings) -> None:
+    """And another one that is free is taken."""
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with qtbot.waitSignal(serving.trouble, timeout=LONG) as told:
+            settings.put({RECEIVER_PORT.name: other.getsockname()[1], RECEIVER.name: True})
+        assert "is taken" in told.args[0]
+        assert serving.receiver().state == "failed"
+        settings.put({RECEIVER_PORT.name: free_port()})
+        qtbot.waitUntil(lambda: serving.receiver().state == "on", timeout=LONG)
