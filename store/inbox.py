@@ -149,6 +149,7 @@ class Inbox:
     ) -> tuple[int | None, str]:
         """At once, without the spool: (the delivery that is to be run or None, the sentence of its verdict)."""
         one = Arrived(time.time_ns() // 1000, trigger.id, trigger.slug, len(body), headers or {}, body, hand=hand)
+        self.known.forget()  # it may have been made a moment ago
         (accepted, reason), *_ = self._serving.write(lambda tx: self._add(tx, [one]))
         if accepted is not None:
             self._take(accepted)

@@ -35,7 +35,7 @@ class Panels(Shelving):
             from viewer.panel.page import SessionsPanel
 
             made = self._panel = SessionsPanel(self.jobs, data_dir() / "playhead.db", self.settings, self.look)
-            made.triggers.serving = lambda: self.service
+            made.serving = lambda: self.service
             made.triggers_changed.connect(self.on_triggers)
             made.closed.connect(self.close_panel)
             made.session_wanted.connect(self.on_thread_session)

@@ -15,7 +15,7 @@ from store.db import fts_sqlite, run_tables
 
 _KEY: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite: only INTEGER PRIMARY KEY is the row's own key
 
-metadata: Final = run_tables.metadata  # those of runs come first: what is here refers to none of them
+metadata: Final = run_tables.run.metadata  # those of runs come first: what is here refers to none of them
 
 session: Final = Table(
     "session",

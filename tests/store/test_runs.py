@@ -12,12 +12,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from agent_cli import installed
 
 from store import runs_shell, runs_who
 from store.db import reads
-from store.db.runs_db import listed, one
+from store.db.runs_db import RunRow, RunRows, listed, one, unfinished
 from store.errors import StoreError
 from store.figures import figures
 from store.intake import take_in
@@ -370,3 +371,28 @@ def test_the_login_shell_is_asked_once(shell: str | None, how: str, tmp_path: Pa
     program.unlink(missing_ok=True)
     assert runs_shell.environment() is found, "asked once"
     runs_shell.forget()
+
+
+def test_rows_of_runs_in_a_file_and_on_a_server(database: Path) -> None:
+    """Written once, ended once, found by the beginning of its id, by its session, and while it runs."""
+    row = RunRow(
+        id="abcdef12", runner="codex", argv=("codex", "exec", "it's 100 %"), origin="hand", state="running", queued=5,
+        asked_session="s1", prompt="hi", session_key="/k",
+    )  # fmt: skip
+    assert listed(database) == []
+    with closing(RunRows(database)) as rows:
+        rows.add(row)
+        rows.add(msgspec.structs.replace(row, id="abcd0000", queued=6, session_key=None, asked_session=None))
+        rows.change("abcdef12", pid=7, pid_token="t")  # noqa: S106 - no password
+        assert sorted(rows.alive()) == [("abcd0000", None, None), ("abcdef12", 7, "t")]
+        assert [found.id for found in unfinished(database, "s1")] == ["abcdef12"]
+        assert rows.finish("abcdef12", state="ok", ended=9, cost_micros=3)
+        assert not rows.finish("abcdef12", state="interrupted"), "how it ended is said once"
+    assert [found.id for found in listed(database)] == ["abcd0000", "abcdef12"]
+    assert listed(database, session="/k") == [
+        msgspec.structs.replace(row, state="ok", ended=9, cost_micros=3, pid=7, pid_token="t")  # noqa: S106
+    ]
+    assert (one(database, "abcd"), one(database, "%")) == (None, None)
+    found = one(database, "abcde")
+    assert found is not None
+    assert found.argv == row.argv

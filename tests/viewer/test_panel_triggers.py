@@ -211,9 +211,9 @@ def test_a_delivery_is_logged_its_thread_shown_and_its_payload_tried(
         made.until(lambda: page.form.preview.found is not None)
         assert page.form.preview.lines["Thread"].text().startswith("github:ada/project:pr:12")
         made.press(page.form.cancel_button)
+        page.table.select_id(row.id)
         made.press(page.url_button)
         assert QGuiApplication.clipboard().text() == f"http://127.0.0.1:{web.port}/hooks/review"
-        page.table.select_id(row.id)
         made.until(lambda: page.run_button.isEnabled())
     finally:
         web.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QSettings, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
@@ -17,13 +17,16 @@ from store.settings import Settings
 from store.threads import ThreadRow, Threads
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
-from viewer.panel.audit_page import AuditPage
 from viewer.panel.overview import Overview
 from viewer.panel.parts import Part
 from viewer.panel.toast import Toast
-from viewer.panel.triggers_page import TriggersPage
 from viewer.theme import icons
 from viewer.theme.look import Look
+
+if TYPE_CHECKING:
+    from viewer.panel.audit_page import AuditPage
+    from viewer.panel.receiver_card import Service
+    from viewer.panel.triggers_page import TriggersPage
 
 NAMES: Final = ("Sessions", "Triggers", "Audit log")
 OVERVIEW, TRIGGERS, AUDIT = range(3)
@@ -39,7 +42,7 @@ class SessionsPanel(Part):
 
     def __init__(self, jobs: Jobs, db: Path, settings: Settings, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(look, parent)
-        self._jobs, self._db = jobs, db
+        self._jobs, self._db, self._settings = jobs, db, settings
         self.tabs = QTabBar()
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
@@ -52,13 +55,13 @@ class SessionsPanel(Part):
         self.close_button.setToolTip("Close the sessions panel (Esc)")
         self.toast = Toast(look, self)
         self.overview = Overview(jobs, db, settings, self.toast.say, look)
-        self.triggers = TriggersPage(jobs, db, settings, self.toast.say, look)
-        self.audit = AuditPage(jobs, db, look)
+        self._triggers: TriggersPage | None = None
+        self._audit: AuditPage | None = None
+        self.serving: Callable[[], Service | None] = lambda: None  # what runs triggers in this window; for its owner
         self.pages = QStackedWidget()
-        for page in (self.overview, self.triggers, self.audit):
+        for page in (self.overview, QWidget(), QWidget()):  # the others are made when they are first wanted
             self.pages.addWidget(page)
-        for part in (self.overview, self.triggers, self.audit):
-            self.part(part)
+        self.part(self.overview)
         self._top = self.line(8, (8, 4, 8, 0))
         self._top.addWidget(self.tabs)
         self._top.addStretch()
@@ -72,7 +75,6 @@ class SessionsPanel(Part):
         self.setAutoFillBackground(True)
         self.tabs.currentChanged.connect(self.on_tab)
         self.close_button.clicked.connect(self.closed)
-        self.triggers.changed.connect(self.triggers_changed)
         cards = self.overview.threads
         cards.opened.connect(self.on_opened)
         cards.loaded.connect(self.counted)
@@ -84,6 +86,36 @@ class SessionsPanel(Part):
             self._key(f"Alt+{number + 1}", lambda number=number: self.tabs.setCurrentIndex(number))
         self.set_look(look)
         self.toast.raise_()
+
+    @property
+    def triggers(self) -> TriggersPage:
+        if self._triggers is None:
+            from viewer.panel.triggers_page import TriggersPage
+
+            made = self._triggers = TriggersPage(self._jobs, self._db, self._settings, self.toast.say, self.look)
+            made.serving = lambda: self.serving()
+            made.changed.connect(self.triggers_changed)
+            self._put(TRIGGERS, made)
+        return self._triggers
+
+    @property
+    def audit(self) -> AuditPage:
+        if self._audit is None:
+            from viewer.panel.audit_page import AuditPage
+
+            self._audit = AuditPage(self._jobs, self._db, self.look)
+            self._put(AUDIT, self._audit)
+        return self._audit
+
+    def _put(self, number: int, page: Part) -> None:
+        """In the place of what stands for it."""
+        shown = self.pages.currentIndex()
+        blank = self.pages.widget(number)
+        self.pages.removeWidget(blank)
+        blank.deleteLater()
+        self.pages.insertWidget(number, page)
+        self.pages.setCurrentIndex(shown)
+        self.part(page)
 
     def _key(self, keys: str, act: Callable[..., object]) -> None:
         shortcut = QShortcut(QKeySequence(keys), self)
@@ -134,13 +166,13 @@ class SessionsPanel(Part):
                 self.on_tab(self.tabs.currentIndex())
 
     def on_tab(self, number: int) -> None:
-        self.pages.setCurrentIndex(number)
         if number == OVERVIEW:
             self.overview.open()
         elif number == TRIGGERS:
             self.triggers.load()
         else:
             self.audit.load()
+        self.pages.setCurrentIndex(number)
 
     def remember(self, kept: QSettings) -> None:
         """For the next start."""

@@ -90,12 +90,10 @@ class TriggersPage(Part):
         self.nothing = self.label("", MUTED, wrap=True)
         self.no_log = self.label("", MUTED, "meta", wrap=True)
         self.log_heading = self.label("Deliveries", font="ui.bold")
-        self.form = TriggerForm(jobs, db, look)
-        for part in (self.receiver, self.form):
-            self.part(part)
+        self._form: TriggerForm | None = None
+        self.part(self.receiver)
         self.stack = QStackedWidget()
         self.stack.addWidget(self._list())
-        self.stack.addWidget(self.form)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.stack)
@@ -112,10 +110,20 @@ class TriggersPage(Part):
         self.table.chosen.connect(self.on_chosen)
         self.log.opened.connect(self.on_try)
         self.log.chosen.connect(lambda row: self.try_button.setEnabled(row is not None and row.trigger_id is not None))
-        self.form.saved.connect(self.on_saved)
-        self.form.left.connect(self.close_form)
         self.set_look(look)
         self.show_loaded(Loaded((), ()), known=False)
+
+    @property
+    def form(self) -> TriggerForm:
+        """Made when it is first wanted."""
+        if self._form is None:
+            made = self._form = TriggerForm(self._jobs, self._db, self.look)
+            made.set_offers(self._offers)
+            made.saved.connect(self.on_saved)
+            made.left.connect(self.close_form)
+            self.part(made)
+            self.stack.addWidget(made)
+        return self._form
 
     def _list(self) -> QWidget:
         inner = QWidget()
@@ -177,7 +185,8 @@ class TriggersPage(Part):
 
     def _offered(self, found: tuple[Offer, ...]) -> None:
         self._offers = found
-        self.form.set_offers(found)
+        if self._form is not None:
+            self._form.set_offers(found)
 
     def show_loaded(self, found: Loaded, *, known: bool = True) -> None:
         """These are they now."""
