@@ -148,3 +148,26 @@ def folder(root: Path, export: dict[str, Any]) -> Path:
 def write(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
+def tour() -> dict[str, Any]:
+    """An export with most of what there is."""
+    return export(
+        user("Go", "msg_1", 100,
+                 part("file", "prt_f", "msg_1", mime="image/png", filename="a.png", url="data:x"),
+                 part("text", "prt_s", "msg_1", text="<file>", synthetic=True)),
+        answer(part("step-start", "prt_0"),
+                   part("reasoning", "prt_1", text="Hm", time={"start": 1, "end": 2}),
+                   part("text", "prt_2", text="Looking."), tool("prt_3"),
+                   step("prt_4", "tool-calls"), finish="tool-calls"),
+        answer(part("text", "prt_5", "msg_3", text="Done."), step("prt_6"), id="msg_3", at=1000, done=1500),
+        user("More", "msg_4", 2000),
+        answer(id="msg_5", at=2100, done=2200, finish="",
+                   error={"name": "MessageAbortedError", "data": {"message": "No"}}),
+    )  # fmt: skip
+
+
+def left(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """What lies there, with times and bytes; the index of a log is memory that readers and writers share."""
+    files = [path for path in folder.iterdir() if not path.name.endswith("-shm")]
+    return {path.name: (path.stat().st_mtime_ns, path.stat().st_size, path.read_bytes()) for path in files}

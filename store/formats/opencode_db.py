@@ -158,8 +158,8 @@ class Rows:
                     head = orjson.dumps(row)
                 except TypeError:  # a column holds bytes, or a number that is too big
                     head = orjson.dumps({key: _plain(value) for key, value in row.items()}, default=str)
-                stamp = (_whole(values[-1]),)
-                yield f"{table} {values[0]}", stamp, b'%b,"data":%b}\n' % (head[:-1], _line(data))
+                at = (_whole(values[-1]),)
+                yield f"{table} {values[0]}", at, b'%b,"data":%b}\n' % (head[:-1], _line(data))
 
     def watched(self) -> Watched:
         return Watched(database.watched(self.db))

@@ -12,6 +12,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -27,7 +28,9 @@ T = TypeVar("T")
 def read(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
     """What `work` makes of the database, in one transaction. Raises OSError, FileNotFoundError too."""
     trouble: Exception | None = None
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(0.01 * attempt)
         before = _look(path)
         try:
             if before.quiet:

@@ -351,6 +351,8 @@ class Discovery:
             row = row_of(Path(path))
         except StoreError as error:
             log.debug("not listed: %s", error)
+            if self._databases.hold(path):
+                self._due[path] = session.read + self._check  # nobody tells when it can be read again
             return None
         return None if row.state == "draft" else row
 

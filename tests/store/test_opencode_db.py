@@ -63,23 +63,6 @@ def screens() -> Iterator[Callable[..., Screen]]:
         screen.close()
 
 
-def tour() -> dict[str, Any]:
-    """An export with most of what there is."""
-    return kit.export(
-        kit.user("Go", "msg_1", 100,
-                 kit.part("file", "prt_f", "msg_1", mime="image/png", filename="a.png", url="data:x"),
-                 kit.part("text", "prt_s", "msg_1", text="<file>", synthetic=True)),
-        kit.answer(kit.part("step-start", "prt_0"),
-                   kit.part("reasoning", "prt_1", text="Hm", time={"start": 1, "end": 2}),
-                   kit.part("text", "prt_2", text="Looking."), kit.tool("prt_3"),
-                   kit.step("prt_4", "tool-calls"), finish="tool-calls"),
-        kit.answer(kit.part("text", "prt_5", "msg_3", text="Done."), kit.step("prt_6"), id="msg_3", at=1000, done=1500),
-        kit.user("More", "msg_4", 2000),
-        kit.answer(id="msg_5", at=2100, done=2200, finish="",
-                   error={"name": "MessageAbortedError", "data": {"message": "No"}}),
-    )  # fmt: skip
-
-
 def events(path: Path) -> list[Event]:
     return [event for batch in events_of(path) for event in batch]
 
@@ -88,18 +71,12 @@ def of(kind: type[Event], path: Path) -> list[Any]:
     return [event for event in events(path) if type(event) is kind]
 
 
-def left(folder: Path) -> dict[str, tuple[int, int, bytes]]:
-    """What lies there, with times and bytes; the index of a log is memory that readers and writers share."""
-    files = [path for path in folder.iterdir() if not path.name.endswith("-shm")]
-    return {path.name: (path.stat().st_mtime_ns, path.stat().st_size, path.read_bytes()) for path in files}
-
-
 # ---- the same session, however it lies there
 
 
 def test_an_export_a_database_and_a_folder_show_the_same_rows(running: Start, tmp_path: Path) -> None:
     for name, told in (
-        ("tour", tour()),
+        ("tour", kit.tour()),
         ("recorded", orjson.loads((RECORDED / "opencode" / "export.jsonl").read_bytes())),
     ):
         db = running(told, name=f"{name}.db")
@@ -112,7 +89,7 @@ def test_an_export_a_database_and_a_folder_show_the_same_rows(running: Start, tm
 
 
 def test_prompts_injections_images_and_ends(running: Start) -> None:
-    path = running(tour()).session()
+    path = running(kit.tour()).session()
     said = [(one.text, one.origin, one.images) for one in of(PromptText, path)]
     assert said == [("Go", "human", 0), ("[a.png]", "steer", 1), ("<file>", "injected", 0), ("More", "human", 0)]
     ends = of(TurnEnded, path)
@@ -122,11 +99,11 @@ def test_prompts_injections_images_and_ends(running: Start) -> None:
 
 
 def test_a_fork_counts_what_it_copied_where_it_was_made(running: Start) -> None:
-    fork = tour()
+    fork = kit.tour()
     fork["info"] = kit.info(time={"created": kit.BORN + 1800, "updated": kit.BORN + 1900}, title="A title (fork #1)")
     path = running(fork).session()
     assert of(Spent, path) == []
-    assert len(Folded(events_of(path)).rows) == len(Folded(events_of(running(tour(), name="o.db").session())).rows)
+    assert len(Folded(events_of(path)).rows) == len(Folded(events_of(running(kit.tour(), name="o.db").session())).rows)
 
 
 def test_a_compaction_shows_its_summary(running: Start) -> None:
@@ -141,7 +118,7 @@ def test_a_compaction_shows_its_summary(running: Start) -> None:
 
 
 def test_what_was_reverted_left_the_path(running: Start) -> None:
-    told = tour()
+    told = kit.tour()
     told["info"] = kit.info(revert={"messageID": "msg_4"})
     path = running(told).session()
     assert [one.item for one in of(Rewound, path)] == ["prt_0msg_4"]
@@ -170,33 +147,33 @@ def test_subagents_nest_where_they_were_called(running: Start, tmp_path: Path) -
 
 
 def test_reading_leaves_nothing_behind(running: Start) -> None:
-    db = running(tour())
-    before = left(db.path.parent)
+    db = running(kit.tour())
+    before = kit.left(db.path.parent)
     assert any(name.endswith("-wal") for name in before)
     picture(db.session())
-    assert left(db.path.parent) == before
+    assert kit.left(db.path.parent) == before
     db.close()  # it is checkpointed: no log, and no reader makes one
-    before = left(db.path.parent)
+    before = kit.left(db.path.parent)
     assert list(before) == ["opencode.db"]
     assert "Done." in picture(db.session())
-    assert left(db.path.parent) == before
+    assert kit.left(db.path.parent) == before
     assert not list(db.path.parent.glob("*-shm"))
 
 
 def test_a_log_without_its_index_is_read_elsewhere(running: Start, tmp_path: Path) -> None:
-    db = running(tour())
+    db = running(kit.tour())
     moved = tmp_path / "moved"
     moved.mkdir()
     for name in ("opencode.db", "opencode.db-wal"):
         shutil.copy(db.path.with_name(name), moved / name)
-    before = left(moved)
+    before = kit.left(moved)
     assert "Done." in picture(moved / "opencode.db" / "ses_1")
-    assert left(moved) == before
+    assert kit.left(moved) == before
     assert not list(moved.glob("*-shm"))
 
 
 def test_a_reader_never_blocks_the_writer_nor_a_checkpoint_of_what_it_has_read(running: Start) -> None:
-    db = running(tour())
+    db = running(kit.tour())
     inside, go = threading.Event(), threading.Event()
 
     def work(connection: sqlite3.Connection) -> int:
@@ -276,7 +253,7 @@ def test_what_a_running_program_writes_into_its_folder(tmp_path: Path, screens: 
 
 
 def test_it_is_listed_and_goes_when_it_is_deleted(running: Start) -> None:
-    db = running(tour())
+    db = running(kit.tour())
     rows: dict[str, Any] = {}
     news = threading.Condition()
 
@@ -310,7 +287,7 @@ def test_it_is_listed_and_goes_when_it_is_deleted(running: Start) -> None:
 
 
 def test_it_is_imported_once_and_on_from_there(running: Start, tmp_path: Path) -> None:
-    db, ours = running(tour()), tmp_path / "playhead.db"
+    db, ours = running(kit.tour()), tmp_path / "playhead.db"
     assert take_in(ours, db.session()).anew
     check(ours, db.session(), Folded(events_of(db.session())).rows)
     assert take_in(ours, db.session()).read == 0
@@ -323,7 +300,7 @@ def test_it_is_imported_once_and_on_from_there(running: Start, tmp_path: Path) -
 
 
 def test_it_is_shown_by_path_and_accounted_for(running: Start) -> None:
-    path = running(tour()).session()
+    path = running(kit.tour()).session()
     source = {(one["source"][0]["file"], one["kind"]) for one in show(path)}
     assert {file for file, _ in source} == {str(path)}
     whole = Whole(path)
@@ -333,7 +310,7 @@ def test_it_is_shown_by_path_and_accounted_for(running: Start) -> None:
 
 
 def test_a_database_that_is_damaged_says_so_and_nothing_worse(running: Start, tmp_path: Path) -> None:
-    db = running(tour())
+    db = running(kit.tour())
     db.close()
     data, rng, seen = db.path.read_bytes(), random.Random(7), set()
     for number in range(60):
@@ -394,7 +371,7 @@ def test_old_versions_of_rows_are_forgotten_but_never_in_the_way(
     running: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "KEPT", 500)
-    db = running(tour())
+    db = running(kit.tour())
     view = views.at(db.session())
     assert view is not None
     holder = views.File(view)
@@ -414,7 +391,7 @@ def test_old_versions_of_rows_are_forgotten_but_never_in_the_way(
 
 
 def test_rows_that_are_no_good(running: Start) -> None:
-    db = running(tour())
+    db = running(kit.tour())
     for number, data in enumerate(("no json", "[1]", "{\n}", "null", '{"type":"new"}', '{"type":"text","text":3}')):
         db.connection.execute("INSERT INTO part VALUES (?, 'msg_3', 'ses_1', 0, 0, ?)", (f"prt_x{number}", data))
     db.connection.execute("INSERT INTO part VALUES ('prt_y', 'gone', 'ses_1', 'x', 'y', '{\"type\":\"text\"}')")

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 from archive import Archive
 
-from store import storage
+from store import audit, storage
 from store.db.sessions import ensure_session
 from store.db.writer import Writer
 from store.draft import Draft
 from store.items import Message
 from store.paths import data_dir
 from store.storage import Progress, Storage
+from store.storage_trash import plan
 from store.storage_walk import ENDS
 from store.text import Text
 
@@ -114,7 +115,7 @@ def test_files_that_vanish_meanwhile(projects: Path) -> None:
 REFUSED = """
 import os, sys
 from pathlib import Path
-from store import storage
+from store import audit, storage
 storage.scan(Path(sys.argv[1]) / "data" / "playhead.db")  # all is imported while we are who may read it
 if os.geteuid() == 0:
     os.setuid(65534)
@@ -195,3 +196,17 @@ def test_a_damaged_result_of_last_time_is_forgotten(home: Path) -> None:
     path = next(home.rglob("storage.json"))
     path.write_bytes(b"{")
     assert storage.last() is None
+
+
+def test_the_same_in_a_file_and_on_a_server(database: Path, tmp_path: Path) -> None:
+    """003-63, 003-85, 003-87: what is ours, what may go and the log, wherever the archive lies."""
+    archive = Archive(tmp_path / ".claude" / "projects" / "-w-demo")
+    archive.db = database
+    archive.session("one", [Message(id="m", text=Text("hello"))], cwd="/w/demo")
+    Path(archive.session("gone", [Message(id="m", text=Text("hello"))])).unlink()
+    audit.note(database, "settings", "threads.cleanup_days: 7 → 9")
+    own = storage.own(database)
+    assert (own.trouble, own.states, own.only, own.only_bytes, own.empties) == ("", {"paused": 2}, 1, 3, 0)
+    assert own.database
+    assert [entry.detail for entry in audit.entries(database).rows] == ["threads.cleanup_days: 7 → 9"]
+    assert plan(database, 1).kept == {}

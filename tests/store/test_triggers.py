@@ -13,7 +13,7 @@ import keyring
 import orjson
 import pytest
 from hooks import SECRET, comment, signed
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from keyring.backend import KeyringBackend
 
@@ -124,6 +124,7 @@ values_ = some.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(values_, some.integers(30, 2_000))
 def test_json_is_never_cut_in_the_middle(value: object, limit: int) -> None:
     """003-29."""

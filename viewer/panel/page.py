@@ -111,8 +111,9 @@ class SessionsPanel(Part):
         """In the place of what stands for it."""
         shown = self.pages.currentIndex()
         blank = self.pages.widget(number)
-        self.pages.removeWidget(blank)
-        blank.deleteLater()
+        if blank is not None:
+            self.pages.removeWidget(blank)
+            blank.deleteLater()
         self.pages.insertWidget(number, page)
         self.pages.setCurrentIndex(shown)
         self.part(page)

@@ -111,11 +111,11 @@ class TrashDialog(QDialog):
         buttons.addWidget(self.move_button)
         buttons.addWidget(self.cancel_button)
         column.addLayout(buttons)
-        for widget in (self.days, self.agent, self.copied):
-            palette = widget.palette()  # see Number
+        for field in (self.days, self.agent, self.copied):
+            palette = field.palette()  # see Number
             palette.setColor(palette.ColorRole.Window, look.colour("line.strong").lighter(140))
-            widget.setPalette(palette)
-            widget.setMinimumHeight(look.px(28))
+            field.setPalette(palette)
+            field.setMinimumHeight(look.px(28))
         self.resize(look.px(760), look.px(460))
         self.days.valueChanged.connect(self.work)
         self.agent.currentIndexChanged.connect(self.work)
