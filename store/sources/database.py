@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 WAIT: Final = 0.5  # seconds that a lock is waited for
 TRIES: Final = 5
+SETTLED: Final = 0.03  # seconds after which what was written to the log is committed, or is not yet
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ def read(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
                     return found
                 continue  # somebody began to write meanwhile: what was read may be half of it
             if before.shared:
+                _settle(path)
                 return _with(_uri(path, "mode=ro"), work)
             return _copied(path, work)
         except (sqlite3.Error, UnicodeDecodeError) as error:  # the module decodes names and messages as UTF-8
@@ -68,6 +70,14 @@ def _look(path: Path) -> _Look:
     look.quiet = wal <= 0 and index < 0 and _size(f"{path}-journal") < 0
     look.shared = index >= 0 or wal < 0
     return look
+
+
+def _settle(path: Path) -> None:
+    """News come with the first byte of a commit, and it counts a moment later, which nobody tells: wait for that."""
+    with suppress(OSError):
+        age = time.time() - os.stat(f"{path}-wal").st_mtime  # noqa: PTH116
+        if 0 <= age < SETTLED:
+            time.sleep(SETTLED - age)
 
 
 def _size(name: str) -> int:

@@ -7,12 +7,16 @@ import math
 import os
 import time
 from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from store.sources import scan
 from store.sources.database import watched
 from store.sources.folders import above
 from store.sources.memory import Seen
+
+AGAIN: Final = 1.0  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,10 @@ class Databases:
         except OSError as error:
             log.info("not listed: %s", error)
             there = {}
+        with suppress(OSError):
+            written = max(file.stat().st_mtime for file in watched(Path(database)) if file.exists())
+            if 0 <= time.time() - written < AGAIN:
+                due[database] = time.monotonic() + AGAIN  # what is being written now may count a moment later
         for path, looks in there.items():
             session = sessions.get(path)
             if session is None or (session.size, session.mtime_ns) != looks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -25,6 +26,7 @@ _ENDS: Final = (".jsonl", ".ndjson")
 _ALONE: Final = (*_ENDS, ".eval")  # endings that say enough
 _NAMES: Final = (*_ENDS, ".json", ".eval")
 _DATABASE: Final = ".db"
+FRESH_NS: Final = 2_000_000_000  # since a write, in which a database is asked again: what was written may not count yet
 _inside: dict[str, tuple[object, dict[str, tuple[int, int]]]] = {}  # database → how it looked, and what was in it
 Owns: TypeAlias = Callable[[PurePath], bool]
 
@@ -157,13 +159,13 @@ def inside(db: str) -> dict[str, tuple[int, int]]:
     what was in it last. Raises OSError."""
     from store.formats import formats
 
-    def stamp() -> tuple[object, ...]:
+    def stamp() -> tuple[tuple[int, int, int], ...]:
         there = [os.stat(file) for file in (db, f"{db}-wal") if os.path.lexists(file)]  # noqa: PTH116
         return tuple((st.st_ino, st.st_size, st.st_mtime_ns) for st in there)
 
-    before = stamp()
+    before = stamp() or ((0, 0, 0),)
     known = _inside.get(db)
-    if known is not None and known[0] == before:
+    if known is not None and known[0] == before and time.time_ns() - FRESH_NS > max(one[2] for one in before):
         return known[1]
     found: dict[str, tuple[int, int]] = {}
     trouble: OSError | None = None

@@ -75,7 +75,7 @@ class TriggersPage(Part):
         )  # fmt: skip
         self.table = LinesView("Triggers", self.model, look)
         self.log_model = Lines(
-            (Column("Received", 116), Column("Event", 168, 640), Column("From", 90, 760), Column("Verdict", 104),
+            (Column("Received", 116), Column("Event", 168, 540), Column("From", 90, 760), Column("Verdict", 104),
              Column("Thread", 180, 900), Column("Reason", 0)), self._delivery_cells, look, self,
         )  # fmt: skip
         self.log = LinesView("Deliveries", self.log_model, look)
@@ -148,6 +148,7 @@ class TriggersPage(Part):
         column.addLayout(below)
         column.addWidget(self.no_log)
         column.addWidget(self.log, 3)
+        column.addStretch(0)  # where there are no tables, texts stay together
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
         self.area.setFrameShape(QScrollArea.Shape.NoFrame)
