@@ -60,6 +60,7 @@ class Jobs(QObject):
         super().__init__(parent)
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._workers: list[threading.Thread] = []
+        self._over = False
         self._answered.connect(self.on_answered, Qt.ConnectionType.QueuedConnection)
 
     def run(
@@ -67,6 +68,9 @@ class Jobs(QObject):
     ) -> Job:
         """Do `work` on a worker, then call `done` with its answer, or `failed`, on the GUI thread."""
         job = Job(work, done, failed or self.failed.emit)
+        if self._over:
+            job.cancel()
+            return job
         if len(self._workers) < WORKERS:  # no thread before there is work
             worker = threading.Thread(target=self._work, name=f"job-{len(self._workers)}", daemon=True)
             self._workers.append(worker)
@@ -86,10 +90,12 @@ class Jobs(QObject):
 
     @Slot(object)
     def on_answered(self, job: Job) -> None:
-        job.answer()
+        if not self._over:  # who asked may be gone by now
+            job.answer()
 
     def shutdown(self) -> None:
-        """No further work. Does not wait: see the class."""
+        """No further work, and no further answers. Does not wait: see the class."""
+        self._over = True
         for _ in self._workers:
             self._queue.put(None)
         self._workers.clear()

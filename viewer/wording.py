@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-SHORT: Final = frozenset({"acp", "api", "atif", "cli"})  # words that are written large
+from store import agents
+
 SECOND: Final = 1_000_000  # microseconds, as everywhere in the store
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
@@ -31,8 +32,7 @@ def state(name: str) -> str:
 
 def agent(name: str) -> str:
     """'claude-code' as people call it."""
-    parts = name.replace("_", "-").split("-")
-    return " ".join(part.upper() if part in SHORT else part[:1].upper() + part[1:] for part in parts)
+    return agents.title(name)
 
 
 def home(path: Path) -> str:

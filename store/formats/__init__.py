@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from store.agents import TITLES
 from store.formats.base import Format
 
 HEAD: Final = 64 << 10  # bytes of a stream that are enough to tell what wrote it
@@ -25,6 +26,7 @@ def formats() -> tuple[Format, ...]:
         format_ = getattr(importlib.import_module(f"{__name__}.{module.name}"), "FORMAT", None)
         if isinstance(format_, Format):
             found.append(format_)
+            TITLES[format_.agent] = format_.title
     return tuple(sorted(found, key=lambda format_: format_.agent))
 
 
@@ -33,6 +35,7 @@ def named(agent: str) -> Format:
     with suppress(ImportError):
         format_ = getattr(importlib.import_module(f"{__name__}.{agent.replace('-', '_')}"), "FORMAT", None)
         if isinstance(format_, Format) and format_.agent == agent:
+            TITLES[agent] = format_.title
             return format_
     for format_ in formats():
         if format_.agent == agent:

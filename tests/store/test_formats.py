@@ -30,6 +30,7 @@ from builders import (
     user,
 )
 
+from store import agents
 from store import events as ev
 from store.formats import formats, named, sniff
 from store.items import Message, Notice, Prompt, Raw, Thought, Tool
@@ -379,3 +380,10 @@ def test_no_row_of_an_unknown_type_is_empty() -> None:
     assert isinstance(item, Raw)
     assert item.type == "brand-new"
     assert "of wisdom" in item.text
+
+
+def test_an_agent_is_called_what_its_format_says() -> None:
+    assert {name: agents.title(name) for name in ("opencode", "pi", "atif", "claude-code")} == {
+        "opencode": "OpenCode", "pi": "pi", "atif": "ATIF", "claude-code": "Claude Code",
+    }  # fmt: skip
+    assert agents.title("new-agent") == "New Agent"
