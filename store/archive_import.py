@@ -130,7 +130,7 @@ class ArchiveImport:
                     hand.send(GO)
 
     def cancel(self) -> None:
-        """End it now. What is in stays, and the rest comes another time."""
+        """End it now. What is in stays, and the rest comes another time. A signal may call it."""
         self._cancelled = True
         self._news.put(None)
 
@@ -167,10 +167,8 @@ class ArchiveImport:
             leftovers = writer.leftovers()
             self._serve()
             state = "cancelled" if self._cancelled else "done"
-            writer.sweep(leftovers)  # not what this one replaced: a window may still show it
-        except KeyboardInterrupt:
-            self._cancelled, state = True, "cancelled"
-            raise
+            if state == "done":  # else the next one does it
+                writer.sweep(leftovers)  # not what this one replaced: a window may still show it
         except StoreError as error:
             why = str(error)
             raise

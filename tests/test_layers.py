@@ -40,6 +40,7 @@ print("\\nQT", sorted(name for name in sys.modules if name.startswith("PySide6")
 # What the viewer may know of the store. Its benches measure the inside, so they may look there.
 FACE = {
     "",
+    "agents",
     "about",
     "archive",
     "archive_child",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +40,8 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[
     shown = _Line() if not chosen.json and sys.stderr is not None and sys.stderr.isatty() else None
     work = ArchiveImport(db, session_places(roots), shown)
     try:
-        totals = work.run()
-    except KeyboardInterrupt:
-        totals = work.totals
+        with _ctrl_c(work.cancel):
+            totals = work.run()
     finally:
         if shown is not None:
             shown.clear()
@@ -55,6 +57,24 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[
     if totals.sessions or chosen.wait:
         _make_searchable(db, say, wait=chosen.wait)
     return 1 if totals.failed else 0
+
+
+@contextmanager
+def _ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
+    """The first one is an order, and no exception: that could come half way into a transaction. A second one kills."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_signal(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        cancel()
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _make_searchable(db: Path, say: Callable[[str], None], *, wait: bool) -> None:

@@ -45,7 +45,7 @@ class Reader:
     def events(self, record: Record) -> Sequence[Event]:
         data, at = record.data, record.at
         out: list[Event] = []
-        if type(data) is list and all(type(one) is dict for one in data):
+        if type(data) is list and data and all(type(one) is dict for one in data):
             known = all("epoch" in one or "scorer" in one or "reducer" in one for one in data)
             return () if known else (unreadable(record, "list", "unknown type"),)
         if type(data) is not dict:

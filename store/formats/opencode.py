@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from store.decode import unreadable
+from store.decode import type_of, unreadable
 from store.events import (
     AdapterSeen,
     At,
@@ -76,7 +76,7 @@ class Reader:
         elif "id" in data and ("directory" in data or "projectID" in data):
             self._session(data, at, out)
         else:
-            return (unreadable(record, f"{kind}" if type(kind) is str else _label(data), "unknown type"),)
+            return (unreadable(record, f"{kind}" if type(kind) is str else type_of(data), "unknown type"),)
         return out
 
     def _export(self, data: dict[str, Any], record: Record, out: list[Event]) -> Sequence[Event]:

@@ -191,6 +191,6 @@ def test_the_tour_tells_its_session_once() -> None:
 
 def test_stored_messages_are_no_stream() -> None:
     stored = {"id": "msg_1", "sessionID": "ses_1", "role": "user", "time": {"created": T0}}
-    assert sniff(orjson.dumps(stored)).agent == "raw"
+    assert sniff(orjson.dumps(stored)).agent == "opencode"
     long = orjson.dumps(record("tool_use", text="x" * 100_000))[: 64 << 10]
     assert sniff(long).agent == "opencode-stream"
