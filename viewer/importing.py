@@ -62,19 +62,20 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[
 @contextmanager
 def _ctrl_c(cancel: Callable[[], None]) -> Iterator[None]:
     """The first one is an order, and no exception: that could come half way into a transaction. A second one kills."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # nobody's, or ignored: a shell did that to what runs behind it
         return
 
     def on_signal(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_DFL)
         cancel()
 
-    before = signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _make_searchable(db: Path, say: Callable[[str], None], *, wait: bool) -> None:

@@ -13,6 +13,8 @@ from viewer import wording
 from viewer.rows.sheet import span_text
 
 UNKNOWN: Final = "–"
+EXACT: Final = 200  # turns whose times are known one by one; of more, counts in buckets tell enough
+FEW: Final = 20  # turns of which no 95 % can be told: the longest is
 COMING: Final = "…"  # in its place while it is being looked up
 WRONG: Final = frozenset({"error", "failed", "incomplete"})  # ends of turns that are nobody's wish
 LABELS: Final[Mapping[str, str]] = {"api_error": "API error", "error": "Error"}
@@ -106,6 +108,19 @@ def _cost(figures: Mapping[str, Any]) -> str:
     return money(None if usd is None else round(usd * 1_000_000), partial=bool(figures.get("unpriced_requests")))
 
 
+def _by_list(figures: Mapping[str, Any]) -> str:
+    """What the models of a session cost together, where that is not what the session did; '' when it is, or unknown.
+
+    An agent that tells its cost (Claude Code at the end of a run) knows of requests that no record shows.
+    """
+    costs = [used["cost_usd"] for used in (figures.get("by_model") or {}).values()]
+    if figures.get("cost_usd") is None or not costs or None in costs:
+        return ""
+    whole, summed = round(figures["cost_usd"] * 1_000_000), round(sum(costs) * 1_000_000)
+    same = abs(whole - summed) <= len(costs) or money(whole) == money(summed)
+    return "" if same else money(summed, partial=bool(figures.get("unpriced_requests")))
+
+
 def _whole(figures: Mapping[str, Any]) -> Iterator[Line]:
     yield Line("head", "Session")
     active, elapsed = _us(figures.get("active_ms")), _us(figures.get("duration_ms"))
@@ -120,6 +135,9 @@ def _whole(figures: Mapping[str, Any]) -> Iterator[Line]:
     if figures.get("unpriced_requests"):
         tip = f"{wording.many(figures['unpriced_requests'], 'request')} of a model whose price is not known"
     yield Line("fact", "Cost", _cost(figures), tip=tip)
+    if other := _by_list(figures):
+        tip = "The agent's own figure counts. What the models below would cost by list price is not the same."
+        yield Line("part", "As the agent tells", f"{other} by list price", tip=tip)
     context: Mapping[str, Any] = figures.get("context") or {}
     if context.get("most"):
         most = f"{context['most']:,} tokens at most"
@@ -136,7 +154,7 @@ def _llms(figures: Mapping[str, Any]) -> Iterator[Line]:
     llms: Mapping[str, Any] = figures.get("by_model") or {}
     if not llms:
         return
-    yield Line("head", "Tokens")
+    yield Line("head", "Tokens", "by list price" if _by_list(figures) else "")
     for llm, used in llms.items():
         usd = used["cost_usd"]
         yield Line("fact", llm, money(None if usd is None else round(usd * 1_000_000)))

@@ -134,7 +134,7 @@ class SessionDelegate:
         painter.setFont(look.font("meta"))
         painter.setPen(look.colour("text.muted"))
         wide = self._width(when)
-        painter.drawStaticText(second.right() + 1 - wide, second.y(), self._fit(when, "meta", wide))
+        painter.drawStaticText(second.right() + 1 - wide, second.y(), self._fit(when, "meta", second.width()))
         width = second.width() - wide - look.px(8)
         about = self._fit(" · ".join(part[:LONGEST] for part in parts if part), "meta", width)
         painter.drawStaticText(second.topLeft(), about)
