@@ -21,15 +21,15 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from store import links
-from store.db import deliveries_db, threads_db
+from store.db import deliveries_db, reads, threads_db
 from store.db.serving import Serving, ask
 from store.errors import StoreError
 from store.judge import ACCEPTED, Judged, judged, prompt_of
 from store.runners import named
 from store.runners.base import Ask, Runner
-from store.runs import RunRequest, RunResult
+from store.runs import AtWorkError, RunRequest, RunResult
 from store.trigger import Trigger, resumable
-from store.triggers import ask_of, find, why_fresh
+from store.triggers import ask_of, list_triggers, why_fresh
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ _LIVE: Final = f"SELECT {', '.join(deliveries_db.COLUMNS)}, payload FROM deliver
 class Starter(Protocol):
     """What is needed of `store.runs.Runs`."""
 
-    def start(self, request: RunRequest, done: Callable[[RunResult], None]) -> str: ...
+    def start(self, request: RunRequest, done: Callable[[RunResult], None], *, claim: Callable[[], None]) -> str: ...
+    def stop(self, id: str, why: str) -> None: ...
     def holder(self, session: str, runner: str = "") -> str | None: ...
     def sweep(self) -> int: ...
 
@@ -52,6 +53,10 @@ class BusyError(Exception):
 
 class TakenError(Exception):
     """Another Playhead makes its runs."""
+
+
+class EndedError(Exception):
+    """We are being closed: what has not begun is for the next Playhead."""
 
 
 class Job(Struct):
@@ -70,11 +75,24 @@ class Attempts:
 
     def __init__(self, db: Path, serving: Serving, runs: Starter, compact_turns: Callable[[], int]) -> None:
         self._db, self._serving, self._runs, self._compact_turns = db, serving, runs, compact_turns
+        self._ended = False
         self.links = links.Links(db)
 
+    def end(self) -> None:
+        """No run is started any more: not of a delivery that is being worked on either."""
+        self._ended = True
+
     def perform(self, number: int) -> None:
-        """Everything that a delivery leads to. Raises BusyError: nothing has happened yet."""
-        job = self._load(number)
+        """Everything that a delivery leads to. Raises BusyError: no run was made of it yet; StoreError: look again."""
+        try:
+            job = self._load(number)
+        except StoreError:
+            raise
+        except Exception:  # ours: it would be no other the next time
+            log.exception("delivery %d", number)
+            why = "Playhead could not make a prompt of it: its log says why."
+            self._serving.write(lambda tx: deliveries_db.handled(tx, number, _now(), why))
+            return
         if job is None:
             return
         resumes = job.trigger.resume_sessions and resumable(job.trigger).ok and job.found.key
@@ -85,6 +103,12 @@ class Attempts:
                 self._alone(job)
         except TakenError:
             log.info("delivery %d is run by another Playhead", number)
+        except EndedError:
+            log.info("delivery %d is for the next Playhead", number)
+        except (AtWorkError, reads.BusyError) as error:
+            if job.run_id is not None:
+                raise
+            raise BusyError from error
         except StoreError as error:  # a folder that is gone, a program that is missing
             self._over(job, f"It could not be started: {error}")
 
@@ -93,9 +117,8 @@ class Attempts:
         if not rows:
             return None
         row = dict(zip((*deliveries_db.COLUMNS, "payload"), rows[0], strict=True))
-        try:
-            trigger = find(self._db, row["trigger_id"])
-        except StoreError:
+        trigger = next((one for one in list_triggers(self._db) if one.id == row["trigger_id"]), None)
+        if trigger is None:
             self._serving.write(lambda tx: deliveries_db.handled(tx, number, _now(), "The trigger was deleted."))
             return None
         payload = zlib.decompress(row["payload"] or zlib.compress(b"{}"))
@@ -150,7 +173,7 @@ class Attempts:
             self._serving.write(lambda tx: threads_db.leave(tx, thread.id, thread.epoch, thread.session))
             parent, session = session, None
         if session:
-            self._wait_for(session, runner)
+            self._wait_for(session, runner, Path(thread.cwd or trigger.cwd))
             if runner.transcript is not None and runner.transcript(session, Path(thread.cwd or trigger.cwd)) is None:
                 notes.append(f"The transcript of {session[:12]} is gone: begun anew.")
                 self._lose(thread, mine, session)
@@ -184,12 +207,12 @@ class Attempts:
         notes.append(_told(result))
         return " ".join(notes), resumed == 2 and not kept and result.outcome.session is None
 
-    def _wait_for(self, session: str, runner: Runner) -> None:
+    def _wait_for(self, session: str, runner: Runner, cwd: Path) -> None:
         """Never two runs in one session, not even with the user's own terminal."""
         if self._runs.holder(session, runner.name) is not None:
             raise BusyError
         if runner.holder is not None and runner.transcript is not None:
-            file = runner.transcript(session, Path.cwd())
+            file = runner.transcript(session, cwd)
             if file is not None and runner.holder(file) is not None:
                 raise BusyError
 
@@ -197,7 +220,7 @@ class Attempts:
         asked = Ask(
             "", Path(job.trigger.cwd), session, permission=job.trigger.permission, llm=job.trigger.model, compact=True
         )
-        result = self._run(job, asked, thread=thread.id, resumed=3)
+        result = self._run(job, asked, begins=False, thread=thread.id, resumed=3)
         if result.outcome.stale:
             self._lose(thread, mine, session)
             return f"The session {session[:12]} is not known any more: begun anew.", True
@@ -248,8 +271,11 @@ class Attempts:
 
     # ---- a run
 
-    def _run(self, job: Job, asked: Ask, **more: Any) -> RunResult:
-        """Until it is over. Raises StoreError when it could not be started."""
+    def _run(self, job: Job, asked: Ask, *, begins: bool = True, **more: Any) -> RunResult:
+        """Until it is over. Raises StoreError when it could not be started.
+
+        `begins`: with it the delivery has begun and is not run again by itself; a compaction before it is none of that.
+        """
         bell, results = Bell(), list[RunResult]()
 
         def done(result: RunResult) -> None:
@@ -262,10 +288,18 @@ class Attempts:
             thread_id=more.pop("thread", None), delivery_id=job.id, timeout_s=job.trigger.timeout_s,
             title=job.trigger.name, id=run_id, **more,
         )  # fmt: skip
-        if not self._serving.write(lambda tx: deliveries_db.begin(tx, job.id, run_id, job.run_id)):
-            raise TakenError
-        job.run_id = run_id
-        self._runs.start(request, done)
+
+        def claim() -> None:
+            if self._ended:
+                raise EndedError
+            if begins:
+                if not self._serving.write(lambda tx: deliveries_db.begin(tx, job.id, run_id, job.run_id)):
+                    raise TakenError
+                job.run_id = run_id
+
+        self._runs.start(request, done, claim=claim)
+        if self._ended:  # it may have come too late for whoever stopped all that ran
+            self._runs.stop(run_id, "Playhead was closed.")
         bell.wait()
         return results[0]
 
@@ -278,7 +312,9 @@ def _kind(session: str | None, resumed: int) -> int:
 
 
 def _told(result: RunResult) -> str:
-    return "It ended well." if result.state == "ok" else f"It ended as {result.state}: {_why(result)}"
+    if result.state == "ok":
+        return f"It ended well. {result.reason}".rstrip()
+    return f"It ended as {result.state}: {_why(result)}"
 
 
 def _why(result: RunResult) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -103,10 +104,16 @@ class FileTriggers:
         name = path.relative_to(root).as_posix() if path != root and path.is_relative_to(root) else path.name
         stamp = "gone" if stat is None else f"{stat.st_mtime_ns}-{stat.st_size}"
         payload = {
-            "event": "file", "action": "deleted" if stat is None else "changed", "file": name, "path": str(path),
-            "size": None if stat is None else stat.st_size, "delivery": f"file:{name}:{stamp}",
+            "event": "file", "action": "deleted" if stat is None else "changed", "file": _plain(name),
+            "path": _plain(str(path)), "size": None if stat is None else stat.st_size,
+            "delivery": f"file:{_plain(name)}:{stamp}",
         }  # fmt: skip
         try:
             self._fire(trigger, orjson.dumps(payload))
         except Exception:  # the next file is another one
             log.exception("%s changed, and %s could not be fired", path, trigger.name)
+
+
+def _plain(name: str) -> str:
+    """A name of a file as text: names may have bytes that are none."""
+    return os.fsencode(name).decode("utf-8", "replace")

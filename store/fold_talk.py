@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from store import events as ev
 from store.events import At, ItemId
 from store.fold_state import LINE_END, NONE, Change, Put, State, close, put, put_again, widen
-from store.items import Message, Prompt, Span, Thought
+from store.items import Item, Message, Notice, Prompt, Span, Thought
 from store.text import Text
 
 
@@ -18,8 +18,12 @@ def lengthen(state: State, item_id: ItemId, text: str, at: At, last: At) -> tupl
     if known is None:
         return None
     row, item = known
-    if (type(item) is not Message and type(item) is not Thought) or not item.open:
+    if type(item) is not Message and type(item) is not Thought:
         return None
+    if not item.open:
+        item = _reopened(state, item, at)
+        if item is None:
+            return None
     end = last.offset + last.length
     spans = item.spans
     old = spans[-1] if spans else None
@@ -32,6 +36,19 @@ def lengthen(state: State, item_id: ItemId, text: str, at: At, last: At) -> tupl
     grown = recent[item_id] = (row, new)
     recent.move_to_end(item_id)
     return grown
+
+
+def _reopened(state: State, item: Message | Thought, at: At) -> Message | Thought | None:
+    """What is shown ahead of its record goes on, also when the file had something else to say meanwhile."""
+    if at.length or item.spans or at.agent in state.last:
+        return None
+    state.last[at.agent] = item.id
+    return replace(item, open=True) if isinstance(item, Message) else replace(item, open=True, ended=None)
+
+
+def gave_up(item: Item) -> bool:
+    """It only says that nothing came of what was shown ahead of its record; should that come after all, it wins."""
+    return isinstance(item, Notice) and not item.spans
 
 
 def grow(state: State, event: ev.TextDelta | ev.ThoughtDelta, text: str, last: At) -> list[Change]:
@@ -128,6 +145,8 @@ def message_done(state: State, event: ev.MessageDone) -> list[Change]:
     known = state.recent.get(event.item)
     if known is not None:
         row, old = known
+        if gave_up(old):
+            old = Message(id=old.id, ts=old.ts, turn=old.turn, agent=old.agent, parent=old.parent, rev=old.rev)
         if not isinstance(old, Message):
             return NONE
         if state.last.get(at.agent) == event.item:
@@ -153,6 +172,8 @@ def thought_done(state: State, event: ev.ThoughtDone) -> list[Change]:
     known = state.recent.get(event.item)
     if known is not None:
         row, old = known
+        if gave_up(old):
+            old = Thought(id=old.id, ts=old.ts, turn=old.turn, agent=old.agent, parent=old.parent, rev=old.rev)
         if not isinstance(old, Thought) or not (old.open or not old.spans):  # without bytes it was shown ahead of them
             return NONE
         if state.last.get(at.agent) == event.item:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from store import events as ev
 from store.events import TERMINAL
 from store.fold_state import NONE, Change, Put, State, close, put, put_again, widen
+from store.fold_talk import gave_up
 from store.items import Tool
 from store.text import Text
 
@@ -16,7 +17,9 @@ def tool_started(state: State, event: ev.ToolStarted) -> list[Change]:
     known = state.recent.get(event.item)
     if known is not None:
         row, old = known
-        if not isinstance(old, Tool):
+        if gave_up(old):
+            old = Tool(id=old.id, ts=old.ts, turn=old.turn, agent=old.agent, parent=old.parent, rev=old.rev)
+        if not isinstance(old, Tool) or (old.spans and not at.length):  # what is said ahead of a record adds nothing
             return NONE
         status = old.status if old.status in TERMINAL or old.status == "waiting" else event.status
         new = replace(
@@ -46,7 +49,7 @@ def tool_input(state: State, event: ev.ToolInput) -> list[Change]:
     if known is None:
         return NONE  # its start is always on the wire before; without it there is nothing to show
     row, old = known
-    if not isinstance(old, Tool) or old.status in TERMINAL:
+    if not isinstance(old, Tool) or old.status in TERMINAL or (old.spans and not event.at.length):
         return NONE
     return put_again(
         state, row, replace(old, input=old.input.append(event.text), rev=old.rev + 1, spans=widen(old.spans, event.at))

@@ -28,11 +28,13 @@ from store.judge import ACCEPTED, REFUSED, SKIPPED, judged
 from store.spool import Arrived, Spool
 from store.trigger import WEBHOOKS, Trigger
 from store.triggers import list_triggers
+from store.webhooks.base import digest
 
 log = logging.getLogger(__name__)
 
 FRESH_S: Final = 1.0  # how long the list of triggers is taken as it was read
 AGAIN_S: Final = 1.0  # until a database that would not take it is asked once more
+REFUSED_STEP: Final = 500  # after so many that were refused the log is made shorter: a flood of them has no end
 
 
 class Accepted(Struct, frozen=True):
@@ -111,6 +113,8 @@ class Inbox:
         self.known = Known(db)
         self.spool = Spool(db)
         self._stopping = False
+        self._refused = 0
+        self._left = True  # others may have left something
         self.started = False
         self._thread = threading.Thread(target=self._work, name="inbox", daemon=True)
 
@@ -125,21 +129,31 @@ class Inbox:
         self._thread.join()
         self.spool.close()
 
+    def look(self) -> None:
+        """Another Playhead may have been killed: take over what it has acknowledged. Does not wait."""
+        self._left = True
+        self.spool.news.set()
+
     # ---- the receiver's, on its threads
 
     def check(self, slug: str, headers: Mapping[str, str], body: bytes, now: float) -> tuple[int | None, str]:
         """Whose it is, and whether its sender is who it says."""
         trigger = self.known.slug(slug)
+        why, secret = "", ""
         if trigger is None:
-            return None, f"There is no trigger at /hooks/{slug}."
-        if not trigger.enabled:
-            return trigger.id, "The trigger is switched off."
-        try:
-            secret = self.known.secret(trigger)
-        except StoreError as error:
-            return trigger.id, str(error)
-        if not secret:
-            return trigger.id, "The trigger has no secret: set one, and give it to the sender."
+            why = f"There is no trigger at /hooks/{slug}."
+        elif not trigger.enabled:
+            why = "The trigger is switched off."
+        else:
+            try:
+                secret = self.known.secret(trigger)
+            except StoreError as error:
+                why = str(error)
+            if not secret and not why:
+                why = "The trigger has no secret: set one, and give it to the sender."
+        if trigger is None or why:
+            digest("nobody", body)  # takes as long as a wrong signature: the time tells nobody which triggers there are
+            return None if trigger is None else trigger.id, why
         return trigger.id, webhooks.named(trigger.source).verify(headers, body, secret, now)
 
     # ---- into the database
@@ -157,24 +171,32 @@ class Inbox:
         return (None if accepted is None else accepted.id), reason
 
     def _work(self) -> None:
+        while not self._stopping:
+            if self._left:
+                self._left = False
+                self._take_over()
+            self.spool.news.wait()
+            self._calm.wait()
+            records, at = self.spool.take()
+            if not records or self._in(records):
+                self.spool.done(at, len(records))
+
+    def _take_over(self) -> None:
         for records, path in spool.left(self._db):
             if self._in(records):
                 path.unlink(missing_ok=True)
                 path.with_name(path.name + ".lock").unlink(missing_ok=True)
-        while not self._stopping:
-            self.spool.news.wait()
-            self._calm.wait()
-            records, at = self.spool.take()
-            if records and self._in(records):
-                self.spool.done(at, len(records))
 
     def _in(self, records: Sequence[Arrived]) -> bool:
         """Some records, all or none of them. False: we were stopped before the database took them."""
         while not self._stopping:
             try:
                 found = self._serving.write(lambda tx: self._add(tx, records))
-            except StoreError as error:
-                log.warning("deliveries wait in the spool: %s", error)
+            except Exception as error:  # whatever it is: what was acknowledged is not lost, and is asked for again
+                if isinstance(error, StoreError):
+                    log.warning("deliveries wait in the spool: %s", error)
+                else:
+                    log.exception("deliveries wait in the spool")
                 self.spool.news.clear()
                 self.spool.news.wait(AGAIN_S)
                 self.spool.news.set()
@@ -194,6 +216,10 @@ class Inbox:
             accepted = found[-1][0]
             if accepted is not None:
                 beside[accepted.trigger_id, accepted.key] += 1
+        self._refused += sum(record.refused != "" for record in records)
+        if self._refused >= REFUSED_STEP:
+            self._refused = 0
+            deliveries_db.forget_refused(tx)
         return found
 
     def _one(

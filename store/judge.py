@@ -5,6 +5,7 @@ The same for what comes in, for a preview in the form and for `playhead triggers
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -23,6 +24,7 @@ ACCEPTED: Final = "accepted"
 SKIPPED: Final = "skipped"  # rightly sent, and not wanted
 REFUSED: Final = "refused"  # it must not run
 _MUCH: Final = 200  # characters of what a sender says of itself
+_ORDERS: Final = ("/", "!", "#")
 
 
 class Judged(Struct, frozen=True):
@@ -65,6 +67,10 @@ def read(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     payload = orjson.loads(body)
     if not isinstance(payload, dict):
         raise ValueError(f"it is a {type(payload).__name__}")
+    try:
+        orjson.dumps(payload)
+    except TypeError:  # it reads deeper than it writes, and what cannot be written can neither be kept nor be sent
+        raise ValueError("it is nested too deeply") from None
     return payload
 
 
@@ -75,7 +81,7 @@ def _event(trigger: Trigger, headers: Mapping[str, str], payload: dict[str, Any]
         return _own(trigger, payload)
     event = sender.event(headers, payload, body)
     names = ("event", "action", "sender", "repo", "branch", "delivery")
-    return Event(**{**_fields(event), **{name: getattr(event, name)[:_MUCH] for name in names}})
+    return Event(**{**_fields(event), **{name: getattr(event, name)[:_MUCH].replace("\0", "�") for name in names}})
 
 
 def _fields(event: Event) -> dict[str, Any]:
@@ -120,6 +126,13 @@ def prompt_of(trigger: Trigger, judged: Judged) -> Prompt:
     if trigger.action == "script":
         return Prompt(trigger.prompt)
     prompt = filled(trigger.prompt, judged.event, judged.payload, judged.key, trigger.payload_limit)
-    if prompt.text.lstrip()[:1] in ("/", "!", "#") and trigger.prompt.lstrip()[:1] not in ("/", "!", "#"):
-        return Prompt(f"Event: {prompt.text.lstrip()}", prompt.missing, prompt.cut)
+    text = _bare(prompt.text)
+    if text[:1] in _ORDERS and _bare(trigger.prompt)[:1] not in _ORDERS:
+        return Prompt(f"Event: {text}", prompt.missing, prompt.cut)
     return prompt
+
+
+def _bare(text: str) -> str:
+    """Without what agents take for blank at the beginning; to some that is more than Python strips (U+FEFF)."""
+    at = next((at for at, one in enumerate(text) if unicodedata.category(one)[0] not in "CZ"), len(text))
+    return text[at:]

@@ -156,7 +156,8 @@ class Live(Ticker):
     question = Signal(str, object)  # session, store.session.Question
     started = Signal(object)  # store.told.Started: a session that began here has its row
     ran = Signal(str, object)  # session, store.runs.RunResult: a run of ours in it is over
-    forked = Signal(str)  # the file of a copy that a run of ours has begun: to be opened, then `adopt`ed
+    forked = Signal(str, str, str)  # session, prompt, the file of the copy begun with it: to be opened, then `adopt`ed
+    unforked = Signal(str, str, str)  # session, prompt, why there is no copy
     figured = Signal(object)  # store.insight_talk.Told: an answer to `figures`
 
     def __init__(self, parent: QObject | None = None, *, database: bool = True) -> None:
@@ -254,8 +255,15 @@ class Live(Ticker):
         self.drain(key)
 
     def fork(self, key: str, header: Header, text: str, permission: str = "") -> None:
-        """Go on with a copy of a session: `forked` names its file once it is there, `ran` says what went wrong."""
-        self.feeds.talks.fork(key, header, text, permission, self.forked.emit)
+        """Go on with a copy of a session: `forked` names its file once it is there, `unforked` says why it never is."""
+        self.feeds.talks.fork(
+            key, header, text, permission,
+            lambda file: self.forked.emit(key, text, file), lambda why: self.unforked.emit(key, text, why),
+        )  # fmt: skip
+
+    def permission(self, key: str) -> str:
+        """What the agent of a session that is gone on with here may do; '' is what its program is set up for."""
+        return self.feeds.talks.permission(key)
 
     def adopt(self, key: str, file: str) -> None:
         """A copy that `forked` has named is open by that key."""

@@ -231,10 +231,10 @@ def _command(runner: Runner, session: str, cwd: Path, *, fork: bool) -> str:
 
 
 def _bytes(size: int) -> str:
-    for unit in ("B", "KB", "MB"):
-        if size < 1024:
+    for unit in ("B", "kB", "MB"):  # powers of 1000, as everywhere in the window
+        if size < 1000:
             return f"{size} {unit}"
-        size = round(size / 1024)
+        size = round(size / 1000)
     return f"{size} GB"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import logging
 import selectors
 import socket
@@ -25,6 +26,7 @@ from store.spool import Arrived, FullError
 log = logging.getLogger(__name__)
 
 MAX_BODY: Final = 10 << 20  # bytes
+BODIES: Final = 32 << 20  # bytes of bodies in memory at a time, of all connections
 READ_S: Final = 10.0  # for a whole request: who sends slower is cut off
 CONNECTIONS: Final = 64
 WAIT_S: Final = 0.2  # for one of them
@@ -56,6 +58,7 @@ class Receiver(ThreadingHTTPServer):
         self.check, self.put, self.read_s, self.stir = check, put, read_s, stir
         self.received = self.refused = self.busy = 0
         self._slots = threading.BoundedSemaphore(connections)
+        self._bytes = 0  # of bodies
         self._open: dict[socket.socket, float] = {}
         self._mine = threading.Lock()
         self._bell, self._ear = socket.socketpair()
@@ -111,6 +114,17 @@ class Receiver(ThreadingHTTPServer):
                     self._handle_request_noblock()  # type: ignore[attr-defined]
                 self._cut_off()
 
+    def room(self, size: int) -> bool:
+        """Take memory for a body of that size, to be given back with `give`; not announced, but come."""
+        with self._mine:
+            fits = self._bytes + size <= BODIES
+            self._bytes += size * fits
+        return fits
+
+    def give(self, size: int) -> None:
+        with self._mine:
+            self._bytes -= size
+
     def _cut_off(self) -> None:
         """A time limit per read would let a slow sender keep a connection for ever."""
         end = time.monotonic() - self.read_s
@@ -157,23 +171,42 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "Playhead"
     sys_version = ""
     timeout = READ_S
+    taken = 0  # bytes of `BODIES`
 
     def do_POST(self) -> None:
+        try:
+            self._post()
+        finally:
+            self._give()
+
+    def _give(self) -> None:
+        taken, self.taken = self.taken, 0
+        self.server.give(taken)
+
+    def _post(self) -> None:
         path = self.path.partition("?")[0]
         slug = path[len(HOOKS) :] if path.startswith(HOOKS) else ""
         headers = _kept(self.headers.items())
         now = time.time()
-        size, body, wrong = self._body()
-        trigger: int | None = None
-        if not wrong:
-            trigger, wrong = self.server.check(slug[:100], headers, body, now)
-        record = Arrived(int(now * 1e6), trigger, slug[:100], size, headers, b"" if wrong else body, wrong)
         try:
+            size, body, wrong = self._body()
+        except FullError:
+            self._give()
+            self.server.busy += 1
+            self._answer(503, b"")
+            self._drain(MAX_BODY)
+            return
+        trigger: int | None = None
+        try:
+            if not wrong:
+                trigger, wrong = self.server.check(slug[:100], headers, body, now)
+            record = Arrived(int(now * 1e6), trigger, slug[:100], size, headers, b"" if wrong else body, wrong)
             self.server.put(record)
         except (FullError, OSError) as error:
             log.warning("a delivery could not be taken: %s", str(error) or "too much waits")
             self.server.busy += 1
             self._answer(503, b"")
+            self._drain(size - len(body))
             return
         self.server.received += 1
         self.server.refused += bool(wrong)
@@ -190,7 +223,9 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(405, b"")
 
     def _body(self) -> tuple[int, bytes, str]:
-        """(its size as announced, itself, why it is refused)."""
+        """(its size as announced, itself, why it is refused). Raises FullError."""
+        if "Origin" in self.headers or "Sec-Fetch-Mode" in self.headers:
+            return 0, b"", "It came from a web page: browsers may send anything here, and no sender of webhooks is one."
         told = self.headers.get("Content-Length", "")
         if "Transfer-Encoding" in self.headers or not told.isascii() or not told.isdigit() or len(told) > 15:
             return 0, b"", "The request says no size (Content-Length)."
@@ -208,6 +243,9 @@ class Handler(BaseHTTPRequestHandler):
                 some = self.rfile.read1(min(size - len(body), 1 << 18))
                 if not some:
                     return size, b"", "The connection ended before the body did."
+                if not self.server.room(len(some)):
+                    raise FullError
+                self.taken += len(some)
                 body += some
         except OSError:
             return size, b"", f"The body did not come within {self.server.read_s:g} s."
@@ -239,6 +277,16 @@ class Handler(BaseHTTPRequestHandler):
     @override
     def log_message(self, format: str, *args: object) -> None:
         log.debug(format, *args)
+
+
+def is_local(host: str) -> bool:
+    """Whether only programs of this machine reach what listens there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _kept(headers: list[tuple[str, str]]) -> dict[str, str]:

@@ -29,17 +29,21 @@ from store.runners import named, way_on
 from store.runners.base import Ask, Command, Outcome, Runner, refuse
 from store.runs_shell import Environment, environment
 from store.runs_work import RunResult, Work
-from store.sources.journal import Journal
+from store.sources.journal import Journal, read_meta
 from store.sources.journal import folder as journals
 from store.sources.process import Process
 
-__all__ = ["Ask", "Outcome", "RunRequest", "RunResult", "RunRow", "Runs", "listed", "resumable", "shown"]
+__all__ = ["Ask", "AtWorkError", "Outcome", "RunRequest", "RunResult", "RunRow", "Runs", "listed", "resumable", "shown"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 TIMEOUT: Final = 600.0  # seconds that a run has, if nobody says otherwise
 KEPT: Final = 100  # results of runs that are over, for whoever waits for them late
+
+
+class AtWorkError(StoreError):
+    """Somebody works in the session; later nobody will."""
 
 
 class RunRequest(Struct, frozen=True):
@@ -118,13 +122,15 @@ class Runs:
         out: Callable[[bytes], None] | None = None,
         seen: Callable[[str, Path | None], None] | None = None,
         journal: Journal | None = None,
+        claim: Callable[[], None] = lambda: None,
     ) -> str:
         """Start it; returns its id. `done` is called exactly once, on a thread of ours, if this returns.
 
         Raises StoreError, and then nothing runs. Blocks for as long as the login shell takes to say its environment,
         the first time. `out`: gets the output as it comes, on a reader's thread; who blocks there holds the process
         back. `seen`: gets the agent's session and its file, once either is known; on such a thread too. `journal`:
-        where the output is kept instead of a new file.
+        where the output is kept instead of a new file. `claim`: called when the run is ours (`owned`) and before there
+        is a row or a process of it; what it raises comes out of here.
         """
         command = self.preview(request)
         runner, asked = named(request.runner), request.ask
@@ -137,6 +143,7 @@ class Runs:
         locks = self._take(runner, asked, request.id or uuid.uuid4().hex)
         work: Work | None = None
         try:
+            claim()
             id = locks[0].path.stem.removeprefix("run-")
             kept = journal or Journal(
                 journals(self.data) if runner.transcript is None else runs_who.folder(self.data),
@@ -158,8 +165,11 @@ class Runs:
                 self._working[id] = work
             env = {**around.values, **command.env}
             env = {name: value for name, value in env.items() if value}
-            work.begin(lambda **calls: self._launch((program, *command.argv[1:]), asked.cwd, env,
-                                                    given=command.stdin, **calls))  # fmt: skip
+            argv = (program, *command.argv[1:])
+            if runner.launch is not None:
+                work.begin(partial(runner.launch, asked, argv, asked.cwd, env))
+            else:
+                work.begin(partial(self._launch, argv, asked.cwd, env, given=command.stdin))
         except BaseException as error:
             if work is not None:
                 work.never(str(error))
@@ -188,6 +198,10 @@ class Runs:
         """The runs that are ours and not over."""
         with self._lock:
             return [work.row for work in self._working.values()]
+
+    def owned(self, id: str) -> bool:
+        """Whether a Playhead of this machine that lives is at that run: from before its row until after its end."""
+        return runs_who.owned(self.data, id)
 
     def sweep(self) -> int:
         """What runs nobody owns any more are said to be interrupted, and what is left of them is ended: how many."""
@@ -255,13 +269,13 @@ class Runs:
         try:
             lock = runs_who.hold_session(self.data, runner.name, asked.resume)
             if lock is None:
-                raise StoreError("A run is at work in this session: wait for its end, or go on as a fork.")
+                raise AtWorkError("A run is at work in this session: wait for its end, or go on as a fork.")
             locks.append(lock)
             if runner.holder is not None and runner.transcript is not None:
                 file = runner.transcript(asked.resume, asked.cwd)
                 pid = None if file is None else runner.holder(file)
                 if pid is not None:
-                    raise StoreError(
+                    raise AtWorkError(
                         f"This session is open in another {runner.program} (process {pid}): end it there, or go on as "
                         "a fork."
                     )
@@ -313,17 +327,23 @@ def _drop(locks: list[Lock]) -> None:
         lock.drop(remove=number == 0)
 
 
-def resumable(path: Path, runner: str = "") -> tuple[str, str, Path]:
-    """(runner, the agent's session id, its folder) with which a session file is gone on with. Raises StoreError."""
+def resumable(path: Path, runner: str = "", command: str = "") -> tuple[str, str, Path, str]:
+    """(runner, the agent's session id, its folder, the agent's command) with which a session file is gone on with.
+
+    `command`: for a runner that needs one; '' is the one that the session was begun with. Raises StoreError.
+    """
     from store.summary import summary
 
     row = summary(path)
     own, why = way_on(row.agent, row.session or path.stem, is_file=True)
-    if runner:
-        own, why = named(runner), ""
+    if runner or (row.agent == "acp" and row.session):
+        own, why = named(runner or "acp"), ""
     if own is None:
         raise StoreError(why)
-    return own.name, row.session or path.stem, Path(row.cwd) if row.cwd else Path.cwd()
+    if own.abilities.command.ok and not command:
+        meta = read_meta(path)
+        command = shlex.join(meta.argv) if meta is not None else ""
+    return own.name, row.session or path.stem, Path(row.cwd) if row.cwd else Path.cwd(), command
 
 
 def listed(limit: int = 50, data: Path | None = None) -> list[RunRow]:

@@ -23,7 +23,7 @@ from store.events import At, Event, Rewound, TextDelta, ThoughtDelta, ToolInput,
 from store.formats import named as format_named
 from store.hub import Hub
 from store.pipe import Pipe
-from store.runners.base import Abilities, Ask, Outcome, Runner
+from store.runners.base import Abilities, Ask, Runner
 from store.runs import RunRequest, RunResult, Runs
 from store.session import Session
 from store.told import Queued
@@ -75,6 +75,9 @@ class RunTalk:
         self._asked = ""  # id of the prompt that is being answered
         self._ahead: Ahead | None = None
         self._opened: Callable[[str], None] | None = None  # of a fork, until its file is there
+        self._unmade: Callable[[str], None] | None = None  # and who is told why that never was
+        self._homeless = False  # a fork whose file is not open yet
+        self._result: RunResult | None = None  # of a fork that was over before its file was open
 
     @property
     def abilities(self) -> Abilities:
@@ -83,6 +86,11 @@ class RunTalk:
     @property
     def busy(self) -> bool:
         return bool(self._run)
+
+    @property
+    def wanted(self) -> bool:
+        """A fork that somebody may still open."""
+        return self.busy or (self._homeless and self._unmade is None)
 
     def send(self, text: str, id: str) -> bool:
         with self._lock:
@@ -95,12 +103,12 @@ class RunTalk:
         ).start()
         return True
 
-    def fork(self, text: str, opened: Callable[[str], None]) -> None:
+    def fork(self, text: str, opened: Callable[[str], None], unmade: Callable[[str], None]) -> None:
         """Begin a copy of the session with this prompt; `opened` gets its file, on a run's thread, when it is there.
 
-        What the agent says meanwhile waits for `adopt`.
+        If there never is one, `unmade` gets the reason. What the agent says meanwhile waits for `belongs`.
         """
-        self._run = "starting"
+        self._run, self._unmade, self._homeless = "starting", unmade, True
         self._ahead = Ahead("", self._hub, self.target.runner.stream) if self.target.runner.provisional else None
         self._opened = opened
         queued = Queued(uuid.uuid4().hex, text)
@@ -112,8 +120,14 @@ class RunTalk:
         with self._lock:
             self.key, self._catch_up, self._told = key, catch_up, told
             if self._run:
-                self._hub.put(key, lambda session: session.run_began(run, began))
-        if self._ahead is not None:
+                ahead = self._ahead is not None
+                self._hub.put(key, lambda session: session.run_began(run, began, ahead=ahead))
+            self._homeless, result = False, self._result
+        if result is not None:  # its file has all that it said
+            since = began - (result.duration_us or 0)
+            self._hub.put(key, lambda session: session.run_began(run, since))
+            self._tell_over(key, run, result)
+        elif self._ahead is not None:
             self._ahead.go_to(key)
 
     def permit(self, permission: str) -> None:
@@ -143,18 +157,22 @@ class RunTalk:
         run = self._asked = queued.id
         target = self.target
         if not target.fork:
-            self._hub.put(self.key, lambda session: session.run_began(run, began))
-            self._ahead = Ahead(self.key, self._hub, target.runner.stream) if target.runner.provisional else None
+            ahead = target.runner.provisional
+            self._hub.put(self.key, lambda session: session.run_began(run, began, ahead=ahead))
+            self._ahead = Ahead(self.key, self._hub, target.runner.stream) if ahead else None
         asked = Ask(queued.text, target.cwd, target.session, target.fork, target.permission, target.llm)
         request = RunRequest(target.runner.name, asked, "composer", timeout_s=target.timeout_s, resumed=1)
         try:
-            id = self._runs().start(request, lambda result: self._done(run, result), out=self._take, seen=self._seen)
+            if self._closed:
+                raise StoreError("The session was closed before it was sent.")
+            runs = self._runs()
+            id = runs.start(request, lambda result: self._done(run, result), out=self._take, seen=self._seen)
         except (StoreError, OSError) as error:
             why = str(error)
             with self._lock:
                 self._run = ""
-            if target.fork:
-                self._told(RunResult("", "failed", Outcome(False, errors=(why,)), None, why, None))
+            if self._unmade is not None:
+                self._unmade(why)
             else:
                 self._hub.put(self.key, lambda session: session.unsent(queued, why))
             return
@@ -164,31 +182,46 @@ class RunTalk:
             self._run = id
             stopped = self._stopped
         if stopped:
-            self._runs().stop(id, stopped)
+            runs.stop(id, stopped)
 
     def _take(self, data: bytes) -> None:
         if self._ahead is not None:
             self._ahead.take(data)
 
     def _seen(self, session: str, file: Path | None) -> None:
-        """The agent said which session it is, and here is its file. On a reader's thread."""
-        opened, self._opened = self._opened, None
-        if opened is not None and file is not None:
+        """The agent said which session it is, and where its file is once there is one. On a reader's thread."""
+        if file is None:
+            return
+        with self._lock:
+            opened, self._opened = self._opened, None
+        if opened is not None:
             self.target = replace(self.target, session=session, file=file, fork=False)
+            self._unmade = None
             opened(str(file))
 
     def _done(self, run: str, result: RunResult) -> None:
+        session, file = result.outcome.session, result.session_key
+        if self._unmade is not None and session and file and Path(file).is_file():
+            self._seen(session, Path(file))  # it was over before its file was found
         try:
             self._catch_up()
         except Exception:  # its worker says so itself; a run that is over is over all the same
             log.exception("the end of run %s in %s", result.run_id, self.key)
         with self._lock:
             self._run = ""
-            key, told = self.key, self._told
+            key, told, unmade = self.key, self._told, self._unmade
+            if self._homeless:
+                self._result = result
+        if unmade is not None:
+            unmade(result.reason or "the agent has not written it down.")
+            return
+        self._tell_over(key, run, result)
+        told(result)
+
+    def _tell_over(self, key: str, run: str, result: RunResult) -> None:
         over = time.time_ns() // 1000
         why = "" if result.state == "ok" else f"{self.target.runner.title}: {result.reason}"
         self._hub.put(key, lambda session: session.run_over(run, result.state, over, why))
-        told(result)
 
 
 class Ahead:

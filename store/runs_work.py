@@ -19,9 +19,9 @@ from msgspec import Struct
 from store.db.lock import Lock
 from store.db.runs_db import RunRow
 from store.errors import StoreError
-from store.runners.base import Ask, Outcome, Runner
+from store.runners.base import LINE, Ask, Child, Outcome, Runner
 from store.sources.journal import Journal
-from store.sources.process import Closed, Exited, Fact, Killed, Process, wording
+from store.sources.process import Closed, Exited, Fact, Killed, wording
 
 if TYPE_CHECKING:
     from store.runs import Runs
@@ -84,13 +84,13 @@ class Work:
         self._looked = 0
         self._looking = True
         self._tail = bytearray()
-        self._process: Process | None = None
+        self._process: Child | None = None
         self._began = 0.0
         self._thread: threading.Thread | None = None
 
     # ---- the way in
 
-    def begin(self, launch: Callable[..., Process]) -> None:
+    def begin(self, launch: Callable[..., Child]) -> None:
         """Raises StoreError when there is nothing to start."""
         self._began = time.monotonic()
         self._process = launch(out=self._take, fact=self._fact)
@@ -186,7 +186,7 @@ class Work:
             self._finish(state, process)
             process.terminate(GRACE)  # what it left running and what says nothing keeps nobody waiting
 
-    def _finish(self, state: str, process: Process) -> None:
+    def _finish(self, state: str, process: Child) -> None:
         fact = process.ended
         try:
             duration = round((time.monotonic() - self._began) * 1_000_000)
@@ -247,14 +247,17 @@ class Work:
                 return "; ".join(outcome.errors) or f"{self.runner.title} {how}."
         if asked and not self.asked.fork and outcome.session and outcome.session != asked:
             return f"The agent went on in another session than it was asked to: {outcome.session}."
-        return ""
+        return outcome.note
 
     def _lines(self) -> Iterator[bytes]:
         """What it printed, line by line: from the journal, or as much as is remembered when the disk took none."""
         if not self._journal.lost:
             try:
                 with self._journal.path.open("rb") as file:
-                    yield from file
+                    while line := file.readline(LINE + 2):
+                        yield line
+                        while len(line) > LINE and not line.endswith(b"\n"):  # no record; it need not be remembered
+                            line = file.readline(LINE)
                 return
             except FileNotFoundError:
                 return  # it printed nothing

@@ -28,7 +28,6 @@ TICK_S: Final = 60.0
 ACTOR: Final = "scheduler"
 KEPT_DAYS: Final = 30  # of the delivery log
 PAYLOADS: Final = 2_000  # of the newest deliveries
-REFUSED: Final = 5_000  # of those that were refused
 _FIRED: Final = "SELECT 1 FROM delivery WHERE trigger_id = ? AND delivery_id = ?"
 
 Fire = Callable[[Trigger, bytes], object]
@@ -79,20 +78,25 @@ class Scheduler:
         if not self._mine():
             return
         now, hour = self._now(), self._hour()
-        done = threads.last_cleanup(self._db, ACTOR)
-        if threads.cleanup_due(done.ts if done is not None else self._began, now, hour, self._zone):
+        triggers = self._triggers()
+        done = threads.last_cleanup(self._db, ACTOR, until=now)
+        # The first one counts from the first trigger: who never works at that hour would else begin anew every day.
+        last = done.ts if done is not None else min([self._began, *(one.created for one in triggers)])
+        if threads.cleanup_due(last, now, hour, self._zone):
             found = threads.cleanup(self._db, self._days(), now, actor=ACTOR)
             log.info("cleanup: %d threads forgotten, %d in use", found.deleted, found.skipped)
             before = now - KEPT_DAYS * threads.DAY
-            self._serving.write(lambda tx: deliveries_db.prune(tx, before, PAYLOADS, REFUSED))
-        for trigger in self._triggers():
+            self._serving.write(lambda tx: deliveries_db.prune(tx, before, PAYLOADS))
+        for trigger in triggers:
             if trigger.source == "schedule" and trigger.enabled:
                 self._scheduled(trigger, now)
 
     def _scheduled(self, trigger: Trigger, now: int) -> None:
         due = clock.last_due(clock.parsed(trigger.schedule), now, self._zone)
         # What was due before it was made, or before its schedule was changed, is none of its business.
-        if due <= max(self._fired.get(trigger.id, 0), trigger.updated):
+        # A time that is still to come was read from a clock that was wrong.
+        before = [one for one in (self._fired.get(trigger.id, 0), trigger.updated) if one <= now]
+        if due <= max(before, default=0):
             return
         when = datetime.fromtimestamp(due / clock.SECOND, UTC).isoformat()
         # The delivery's name is the time it was due: a Playhead that starts anew does not fire it twice.

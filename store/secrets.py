@@ -13,6 +13,7 @@ from typing import Final
 
 import orjson
 
+from store.db.lock import hold
 from store.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,21 @@ def _read(db: Path) -> dict[str, str]:
 
 
 def _file_set(db: Path, name: str, secret: str | None) -> None:
+    """One at a time, of all Playheads: who writes back what he has read would take away what came between."""
+    target = _file(db)
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = hold(target.with_name(f"{target.name}.lock"), wait=True)
+    except OSError as error:
+        raise StoreError(f"{target} cannot be written: {error.strerror or error}.") from error
+    assert held is not None  # noqa: S101 - it was waited for
+    try:
+        _change(db, name, secret)
+    finally:
+        held.drop(remove=False)  # who waits for a name that is unlinked would not be alone
+
+
+def _change(db: Path, name: str, secret: str | None) -> None:
     found = _read(db)
     if secret is None and name not in found:
         return
@@ -140,7 +156,6 @@ def _file_set(db: Path, name: str, secret: str | None) -> None:
     target = _file(db)
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
             out.write(orjson.dumps(found))
             out.flush()

@@ -136,6 +136,7 @@ class Service:
         else:
             self.inbox.spool.close()
         self.queue.stop()
+        self._attempts.end()
         for row in self.runs.running():
             if row.origin == "trigger":
                 self.runs.stop(row.id, "Playhead was closed.")
@@ -146,10 +147,13 @@ class Service:
         """Threads and deliveries of a Playhead that was killed are usable again. Returns how many threads were held."""
         self.runs.sweep()
         host, now = self._serving.host, time.time_ns() // 1000
-        held = self._serving.write(lambda tx: threads_db.held(tx, host))
+        held, unstarted = self._serving.write(lambda tx: (threads_db.held(tx, host), deliveries_db.unstarted(tx, host)))
         gone = [(thread, holder) for thread, holder in held if self._serving.dead(holder)]
+        never = [(delivery, run) for delivery, run in unstarted if not self.runs.owned(run)]
 
         def write(tx: Connection) -> int:
+            for one in never:
+                deliveries_db.again(tx, *one)
             deliveries_db.interrupted(tx, host, now)
             return sum(threads_db.interrupted(tx, *one) for one in gone)
 
@@ -216,6 +220,7 @@ class Service:
 
     def _often(self) -> None:
         self.sweep()
+        self.inbox.look()
         self._refill()
         self._attempts.links.write(self._serving)
         self.apply()

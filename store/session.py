@@ -17,7 +17,7 @@ from store.batch import Batch
 from store.delta import Delta, Header
 from store.events import Event, TextDelta, ThoughtDelta
 from store.facts import renames
-from store.fold import State, fold, fold_run
+from store.fold import Cut, State, fold, fold_run
 from store.fold_state import LINE_END
 from store.fold_talk import lengthen
 from store.session_prompts import Prompts
@@ -192,21 +192,29 @@ class Session(Prompts):
 
     def install(self, loaded: Loaded) -> None:
         """Stand on what was read elsewhere instead of on what was known so far."""
-        self.state = loaded.state
+        old, self.state = self.state, loaded.state
         self.batch.rebase(loaded.rebase, loaded.rows)
+        self._keep_ahead(old)
         self._rank = -1
         self._recall(loaded.events)
 
     def gain(self, gained: Gained) -> None:
         """Go on from where what was read elsewhere ends."""
-        self.state = gained.state
+        first, rows = self._none_behind(), self.state.rows
+        old, self.state = self.state, gained.state
+        if first < rows:
+            self.batch.add([Cut(first)])
         self.batch.add(gained.changes)
+        self._keep_ahead(old)
         self._recall(gained.events)
 
     def _recall(self, events: Sequence[Event]) -> None:
-        facts = list(self.facts)
+        facts, tally, said = list(self.facts), self.tally, self._stop_reason
         self._after(events, set(map(type, events)))
         self.facts = facts  # history is not news
+        if self.run:  # nor is it of the turn that runs
+            self.tally, self._stop_reason = tally, said
+            self._say(pending=True)
 
     def take(self, backlog: int = 0) -> Delta | None:
         """What changed since the last time, or None."""

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from store.batch import Batch
 from store.delta import Header, Waiting
 from store.fold import Cut, Put, State, sending
-from store.fold_state import put_again
-from store.items import Message, Notice, Prompt, Thought
+from store.fold_state import put, put_again
+from store.items import Item, Message, Notice, Prompt, Thought, Tool
 from store.told import Completed, Drain, Fact, Queued, Tally
 
+SLACK: Final = 5_000_000  # microseconds: an agent's clock may say less than ours
 NORMAL: Final = frozenset({"", "success", "end_turn", "completed"})
 
 
@@ -38,6 +39,7 @@ class Prompts:
         self.connected = False  # prompts can be sent
         self.queue: list[Queued] = []
         self.run = ""  # a run of ours that works in it: its end is the turn's, whatever records say before
+        self._ahead = False  # and what it prints is shown ahead of the session's file
         self._stop_reason = ""  # what the records said of the end of the turn, while such a run goes on
 
     @abstractmethod
@@ -62,9 +64,11 @@ class Prompts:
         output = 0 if tally is None else tally.output
         self.facts.append(Completed(self.key, reason, duration, output))
 
-    def run_began(self, run: str, ts: int | None) -> None:
-        """A run of ours works in it from now on, and nothing else of ours does."""
-        self.run, self._stop_reason = run, ""
+    def run_began(self, run: str, ts: int | None, *, ahead: bool = False) -> None:
+        """A run of ours works in it from now on, and nothing else of ours does. `ahead`: rows may come without bytes,
+        which are shown before the session's file has them.
+        """
+        self.run, self._ahead, self._stop_reason = run, ahead, ""
         if self.tally is None:
             self.tally = Tally(ts)
         self._say(pending=True, trouble="")
@@ -74,21 +78,58 @@ class Prompts:
         if not run or run != self.run:
             return
         said, self.run = self._stop_reason, ""
-        self._sent_all()
+        self._sent_all("" if state in ("ok", "cancelled") else why or "The run failed.")
+        self._none_ahead()
         reason = {"ok": said or "end_turn", "cancelled": "cancelled"}.get(state, "error")
         # A failure would meet the next prompt as well: what waits is sent when the user says so.
         self._turn_over(reason, ts, None, hold=state != "ok")
         if state not in ("ok", "cancelled"):
             self._say(trouble=why)
 
-    def _sent_all(self) -> None:
-        """Prompts that no echo has taken the place of by the end of their run are as sent as they will ever be."""
+    def _sent_all(self, failed: str) -> None:
+        """Prompts that no echo has taken the place of by the end of their run are as sent as they will ever be.
+
+        `failed`: why it failed, if it did. A prompt behind which the session's file has nothing then never got there.
+        """
         for text, item in list(self.state.unmatched.items()):
             known = self.state.recent.get(item)
             if known is not None and isinstance(known[1], Prompt) and known[1].sending:
                 row, old = known
+                if failed and not self._said_behind(row):
+                    self._take_back(Queued(item, str(old.text)), failed)
+                    continue
                 self.batch.add(put_again(self.state, row, replace(old, sending=False, rev=old.rev + 1)))
             del self.state.unmatched[text]
+
+    def _said_behind(self, row: int) -> bool:
+        return any(at > row and (other.spans or not self._ahead) for at, other in self.state.recent.values())
+
+    def _keep_ahead(self, old: State) -> None:
+        """The session stands on another past now: what its file does not have yet goes on behind that."""
+        state = self.state
+        said = {" ".join(item.text.split()): item for _, item in state.recent.values() if isinstance(item, Prompt)}
+        mine = set(old.unmatched.values())
+        for _, item in sorted(old.recent.values(), key=lambda known: known[0]):
+            if item.id in state.recent:
+                continue
+            if item.id in mine and isinstance(item, Prompt):
+                text = " ".join(item.text.split())
+                echo = said.get(text)
+                if echo is not None and (echo.ts is None or item.ts is None or echo.ts >= item.ts - SLACK):
+                    continue
+                state.turn += 1
+                state.unmatched[text] = item.id
+            elif not self._ahead or item.spans or not isinstance(item, (Message, Thought, Tool, Notice)):
+                continue
+            elif isinstance(item, (Message, Thought)) and item.open:
+                state.last[item.agent] = item.id
+            self.batch.add(put(state, replace(item, turn=state.turn, rev=item.rev + 1)))
+
+    def _none_behind(self) -> int:
+        """The first row that the session's file does not have; as many as there are when it has them all."""
+        mine = set(self.state.unmatched.values())
+        rows = [row for row, item in self.state.recent.values() if item.id in mine or (self._ahead and not item.spans)]
+        return min(rows, default=self.state.rows)
 
     def broke_off(self, item: str) -> None:
         """A message that was shown ahead of its record will never have one: the agent says it again."""
@@ -97,10 +138,26 @@ class Prompts:
             return
         row, old = known
         text = str(old.text) if isinstance(old, (Message, Thought)) else ""
-        note = Notice(
-            id=item, ts=old.ts, turn=old.turn, kind="info", text="An answer broke off and was begun anew", detail=text,
-            rev=old.rev + 1,
-        )  # fmt: skip
+        self._give_up(row, old, "An answer broke off and was begun anew", text)
+
+    def _none_ahead(self) -> None:
+        """The run is over, so what was shown ahead of its record has none. It says so in its place: no row moves."""
+        ahead, self._ahead = self._ahead, False
+        for row, old in list(self.state.recent.values()):
+            if old.spans or not ahead:
+                continue
+            match old:
+                case Message() | Thought():
+                    what = "An answer" if isinstance(old, Message) else "A thought"
+                    self._give_up(row, old, f"{what} broke off, and its agent has not kept it", str(old.text))
+                case Tool():
+                    name = old.title or old.name or "tool"
+                    self._give_up(row, old, f"A call broke off before it was made: {name}", str(old.input))
+
+    def _give_up(self, row: int, old: Item, text: str, detail: str) -> None:
+        note = Notice(id=old.id, ts=old.ts, turn=old.turn, kind="info", text=text, detail=detail, rev=old.rev + 1)
+        if self.state.last.get(old.agent) == old.id:
+            del self.state.last[old.agent]
         self.batch.add(put_again(self.state, row, note))
 
     # ---- the queue
@@ -122,6 +179,12 @@ class Prompts:
 
     def unsent(self, queued: Queued, why: str) -> None:
         """It did not go out after all: it is first in the queue again, held, with the reason."""
+        self._take_back(queued, why)
+        self.run = ""
+        self.tally = None
+        self._queued(pending=False)
+
+    def _take_back(self, queued: Queued, why: str) -> None:
         self.state.unmatched = {text: item for text, item in self.state.unmatched.items() if item != queued.id}
         known = self.state.recent.pop(queued.id, None)
         if known is not None:
@@ -136,11 +199,9 @@ class Prompts:
                     rev=old.rev + 1,
                 )  # fmt: skip
                 self.batch.add([Put(row, note)])
-        self.run = ""
-        self.tally = None
         queued.trouble = why
         self.queue = [queued, *(other for other in self.queue if other.id != queued.id)]
-        self._queued(pending=False)
+        self._queued()
 
     def put_prompt(self, queued: Queued) -> None:
         """Queue a prompt behind the others; it goes out at once when nothing is in its way."""

@@ -97,6 +97,9 @@ class Spool:
             at = after
             if len(found) >= many or after - self._read > much:
                 break
+        if not found and at < end:  # somebody else wrote into the file; nothing that follows can be told apart
+            log.error("%s is damaged: %d bytes of it are lost", self.path, end - at)
+            at = end
         return found, at
 
     def done(self, at: int, count: int) -> None:
@@ -128,9 +131,13 @@ def left(db: Path) -> Iterator[tuple[list[Arrived], Path]]:
             held = hold(_lock_of(path), wait=False)
             if held is None:
                 continue  # somebody works with it
-            with path.open("rb", buffering=0) as file:
-                yield [record for record, _ in _records(file, 0, path.stat().st_size)], path
-            held.drop()
+            try:
+                with path.open("rb", buffering=0) as file:
+                    yield [record for record, _ in _records(file, 0, path.stat().st_size)], path
+            except FileNotFoundError:
+                continue  # its owner has just ended, and it was empty
+            finally:
+                held.drop()
         except OSError as error:
             log.warning("%s cannot be read: %s", path, error)
 

@@ -35,10 +35,13 @@ class Talks:
         self._forks: list[RunTalk] = []  # whose files are not open yet
         self._runs: Runs | None = None
         self._making = threading.Lock()
+        self._over = False
 
     def runs(self) -> Runs:
-        """All runs of this process. SQLAlchemy comes in with the first."""
+        """All runs of this process. SQLAlchemy comes in with the first. Raises StoreError after the end."""
         with self._making:
+            if self._over:
+                raise StoreError("Playhead is being closed: nothing is started any more.")
             if self._runs is None:
                 from store.runs import Runs
 
@@ -72,17 +75,25 @@ class Talks:
         self._talks[key] = self._talk(key, header, permission)
         self._hub.put(key, lambda session: session.connect(on=True))
 
-    def fork(self, key: str, header: Header, text: str, permission: str, opened: Callable[[str], None]) -> None:
+    def fork(
+        self,
+        key: str,
+        header: Header,
+        text: str,
+        permission: str,
+        opened: Callable[[str], None],
+        unmade: Callable[[str], None],
+    ) -> None:
         """Go on with a copy of a session: `opened` gets the copy's file, on a run's thread, once it is there.
 
-        Raises StoreError. What goes wrong later is told like any run's end.
+        If there never is one, `unmade` gets the reason, on such a thread. Raises StoreError.
         """
         from msgspec.structs import replace
 
         talk = self._talk(key, header, permission)
         talk.target = replace(talk.target, fork=True)
-        self._forks = [other for other in self._forks if other.busy] + [talk]
-        talk.fork(text, opened)
+        self._forks = [other for other in self._forks if other.wanted] + [talk]
+        talk.fork(text, opened, unmade)
 
     def _talk(self, key: str, header: Header, permission: str) -> RunTalk:
         from store.runs_talk import RunTalk, Target
@@ -94,6 +105,11 @@ class Talks:
         cwd = Path(header.cwd) if header.cwd else Path.home()
         target = Target(runner, header.id, cwd, ingest.path, permission)
         return RunTalk(key, self._hub, self.runs, target, ingest.catch_up, lambda result: self._told(key, result))
+
+    def permission(self, key: str) -> str:
+        """What its agent may do from the next prompt on; '' is what the program is set up for."""
+        talk = self._talks.get(key)
+        return "" if talk is None else talk.target.permission
 
     def adopt(self, key: str, file: str) -> None:
         """A fork's file is open by that key: its run is this session's now."""
@@ -130,6 +146,6 @@ class Talks:
         for fork in self._forks:
             fork.close()
         with self._making:
-            runs = self._runs
+            self._over, runs = True, self._runs
         if runs is not None:
             runs.close()

@@ -244,9 +244,14 @@ def cleanup_due(last: int, now: int, hour: int, zone: tzinfo | None = None) -> b
     return last < clock.last_due(clock.Schedule(hour=hour), now, zone)
 
 
-def last_cleanup(db: Path, actor: str | None = None) -> Cleanup | None:
-    """What the last one did, by hand or by the clock; None when there was none. `actor`: only theirs."""
-    where, values = (" AND actor = ?", (actor,)) if actor else ("", ())
+def last_cleanup(db: Path, actor: str | None = None, until: int | None = None) -> Cleanup | None:
+    """What the last one did, by hand or by the clock; None when there was none. `actor`: only theirs.
+
+    `until`: only those up to then: what lies ahead was written by a clock that was wrong.
+    """
+    where, values = (" AND actor = ?", (actor,)) if actor else ("", tuple[Any, ...]())
+    if until is not None:
+        where, values = f"{where} AND ts <= ?", (*values, until)
     found = ask(db, _DONE.format(where), values)
     match = _SAID.match(found[0][1]) if found else None
     if match is None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +55,7 @@ class Trigger(Struct, frozen=True, kw_only=True):
     filter: Mapping[str, tuple[str, ...]] = {}
     schedule: str = ""
     watch_path: str = ""
+    command: str = ""
     secret_ref: str = ""
     created: int = 0
     updated: int = 0
@@ -121,6 +124,10 @@ def _together(one: Trigger) -> list[tuple[str, str]]:
     if one.permission and one.permission not in modes:
         why = f"one of {', '.join(modes)}" if modes else "none, for it has no permission modes"
         wrong.append(("permission", f"{runner.title}: {why}."))
+    if runner.abilities.command.ok:
+        wrong += _command(one.command)
+    elif one.command:
+        wrong.append(("command", runner.abilities.command.why))
     if one.action == "script" and fields(one.prompt):
         wrong.append(("prompt", "A command takes no fields of the payload: that comes on its standard input."))
     if one.resume_sessions and not resumable(one).ok:
@@ -132,6 +139,15 @@ def _together(one: Trigger) -> list[tuple[str, str]]:
     if one.source == "file":
         wrong += _watched(one.watch_path)
     return wrong
+
+
+def _command(text: str) -> list[tuple[str, str]]:
+    """Words without fields: what comes in is never part of a command line."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        return [("command", f"This is no command line: {error}.")]
+    return [] if words else [("command", "Which agent? Its command line is needed, such as opencode acp.")]
 
 
 def _folder(cwd: str) -> list[tuple[str, str]]:
@@ -163,10 +179,10 @@ def _text(value: object) -> str:
     return value
 
 
-def _line(value: object) -> str:
+def _line(value: object, most: int = 200) -> str:
     text = _text(value).strip()
-    if len(text) > 200:
-        raise ValueError("At most 200 characters.")
+    if len(text) > most:
+        raise ValueError(f"At most {most:,} characters.")
     if any(unicodedata.category(one) == "Cc" for one in text):
         raise ValueError("One line is needed.")
     return text
@@ -244,5 +260,5 @@ _CHECKS: Final[dict[str, Any]] = {
     "name": _line, "source": _choice(*SOURCES), "action": _choice(*ACTIONS), "runner": _line, "cwd": _path,
     "permission": _line, "model": _line, "resume_sessions": flag, "timeout_s": _whole(1, 86_400),
     "max_parallel": _whole(1, 32), "payload_limit": _whole(200, MOST), "enabled": flag, "own_authors": _authors,
-    "filter": _filter, "key_path": _key_path, "schedule": _schedule, "watch_path": _path,
+    "command": partial(_line, most=4_000), "filter": _filter, "key_path": _key_path, "schedule": _schedule, "watch_path": _path,
 }  # fmt: skip

@@ -104,10 +104,10 @@ def list_triggers(db: Path) -> tuple[Trigger, ...]:
 
 
 def find(db: Path, wanted: str | int) -> Trigger:
-    """By its number, its address or its name."""
+    """By its number, its address or its name; a number that is an int is nothing else."""
     every = list_triggers(db)
     text = str(wanted)
-    for fits in (lambda one: str(one.id) == text, lambda one: one.slug == text, lambda one: one.name == text):
+    for fits in (lambda one: one.id == wanted,) if isinstance(wanted, int) else (lambda one: str(one.id) == text, lambda one: one.slug == text, lambda one: one.name == text):
         found = [one for one in every if fits(one)]
         if len(found) == 1:
             return found[0]
@@ -234,7 +234,8 @@ def _command(trigger: Trigger, prompt: str, payload: bytes) -> tuple[tuple[str, 
 def ask_of(trigger: Trigger, prompt: str, payload: bytes, resume: str = "") -> Ask:
     """What its runner is asked: the payload is in the prompt, or on standard input, and nowhere else."""
     given = payload if trigger.action == "script" else None
-    return Ask(prompt, Path(trigger.cwd), resume, permission=trigger.permission, llm=trigger.model, input=given)
+    return Ask(prompt, Path(trigger.cwd), resume, permission=trigger.permission, llm=trigger.model, input=given,
+               command=trigger.command)  # fmt: skip
 
 
 def deliveries(db: Path, trigger_id: int | None = None, limit: int = 200) -> tuple[Delivery, ...]:

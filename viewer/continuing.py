@@ -22,6 +22,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", metavar="PROMPT", help="what to say; - reads it from standard input")
     parser.add_argument("--fork", action="store_true", help="go on in a copy, and leave the session as it is")
     parser.add_argument("--runner", default="", metavar="NAME", help="the program; else the session's own agent's")
+    parser.add_argument("--command", default="", metavar="LINE", help="the agent's own, for the runner acp")
     parser.add_argument("--permission", default="", metavar="MODE", help="what the agent may do without asking")
     parser.add_argument("--model", default="", metavar="NAME", help="the model, where the program takes one")
     parser.add_argument("--timeout", type=float, default=0, metavar="S", help="end it after so many seconds")
@@ -32,16 +33,16 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[str], None]) -> int:
     """0: the agent has answered. 1: it has not. 130: it was interrupted. Raises StoreError."""
     path = report.find_session(chosen.session)
-    runner, session, cwd = resumable(path, chosen.runner)
+    runner, session, cwd, command = resumable(path, chosen.runner, chosen.command)
     prompt = sys.stdin.read() if chosen.prompt == "-" else chosen.prompt
-    asked = Ask(prompt, cwd, session, chosen.fork, chosen.permission, chosen.model)
+    asked = Ask(prompt, cwd, session, chosen.fork, chosen.permission, chosen.model, command=command)
     request = RunRequest(runner, asked, "hand", timeout_s=max(0.0, chosen.timeout), resumed=1)
     runs = Runs()
-    command = shown(runs.preview(request), cwd)
+    line = shown(runs.preview(request), cwd)
     if chosen.dry_run:
-        print_([command])
+        print_([line])
         return 0
-    say(command)
+    say(line)
     over = threading.Event()
     found: list[RunResult] = []
 

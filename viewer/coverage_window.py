@@ -51,6 +51,7 @@ class CoverageWindow(QDialog):
         self._version = version
         self._session = session
         self._report: dict[str, Any] | None = None
+        self._failed = False  # what the note says
         self._look = look
         self._hand = CoverageHand(self._told.emit)
         self._told.connect(self.on_told, Qt.ConnectionType.QueuedConnection)
@@ -198,6 +199,7 @@ class CoverageWindow(QDialog):
         self.copy_button.setEnabled(there)
 
     def _say(self, words: str, *, failed: bool = False) -> None:
+        self._failed = failed
         palette = self.note.palette()
         palette.setColor(self.note.foregroundRole(), self._look.colour("state.failed" if failed else "text.main"))
         self.note.setPalette(palette)
@@ -256,12 +258,14 @@ class CoverageWindow(QDialog):
         self._whole.setSpacing(look.px(12))
         self.progress.setMaximumHeight(look.px(6))
         self.note.setFont(look.font("ui"))
+        self._say(self.note.text(), failed=self._failed)
         for list_ in (self.tree, self.places):
-            list_.setStyleSheet(
+            list_.setStyleSheet(  # a cell has 3 px of its own, a section of the header has not
                 f"QTreeView {{ background: {look.colour('surface.window').name()}; border: 1px solid "
                 f"{look.colour('line.hair').name()}; }} QTreeView::item {{ padding: {look.px(3)}px {look.px(6)}px; }} "
                 f"QHeaderView::section {{ background: {look.colour('surface.panel').name()}; border: 0; "
-                f"border-bottom: 1px solid {look.colour('line.hair').name()}; padding: {look.px(4)}px {look.px(6)}px; "
+                f"border-bottom: 1px solid {look.colour('line.hair').name()}; "
+                f"padding: {look.px(4)}px {look.px(6) + 3}px; "
                 f"color: {look.colour('text.muted').name()}; }}"
             )
         self.tree.setIndentation(look.px(14))

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QDialog, QMessageBox, QWidget
 from store import settings as st
 from store.items import Tool
 from store.preflight import Check, Preflight
-from viewer import asking, gallery_panel
+from viewer import asking, gallery_panel, gallery_question
 from viewer.app import App
 from viewer.coverage_window import CoverageWindow
 from viewer.gallery_sessions import MADE, write_drifted, write_sessions
@@ -48,7 +48,7 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     box = asking.question(window, 1, "close this session")
     box.show()
     turn(30)
-    yield "question"
+    yield "closing"
     box.close()
     window.desk.close_session(live)
     window.start(lambda: app.live.demo(0))
@@ -62,6 +62,7 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     yield "inspector"
     window.actions_["inspector"].setChecked(False)
     yield from _insight(app)
+    yield from _question(app)
     yield from _composer(app, everything)
     window.status.set_waiting(48_211)
     yield "backlog"
@@ -127,6 +128,29 @@ def _composer(app: App, session: Path) -> Iterator[str]:
     composing.on_left()
     window.desk.close_session(key)
     composing.drafts.put(key, "")
+
+
+def _question(app: App) -> Iterator[str]:
+    """An agent that asks for permission, with the buttons of its question."""
+    window, view = app.window, app.window.pane.view
+    with tempfile.TemporaryDirectory(prefix="playhead-pictures-") as folder:
+        where = Path(folder) / "atlas-api"
+        where.mkdir()
+        key = app.live.acp(gallery_question.COMMAND, str(where))
+        window.start(lambda: key)
+        for _ in range(500):
+            if app.live.hub.sessions[key].connected:
+                break
+            turn(20)
+        app.live.prompt(key, gallery_question.PROMPT)
+        wait_for_rows(app, 3)
+        turn(300)
+        window.actions_["question"].trigger()
+        view.setFocus()
+        for name, size in (("question-narrow", "narrow"), ("question", "main")):
+            window.resize(*SIZES[size])
+            yield name
+        window.desk.close_session(key)
 
 
 def _insight(app: App) -> Iterator[str]:
@@ -284,10 +308,12 @@ def every_state(folder: Path, only: frozenset[str] = frozenset()) -> int:
                     wrong.append(name)
 
             for name in states(app, broken, everything):
-                box = app.window.findChild(QMessageBox) if name == "question" else None
+                box = app.window.findChild(QMessageBox) if name == "closing" else None
                 shoot(box or app.window, name)
+            settings = SettingsDialog(app.settings, app.look, app.window)
+            settings.resize(settings.width(), settings.height() + settings.scroll.hidden)
             dialogs: tuple[tuple[str, QDialog], ...] = (
-                ("settings", SettingsDialog(app.settings, app.look, app.window)),
+                ("settings", settings),
                 ("shortcuts", ShortcutSheet(app.look, app.window)),
             )
             for name, dialog in dialogs:

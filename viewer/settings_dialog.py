@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -13,14 +13,17 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QFormLayout,
+    QFrame,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
+    QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
+from typing_extensions import override
 
 from store.settings import DECLARED, AnySetting, Settings
 from viewer import wording
@@ -28,6 +31,7 @@ from viewer.theme.look import Look
 
 GROUPS: Final = {"timeline": "Transcript", "look": "Look", "time": "Times", "sessions": "Sessions", "window": "Window"}
 UNBOUNDED: Final = 2**31 - 1
+ROUND_IT: Final = 200  # px of the screen for the buttons, the title bar and what a desktop puts at its edges
 
 
 class Field:
@@ -43,9 +47,9 @@ class Field:
         elif setting.choices:
             self._choice(changed)
         elif isinstance(setting.default, int):
-            self._whole(changed)
+            self._whole(look, changed)
         elif isinstance(setting.default, float):
-            self._number(changed)
+            self._number(look, changed)
         elif isinstance(setting.default, tuple):
             self._list(look, changed)
         else:
@@ -70,23 +74,27 @@ class Field:
 
     def _choice(self, changed: Callable[[], None]) -> None:
         box = QComboBox()
-        box.addItems(self.setting.choices)
-        box.currentTextChanged.connect(lambda _: changed())
-        self.widget, self.read, self.write = box, box.currentText, box.setCurrentText
+        for choice in self.setting.choices:
+            box.addItem(choice.capitalize(), choice)
+        box.currentIndexChanged.connect(lambda _: changed())
+        self.widget, self.read = box, box.currentData
+        self.write = lambda value: box.setCurrentIndex(box.findData(value))
 
-    def _whole(self, changed: Callable[[], None]) -> None:
+    def _whole(self, look: Look, changed: Callable[[], None]) -> None:
         box = QSpinBox()
         low, high = self.setting.low, self.setting.high
         box.setRange(-UNBOUNDED if low is None else int(low), UNBOUNDED if high is None else int(high))
         box.setGroupSeparatorShown(True)
+        box.lineEdit().setTextMargins(look.px(6), 0, 0, 0)  # the sheet of a number field has no padding there
         box.valueChanged.connect(lambda _: changed())
         self.widget, self.read, self.write = box, box.value, box.setValue
 
-    def _number(self, changed: Callable[[], None]) -> None:
+    def _number(self, look: Look, changed: Callable[[], None]) -> None:
         box = QDoubleSpinBox()
         low, high = self.setting.low, self.setting.high
         box.setRange(-1e9 if low is None else low, 1e9 if high is None else high)
         box.setDecimals(2)
+        box.lineEdit().setTextMargins(look.px(6), 0, 0, 0)
         box.setSingleStep(0.1)
         box.valueChanged.connect(lambda _: changed())
         self.widget, self.read, self.write = box, lambda: round(box.value(), 2), box.setValue
@@ -111,6 +119,34 @@ class Field:
         self.error.setVisible(bool(sentence))
 
 
+class Scroll(QScrollArea):
+    """As high as what is in it, or as the screen has room for: at a high zoom the buttons must stay in reach."""
+
+    def __init__(self, inside: QWidget) -> None:
+        super().__init__()
+        self.setWidget(inside)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.viewport().setAutoFillBackground(False)
+        inside.setAutoFillBackground(False)
+
+    @override
+    def sizeHint(self) -> QSize:
+        inside = self.widget().sizeHint()
+        return QSize(inside.width(), min(inside.height(), self.screen().availableGeometry().height() - ROUND_IT))
+
+    @property
+    def hidden(self) -> int:
+        """How many px higher it would have to be to show everything."""
+        return max(0, self.widget().sizeHint().height() - self.sizeHint().height())
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self.widget().minimumSizeHint().width(), min(200, self.widget().sizeHint().height()))
+
+
 class SettingsDialog(QDialog):
     """Apply checks all and writes once; Revert shows what is in force; closing throws away what was not applied."""
 
@@ -126,9 +162,15 @@ class SettingsDialog(QDialog):
         self.setWindowTitle("Settings")
         shown = [setting for setting in DECLARED if setting.name.partition(".")[0] in GROUPS]  # the panel has the rest
         self.fields = {setting.name: Field(setting, look, self.on_edit) for setting in shown}
-        column = QVBoxLayout(self)
-        column.setContentsMargins(look.px(24), look.px(16), look.px(24), look.px(16))
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, look.px(16))
+        whole.setSpacing(look.px(12))
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(look.px(24), look.px(8), look.px(24), 0)
         column.setSpacing(look.px(8))
+        self.scroll = Scroll(inside)
+        whole.addWidget(self.scroll, 1)
         for group, title in GROUPS.items():
             heading = QLabel(title)
             heading.setFont(look.font("ui.bold"))
@@ -148,13 +190,17 @@ class SettingsDialog(QDialog):
         self.error.setWordWrap(True)
         self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
         self.error.hide()
-        column.addWidget(self.error)
+        column.addStretch()
+        foot = QVBoxLayout()
+        foot.setContentsMargins(look.px(24), 0, look.px(24), 0)
+        foot.setSpacing(look.px(8))
+        foot.addWidget(self.error)
+        whole.addLayout(foot)
         place = QLabel(f"Kept in {wording.home(settings.path)}")
         place.setFont(look.font("meta"))
         place.setStyleSheet(f"color: {look.colour('text.faint').name()}")
         place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        column.addWidget(place)
-        column.addStretch()
+        foot.addWidget(place)
         self.revert_button = QPushButton("Revert")
         self.apply_button = QPushButton("Apply")
         self.apply_button.setDefault(True)
@@ -165,11 +211,12 @@ class SettingsDialog(QDialog):
         box.addButton(self.revert_button, QDialogButtonBox.ButtonRole.ResetRole)
         box.addButton(self.close_button, QDialogButtonBox.ButtonRole.RejectRole)
         box.addButton(self.apply_button, QDialogButtonBox.ButtonRole.ApplyRole)
-        column.addWidget(box)
+        foot.addWidget(box)
         self.revert_button.clicked.connect(self.revert)
         self.apply_button.clicked.connect(self.apply)
         self.close_button.clicked.connect(self.reject)
         self.revert()
+        self.resize(self.sizeHint())  # of itself a dialog takes two thirds of the screen at most
 
     def _add(self, form: QFormLayout, field: Field, look: Look) -> None:
         about = QLabel(field.setting.help)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, delete, or_, select, text, update
+from sqlalchemy import Connection, delete, exists, or_, select, text, update
 
 from store.db.run_tables import delivery as table
 from store.db.run_tables import run
 
 c: Final = table.c
 _LONG: Final = 600_000_000  # µs: between two attempts no run goes on
+REFUSALS: Final = 5_000  # that the log keeps
 COLUMNS: Final = (
     "id", "trigger_id", "received", "handled", "source", "delivery_id", "event", "action", "sender", "verdict", "bytes",
     "run_id", "thread_key", "reason",
@@ -44,7 +45,7 @@ def waiting(tx: Connection, host: str) -> list[tuple[int, int, str]]:
 def begin(tx: Connection, number: int, run_id: str, before: str | None) -> bool:
     """A run of it is about to start, behind that one. False: another process has begun, or it is over.
 
-    Should we be killed from here on, it is not started again by itself.
+    Should we be killed from here on, it is not started again by itself, unless that run never came to have a row.
     """
     same = c.run_id.is_(None) if before is None else c.run_id == before
     wanted = update(table).where(c.id == number, c.handled.is_(None), same)
@@ -58,10 +59,9 @@ def handled(tx: Connection, number: int, now: int, reason: str, *, verdict: str 
 
 
 def interrupted(tx: Connection, host: str, now: int) -> int:
-    """Whose run began in a process that is gone: `Runs.sweep` has said so, or it never came so far."""
-    long_ago = now - _LONG
-    over = or_(run.c.state == "interrupted", run.c.ended < long_ago, and_(run.c.id.is_(None), c.received < long_ago))
-    wanted = select(c.id).select_from(table.outerjoin(run, run.c.id == c.run_id))
+    """Whose run began in a process that is gone: `Runs.sweep` has said so, or nobody said what came of it."""
+    over = or_(run.c.state == "interrupted", run.c.ended < now - _LONG)
+    wanted = select(c.id).select_from(table.join(run, run.c.id == c.run_id))
     wanted = wanted.where(c.handled.is_(None), c.verdict == "accepted", c.host == host, c.run_id.is_not(None), over)
     gone = [int(number) for number in tx.execute(wanted).scalars()]
     for number in gone:
@@ -69,12 +69,35 @@ def interrupted(tx: Connection, host: str, now: int) -> int:
     return len(gone)
 
 
-def prune(tx: Connection, before: int, keep: int, refused: int) -> int:
-    """Old ones go, and all but the newest of those that were refused; the newest `keep` have their payloads."""
-    many = select(c.id).where(c.verdict == "refused").order_by(c.id.desc()).offset(refused).limit(1)
+def unstarted(tx: Connection, host: str) -> list[tuple[int, str]]:
+    """(delivery, run) of all whose run has no row yet: its owner is about to write one, or was killed before."""
+    wanted = select(c.id, c.run_id).where(
+        c.handled.is_(None), c.verdict == "accepted", c.host == host, c.run_id.is_not(None), ~_begun()
+    )
+    return [(int(number), str(run_id)) for number, run_id in tx.execute(wanted)]
+
+
+def again(tx: Connection, number: int, run_id: str) -> bool:
+    """That run was never started and its owner is gone: it waits as before."""
+    wanted = update(table).where(c.id == number, c.run_id == run_id, c.handled.is_(None), ~_begun())
+    return tx.execute(wanted.values(run_id=None)).rowcount > 0
+
+
+def _begun() -> Any:
+    return exists().where(run.c.id == c.run_id)
+
+
+def forget_refused(tx: Connection, keep: int = REFUSALS) -> None:
+    """All but the newest of those that were refused go: anybody who finds the address can bring them."""
+    many = select(c.id).where(c.verdict == "refused").order_by(c.id.desc()).offset(keep).limit(1)
     last = tx.execute(many).scalar()
-    if last is not None:  # anybody who finds the address can fill the log
+    if last is not None:
         tx.execute(delete(table).where(c.id <= last, c.verdict == "refused"))
+
+
+def prune(tx: Connection, before: int, keep: int, refused: int = REFUSALS) -> int:
+    """Old ones go, and all but the newest of those that were refused; the newest `keep` have their payloads."""
+    forget_refused(tx, refused)
     count = int(tx.execute(delete(table).where(c.received < before, c.handled.is_not(None))).rowcount)
     edge = tx.execute(select(c.id).order_by(c.id.desc()).offset(keep).limit(1)).scalar()
     if edge is not None:

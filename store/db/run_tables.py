@@ -35,6 +35,7 @@ trigger: Final = Table(
     Column("schedule", Text, nullable=False, server_default=""),
     Column("watch_path", Text, nullable=False, server_default=""),
     Column("cwd", Text, nullable=False, server_default=""),
+    Column("command", Text, nullable=False, server_default=""),  # of the agent, where the runner needs one
     Column("own_authors", Text, nullable=False, server_default="[]"),  # JSON
     Column("filter", Text, nullable=False, server_default="{}"),  # JSON
     Column("prompt", Text, nullable=False, server_default=""),

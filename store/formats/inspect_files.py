@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from lzma import LZMAError
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,10 @@ from store.sources.views import Watched
 
 MOST: Final = 512 << 20  # bytes of one member; more is no log
 LONG: Final = 16 << 20  # bytes from which on a member is put on one line: what stands on many is read only so far
+# What the ways of packing raise; ValueError is a name that is no UTF-8, EOFError a member that is cut off.
+_DAMAGE: Final = (
+    zipfile.BadZipFile, zlib.error, LZMAError, NotImplementedError, RuntimeError, ValueError, EOFError, OSError
+)  # fmt: skip
 _NUMBERS: Final = re.compile(r"(\d+)")
 
 
@@ -55,8 +60,10 @@ class Members:
                     data = archive.read(member) if member.file_size <= MOST else b"# a member of this size is no log"
                 except KeyError:
                     continue
-                except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-                    data = f"# {key} cannot be unpacked: {error}".encode()
+                except _DAMAGE as error:
+                    if isinstance(error, OSError) and error.errno is not None:
+                        raise  # the file cannot be read; what bzip2 cannot unpack has no number
+                    data = f"# {key} cannot be unpacked: {error or type(error).__name__}".encode("utf-8", "replace")
                 yield key, (0, member.CRC, member.file_size), _ended(data)
 
     def watched(self) -> Watched:
@@ -68,7 +75,7 @@ class Members:
     def _open(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, ValueError) as error:
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise OSError(errno.EIO, f"it is no log that can be unpacked: {error}", str(self.path)) from error
 
 

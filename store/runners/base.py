@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 from msgspec import Struct
@@ -43,6 +43,8 @@ class Abilities(Struct, frozen=True):
     permissions: Ability
     live: Ability  # whether a prompt can be given to a process that runs already
     modes: tuple[str, ...] = ()
+    command: Ability = Ability(False, "This runner knows its program: it takes no command.")  # whether it needs one
+    unsaid: str = "The program's own default"  # what no permission mode means
 
 
 class Ask(Struct, frozen=True):
@@ -50,7 +52,7 @@ class Ask(Struct, frozen=True):
 
     `permission`: one of the runner's `modes`; '' is the program's own default. `llm`: '' is the program's own.
     `compact`: the conversation is to be compacted, `prompt` being instructions for that. `input`: what a shell command
-    finds on its standard input.
+    finds on its standard input. `command`: the agent's own command line, for a runner that needs one.
     """
 
     prompt: str
@@ -61,6 +63,7 @@ class Ask(Struct, frozen=True):
     llm: str = ""
     compact: bool = False
     input: bytes | None = None
+    command: str = ""
 
 
 class Command(Struct, frozen=True):
@@ -91,9 +94,22 @@ class Outcome(Struct, frozen=True):
     cache_write_tokens: int | None = None
     cost_micros: int | None = None
     in_all: bool = False
+    note: str = ""  # what else there is to say of a run that went well
 
 
 End = Exited | Killed | None  # how the process ended; None: it never ran, or nobody saw
+
+
+class Child(Protocol):
+    """What runs: a process, or what stands for one."""
+
+    pid: int
+    ended: Exited | Killed | None
+
+    def stderr(self) -> bytes: ...
+    def join(self, timeout: float | None = None) -> Exited | Killed | None: ...
+    def interrupt(self) -> None: ...
+    def terminate(self, grace: float = 2.0) -> bool: ...
 
 
 class Runner(Struct, frozen=True):
@@ -115,6 +131,8 @@ class Runner(Struct, frozen=True):
     stream: str = ""  # the format of its stdout, where it has one
     spent: Callable[[Path], int | None] | None = None  # transcript → micros its session has cost so far; None: unknown
     holder: Callable[[Path], int | None] | None = None  # transcript → pid of a program that has it open, or None
+    launch: Callable[..., Child] | None = None
+    """(ask, argv, cwd, env, out=, fact=) → what runs, for an agent that is talked to; its output is what `out` gets."""
 
 
 def is_id(session: str) -> bool:
@@ -129,6 +147,7 @@ def refuse(asked: Ask, abilities: Abilities, title: str) -> str:
         (asked.fork, abilities.fork),
         (asked.compact, abilities.compact),
         (bool(asked.permission), abilities.permissions),
+        (bool(asked.command), abilities.command),
     )
     for is_wanted, ability in wanted:
         if is_wanted and not ability.ok:

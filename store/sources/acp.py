@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ LEAVE: Final = 2.0  # seconds that it has to end by itself once nobody talks to 
 QUESTIONS: Final = 100  # open at a time; an agent that asks more is not asking
 NO_METHOD: Final = -32601
 INVALID: Final = -32602
+GONE: Final = (-32002, -32603)  # what agents answer when they are to load a session that they do not have
 _NO: Final = Ability(False, "The agent says itself what it can do, once it has been started.")
 
 
@@ -125,18 +126,19 @@ class AcpAgent:
     def set_mode(self, mode: str) -> None:
         self._set("mode", mode, "session/set_mode", "modeId")
 
-    def set_llm(self, llm: str) -> None:
-        self._set("model", llm, "session/set_model", "modelId")
+    def set_llm(self, llm: str, done: Callable[[Any], None] = lambda _: None) -> None:
+        """`done` gets the error that it was answered with, or None; on the reader's thread."""
+        self._set("model", llm, "session/set_model", "modelId", done)
 
     def close(self) -> None:
         """Nobody looks any more: it is for who started it to stop it."""
 
     # ---- its life
 
-    def start(self, argv: Sequence[str]) -> None:
+    def start(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         """Raises StoreError when there is nothing to start."""
         with self._lock:
-            self._process = Process(argv, self.cwd, out=self._wire.feed, fact=self._fact, talk=True)
+            self._process = Process(argv, self.cwd, env, out=self._wire.feed, fact=self._fact, talk=True)
         self._wire.start()
         self._request("initialize", {
             "protocolVersion": VERSION,
@@ -220,9 +222,7 @@ class AcpAgent:
         self._say(trouble="")
         version = result.get("protocolVersion")
         if version != VERSION:
-            self._say(
-                trouble=f"The agent speaks version {version} of the protocol, and Playhead talks version {VERSION}."
-            )
+            self._stuck(f"The agent speaks version {version} of the protocol, and Playhead talks version {VERSION}.")
             return
         caps, auth = result.get("agentCapabilities"), result.get("authMethods")
         self._caps = caps if isinstance(caps, dict) else {}
@@ -234,7 +234,7 @@ class AcpAgent:
         more = self._caps.get("sessionCapabilities")
         method = "session/load" if self._caps.get("loadSession") is True else "session/resume"
         if method == "session/resume" and not (isinstance(more, dict) and isinstance(more.get("resume"), dict)):
-            self._say(trouble="This agent cannot load an earlier session. Start it without one.")
+            self._stuck("This agent cannot load an earlier session. Start it without one.", gone=True)
             return
         self._request(method, {**params, "sessionId": self._load}, self._opened)
 
@@ -247,7 +247,7 @@ class AcpAgent:
         if known:
             self._ready(True)
         else:
-            self._say(trouble="The agent opened a session and did not say which: no prompt can be sent to it.")
+            self._stuck("The agent opened a session and did not say which: no prompt can be sent to it.")
 
     def _configured(self, result: dict[str, Any]) -> None:
         """What may be chosen: options where there are any, else modes and models."""
@@ -270,14 +270,22 @@ class AcpAgent:
         if code == -32000:
             ways = [str(one.get("description") or one.get("name") or one.get("id")) for one in self._auth]
             how = f" ({'; '.join(ways[:4])})" if ways else ""
-            self._say(trouble=f"The agent wants you to log in first{how}. Do that in a terminal, then start it again.")
+            self._stuck(f"The agent wants you to log in first{how}. Do that in a terminal, then start it again.")
         else:
-            self._say(trouble=f"The agent refused “{method}”: {said or error}")
+            gone = code in GONE and method in ("session/load", "session/resume")
+            self._stuck(f"The agent refused “{method}”: {said or error}", gone=gone)
 
-    def _set(self, category: str, value: str, method: str, key: str) -> None:
+    def _stuck(self, why: str, *, gone: bool = False) -> None:
+        """It goes no further. `gone`: because the session that was to be loaded cannot be had."""
+        self._say(trouble=why)
+
+    def _set(
+        self, category: str, value: str, method: str, key: str, done: Callable[[Any], None] = lambda _: None
+    ) -> None:
         def answered(result: Any, error: Any) -> None:
             if error is None and isinstance(result, dict):
                 self._configured(result)
+            done(error)
 
         if not self.session:
             return

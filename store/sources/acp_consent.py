@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from store.sources.acp_files import Folder, RefusedError
-from store.sources.acp_terminals import Terminals, command_of, env_of
+from store.sources.acp_terminals import Terminals, command_of, env_of, plain, shown
 from store.sources.acp_wire import Asked, Wire
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ ALWAYS: Final = {
     "run": "Allow this command for this session",
 }
 FAILED: Final = -32603
+PENDING: Final = 1_000  # requests that are not worked on yet; then nothing more is read of the agent
 CANCELLED: Final = -32800
 _TERMINAL: Final = ("terminal/output", "terminal/wait_for_exit", "terminal/kill", "terminal/release")
 METHODS: Final = frozenset({"fs/read_text_file", "fs/write_text_file", "terminal/create", *_TERMINAL})
@@ -43,16 +44,21 @@ class Consent:
         self._wire = wire
         self.folder = Folder(cwd)
         self.terminals = Terminals(wire.note_now)
+        self.rule: Callable[[str], bool] | None = None  # answers instead of a user: read, write, run
+        self.refusal = "The user refused."
         self._allowed: set[str] = set()
         self._waiting: dict[int, Wish] = {}
         self._lock = threading.Lock()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._over = threading.Event()
         self._thread: threading.Thread | None = None  # made with the first request
 
     # ---- the agent's side, on the reader's thread
 
     def take(self, asked: Asked) -> None:
         """A request for a file or a terminal."""
+        while self._work.qsize() > PENDING and not self._over.wait(0.05):
+            pass  # it asks faster than we can answer: let it wait, as a full pipe would
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="acp-files", daemon=True)
             self._thread.start()
@@ -88,7 +94,7 @@ class Consent:
             self._later(wish.asked, lambda: self._wire.result(wish.asked, wish.do()))
         else:
             self._wire.note({"is": "consented", "n": number, "ok": False, "text": "Refused"})
-            self._wire.error(wish.asked, FAILED, "The user refused.")
+            self._wire.error(wish.asked, FAILED, self.refusal)
         return True
 
     def cancel(self) -> None:
@@ -101,6 +107,7 @@ class Consent:
 
     def close(self) -> None:
         """Nothing more is done; terminals end. Blocks until that is so."""
+        self._over.set()
         self._work.put(None)
         self.terminals.close()
 
@@ -117,6 +124,7 @@ class Consent:
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
+            self._wire.room()
             try:
                 work()
             except Exception:  # ours: the agent is not left without an answer for ever by the next one
@@ -129,7 +137,7 @@ class Consent:
                 path = _text(params, "path")
                 self.folder.inside(path)
                 line, limit = _count(params, "line"), _count(params, "limit")
-                self._ask(asked, "read", "read", f"Read {path}?",
+                self._ask(asked, "read", "read", f"Read {plain(path)}?",
                           lambda: {"content": self.folder.read(path, line, limit)}, {})  # fmt: skip
             case "fs/write_text_file":
                 path, text = _text(params, "path"), params.get("content")
@@ -142,7 +150,7 @@ class Consent:
                     return {}
 
                 more = {"old": self.folder.before(path), "new": text, "path": path}
-                self._ask(asked, "write", "write", f"Write {path}?", write, more)
+                self._ask(asked, "write", "write", f"Write {plain(path)}?", write, more)
             case "terminal/create":
                 self._create(asked)
             case "terminal/output":
@@ -152,13 +160,7 @@ class Consent:
             case method:
                 known, id = self.terminals, params.get("terminalId")
                 terminal = known.release(id) if method == "terminal/release" else known.get(id)
-
-                def end() -> None:
-                    if terminal.alive:
-                        terminal.kill()
-                    wire.result(asked, {})
-
-                threading.Thread(target=end, name="acp-kill", daemon=True).start()  # it may take two seconds
+                terminal.end(lambda: wire.result(asked, {}))  # it may take two seconds
 
     def _create(self, asked: Asked) -> None:
         argv, env = command_of(asked.params), env_of(asked.params)
@@ -171,9 +173,9 @@ class Consent:
             most = 1 << 20 if limit is None else limit
             return {"terminalId": self.terminals.start(asked.number, argv, where, env, most)}
 
-        shown = argv[2] if argv[:2] == ("/bin/sh", "-c") else " ".join(argv)
+        below = "" if cwd == self.folder.root else str(cwd.relative_to(self.folder.root))
         key = "run " + "\0".join([*argv, str(cwd), *(f"{name}={value}" for name, value in sorted(env.items()))])
-        self._ask(asked, "run", key, f"Run {shown}?", start, {})
+        self._ask(asked, "run", key, f"Run {shown(argv, env, below)}?", start, {})
 
     def _ask(self, asked: Asked, kind: str, key: str, title: str, do: Callable[[], Any], more: dict[str, Any]) -> None:
         """Do it, if it is allowed already; else ask."""
@@ -191,6 +193,8 @@ class Consent:
         with self._lock:
             self._waiting[asked.number] = Wish(asked, kind, key, do)
         self._wire.note({"is": "consent", "n": asked.number, "title": title, "options": options, **more})
+        if self.rule is not None:
+            self.answer(asked.number, "once" if self.rule(kind) else "no")
 
 
 def _text(params: dict[str, Any], key: str) -> str:

@@ -141,7 +141,7 @@ def _replace(folder: int | None, real: Path, data: bytes) -> None:
         look = os.stat(target, dir_fd=folder, follow_symlinks=False)
         if not stat.S_ISREG(look.st_mode):
             raise OSError(0, "it is no file")
-        mode = stat.S_IMODE(look.st_mode)
+        mode = stat.S_IMODE(look.st_mode) & 0o777  # what an agent wrote gets nobody's rights
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _PLAIN
     try:
         with os.fdopen(os.open(part, flags, mode, dir_fd=folder), "wb") as file:

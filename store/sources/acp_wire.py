@@ -21,6 +21,7 @@ from store.formats.base import Record
 
 LONGEST: Final = 64 << 20  # bytes of one line; what is longer is no message, and would only fill the memory
 WAITING: Final = 1_000  # messages that wait for an agent that does not read; then we do not read either
+HEAVY: Final = 64 << 20  # bytes of them
 STEP: Final = 0.2  # seconds between two looks whether it is over
 
 
@@ -53,6 +54,7 @@ class Wire:
         self._changed = threading.Condition()
         self._out: deque[tuple[bytes, bytes]] = deque()  # journal line, bytes for the agent
         self._open: dict[str, tuple[str, Answer]] = {}  # our requests
+        self._heavy = 0  # bytes in `_out`
         self._ids = 0
         self._numbers = 0
         self._rest: list[bytes] = []
@@ -89,8 +91,12 @@ class Wire:
             self.keep(b"".join(kept))
         for tell in heard:
             tell()
+        self.room()
+
+    def room(self) -> None:
+        """Wait for an agent that asks and does not listen."""
         with self._changed:
-            while len(self._out) > WAITING and not self._over:  # it asks and does not listen: let it wait
+            while (len(self._out) > WAITING or self._heavy > HEAVY) and not self._over:
                 self._changed.wait(STEP)
 
     def finish(self) -> None:
@@ -232,6 +238,7 @@ class Wire:
             if self._over:
                 return
             self._out.append((b'{"ts":%d,"dir":"out",%b"msg":%b}\n' % (time.time_ns() // 1000, more, raw), raw + b"\n"))
+            self._heavy += len(raw)
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -243,6 +250,7 @@ class Wire:
                 if self._over:
                     return
                 line, raw = self._out.popleft()
+                self._heavy -= max(0, len(raw) - 1)
                 self._writing = True
             self.keep(line)  # before the agent can answer it
             deaf = deaf or not (raw == b"" or self._write(raw))

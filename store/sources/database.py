@@ -2,7 +2,7 @@
 
 A connection lives as long as one short transaction. While the other program has it open, readers and its writer do not
 wait for each other; while it has not, the file is opened as one that nobody changes, because even a reader would leave
-files beside it.
+files beside it. The index of its log is read only, too: of a program that was killed, it stays as it was left.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ T = TypeVar("T")
 def read(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
     """What `work` makes of the database, in one transaction. Raises OSError, FileNotFoundError too."""
     trouble: Exception | None = None
+    shared = "mode=ro&readonly_shm=1"
     for attempt in range(TRIES):
         if attempt:
             time.sleep(0.01 * attempt)
@@ -41,11 +42,13 @@ def read(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
                 continue  # somebody began to write meanwhile: what was read may be half of it
             if before.shared:
                 _settle(path)
-                return _with(_uri(path, "mode=ro"), work)
+                return _with(_uri(path, shared), work)
             return _copied(path, work)
         except (sqlite3.Error, UnicodeDecodeError) as error:  # the module decodes names and messages as UTF-8
             trouble = error
-            if _look(path) == before and not _passing(error):
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+                shared = "mode=ro"  # there is no mark in the index yet that a reader can hold on to: it makes one
+            elif _look(path) == before and not _passing(error):
                 break
     raise OSError(errno.EIO, f"the database cannot be read: {trouble or 'it keeps changing'}", str(path))
 
@@ -56,7 +59,7 @@ def watched(path: Path) -> tuple[Path, ...]:
 
 
 class _Look(tuple[object, ...]):
-    """What lies there. `quiet`: no log of changes; `shared`: one, and its index."""
+    """What lies there. `quiet`: no log of changes (an index alone is left over); `shared`: one, and its index."""
 
     quiet = False
     shared = False
@@ -67,7 +70,7 @@ def _look(path: Path) -> _Look:
     wal = _size(f"{path}-wal")
     look = _Look((now.st_ino, now.st_size, now.st_mtime_ns, wal > 0))
     index = _size(f"{path}-shm")
-    look.quiet = wal <= 0 and index < 0 and _size(f"{path}-journal") < 0
+    look.quiet = (wal < 0 or (wal == 0 and index < 0)) and _size(f"{path}-journal") < 0
     look.shared = index >= 0 or wal < 0
     return look
 

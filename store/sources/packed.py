@@ -14,8 +14,9 @@ import zstandard
 
 from store.sources.views import Looks, Watched
 
-PIECE: Final = 64 << 10  # packed bytes that are unpacked at once
-WINDOW: Final = 512 << 20  # bytes of memory that unpacking may take
+PIECE: Final = 64 << 10  # packed bytes that are read at once
+BITE: Final = 1 << 10  # of them unpacked at once: whatever they are, that is no more than 32 MB
+WINDOW: Final = 128 << 20  # bytes of memory that unpacking may take
 
 
 class Packed:
@@ -28,7 +29,8 @@ class Packed:
         self._seen: tuple[int, ...] = ()
         self._size = 0
         self._rest: tuple[int, bytes] = (0, b"")  # what was unpacked last, and its offset
-        self._taken = 0  # packed bytes that were unpacked
+        self._taken = 0  # packed bytes that were read
+        self._given = memoryview(b"")  # of them, those that are still to be unpacked
         self._over = False  # all of them, or what is left is damaged
         self._unpacker: zstandard.ZstdDecompressionObj | None = None  # in the middle of a frame
 
@@ -81,22 +83,25 @@ class Packed:
     def _rewind(self) -> None:
         self._unpacker = None
         self._taken = 0
+        self._given = memoryview(b"")
         self._over = False
         self._rest = (0, b"")
 
     def _unpacked(self) -> bytes:
         """The next bytes; b"" is the end. What is damaged ends there and says so, in a line that is no record."""
         while not self._over:
-            with self.path.open("rb") as file:  # not kept open: its owner may want to delete it
-                file.seek(self._taken)
-                given = file.read(PIECE)
-            self._taken += len(given)
+            if not self._given:
+                with self.path.open("rb") as file:  # not kept open: its owner may want to delete it
+                    file.seek(self._taken)
+                    self._given = memoryview(file.read(PIECE))
+                self._taken += len(self._given)
+            given, self._given = self._given[:BITE], self._given[BITE:]
             try:
                 if not given:
                     self._over = True
                     if self._unpacker is not None:
                         raise zstandard.ZstdError("it was cut off")
-                found = self._unpack(given)
+                found = self._unpack(bytes(given))
             except zstandard.ZstdError as error:
                 self._over = True
                 return f"\n# the packed file is damaged from here on: {error}".encode()

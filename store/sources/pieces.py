@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -42,7 +42,8 @@ class Pieces(Protocol):
         ...
 
     def fetched(self, keys: Sequence[Key]) -> Iterable[tuple[Key, Stamp, bytes]]:
-        """The bytes of some pieces as they are now, in any order, without those that are gone; a newline is last."""
+        """The bytes of some pieces as they are now, without those that are gone; a newline is last. In any order; in
+        that of `keys`, one at a time, they need no memory together."""
         ...
 
     def watched(self) -> Watched: ...
@@ -155,8 +156,14 @@ class Log:
         for start in range(0, len(due), TOGETHER):
             some = due[start : start + TOGETHER]
             self.fetches += len(some)
-            got = {key: (stamp, data) for key, stamp, data in self.pieces.fetched(some)}
-            for key in some:
+            got: dict[Key, tuple[Stamp, bytes]] = {}
+            turn = 0  # whose it is: pieces stand in the order in which they were listed
+            for key, stamp, data in self.pieces.fetched(some):
+                got[key] = (stamp, data)
+                while turn < len(some) and some[turn] in got:
+                    self._add(some[turn], *got.pop(some[turn]))
+                    turn += 1
+            for key in some[turn:]:
                 if key in got:
                     self._add(key, *got[key])
         # Now that all of these are here. What was fetched may be newer than others that were not listed yet.
@@ -181,7 +188,8 @@ class Log:
         data = self._kept.get(index)
         if data is not None:
             return data
-        wanted = [n for n in range(index, min(index + TOGETHER, len(self._keys))) if n not in self._kept]
+        last = bisect_left(self._starts, self._starts[index] + KEPT // 2, index, min(index + TOGETHER, len(self._keys)))
+        wanted = [n for n in range(index, max(last, index + 1)) if n not in self._kept]  # what can be kept until then
         keys = {self._keys[n]: n for n in wanted if self._now[self._keys[n]][1] == n}
         self.fetches += len(keys)
         for key, _, got in self.pieces.fetched(list(keys)) if keys else ():

@@ -23,7 +23,7 @@ from store.intake import take_in
 from store.items import text_of
 from store.report import files_below, find_session, sessions
 from store.sources import scan, views
-from store.sources.packed import PIECE, Packed
+from store.sources.packed import BITE, PIECE, Packed
 from store.whole import events_of
 from store.window import known
 
@@ -138,6 +138,15 @@ def test_a_packed_file_that_is_damaged_or_cut_says_so(tmp_path: Path) -> None:
         coverage = Coverage()
         coverage.add(path)
         assert coverage.result["damaged"] == (2 if got[:1] == b"{" else 1 if bad else 0)
+
+
+def test_a_bomb_is_unpacked_in_small_bites(tmp_path: Path) -> None:
+    path, size = tmp_path / "bomb.jsonl.zst", 80 << 20
+    path.write_bytes(zstandard.ZstdCompressor().compress(b"{}\n" + bytes(size)))
+    assert path.stat().st_size < 4 * BITE
+    view = Packed(path)
+    assert view.looks().st_size == size + 3
+    assert max(len(piece) for piece in iter(view._unpacked, b"")) <= 33 << 20
 
 
 def test_reading_anywhere_in_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from store.formats import inspect_files
 from store.intake import take_in
 from store.items import Raw, text_of
 from store.report import sessions
-from store.sources import views
+from store.sources import pieces, views
 from store.whole import events_of, format_of
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "inspect" / "tour.jsonl"
@@ -121,6 +122,41 @@ def test_members_that_are_damaged_or_huge_are_said_and_the_rest_is_read(
     monkeypatch.setattr(inspect_files, "MOST", 100)
     huge = packed(tmp_path / "huge.eval", MEMBERS)
     assert {type(row) for row in Folded(events_of(huge)).rows} == {Raw}
+
+
+@pytest.mark.parametrize("way", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_whatever_bytes_flip_the_log_is_read_or_refused(way: int, tmp_path: Path) -> None:
+    log, rng, said = tmp_path / "log.eval", random.Random(way), set()
+    with zipfile.ZipFile(log, "w", way) as archive:
+        for name, value in {**MEMBERS, "samples/3é_epoch_1.json": SECOND}.items():
+            archive.writestr(name, orjson.dumps(value))
+    good = log.read_bytes()
+    for _ in range(50):
+        bad = bytearray(good)
+        for _ in range(rng.randint(1, 4)):
+            bad[rng.randrange(len(bad))] = rng.randrange(256)
+        log.write_bytes(bad)
+        try:
+            found = [text_of(row) for row in Folded(events_of(log)).rows if isinstance(row, Raw)]
+            said.add("unpacked" if any("cannot be unpacked" in text for text in found) else "read")
+        except StoreError:
+            said.add("refused")
+    assert "unpacked" in said
+
+
+def test_members_are_unpacked_a_few_times_however_big_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "KEPT", 10_000)
+    samples = {f"samples/{n}_epoch_1.json": {**FIRST, "id": n, "input": "x" * 3000} for n in range(60)}
+    log = packed(tmp_path / "log.eval", {"_journal/start.json": START, **samples})
+    view = views.at(log)
+    assert isinstance(view, pieces.Log)
+    with views.opened(log) as file:
+        assert view.fetches == 61
+        while file.read(1000):
+            assert view._held_bytes <= 10_000
+    assert view.fetches <= 3 * 61
 
 
 def test_a_member_of_many_lines_and_many_megabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

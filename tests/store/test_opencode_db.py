@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -158,6 +161,23 @@ def test_reading_leaves_nothing_behind(running: Start) -> None:
     assert "Done." in picture(db.session())
     assert kit.left(db.path.parent) == before
     assert not list(db.path.parent.glob("*-shm"))
+
+
+def test_what_a_killed_program_left_stays_as_it_was(tmp_path: Path) -> None:
+    """Its log and the index of it, too: the first reader that may write would make that anew."""
+    path = tmp_path / "opencode.db"
+    code = (
+        "import os, sys, orjson, opencode_kit as kit\n"
+        "from pathlib import Path\n"
+        "kit.Database(Path(sys.argv[1]), kit.tour())\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code, str(path)], env=environment, check=False, timeout=60)
+    before = {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in tmp_path.iterdir()}
+    assert set(before) == {"opencode.db", "opencode.db-wal", "opencode.db-shm"}
+    assert "Done." in picture(path / "ses_1")
+    assert {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in tmp_path.iterdir()} == before
 
 
 def test_a_log_without_its_index_is_read_elsewhere(running: Start, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_resumed_session_tells_the_cost_of_all_its_runs(recordings: Path) -> N
 def test_command_lines(tmp_path: Path) -> None:
     asked = Ask('-p "$(id)"', tmp_path, "abc", fork=True, permission="", llm="big")
     for runner in runners():
-        if runner.name == "shell":
+        if runner.name == "shell" or runner.launch is not None:
             continue
         command = runner.command(asked)
         assert command.argv[0] == runner.program
@@ -81,6 +81,7 @@ def test_command_lines(tmp_path: Path) -> None:
         ("claude-code", "", True, "does not say its id"),
         ("claude-stream", "abc", True, "what a command printed"),
         ("cursor", "abc", True, "cannot start cursor"),
+        ("acp", "abc", True, "playhead acp --load abc"),
         ("claude-code", "abc", False, "output of a command"),
     ],
 )

@@ -27,7 +27,7 @@ FIGURES = {
     "active_ms": 494_000, "duration_ms": 3_600_000, "cost_usd": 1.28, "unpriced_requests": 0, "outcome": "success",
     "by_model": {"claude-opus-5": {"in": 10, "out": 900, "cache_read": 985, "cache_create": 5, "cost_usd": 1.28}},
     "tool_total": 13, "tool_failed": 3,
-    "latency": {"p50_ms": 12_000.0, "p95_ms": 48_000.0, "samples": 12},
+    "latency": {"p50_ms": 12_000.0, "p95_ms": 48_000.0, "samples": 40},
 }  # fmt: skip
 
 
@@ -60,6 +60,36 @@ def test_a_turn_in_words() -> None:
     assert "3 failed" in spoken(wrong)
 
 
+def values(figures: dict[str, object], *turns: Turn) -> dict[str, str]:
+    return {line.text: line.value for line in figure_lines(Told("s", figures={**FIGURES, **figures}), list(turns))}
+
+
+def test_times_of_few_turns_are_their_own() -> None:
+    """000-21: nothing is interpolated out of buckets where each time is known."""
+    few = [turn(n, duration=n * 10_000_000) for n in (3, 1, 2)] + [turn(4, "", duration=None)]
+    said = values({"latency": {"p50_ms": 45_000.0, "p95_ms": 58_500.0, "samples": 3}}, *few)
+    assert (said["Time of a turn"], said["Median"], said["Longest"]) == ("3 turns", "20 s", "30 s")
+    assert "95 % of them within" not in said
+    assert "Time of a turn" not in values({"latency": {"p50_ms": 45_000.0, "samples": 1}}, turn(1)), "it is above"
+    idle = turn(5, duration=1_000_000, tokens=0, tools=0)
+    said = values({"latency": {"p50_ms": 1.0, "p95_ms": 1.0, "samples": 3}}, *few, idle)
+    assert said["Median"] == "20 s", "a turn without work is not counted"
+    assert "Median" not in values({"latency": {"p50_ms": 1.0, "p95_ms": 1.0, "samples": 7}}, *few), "or nothing"
+    many = [turn(n, duration=n * 1_000_000) for n in range(1, 21)]
+    said = values({"latency": {"p50_ms": 1.0, "p95_ms": 1.0, "samples": 20}}, *many)
+    assert (said["Median"], said["95 % of them within"], "Longest" in said) == ("10 s", "19 s", False)
+
+
+def test_a_cost_that_its_models_do_not_add_up_to_says_why() -> None:
+    """000-18."""
+    said = values({"cost_usd": 1.41})
+    assert (said["Cost"], said["As the agent tells"]) == ("$1.41", "$1.28 by list price")
+    assert said["Tokens"] == "by list price"
+    for figures in ({}, {"cost_usd": None}, {"cost_usd": 1.281}):
+        assert values(figures)["Tokens"] == "", figures
+        assert "As the agent tells" not in values(figures)
+
+
 def test_figures_in_words() -> None:
     """000-18, 000-19, 000-20, 000-21."""
     found = figure_lines(told(), [turn(1), turn(2)])
@@ -69,7 +99,7 @@ def test_figures_in_words() -> None:
     assert [line.text for line in found if line.text in ("Bash", "Edit") and line.kind == "fact"] == ["Bash", "Edit"]
     assert said["29 more"] == "", "the count is exact, also when not all are listed"
     assert next(line.item for line in found if line.text == "Turn 2") == "i2"
-    assert (said["Time of a turn"], said["Half of them within"]) == ("12 turns", "12 s")
+    assert (said["Time of a turn"], said["Median"], said["95 % of them within"]) == ("40 turns", "12 s", "48 s")
     assert summary(told(), [turn(1), turn(2)]) == "2 turns · 8 m 14 s · $1.28"
     unknown = {**FIGURES, "cost_usd": None, "latency": {"samples": 0}}
     said = {line.text: line.value for line in figure_lines(Told("s", figures=unknown), [])}

@@ -52,7 +52,7 @@ def test_apply_writes_once_and_typing_never(
     assert isinstance(lines, QSpinBox)
     assert isinstance(roots, QPlainTextEdit)
     assert not dialog.apply_button.isEnabled()
-    theme_box.setCurrentText("dark")
+    theme_box.setCurrentText("Dark")
     lines.setValue(60)
     roots.setPlainText(" /a \n\n/b c")
     qtbot.keyClick(dialog.fields["timeline.follow"].widget, Qt.Key.Key_Space)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from store.preflight import Preflight
     from viewer.desk import Desk
 
+KEYS: Final = {"Send": "sends", "Queue": "queues", "Fork": "forks"}  # by the word on the button
 OFFER: Final = 300  # ms until a session that is shown is asked whether it can be gone on with: it is painted before
 
 
@@ -176,6 +177,10 @@ class Composing(QObject):
         pane.send.setEnabled(can)
         pane.send.setToolTip(f"{label} (Ctrl+Enter)" if can else told.why if told is not None else "")
         pane.show_hint(text, failed=failed)
+        if self._editing:
+            pane.show_keys("saves", "keeps it as it was")
+        else:
+            pane.show_keys(KEYS[label], "leaves")
 
     # ---- opening and leaving
 

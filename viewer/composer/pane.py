@@ -80,7 +80,7 @@ class ComposerPane(QWidget):
         self.hint = QLabel(self._body)
         self.hint.setTextFormat(Qt.TextFormat.PlainText)
         self.hint.setAccessibleName("What sending does")
-        self.keys = QLabel("Ctrl+Enter sends · Esc leaves", self._body)
+        self.keys = QLabel(self._body)
         line = QHBoxLayout()
         line.addWidget(self.editor, 1)
         for button in (self.stop, self.send):
@@ -130,6 +130,10 @@ class ComposerPane(QWidget):
         self._working = working
         if self._made:
             self.stop.setVisible(working)
+
+    def show_keys(self, enter: str, escape: str) -> None:
+        """What the two keys do now: 'sends', 'leaves'."""
+        self.keys.setText(f"Ctrl+Enter {enter} · Esc {escape}")
 
     def show_hint(self, text: str, *, failed: bool = False) -> None:
         """What sending would do, or why it cannot be."""

@@ -78,7 +78,7 @@ def figure_lines(told: Told, turns: Sequence[Turn]) -> list[Line]:
     """The figures of a session below their headings."""
     numbers = {turn.item: turn.number for turn in turns if turn.item} if told.troubles else {}
     figures, troubles = told.figures, _troubles(told.troubles, numbers)
-    lines = [*_whole(figures), *troubles, *_llms(figures), *_tools(told), *_times(figures)]
+    lines = [*_whole(figures), *troubles, *_llms(figures), *_tools(told), *_times(figures, turns)]
     if told.priced:
         return lines
     return [msgspec.structs.replace(line, value=COMING) if line.value == UNKNOWN else line for line in lines]
@@ -206,14 +206,39 @@ def name_of(name: str) -> str:
     return known or name.removeprefix("error:").replace("_", " ").capitalize()
 
 
-def _times(figures: Mapping[str, Any]) -> Iterator[Line]:
+def _times(figures: Mapping[str, Any], turns: Sequence[Turn]) -> Iterator[Line]:
+    """Of one turn there is nothing to say that is not above; of a few, their own times; of many, the counts."""
     latency: Mapping[str, Any] = figures.get("latency") or {}
-    if not latency.get("samples"):
+    samples = latency.get("samples") or 0
+    if samples < 2:
         return
-    tip = "Out of counts in twelve buckets, linear inside a bucket"
-    yield Line("head", "Time of a turn", wording.many(latency["samples"], "turn"), tip=tip)
-    for name, key in (("Half of them within", "p50_ms"), ("95 % of them within", "p95_ms")):
-        yield Line("fact", name, span_text(_us(latency.get(key))) or UNKNOWN, tip=tip)
+    count = wording.many(samples, "turn")
+    if times := _durations(turns, samples):
+        tip = "Of the turns that came to their end"
+        yield Line("head", "Time of a turn", count, tip=tip)
+        middle = (times[(samples - 1) // 2] + times[samples // 2]) // 2
+        yield Line("fact", "Median", span_text(middle), tip=tip)
+        if samples < FEW:
+            yield Line("fact", "Longest", span_text(times[-1]), tip=tip)
+        else:
+            yield Line("fact", "95 % of them within", span_text(times[-(-samples * 19 // 20) - 1]), tip=tip)
+    elif samples >= FEW:
+        tip = "Out of counts in twelve buckets, linear inside a bucket"
+        yield Line("head", "Time of a turn", count, tip=tip)
+        for name, key in (("Median", "p50_ms"), ("95 % of them within", "p95_ms")):
+            yield Line("fact", name, span_text(_us(latency.get(key))) or UNKNOWN, tip=tip)
+
+
+def _durations(turns: Sequence[Turn], samples: int) -> list[int]:
+    """How long each of the turns took that the counts are of, shortest first; empty when that cannot be told."""
+    if not 0 < samples <= EXACT or len(turns) > 2 * EXACT:
+        return []
+    over = [turn for turn in turns if turn.status not in ("", "incomplete")]
+    for some in (over, [turn for turn in over if turn.tokens or turn.tools]):
+        times = sorted(turn.duration for turn in some if turn.duration is not None)
+        if len(times) == samples:
+            return times
+    return []
 
 
 def _us(ms: float | None) -> int | None:

@@ -88,10 +88,10 @@ def table_sheet(look: Look) -> str:
     chosen, strong = look.colour("surface.selected").name(), look.colour("text.strong").name()
     return (
         f"QTableView {{ background: {ground}; selection-background-color: {chosen}; selection-color: {strong}; }}"
-        "QTableView::item { padding: 0; border: 0; }"
+        f"QTableView::item {{ padding: 0 {look.px(4)}px; border: 0; }}"  # a cell has 3 px of its own
         f"QHeaderView {{ background: {ground}; }}"
         f"QHeaderView::section {{ background: {ground}; color: {look.colour('text.muted').name()}; border: 0; "
-        f"border-bottom: 1px solid {hair}; padding: {look.px(6)}px {look.px(3)}px {look.px(4)}px; }}"
+        f"border-bottom: 1px solid {hair}; padding: {look.px(6)}px {look.px(4) + 3}px {look.px(4)}px; }}"
         "QHeaderView::up-arrow, QHeaderView::down-arrow { image: none; width: 0; height: 0; }"  # its text says so
     )
 
@@ -114,6 +114,7 @@ class Number(QSpinBox):
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Window, look.colour("line.strong").lighter(140))
         self.setPalette(palette)
+        self.lineEdit().setTextMargins(look.px(6), 0, 0, 0)  # the sheet of a number field has no padding there
         self.setMinimumHeight(look.px(28))
         self.setMinimumWidth(look.px(72))
 

@@ -28,14 +28,14 @@ from viewer.panel.threads_model import (
 from viewer.theme.look import Look
 
 # Widths at zoom 1; the thread takes the rest. What gives way first where there is no room.
-WIDTHS: Final = {TRIGGER: 110, STATE: 88, AGE: 64, TURNS: 56, LAST: 112, SESSION: 112, SAVED: 84, ACTION: 54}
+WIDTHS: Final = {TRIGGER: 110, STATE: 88, AGE: 64, TURNS: 56, LAST: 124, SESSION: 112, SAVED: 84, ACTION: 54}
 TIGHT: Final = {
-    TRIGGER: 84,
+    TRIGGER: 83,
     STATE: 82,
-    AGE: 56,
-    LAST: 76,
-    SESSION: 104,
-    ACTION: 46,
+    AGE: 60,
+    LAST: 73,
+    SESSION: 110,
+    ACTION: 51,
 }  # where there is little room
 GIVES_WAY: Final = ((SAVED, 860), (TURNS, 720))  # column, narrower than this it is in the line below only
 

@@ -67,6 +67,7 @@ class TrashDialog(QDialog):
         self.days = QSpinBox()
         self.days.setRange(1, 3650)
         self.days.setValue(DAYS)
+        self.days.lineEdit().setTextMargins(look.px(6), 0, 0, 0)
         self.days.setAccessibleName("Not written for so many days")
         self.agent = QComboBox()
         self.agent.addItem("all agents", "")

@@ -105,6 +105,6 @@ def compared(fresh: Figures, resumed: Figures) -> str:
     ]
     if fresh.n and resumed.n:
         less = saved(fresh, resumed)
-        lines.append(f"Resumed: {change(less.time)} time · {change(less.tokens)} tokens · {change(less.cost)} cost")
+        lines.append(f"Difference: {change(less.time)} time · {change(less.tokens)} tokens · {change(less.cost)} cost")
         lines.append("Means per run that ended well. The events were different ones: no experiment.")
     return "\n".join(lines) or "No run of this thread has ended well yet."

@@ -270,9 +270,9 @@ def span_text(us: int | None) -> str:
 
 
 def size_text(chars: int) -> str:
-    """A count of characters as a size: '812 characters', '12 KB', '3.4 MB'."""
+    """A count of characters as a size: '812 characters', '12 kB', '3.4 MB'."""
     if chars < 1000:
         return f"{chars} characters"
     if chars < 1_000_000:
-        return f"{chars / 1000:.0f} KB"
+        return f"{chars / 1000:.0f} kB"
     return f"{chars / 1_000_000:.1f} MB"

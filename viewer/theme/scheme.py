@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from resources import path
 from store.settings import ROW_LINES
 from viewer.theme import fonts, tokens
 from viewer.theme.look import Look
@@ -51,6 +52,23 @@ QPushButton:default:disabled {
   background: $button_background; color: $text_disabled; border-color: $button_border;
 }
 QPushButton:default:hover:enabled { background: $accent_fill_hover; }
+QComboBox, QAbstractSpinBox {
+  background: $surface_window; color: $text_main; border: 1px solid $button_border; border-radius: ${p4}px;
+  padding: ${p3}px ${p8}px; selection-background-color: $selection_background; selection-color: $selection_text;
+}
+QAbstractSpinBox { padding: ${p2}px; padding-left: ${p4}px; }
+QAbstractSpinBox QLineEdit { background: transparent; border: 0; padding: 0 ${p2}px; }
+QComboBox:focus, QAbstractSpinBox:focus { border-color: $accent_focus; }
+QComboBox:disabled, QAbstractSpinBox:disabled { color: $text_disabled; border-color: $line_hair; }
+QComboBox::drop-down { border: 0; width: ${p24}px; }
+QComboBox::down-arrow { image: url("$arrow_down"); width: ${p12}px; height: ${p12}px; }
+QComboBox QAbstractItemView { background: $surface_panel; border: 1px solid $line_strong; padding: ${p4}px; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { border: 0; width: ${p24}px; background: transparent; }
+QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: $surface_hover; }
+QAbstractSpinBox::up-arrow { image: url("$arrow_up"); width: ${p10}px; height: ${p10}px; }
+QAbstractSpinBox::down-arrow { image: url("$arrow_down"); width: ${p10}px; height: ${p10}px; }
+QProgressBar { background: $line_hair; border: 0; border-radius: ${p2}px; }
+QProgressBar::chunk { background: $accent_fill; border-radius: ${p2}px; }
 QMenu { background: $surface_panel; border: 1px solid $line_strong; padding: ${p4}px; }
 QMenu::item { padding: ${p4}px ${p24}px ${p4}px ${p12}px; border-radius: ${p4}px; }
 QMenu::item:selected { background: $surface_selected; color: $text_strong; }
@@ -117,7 +135,8 @@ def palette(look: Look) -> QPalette:
 def sheet(look: Look) -> str:
     """The style sheet for one Look."""
     words = {name.replace(".", "_"): look.colour(name).name() for name in tokens.tokens()}
-    words |= {f"p{units}": str(look.px(units)) for units in (2, 3, 4, 8, 12, 24, 32)}
+    words |= {f"p{units}": str(look.px(units)) for units in (2, 3, 4, 8, 10, 12, 24, 32)}
+    words |= {name: path(f"themes/{name.replace('_', '-')}.svg").as_posix() for name in ("arrow_down", "arrow_up")}
     return SHEET.substitute(words)
 
 

@@ -42,6 +42,7 @@ def upgrade() -> None:
         Column("schedule", Text, nullable=False, server_default=""),
         Column("watch_path", Text, nullable=False, server_default=""),
         Column("cwd", Text, nullable=False, server_default=""),
+        Column("command", Text, nullable=False, server_default=""),
         Column("own_authors", Text, nullable=False, server_default="[]"),
         Column("filter", Text, nullable=False, server_default="{}"),
         Column("prompt", Text, nullable=False, server_default=""),
