@@ -80,9 +80,12 @@ def prompt_text(state: State, event: ev.PromptText) -> list[Change]:
     known = state.recent.get(event.item)
     if known is not None:
         row, said = known
-        if not isinstance(said, Prompt) or len(event.text) <= len(said.text) or not event.text.startswith(said.text):
+        if not isinstance(said, Prompt) or not event.text.startswith(said.text):
             return NONE
-        more = replace(said, text=event.text, rev=said.rev + 1, spans=widen(said.spans, at))
+        if len(event.text) == len(said.text) and event.images <= said.images:
+            return NONE
+        images = max(said.images, event.images)
+        more = replace(said, text=event.text, images=images, rev=said.rev + 1, spans=widen(said.spans, at))
         return put_again(state, row, more)
     changes = close(state, at.agent, at.ts)
     echoed = state.unmatched.pop(_said(event.text), None) if state.unmatched and not at.agent else None

@@ -219,7 +219,7 @@ class Inbox:
         self._refused += sum(record.refused != "" for record in records)
         if self._refused >= REFUSED_STEP:
             self._refused = 0
-            deliveries_db.forget_refused(tx)
+            deliveries_db.forget_refused(tx, deliveries_db.REFUSALS)
         return found
 
     def _one(

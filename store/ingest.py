@@ -69,7 +69,7 @@ class FileIngest:
         self.around = Around(path, watcher, self._on_change, lambda: self._bell.set())
         self._hub = hub
         self._watcher = watcher
-        self._follower = Follower(watcher, self._on_change)
+        self._follower = Follower(watcher, self._on_change, lambda: self._bell.set())
         self._progress = progress
         self._database = database
         self._format: Format | None = None
@@ -156,6 +156,7 @@ class FileIngest:
 
     def _serve(self) -> None:
         """Whatever is due."""
+        self._follower.looked()
         if self.growth.anew is not None:
             self._start_over()
         if self._more is not None and time.monotonic() >= self._more[0]:
@@ -169,9 +170,8 @@ class FileIngest:
 
     def _patience(self) -> float | None:
         """Seconds until something is due that nobody rings for."""
-        search = self.around.due
-        due = search if self._more is None else min(self._more[0], search or self._more[0])
-        return None if due is None else max(0.0, due - time.monotonic())
+        dues = (self.around.due, self._follower.due, None if self._more is None else self._more[0])
+        return max(0.0, min(some) - time.monotonic()) if (some := [due for due in dues if due is not None]) else None
 
     def _say(self, **changes: object) -> None:
         def say(session: Session) -> None:

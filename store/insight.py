@@ -213,7 +213,7 @@ def _turn(number: int, turn: Folded, rows: Mapping[int, Seen]) -> Turn:
     return Turn(
         number, item, words, turn.start_ts, None if turn.open else turn.duration, "" if turn.open else turn.status,
         money.known, bool(money.priced and money.unpriced), turn.used.output, turn.tools, turn.tools_failed,
-        turn.errors, turn.issues,
+        turn.errors, turn.issues, turn.used.input, turn.used.cache_read, turn.used.cache_write,
     )  # fmt: skip
 
 

@@ -45,6 +45,9 @@ class Turn(Struct, frozen=True, array_like=True, gc=False):
     failed: int  # of these
     errors: int
     issues: int
+    given: int = 0  # tokens that it was given, without what came out of the cache or went into it
+    cached: int = 0  # read from the cache
+    stored: int = 0  # written to it
 
 
 class Spot(Struct, frozen=True, array_like=True, gc=False):

@@ -11,7 +11,10 @@ from store.runs import Runs
 
 
 class Offer(Struct, frozen=True):
-    """One runner. The sentences say why not; '' is that it can. `modes`: permission modes, the most cautious first."""
+    """One runner. The sentences say why not; '' is that it can. `modes`: permission modes, the most cautious first.
+
+    `unsaid`: what no mode means; '': the first. `no_command` '': it needs the agent's command line.
+    """
 
     name: str
     title: str
@@ -20,6 +23,8 @@ class Offer(Struct, frozen=True):
     no_resume: str
     no_compact: str
     no_permissions: str
+    no_command: str
+    unsaid: str
     missing: str = ""  # its program is not on this machine
 
 
@@ -35,6 +40,8 @@ def offers(db: Path | None = None) -> tuple[Offer, ...]:
             one.abilities.resume.why,
             one.abilities.compact.why,
             one.abilities.permissions.why,
+            one.abilities.command.why,
+            one.abilities.unsaid,
             "" if runs is None else runs.missing(one),
         )
         for one in runners()

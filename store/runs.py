@@ -340,10 +340,11 @@ def resumable(path: Path, runner: str = "", command: str = "") -> tuple[str, str
         own, why = named(runner or "acp"), ""
     if own is None:
         raise StoreError(why)
-    if own.abilities.command.ok and not command:
-        meta = read_meta(path)
-        command = shlex.join(meta.argv) if meta is not None else ""
-    return own.name, row.session or path.stem, Path(row.cwd) if row.cwd else Path.cwd(), command
+    meta = read_meta(path)  # of a journal of ours
+    if own.abilities.command.ok and not command and meta is not None:
+        command = shlex.join(meta.argv)
+    cwd = row.cwd or ("" if meta is None else meta.cwd)
+    return own.name, row.session or path.stem, Path(cwd) if cwd else Path.cwd(), command
 
 
 def listed(limit: int = 50, data: Path | None = None) -> list[RunRow]:

@@ -253,11 +253,7 @@ class Work:
         """What it printed, line by line: from the journal, or as much as is remembered when the disk took none."""
         if not self._journal.lost:
             try:
-                with self._journal.path.open("rb") as file:
-                    while line := file.readline(LINE + 2):
-                        yield line
-                        while len(line) > LINE and not line.endswith(b"\n"):  # no record; it need not be remembered
-                            line = file.readline(LINE)
+                yield from lines_of(self._journal.path)
                 return
             except FileNotFoundError:
                 return  # it printed nothing
@@ -275,6 +271,15 @@ class Work:
                 complaints(self._journal.path).write_bytes(stderr)
             except OSError as error:
                 log.warning("the complaints of run %s are not kept: %s", self.row.id, error)
+
+
+def lines_of(path: Path, most: int = LINE) -> Iterator[bytes]:
+    """The lines of a file; of one that is longer than any record the beginning. Raises OSError."""
+    with path.open("rb") as file:
+        while line := file.readline(most):
+            yield line
+            while line and not line.endswith(b"\n"):
+                line = file.readline(most)
 
 
 def complaints(journal: Path) -> Path:

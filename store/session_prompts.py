@@ -171,6 +171,12 @@ class Prompts:
         """At drain time: the one prompt to send now, still in the queue until `sent` says that it went out."""
         return self.queue[0] if self.sendable and not self.header.pending and not self.run else None
 
+    def unheard(self) -> list[str]:
+        """Prompts that went out and that nothing shows to have come there, oldest first."""
+        known = filter(None, (self.state.recent.get(item) for item in self.state.unmatched.values()))
+        sent = sorted((row, item.text) for row, item in known if isinstance(item, Prompt) and item.sending)
+        return [str(text) for _, text in sent]
+
     def sent(self, queued: Queued, ts: int | None) -> None:
         """A queued prompt went out: it leaves the queue and is shown as 'sending' until its echo is back."""
         self.queue = [other for other in self.queue if other.id != queued.id]

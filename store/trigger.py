@@ -260,5 +260,6 @@ _CHECKS: Final[dict[str, Any]] = {
     "name": _line, "source": _choice(*SOURCES), "action": _choice(*ACTIONS), "runner": _line, "cwd": _path,
     "permission": _line, "model": _line, "resume_sessions": flag, "timeout_s": _whole(1, 86_400),
     "max_parallel": _whole(1, 32), "payload_limit": _whole(200, MOST), "enabled": flag, "own_authors": _authors,
-    "command": partial(_line, most=4_000), "filter": _filter, "key_path": _key_path, "schedule": _schedule, "watch_path": _path,
+    "command": partial(_line, most=4_000), "filter": _filter, "key_path": _key_path, "schedule": _schedule,
+    "watch_path": _path,
 }  # fmt: skip

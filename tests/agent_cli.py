@@ -121,7 +121,8 @@ class Claude:
             self.session = str(uuid.uuid4())
             self.file = self.file.with_name(f"{self.session}.jsonl")
             before = [line.replace(self.asked, self.session) for line in before]
-            self.file.write_text("".join(line + "\n" for line in before), "utf-8")
+            if not prompt.startswith("late "):
+                self.file.write_text("".join(line + "\n" for line in before), "utf-8")
         for line in before:
             record = json.loads(line)
             self.parent = record.get("uuid", self.parent)
@@ -130,6 +131,10 @@ class Claude:
         put({"type": "system", "subtype": "init", "session_id": self.session, "cwd": str(Path.cwd()), "model": MODEL,
              "permissionMode": option(self.argv, "--permission-mode") or "default", "tools": [],
              "claude_code_version": "2.1.329"})  # fmt: skip
+        if prompt.startswith("late "):  # said before it is written, as the real one does
+            while not Path(prompt.split(" ")[1]).exists():
+                time.sleep(0.01)
+            self.file.write_text("".join(line + "\n" for line in before), "utf-8")
         self.live("busy")
         try:
             return self.turn(prompt, asked)

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from store.delta import Delta, Row, SessionsDelta
@@ -30,7 +31,7 @@ OPEN: Final = 8  # files that are kept open besides those whose agent is at work
 RELEASE: Final = 20_000  # ms after which a session that is not looked at is, if its agent is not at work
 LIST: Final = 250  # ms between two changes of the list for sessions that go on: each paints it anew
 LEFT: Final = 50  # released sessions that come back as they were; older ones come back at their place
-ACTIVE: Final = ("live", "idle")  # what the list says of a session whose agent is there
+ACTIVE: Final = ("live", "waiting", "idle")  # what the list says of a session whose agent is there
 
 
 class Desk(QObject):
@@ -57,6 +58,7 @@ class Desk(QObject):
         self._states: dict[str, str] = {}  # of the sessions that the search has told about
         self._names: dict[str, str] = {}  # a journal that is read as a file → its name in the list
         self._shown_rows: dict[str, Row] = {}  # and those that only we list
+        self._found: dict[str, Row] = {}  # what the search says of streams that are open
         self.current: Opened | None = None
         self._lines = Pace(LIST, self._tell_list, self)
         live.changed.connect(self.on_changed)
@@ -174,6 +176,20 @@ class Desk(QObject):
         elif header is not None:
             self._lines.news(opened.key)
 
+    def as_told(self, delta: SessionsDelta) -> SessionsDelta:
+        """The same, with what open streams say of themselves: their files do not tell that somebody is waited for."""
+        if all(opened.file for opened in self._open.values()):
+            return delta
+        return msgspec.structs.replace(delta, put=tuple(map(self._told, delta.put)))
+
+    def _told(self, row: Row) -> Row:
+        key = row.id if row.id in self._open else row.path or row.id
+        opened = self._open.get(key)
+        if opened is None or opened.file or opened.header is None:
+            return row
+        self._found[key] = row
+        return msgspec.structs.replace(row, state=row_of(key, opened.header, False, opened.since).state)
+
     def on_sessions(self, delta: SessionsDelta) -> None:
         """Sessions that were looked at once and have grown since are unread, also when that was before a restart."""
         for row in delta.put:
@@ -237,6 +253,8 @@ class Desk(QObject):
                 if self._shown_rows.get(opened.key) != row:
                     self._shown_rows[opened.key] = row
                     lines.append(row)
+            elif opened.key in self._found:
+                lines.append(self._told(self._found[opened.key]))
         if lines:
             self.listed.emit(SessionsDelta(tuple(lines)))
         for opened in filter(None, map(self._open.get, keys)):
@@ -319,6 +337,8 @@ class Desk(QObject):
         self._look_again(opened.key)
         self._reading.discard(opened.key)
         del self._open[opened.key]
+        if (found := self._found.pop(opened.key, None)) is not None:
+            self.listed.emit(SessionsDelta((found,)))
         self._live.close(opened.key)
         kept = opened.file and there(opened.key)
         if self._shown_rows.get(opened.key) is not None and not kept:

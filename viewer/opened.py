@@ -85,7 +85,7 @@ class Opened:
 def row_of(key: str, header: Header, file: bool, since: int) -> Row:
     """The list's line for an open session. `since`: when it was opened, for streams that say no times."""
     state = "ended" if header.state == "archived" else header.state
-    state = state if state in ("idle", "ended", "failed") else "live"
+    state = state if state in ("idle", "waiting", "ended", "failed") else "live"
     if header.draft and state not in wording.OVER:
         state = "draft"
     if header.trouble and header.state == "opening":

@@ -89,7 +89,7 @@ class Shelving(Commands):
             from viewer import asking
 
             row = self.sessions.sessions.session(path)
-            if not asking.may_archive(self, at_work=row is not None and row.state == "live"):
+            if not asking.may_archive(self, at_work=row is not None and row.state in ("live", "waiting")):
                 return
         self.shelf.do(action, path)
         self.show_shelf()

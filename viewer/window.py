@@ -177,7 +177,7 @@ class MainWindow(Prompting):
         self.on_focus_timeline()
 
     def on_sessions(self, delta: SessionsDelta) -> None:
-        self.sessions.apply(delta)
+        self.sessions.apply(self.desk.as_told(delta))
         self.desk.on_sessions(delta)
         self.listed(delta)
         if delta.trouble:

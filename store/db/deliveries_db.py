@@ -87,7 +87,7 @@ def _begun() -> Any:
     return exists().where(run.c.id == c.run_id)
 
 
-def forget_refused(tx: Connection, keep: int = REFUSALS) -> None:
+def forget_refused(tx: Connection, keep: int) -> None:
     """All but the newest of those that were refused go: anybody who finds the address can bring them."""
     many = select(c.id).where(c.verdict == "refused").order_by(c.id.desc()).offset(keep).limit(1)
     last = tx.execute(many).scalar()

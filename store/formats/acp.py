@@ -133,7 +133,7 @@ class Reader:
             self._loading.add(id)
             if id in self._talks:
                 self._talks[id].loading = True
-        if method in _OPENS and string(params, "cwd") and self._main is None:
+        if method in _OPENS and string(params, "cwd") and not (self._main is not None and self._main.id):
             out.append(SessionNamed(at, cwd=string(params, "cwd")))
         out.append(Called(at, rpc, clean(method)[:100]))
 

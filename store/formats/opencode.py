@@ -151,6 +151,8 @@ class Reader:
         known = message is not None
         if message is None:
             self._settle(out)
+            if self._last is not None:
+                self._last.said = {}  # its prompt is complete
             message = self._messages[id_] = Message(id_, string(info, "role"))
             message.copied = created is not None and self._born is not None and created < self._born
             if len(self._messages) > MESSAGES:

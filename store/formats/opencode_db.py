@@ -162,7 +162,7 @@ class Rows:
                 yield f"{table} {values[0]}", at, b'%b,"data":%b}\n' % (head[:-1], _line(data))
 
     def watched(self) -> Watched:
-        return Watched(database.watched(self.db))
+        return Watched(database.watched(self.db), again=database.AGAIN)
 
     def label(self, key: Key) -> str:
         return ""

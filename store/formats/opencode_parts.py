@@ -46,8 +46,8 @@ class Message:
     """What is known of one."""
 
     __slots__ = (
-        "at", "completed", "copied", "error", "failed", "finish", "id", "llm", "over", "prompted", "role", "rows",
-        "summary", "ts",
+        "at", "completed", "copied", "error", "failed", "finish", "id", "joined", "llm", "over", "prompt", "role",
+        "rows", "said", "summary", "ts",
     )  # fmt: skip
 
     def __init__(self, id_: str, role: str) -> None:
@@ -58,7 +58,9 @@ class Message:
         self.llm = ""
         self.summary = False  # an answer that is the summary of what was before
         self.copied = False  # by a fork: what it took is counted where it was made
-        self.prompted = False  # there is a row that began the turn
+        self.prompt = ""  # the row that began the turn
+        self.joined: set[str] = set()  # the parts that it is made of
+        self.said: dict[str, tuple[str, int]] = {}  # what they say, text and images, until another message begins
         self.over = False  # the end of its turn was told
         self.failed = False  # and how
         self.error: dict[str, Any] | None = None
@@ -130,19 +132,31 @@ class Parts:
     def _prompt(
         self, text: str, own: str, message: Message, at: At, out: list[Event], origin: str, images: int = 0
     ) -> None:
-        if origin != "injected":
-            if at.agent:
-                origin = "agent"
-            elif message.prompted:
-                origin = "steer"  # a further part of the same prompt begins no turn
-            message.prompted = True
+        """The parts of a prompt are one row, whatever it is made of: words, files, pictures."""
+        if origin == "injected":
+            if text.strip():
+                out.append(PromptText(at, own, text, origin))
+            return
+        if not (text.strip() or images):
+            return
+        first = not message.prompt
+        if first:
+            message.prompt = own
             self._cost = 0.0
             self._costs.clear()
-            if not self._titled and text.strip() and not at.agent:
-                self._titled = True
-                out.append(SessionNamed(at, title=one_line(text, 200), rank=1))
-        if text.strip() or images:
-            out.append(PromptText(at, own, text, origin, images))
+        if not self._titled and text.strip() and not at.agent:
+            self._titled = not images  # words are a better title, if some follow
+            out.append(SessionNamed(at, title=one_line(text, 200), rank=1))
+        if origin == "human" and (first or message.said):
+            message.joined.add(own)
+            message.said[own] = (text, images)
+            own, text = message.prompt, "\n".join(words for words, _ in message.said.values() if words)
+            images = sum(count for _, count in message.said.values())
+        elif own in message.joined:
+            return  # told again, when what stood beside it is not known any more
+        elif not first:
+            origin = "steer"  # what a subagent is asked, or what was added much later
+        out.append(PromptText(at, own, text, "agent" if at.agent else origin, images))
 
     def _file(self, part: dict[str, Any], own: str, message: Message, at: At, out: list[Event]) -> None:
         mime = string(part, "mime")

@@ -36,7 +36,7 @@ def way_on(agent: str, session: str, is_file: bool) -> tuple[Runner | None, str]
         return None, "This is the output of a command: open the session's own file to go on with it."
     runner = for_agent(agent)
     if agent == "acp":
-        return None, f"Its agent is not there any more. Start it again: playhead acp --load {session or 'ID'} -- COMMAND"
+        return None, f"Its agent is gone. Start it again with: playhead acp --load {session or 'ID'} -- COMMAND"
     if runner is None:
         return None, f"Playhead cannot start {agent or 'this agent'}: go on with this session where it was begun."
     if agent != runner.agent:

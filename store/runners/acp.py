@@ -68,6 +68,7 @@ class _Told:
 
     def __init__(self) -> None:
         self.session: str | None = None
+        self._main = ""  # the same, before the agent has said that it is open
         self._requests: dict[str, tuple[str, str]] = {}  # id of ours → method, session
         self._text: list[str] = []
         self._errors: list[str] = []
@@ -87,7 +88,7 @@ class _Told:
             self._noted(body)
         elif method == "session/update":
             params = table(body, "params")
-            if string(params, "sessionId") in ("", self.session):
+            if string(params, "sessionId") in ("", self._main):
                 self._update(table(params, "update"))
         elif method and way_of(frame, method) == "out":
             self._request(method, body)
@@ -109,6 +110,8 @@ class _Told:
     def _request(self, method: str, body: dict[str, Any]) -> None:
         session = string(table(body, "params"), "sessionId")
         self._requests[str(body.get("id"))] = (method, session)
+        if method in OPENS:
+            self._main, self._fresh = session, method == "session/new"
         if method == "session/prompt":
             self._asked, self._text, self._before = True, [], 0.0 if self._fresh else self._cost
 
@@ -117,7 +120,7 @@ class _Told:
         result, error = table(body, "result"), body.get("error")
         if method in OPENS and error is None:
             self.session = string(result, "sessionId") or session or None
-            self._fresh = method == "session/new"
+            self._main = self.session or ""
         elif method == "session/prompt" and error is not None:
             self._errors.append(failure(error))
         elif method == "session/prompt":
@@ -189,7 +192,7 @@ RUNNER = Runner(
         live=Ability(False, "A prompt is sent when the turn before it has ended."),
         modes=MODES,
         command=YES,
-        unsaid="Refuse every question",
+        unsaid="",
     ),
     command=command,
     outcome=outcome,

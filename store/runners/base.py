@@ -44,7 +44,7 @@ class Abilities(Struct, frozen=True):
     live: Ability  # whether a prompt can be given to a process that runs already
     modes: tuple[str, ...] = ()
     command: Ability = Ability(False, "This runner knows its program: it takes no command.")  # whether it needs one
-    unsaid: str = "The program's own default"  # what no permission mode means
+    unsaid: str = "The program's own default"  # what no permission mode means; '': the first of them
 
 
 class Ask(Struct, frozen=True):

@@ -22,6 +22,7 @@ from urllib.parse import quote
 WAIT: Final = 0.5  # seconds that a lock is waited for
 TRIES: Final = 5
 SETTLED: Final = 0.03  # seconds after which what was written to the log is committed, or is not yet
+AGAIN: Final = 1.0  # and after which it is looked at once more: on a busy machine a commit takes longer
 
 T = TypeVar("T")
 

@@ -9,14 +9,11 @@ import time
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from store.sources import scan
-from store.sources.database import watched
+from store.sources.database import AGAIN, watched
 from store.sources.folders import above
 from store.sources.memory import Seen
-
-AGAIN: Final = 1.0  # seconds
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -58,12 +59,20 @@ class ViewTail(Tail):
 
 
 class Follower:
-    """Watches sessions for one owner, each where its news show. `follow` again finds places that are new."""
+    """Watches sessions for one owner, each where its news show. `follow` again finds places that are new.
 
-    def __init__(self, watcher: Watcher, changed: Callable[[Path], None]) -> None:
+    `ring` is called when somebody is to look once more at `due`, whatever was seen by then.
+    """
+
+    def __init__(
+        self, watcher: Watcher, changed: Callable[[Path], None], ring: Callable[[], None] | None = None
+    ) -> None:
+        self.due: float | None = None  # monotonic; see `Watched.again`
         self._watcher = watcher
         self._changed = changed
-        self._places: dict[Path, bool] = {}  # path → whether it is a folder
+        self._ring = ring
+        self._again = 0.0
+        self._places: dict[Path, Callable[[Path], None]] = {}  # path → who is told
         self._held: list[views.View] = []
 
     def follow(self, path: Path) -> None:
@@ -73,20 +82,30 @@ class Follower:
             view.renew()
             view.held.add(self)  # what is behind an offset stays there for as long as we live
         told = views.watched(path)
-        for place in told.files:
-            if place not in self._places:
-                self._places[place] = False
-                self._watcher.watch(place, self._changed)
-        for place in told.folders:
-            if place not in self._places:
-                self._places[place] = True
-                self._watcher.watch_tree(place, self._changed)
+        self._again = max(self._again, told.again)
+        call = self._changed if self._ring is None or not told.again else self._told
+        for places, watch in ((told.files, self._watcher.watch), (told.folders, self._watcher.watch_tree)):
+            for place in places:
+                if place not in self._places:
+                    self._places[place] = call
+                    watch(place, call)
+
+    def looked(self) -> None:
+        """Somebody has looked at all of it now."""
+        if self.due is not None and time.monotonic() >= self.due:
+            self.due = None
 
     def stop(self) -> None:
         """Nothing is told any more. Idempotent."""
         places, self._places = self._places, {}
-        for place in places:
-            self._watcher.unwatch(place, self._changed)
+        for place, call in places.items():
+            self._watcher.unwatch(place, call)
         for view in self._held:
             view.held.discard(self)
         self._held = []
+
+    def _told(self, path: Path) -> None:
+        first, self.due = self.due is None, time.monotonic() + self._again
+        self._changed(path)
+        if first and self._ring is not None:  # else the one who waits for it is told nothing: it waits anew
+            self._ring()

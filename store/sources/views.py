@@ -44,6 +44,7 @@ class Watched(Struct, frozen=True):
 
     files: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
+    again: float = 0.0  # seconds after the last news in which some of it may begin to count, which nothing tells
 
 
 class View(Protocol):

@@ -20,13 +20,14 @@ from builders import picture
 from imports import Folded, check
 from ingest_screen import Screen
 
+from store import around
 from store.errors import StoreError
 from store.events import Compacted, Event, NoticeAdded, PromptText, Rewound, Spent, TurnEnded
 from store.feeds import read_spans
 from store.fold import Put, State, fold_run
 from store.formats import named
 from store.intake import take_in
-from store.items import Tool, text_of
+from store.items import Prompt, Tool, text_of
 from store.pipe import Pipe
 from store.report import show
 from store.sources import database, pieces, scan, views
@@ -94,11 +95,40 @@ def test_an_export_a_database_and_a_folder_show_the_same_rows(running: Start, tm
 def test_prompts_injections_images_and_ends(running: Start) -> None:
     path = running(kit.tour()).session()
     said = [(one.text, one.origin, one.images) for one in of(PromptText, path)]
-    assert said == [("Go", "human", 0), ("[a.png]", "steer", 1), ("<file>", "injected", 0), ("More", "human", 0)]
+    assert said == [
+        ("Go", "human", 0), ("Go\n[a.png]", "human", 1), ("<file>", "injected", 0), ("More", "human", 0),
+    ]  # fmt: skip
+    rows = [row for row in Folded(events_of(path)).rows if isinstance(row, Prompt) and row.origin == "human"]
+    assert [(row.text, row.images) for row in rows] == [("Go\n[a.png]", 1), ("More", 0)]
     ends = of(TurnEnded, path)
     assert [(one.status, one.reason) for one in ends] == [("success", "end_turn"), ("cancelled", "")]
     assert ends[0].cost_usd == pytest.approx(0.00771)
     assert {one.key for one in of(Spent, path)} == {"opencode prt_4", "opencode prt_6"}
+
+
+def test_a_prompt_is_one_row_whatever_it_is_made_of(running: Start) -> None:
+    pictures = [
+        kit.part("file", f"prt_{name}", "msg_1", mime="image/png", filename=f"{name}.png", url="data:x")
+        for name in ("0", "p")
+    ]
+    told = kit.user("Look", "msg_1", 100, *pictures)
+    told["parts"].sort(key=lambda part: part["id"])
+    alone = {**kit.user("", "msg_4", 2000), "parts": [{**pictures[0], "id": "prt_x", "messageID": "msg_4"}]}
+    db = running(kit.export(told, kit.answer(kit.part("text", text="Nice."), kit.step()), alone, title=""))
+    (first, last) = [row for row in Folded(events_of(db.session())).rows if isinstance(row, Prompt)]
+    assert (first.text, first.images, first.turn) == ("[0.png]\nLook\n[p.png]", 2, 1)
+    assert (last.text, last.origin, last.images, last.turn) == ("[0.png]", "human", 1, 2)
+    assert row_of(db.session()).title == "Look"
+    view = views.at(db.session())
+    assert view is not None
+    with views.opened(db.session()) as held:
+        pipe = Pipe(named("opencode"))
+        told_ = pipe.feed(held.read(1 << 20))
+        db.parts([pictures[1], kit.part("text", "prt_late", "msg_1", text="Wait")])  # told again, and one that is new
+        view.looks()
+        late = [one for one in pipe.feed(held.read(1 << 20)) if isinstance(one, PromptText)]
+    assert [one.origin for one in told_ if isinstance(one, PromptText)] == ["human"] * 4
+    assert [(one.item, one.text, one.origin) for one in late] == [("prt_late", "Wait", "steer")]
 
 
 def test_a_fork_counts_what_it_copied_where_it_was_made(running: Start) -> None:
@@ -253,6 +283,28 @@ def test_what_a_running_program_adds_and_changes(running: Start, screens: Callab
     screen.until(lambda: screen.texts() == ["Go", "Reverted to an earlier message"])
     db.row(kit.info())
     screen.until(lambda: "Said." in screen.texts())
+
+
+def test_what_counts_only_after_its_news_came_is_shown_all_the_same(
+    running: Start, screens: Callable[..., Screen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log tells of a commit when its first byte is written; on a busy machine it counts much later."""
+    monkeypatch.setattr(around, "AROUND", 0.0)  # nobody looks for subagents a second later
+    db = running(kit.export(kit.user("Go")))
+    screen = screens(db.session())
+    screen.until(lambda: screen.texts() == ["Go"])
+    for name in ("watch", "watch_tree"):
+        monkeypatch.setattr(screen.watcher, name, lambda *_: None)  # from now on nobody tells anything
+    (tell, *_) = [call for place, call in screen.ingest._follower._places.items() if place.name.endswith("-wal")]
+    for place in (db.path, db.path.with_name(f"{db.path.name}-wal")):
+        screen.watcher.unwatch(place)
+    tell(db.path)
+    screen.until(lambda: not screen.ingest._bell.is_set())
+    with screen.ingest._turn:  # who was woken has looked
+        pass
+    db.message(kit.user("Now", "msg_n", 3000)["info"])
+    db.parts([kit.part("text", "prt_n", "msg_n", text="Now")])
+    screen.until(lambda: "Now" in screen.texts())
 
 
 def test_what_a_running_program_writes_into_its_folder(tmp_path: Path, screens: Callable[..., Screen]) -> None:

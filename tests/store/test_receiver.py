@@ -131,6 +131,27 @@ def test_too_much_is_asked_to_come_again(receiver: Receiver, seen: Seen) -> None
     assert b"Retry-After" in answer
 
 
+@pytest.mark.parametrize("head", [b"Origin: https://example.org", b"Sec-Fetch-Mode: no-cors"])
+def test_a_web_page_is_refused(receiver: Receiver, seen: Seen, head: bytes) -> None:
+    """Any page that is open in a browser can post to this machine; it is told no more than everybody."""
+    assert b"200 OK" in talk(receiver, HEAD + head + b"\r\nContent-Length: 0\r\n\r\n")
+    assert "web page" in seen.records[0].refused
+
+
+def test_bodies_have_a_limit_in_all(receiver: Receiver, seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also before anybody knows who sends them; what one held is free when it is gone."""
+    monkeypatch.setattr("store.receiver.BODIES", 100_000)
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=20) as slow:
+        slow.sendall(HEAD + b"Content-Length: 90000\r\n\r\n" + b"x" * 80_000)
+        while receiver._bytes < 80_000:
+            assert not seen.news.wait(0.001)
+        answer = talk(receiver, HEAD + b"Content-Length: 50000\r\n\r\n", b"y" * 50_000)
+        assert answer.startswith(b"HTTP/1.0 503")
+        assert seen.news.wait(20)  # the slow one was cut off
+    assert b"200 OK" in talk(receiver, HEAD + b"Content-Length: 50000\r\n\r\n", b"y" * 50_000)
+    assert len(seen.records[-1].body) == 50_000
+
+
 def test_two_on_one_port(receiver: Receiver) -> None:
     """The second one says what to do."""
     with pytest.raises(StoreError, match=r"is taken, perhaps by another Playhead.*receiver\.port"):

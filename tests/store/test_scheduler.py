@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from hooks import Web
 from sqlalchemy import insert
@@ -17,7 +18,7 @@ from store.audit import entries
 from store.db.run_tables import trigger_session_threads as table
 from store.db.serving import Serving, once
 from store.scheduler import Scheduler
-from store.threads import DAY, cleanup_due, list_threads, next_cleanup
+from store.threads import DAY, cleanup, cleanup_due, list_threads, next_cleanup
 from store.trigger import Trigger
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -135,6 +136,38 @@ def test_once_a_day_and_after_a_sleep(web: Web) -> None:
     assert [(entry.actor, entry.detail[:11]) for entry in entries(web.db).rows if entry.action == "cleanup"] == [
         ("scheduler", "1 forgotten")
     ]
+
+
+def test_the_first_cleanup_does_not_need_a_night(web: Web) -> None:
+    """S-04: who only ever works by day has one, too; and one that a wrong clock wrote in the future counts nothing."""
+    trigger = web.trigger()
+    noon = us("2026-01-10 12:00", BERLIN)
+    values = {"trigger_id": trigger.id, "dedup_key": "k", "last_used_at": noon - 30 * DAY, "created_at": 0}
+    once(web.db, lambda tx: tx.execute(insert(table).values(values)))
+    cleanup(web.db, 365, noon + 900 * DAY, actor="scheduler")  # not so long ago that it was forgotten
+    once(web.db, lambda tx: tx.execute(insert(table).values(values)))
+    own = Clock(noon)
+    own.triggers = [Trigger(id=trigger.id, source="hand", created=noon - DAY)]
+    with closing(Serving(web.db)) as serving:
+        one = scheduler(web, serving, own)
+        for _ in range(3):
+            one.tick()
+        one.stop()
+    assert list_threads(web.db).total == 0
+    assert [entry.actor for entry in entries(web.db).rows if entry.action == "cleanup"] == ["scheduler"] * 2
+
+
+def test_a_clock_that_was_wrong_stops_no_schedule(web: Web) -> None:
+    """It was a year ahead when the trigger was saved and when it fired; nothing is fired twice when it is right."""
+    own = Clock(us("2027-01-12 10:00", BERLIN))
+    own.triggers = [Trigger(id=5, name="tick", source="schedule", schedule="daily 09:00", updated=own.now - DAY)]
+    with closing(Serving(web.db)) as serving:
+        one = scheduler(web, serving, own)
+        for now in ("2027-01-12 10:00", "2026-01-12 10:00", "2026-01-12 10:01", "2026-01-13 08:00", "2026-01-13 09:00"):
+            own.now = us(now, BERLIN)
+            one.tick()
+        one.stop()
+    assert [orjson.loads(body)["scheduled"][:10] for _, body in own.fired] == ["2027-01-12", "2026-01-12", "2026-01-13"]
 
 
 def test_a_schedule_fires_once_per_time(web: Web) -> None:

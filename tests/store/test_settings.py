@@ -19,6 +19,7 @@ def at(tmp_path: Path, text: str | None = None) -> Settings:
 
 
 def test_defaults_without_a_file_and_nothing_is_written(tmp_path: Path) -> None:
+    """003-24."""
     settings = at(tmp_path)
     assert [settings[setting] for setting in st.DECLARED] == [setting.default for setting in st.DECLARED]
     assert not settings.path.parent.exists()
@@ -44,6 +45,7 @@ def test_comments_order_and_unknown_keys_are_kept(tmp_path: Path) -> None:
 
 
 def test_damaged_file_is_set_aside_and_said(tmp_path: Path) -> None:
+    """003-24."""
     settings = at(tmp_path, "[look\nzoom = ")
     assert settings[st.ZOOM] == 1.0
     aside = settings.path.with_name("settings.toml.damaged")

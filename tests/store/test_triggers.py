@@ -77,6 +77,7 @@ def values(tmp_path: Path) -> dict[str, object]:
     ],
 )
 def test_filters_say_why(wanted: dict[str, Any], words: str) -> None:
+    """003-30."""
     found = conditions(parsed(wanted), EVENT, PAYLOAD, "github:ada/project:pr:3")
     assert len(found) == len(wanted)
     assert words in missed(found) if words else missed(found) == ""
@@ -109,6 +110,7 @@ def test_a_long_text_says_what_is_missing() -> None:
 
 
 def test_a_real_payload_is_shortened_by_whole_fields() -> None:
+    """003-29."""
     payload = orjson.loads(comment(text="Fix it", rest={"a": ["x" * 500] * 100, "b_url": "https://"}))
     told, cut = shortened(payload, 4_000)
     found = json.loads(told)
@@ -173,6 +175,7 @@ def test_a_wrong_field_is_named(values: dict[str, object], given: dict[str, obje
 
 @pytest.mark.parametrize(("value", "wanted"), [(True, True), ("true", True), (1, True), ("on", True), ("0", False)])
 def test_flags(value: object, wanted: bool) -> None:
+    """003-25."""
     assert flag(value) is wanted
 
 

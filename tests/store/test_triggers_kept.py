@@ -48,6 +48,13 @@ def test_down_and_up_on_a_filled_database(web: Web) -> None:
         books = connection.execute("SELECT * FROM audit").fetchall()
         columns = [row[1] for row in connection.execute("PRAGMA table_info(trigger_session_threads)")]
         assert columns[:6] == ["id", "trigger_id", "dedup_key", "claude_session_id", "last_used_at", "created_at"]
+        [key] = connection.execute("PRAGMA foreign_key_list(trigger_session_threads)").fetchall()
+        assert (key[2], key[3], key[6]) == ("trigger", "trigger_id", "CASCADE")
+        keys = {
+            (bool(unique), *(told[2] for told in connection.execute(f"PRAGMA index_info({name})")))
+            for _, name, unique, *_ in connection.execute("PRAGMA index_list(trigger_session_threads)").fetchall()
+        }
+        assert keys == {(True, "trigger_id", "dedup_key"), (False, "trigger_id", "last_used_at")}
     for revision in ("0004", "0005", "0005"):
         engine = _engine(web.db, enforce=False)
         with engine.connect() as connection, connection.begin():

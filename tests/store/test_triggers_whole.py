@@ -9,6 +9,7 @@ import pytest
 from hooks import Web, agents, comment
 
 from store import threads
+from store.report import rows_of
 from store.triggers import deliveries
 
 
@@ -26,7 +27,7 @@ def transcript(session: str | None, home: Path) -> Path:
 
 
 def test_from_a_webhook_to_a_reset(web: Web, home: Path) -> None:
-    """003-02, 003-03, 003-05, 003-15, 003-16, 003-71, 003-72, 003-93, 003-94, 003-96, P-11, G.6."""
+    """003-02, 003-03, 003-05, 003-15, 003-16, 003-20, 003-71, 003-72, 003-93, 003-94, 003-96, P-11, G.6."""
     web.trigger()
     first = web.sent_and_done("The token is heliotrope")
     assert (first.verdict, first.thread_key) == ("accepted", "github:ada/project:pr:12")
@@ -61,6 +62,7 @@ def test_from_a_webhook_to_a_reset(web: Web, home: Path) -> None:
     assert fourth.verdict == "accepted"
     assert "--resume" not in web.started()[3]["argv"]
     assert transcript(thread.session, home).read_bytes() == kept
+    assert len(rows_of(transcript(thread.session, home))[0]) >= 2  # and it can be read as before
     assert web.thread().parent_session == thread.session
     assert web.thread().session not in (None, thread.session)
     assert [run.state for run in web.runs_made()] == ["ok"] * 4

@@ -50,8 +50,10 @@ def told(*turns: Turn, first: int = 0) -> Told:
 
 
 def test_a_turn_in_words() -> None:
-    """000-27."""
+    """000-27; and 003-104: a run is a turn, and what it got out of the cache is in its tip."""
     assert turn_line(turn(2)).under == "12 tools · 48 s · $0.44 · 7.6k out"
+    tip = turn_line(turn(2, given=30, cached=3_000, stored=270)).tip
+    assert "Input 30, read from the cache 3,000, written to it 270 tokens" in tip
     still = turn_line(turn(3, "", duration=None, cost=None, tools=1, tokens=0))
     assert (still.running, still.under) == (True, "running · 1 tool"), "an open turn is marked; unknown is not 0"
     wrong = turn_line(turn(4, "error", failed=2, errors=3, words=""))

@@ -229,7 +229,7 @@ def test_what_was_found_last_is_shown_at_once(panel: Panel, claude: Path) -> Non
 
 
 def test_empties_are_counted_asked_removed_and_brought_back(panel: Panel) -> None:
-    """003-63 with its Remove…: a preview, Cancel as the default, an undo."""
+    """002-07, 003-63 with its Remove…: a preview, Cancel as the default, an undo."""
     writer = Writer(panel.db)
     with writer._tx() as tx:
         ensure_session(tx, Draft("/w/ghost.jsonl", "run"))

@@ -10,7 +10,7 @@ from hooks import Web, agents, comment
 from panel_kit import Panel, trigger
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QLineEdit
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from store import settings as st
@@ -129,7 +129,7 @@ def test_a_program_that_is_missing_is_said(panel: Panel, monkeypatch: pytest.Mon
 
 
 def test_the_preview_says_verdict_key_filter_prompt_and_command(panel: Panel, tmp_path: Path) -> None:
-    """As the form stands, a moment after the last change; nothing is started for it."""
+    """003-07, 003-30: as the form stands, a moment after the last change; nothing is started for it."""
     made = form(panel)
     for name, value in (("name", "x"), ("cwd", str(tmp_path)), ("prompt", "Do: {{comment.body}}")):
         made.fields[name].write(value)
@@ -259,3 +259,27 @@ def test_a_filter_survives_the_form() -> None:
     assert fields.headers_of("X-GitHub-Event: push\nnonsense\nA: b:c") == {"X-GitHub-Event": "push", "A": "b:c"}
     assert fields.headers_of('{"X-Event": "push"}') == {"X-Event": "push"}
     assert fields.headers_of("{broken") == {}
+
+
+def test_an_acp_agent_needs_its_command(panel: Panel, tmp_path: Path) -> None:
+    """Asked for with this runner only; it refuses every question unless something else is chosen."""
+    made = form(panel)
+    command = made.fields["command"]
+    assert command.isHidden()
+    for name, value in (("name", "x"), ("cwd", str(tmp_path)), ("prompt", "Look"), ("runner", "acp")):
+        made.fields[name].write(value)
+    assert command.isVisible()
+    modes = made.fields["permission"].widget
+    assert isinstance(modes, QComboBox)
+    assert [modes.itemText(row) for row in range(modes.count())] == ["refuse", "read", "edit", "all"]
+    panel.press(made.save_button)
+    panel.until(lambda: command.error.isVisible())
+    assert "such as opencode acp" in command.error.text()
+    panel.qtbot.keyClicks(command.widget, "opencode acp")
+    panel.press(made.save_button)
+    panel.says("x is saved")
+    (row,) = list_triggers(panel.db)
+    assert (row.runner, row.command, row.permission) == ("acp", "opencode acp", "refuse")
+    made.fields["runner"].write("claude-code")
+    assert command.isHidden()
+    assert made.values()["command"] == ""

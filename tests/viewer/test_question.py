@@ -130,7 +130,7 @@ numbers = iter(range(99))
 """
 
 
-def test_a_question_is_answered_with_keys_and_mouse(acp: type[App], qtbot: QtBot) -> None:
+def test_a_question_is_answered_with_keys_and_mouse(acp: type[App], qtbot: QtBot, tmp_path: Path) -> None:
     app = acp(PERMIT)
     window, view = app.window, app.window.pane.view
     app.live.prompt(app.key, "Go")
@@ -139,6 +139,12 @@ def test_a_question_is_answered_with_keys_and_mouse(acp: type[App], qtbot: QtBot
     qtbot.keyClick(view, Key.Key_1)  # it is not the current row: nobody answers by accident
     qtbot.waitUntil(lambda: window.header.isVisible(), timeout=WAIT)
     assert app.asks()  # type: ignore[attr-defined]
+    app.live.discover([])  # the search tells of the journal, and its file does not say that somebody is waited for
+    listed = window.sessions.sessions
+    qtbot.waitUntil(lambda: any(row.path for row in listed.sessions()), timeout=WAIT)
+    qtbot.waitUntil(lambda: [row.state for row in listed.sessions()] == ["waiting"], timeout=WAIT)
+    assert [row.project for row in listed.sessions()] == [tmp_path.name]
+    assert listed.live == 1
     window.on_question()
     qtbot.keyClick(view, Key.Key_2)
     qtbot.waitUntil(lambda: tool(app, "c0").answer == "Allowed: Always allow", timeout=WAIT)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,12 +79,18 @@ class Pools:
         return "".join(parts)
 
 
+@cache
+def _pools() -> Pools:
+    """Those of all sessions: making them costs more than a small session does."""
+    return Pools(random.Random(7))
+
+
 class Maker:
     """One session's records in order. `agent` makes them those of a subagent's file."""
 
     def __init__(self, seed: int, session: str, agent: str = "", calls: tuple[str, ...] = ()) -> None:
         self._rng = random.Random(seed)
-        self._pools = Pools(random.Random(7))
+        self._pools = _pools()
         self._time = START + timedelta(days=seed % 28)
         self._last: str | None = None
         self._count = 0

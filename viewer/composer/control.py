@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
+from typing_extensions import override
 
 from store.delta import Header
 from store.errors import StoreError
 from viewer.composer.drafts import Drafts
 from viewer.composer.pane import INVITE, ComposerPane
+from viewer.composer.unsent import Unsent
 from viewer.jobs import Job, Jobs
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ KEYS: Final = {"Send": "sends", "Queue": "queues", "Fork": "forks"}  # by the wo
 OFFER: Final = 300  # ms until a session that is shown is asked whether it can be gone on with: it is painted before
 
 
-class Composing(QObject):
+class Composing(Unsent):
     """See the module. `said` has sentences for the user."""
 
     said = Signal(str)
@@ -36,18 +38,16 @@ class Composing(QObject):
         self, live: Live, desk: Desk, jobs: Jobs, pane: ComposerPane, back: QWidget, drafts: Drafts, parent: QObject
     ) -> None:
         """`back`: what has the focus again when the composer is left."""
-        super().__init__(parent)
-        self._live, self._desk, self._jobs = live, desk, jobs
-        self.pane, self.drafts = pane, drafts
+        super().__init__(live, jobs, drafts, parent)
+        self._desk = desk
+        self.pane = pane
         self._back = back
         self.key = ""
         self.header: Header | None = None
         self._why = ""
         self._wired = False
         self._job: Job | None = None
-        self._editing = ""  # id of the waiting prompt that is in the editor
-        self._aside = ""  # what was typed before it came there
-        self._forking: dict[str, str] = {}  # session → what was sent to its fork, until that is there
+        self._looks: dict[str, Preflight] = {}  # what was found of sessions that are gone on with here
         self._opened: set[str] = set()  # sessions whose composer is open
         self._offering = QTimer(self)
         self._offering.setSingleShot(True)
@@ -56,8 +56,8 @@ class Composing(QObject):
         pane.close_wanted.connect(self.on_left)
         pane.send_wanted.connect(self.send)
         pane.stop_wanted.connect(self.on_stop)
-        live.ran.connect(self.on_ran)
         live.forked.connect(self.on_forked)
+        live.unforked.connect(self.on_unforked)
 
     # ---- which session
 
@@ -65,16 +65,14 @@ class Composing(QObject):
         """Another session is in the timeline; '' is none."""
         if key == self.key:
             return
-        self.keep()
-        self._end_edit()
+        self.leave()
         if self._job is not None:
             self._job.cancel()
             self._job = None
         self.key, self.header, self._why = key, header, ""
         if self.pane.made:
-            self.pane.editor.setPlainText(self.drafts[key] if key else "")
-            self.pane.strip.permission = ""
-            self.pane.strip.show_looking()
+            self.come_back()
+            self._show_look()
         self.pane.close_up()
         self.pane.show_offer(self._invitation(), "")
         if key:
@@ -83,8 +81,27 @@ class Composing(QObject):
                 self.open(focus=False)
             self.update()
 
+    def _show_look(self) -> None:
+        """What was found of the session, if it is gone on with here: what its agent may do can still be chosen."""
+        strip = self.pane.strip
+        strip.permission = self._live.permission(self.key) if self.connected else ""
+        told = self._looks.get(self.key) if self.connected else None
+        if told is None:
+            strip.show_looking()
+        else:
+            strip.show_preflight(told)
+
+    @override
+    def forget(self, key: str) -> None:
+        super().forget(key)
+        self._looks.pop(key, None)
+        self._opened.discard(key)
+
     def on_headed(self, key: str, header: Header) -> None:
         if key == self.key:
+            old = self.header or header
+            if (old.queued, old.pending) != (header.queued, header.pending):
+                self.soon()
             changed = self.header is None or (header.agent, header.id) != (self.header.agent, self.header.id)
             self.header = header
             if changed:
@@ -93,37 +110,22 @@ class Composing(QObject):
                     self.look()
             self.update()
 
-    def keep(self) -> None:
-        """Remember what was typed: the session is left, or the window closed."""
-        if not self.key:
-            return
-        text = self.drafts[self.key]
-        if self.pane.made:
-            text = self._aside if self._editing else self.pane.editor.toPlainText()
-        self.drafts.put(self.key, text)
-
-    def forget(self, key: str) -> None:
-        """A session is closed: what still waits in it is a draft again, so that nothing typed is lost."""
-        session = self._live.hub.sessions.get(key)
-        if session is None or not session.queue:
-            return
-        if key == self.key:
-            self.keep()
-        waiting = "\n\n".join(queued.text for queued in session.queue)
-        self.drafts.put(key, "\n\n".join(part for part in (waiting, self.drafts[key]) if part))
-        if key == self.key and self.pane.made:
-            self.pane.editor.setPlainText(self.drafts[key])
-
     # ---- what it offers
 
     def _offer(self) -> None:
         if not self.key or self.header is None:
             return
         key, header = self.key, self.header
+        if not self.drafts.read:
+            self._jobs.run(self.drafts.reader(), self._on_drafts)
         if self.connected:
             self._offered(key, "")
         else:  # the first asks for every runner there is
             self._jobs.run(lambda: self._live.why_not(key, header), lambda why: self._offered(key, why))
+
+    def _on_drafts(self, found: dict[str, str]) -> None:
+        self.drafts.take(found)
+        self.update()
 
     def _offered(self, key: str, why: str) -> None:
         if key == self.key and why != self._why:
@@ -136,9 +138,10 @@ class Composing(QObject):
         return bool(self.key) and self._live.can_send(self.key)
 
     def _invitation(self) -> str:
-        draft = " ".join(self.drafts[self.key][:200].split()) if self.key else ""
+        draft = " ".join(self.drafts[self.key][:200].split()) if self.key and self.drafts.read else ""
         return f"Draft: {draft}" if draft else INVITE
 
+    @override
     def update(self) -> None:
         """Show what is so now."""
         header = self.header or Header()
@@ -196,6 +199,8 @@ class Composing(QObject):
         if not self.connected:
             self.pane.strip.show()
             self.look()
+        elif self.pane.strip.told is None and self._live.feeds.is_file(self.key):
+            self.look()
         self.update()
 
     def _wire(self) -> None:
@@ -205,6 +210,7 @@ class Composing(QObject):
         pane = self.pane
         pane.editor.setPlainText(self.drafts[self.key])
         pane.editor.moveCursor(pane.editor.textCursor().MoveOperation.End)
+        pane.editor.textChanged.connect(self.soon)
         pane.editor.upwards.connect(self.on_upwards)
         pane.strip.chosen.connect(self.on_chosen)
         pane.strip.copy_wanted.connect(self.on_copy)
@@ -247,6 +253,9 @@ class Composing(QObject):
         def done(told: Preflight) -> None:
             self._job = None
             if key == self.key:
+                self._looks[key] = told
+                if self.connected:
+                    self.pane.strip.permission = self._live.permission(key)
                 self.pane.strip.show_preflight(told)
                 self.update()
 
@@ -282,7 +291,7 @@ class Composing(QObject):
             try:
                 if way == "fork":
                     self._live.fork(self.key, header, text, pane.strip.permission)
-                    self._forking[self.key] = text
+                    self._forking.append((self.key, text))
                     self._sent()
                     pane.show_hint("The fork is being made…")
                     return
@@ -304,45 +313,6 @@ class Composing(QObject):
     def on_stop(self) -> None:
         key = self.key
         self._jobs.run(lambda: self._live.stop(key), lambda _: None)
-
-    # ---- what waits
-
-    def edit(self, id: str) -> None:
-        """Take a waiting prompt into the editor; it is held back meanwhile."""
-        waiting = {one.id: one for one in (self.header or Header()).queued}
-        if id not in waiting or id == self._editing:
-            return
-        self._end_edit()
-        self._aside = self.pane.editor.toPlainText()
-        self._editing = id
-        self._live.change(self.key, lambda session: session.edit(id, editing=True))
-        self.pane.editor.setPlainText(waiting[id].text)
-        self.pane.editor.moveCursor(self.pane.editor.textCursor().MoveOperation.End)
-        self.pane.editor.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.update()
-
-    def _end_edit(self) -> None:
-        """It stays as it was, and is held back no longer."""
-        if not self._editing:
-            return
-        id, self._editing = self._editing, ""
-        self.pane.editor.setPlainText(self._aside)
-        self._live.change(self.key, lambda session: session.edit(id))
-
-    def remove(self, id: str) -> None:
-        if id == self._editing:
-            self._end_edit()
-        self._live.change(self.key, lambda session: session.remove(id))
-
-    def move(self, id: str, by: int) -> None:
-        self._live.change(self.key, lambda session: session.move(id, by))
-        self.pane.waiting.list.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def on_upwards(self) -> None:
-        """Up in an empty editor: to the prompts that wait."""
-        if not self.pane.waiting.isHidden():
-            self.pane.waiting.list.setCurrentRow(self.pane.waiting.list.count() - 1)
-            self.pane.waiting.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # ---- other ways on
 
@@ -371,25 +341,26 @@ class Composing(QObject):
 
     # ---- told
 
-    def on_forked(self, file: str) -> None:
+    def on_forked(self, key: str, text: str, file: str) -> None:
         """A fork's file is there: the window shows it, and its run is that session's."""
-        for key, text in list(self._forking.items()):
-            if text is not None:
-                del self._forking[key]
-                break
+        if (key, text) in self._forking:
+            self._forking.remove((key, text))
         self._opened.add(file)
         self.fork_opened.emit(file)
 
-    def on_ran(self, key: str, result: object) -> None:
-        """A run is over. Of a fork that never came to be, the prompt is in the editor again."""
-        text = self._forking.pop(key, None)
-        why = str(getattr(result, "reason", ""))
-        if text is None:
-            return
-        if key == self.key and self.pane.made and not self.pane.editor.toPlainText():
-            self.pane.editor.setPlainText(text)
+    def on_unforked(self, key: str, text: str, why: str) -> None:
+        """There is no fork: its prompt is in the editor again, or with the draft of its session."""
+        if (key, text) in self._forking:
+            self._forking.remove((key, text))
+        if key == self.key and self.pane.made and not self._editing:
+            self.keep()
+        self.drafts.put(key, "\n\n".join(part for part in (text, self.drafts[key]) if part))
+        self.soon()
+        if key == self.key and self.pane.made and not self._editing:
+            self.pane.editor.setPlainText(self.drafts[key])
             self.update()
             self.pane.show_hint(f"The fork was not made: {why}", failed=True)
         else:
-            self.drafts.put(key, text)
+            if self._editing and key == self.key:
+                self._aside = self.drafts[key]
             self.said.emit(f"The fork was not made: {why}")

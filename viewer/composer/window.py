@@ -103,7 +103,4 @@ class Prompting(Panels):
 
     def keep_prompts(self) -> None:
         """For the next start: what was typed, and what waits in sessions that are open."""
-        for key in list(self.live.hub.sessions):
-            self.composing.forget(key)
-        self.composing.keep()
-        self.composing.drafts.save()
+        self.composing.save_now()

@@ -64,6 +64,8 @@ def turn_line(turn: Turn) -> Line:
         parts.append(f"{wording.tokens(turn.tokens)} out")
     wrong = turn.errors or turn.failed
     tip = [turn.words or "No prompt of the user's", f"Began {wording.full(turn.ts)}" if turn.ts is not None else ""]
+    if turn.given or turn.cached or turn.stored:
+        tip.append(f"Input {turn.given:,}, read from the cache {turn.cached:,}, written to it {turn.stored:,} tokens")
     if turn.failed:
         tip.append(f"{wording.many(turn.failed, 'tool call')} failed")
     if turn.issues:

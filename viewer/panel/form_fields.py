@@ -44,6 +44,8 @@ def made(look: Look) -> dict[str, Field]:
                     "paid for, so that an agent does not answer itself.", look, "acme-bot"),
         fields.choice("action", "Does", "", look, ACTIONS),
         fields.choice("runner", "Runner", "", look, {"claude-code": "Claude Code"}),
+        fields.line("command", "Command of the agent", "Its program with what makes it talk ACP, started without a "
+                    "shell.", look, "opencode acp"),
         fields.line("cwd", "Working directory", "", look, "/home/ada/atlas"),
         fields.area("prompt", "Prompt or command", PROMPT, look, 5),
         fields.choice("permission", "Permission mode", "What the agent may do unasked; nobody is there to ask.", look,

@@ -158,6 +158,8 @@ class TriggerForm(Part):
         """What stands there, as the store takes it."""
         found = {name: self.fields[name].read() for name in FIELDS if name in self.fields}
         found["filter"] = fields.filter_of(found["filter"])
+        if self._no_command():
+            found["command"] = ""
         if found["action"] == "script":
             found |= {"runner": "shell", "permission": "", "model": "", "resume_sessions": False}
         return found
@@ -178,8 +180,16 @@ class TriggerForm(Part):
     def _modes(self, runner: str) -> None:
         offer = self._offers.get(runner)
         modes = offer.modes if offer is not None else ()
-        named = {"": "The program's own default"} | {mode: mode for mode in modes}
+        unsaid = offer.unsaid if offer is not None else "The program's own default"
+        named = ({"": unsaid} if unsaid else {}) | {mode: mode for mode in modes}
         fields.offer(self.fields["permission"].widget, named)  # type: ignore[arg-type]
+
+    def _no_command(self) -> str:
+        """Why the agent's command line is not asked for; ''."""
+        offer = self._offers.get("shell" if self.fields["action"].read() == "script" else self.fields["runner"].read())
+        if offer is None:  # not known yet: what stands there stays
+            return "" if self.fields["command"].read() else "It is not known yet."
+        return offer.no_command
 
     def _together(self) -> None:
         """Show what has a meaning now, and say why something cannot be had."""
@@ -187,6 +197,7 @@ class TriggerForm(Part):
         shown = shown_for(source, action)
         for name, field in self.fields.items():
             field.setVisible(name in shown)
+        self.fields["command"].setVisible(not self._no_command())
         self.secret.setVisible("secret" in shown)
         runner = "shell" if action == "script" else self.fields["runner"].read()
         offer = self._offers.get(runner)

@@ -21,6 +21,7 @@ SessionRole: Final = Qt.ItemDataRole.UserRole + 1  # Row, or None for a heading
 UnreadRole: Final = Qt.ItemDataRole.UserRole + 2  # how many; -1: some
 ClosedRole: Final = Qt.ItemDataRole.UserRole + 3  # Closed, or None: it is archived or deleted
 BULK: Final = 256  # more rows than this at once are sorted as a whole
+LIVE: Final = ("live", "waiting")  # its agent is at work, or would be if it had an answer
 
 
 class Heading(NamedTuple):
@@ -221,9 +222,9 @@ class SessionsModel(QAbstractListModel):
             self.total += 1
         else:
             self.bytes -= old.bytes
-            self.live -= old.state == "live"
+            self.live -= old.state in LIVE
         self.bytes += row.bytes
-        self.live += row.state == "live"
+        self.live += row.state in LIVE
         self._rows[row.id] = row
         self._note(row)
         return old
@@ -263,7 +264,7 @@ class SessionsModel(QAbstractListModel):
         self._unread.pop(id, None)
         self.total -= 1
         self.bytes -= row.bytes
-        self.live -= row.state == "live"
+        self.live -= row.state in LIVE
 
     def _start(self, name: str) -> tuple[int, int]:
         """(number, first flat row) of a group; (-1, …) when there is none."""

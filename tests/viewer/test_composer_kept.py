@@ -1,0 +1,202 @@
+"""The composer loses nothing: what was typed, queued, edited or sent outlives switches, closes, crashes and failed forks."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent_cli import installed
+from builders import assistant, lines, user
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from store import runs_shell
+from store.items import text_of
+from viewer.app import App
+from viewer.composer.control import Composing
+from viewer.composer.drafts import Drafts
+from viewer.options import Options
+
+SESSION = "5e551014-0000-4000-8000-00000000000f"
+OTHER = "5e551014-0000-4000-8000-00000000001f"
+WAIT = 30_000
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{installed(tmp_path / 'bin', 'claude')}:{os.environ['PATH']}")
+    monkeypatch.setenv("AGENT_CLI_LOG", str(tmp_path / "started.jsonl"))
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    runs_shell.forget()
+    return folder
+
+
+@pytest.fixture
+def session(work: Path) -> Path:
+    file = Path(os.environ["CLAUDE_CONFIG_DIR"]) / "projects" / "-work" / f"{SESSION}.jsonl"
+    file.parent.mkdir(parents=True)
+    for name in (SESSION, OTHER):
+        told = [user("first question"), assistant("first answer")]
+        data = lines(*[{**one, "cwd": str(work), "sessionId": name} for one in told])
+        file.with_name(f"{name}.jsonl").write_bytes(data)
+    return file
+
+
+@pytest.fixture
+def app(session: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    made = App(Options(paths=(str(session),), size=(1000, 800)))
+    made.start(restore=False)
+    qtbot.waitUntil(lambda: len(texts(made)) == 2, timeout=WAIT)
+    yield made
+    monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)
+    made.window.close()
+    made.shutdown()
+    made.window.deleteLater()
+
+
+def texts(app: App) -> list[str]:
+    current = app.window.desk.current
+    return [] if current is None else [text_of(current.model.item(row)) for row in range(current.model.length)]
+
+
+def opened(app: App, qtbot: QtBot) -> Composing:
+    app.window.actions_["compose"].trigger()
+    found = app.window.composing
+    qtbot.waitUntil(lambda: found.pane.strip.told is not None, timeout=WAIT)
+    return found
+
+
+def say(found: Composing, text: str) -> None:
+    found.pane.editor.setPlainText(text)
+    QTest.keyClick(found.pane.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+
+def idle(found: Composing) -> bool:
+    return found.header is not None and not found.header.pending
+
+
+def started(work: Path) -> list[dict[str, object]]:
+    log = work.parent / "started.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def other(session: Path) -> str:
+    return str(session.with_name(f"{OTHER}.jsonl"))
+
+
+def test_permissions_can_still_be_chosen_after_a_switch(app: App, session: Path, work: Path, qtbot: QtBot) -> None:
+    found = opened(app, qtbot)
+    found.pane.strip.choose_mode("plan")
+    say(found, "one")
+    qtbot.waitUntil(lambda: len(started(work)) == 1 and idle(found), timeout=WAIT)
+    modes = found.pane.strip.modes
+    assert modes.isVisibleTo(app.window)
+    app.window.open_path(other(session))
+    assert found.pane.strip.permission == "", "what may be done there is another matter"
+    app.window.open_path(str(session))
+    assert modes.isVisibleTo(app.window)
+    assert modes.text() == "Permissions: plan"
+    assert not found.pane.strip.here.isVisibleTo(app.window)
+    found.pane.strip.choose_mode("acceptEdits")
+    say(found, "two")
+    qtbot.waitUntil(lambda: len(started(work)) == 2 and idle(found), timeout=WAIT)
+    assert ["plan" in str(one["argv"]) for one in started(work)] == [True, False]
+    assert "acceptEdits" in str(started(work)[1]["argv"])
+
+
+def test_a_prompt_that_is_edited_stays_so_over_a_switch(app: App, session: Path, work: Path, qtbot: QtBot) -> None:
+    """Held, with the words that it has by now; also when the session is closed, and after a crash."""
+    found = opened(app, qtbot)
+    say(found, "hang")
+    say(found, "two")
+    qtbot.waitUntil(lambda: len(found.header.queued) == 1, timeout=WAIT)  # type: ignore[union-attr]
+    found.pane.editor.setPlainText("half typed")
+    [waiting] = [one.id for one in found.header.queued]  # type: ignore[union-attr]
+    found.edit(waiting)
+    found.pane.editor.setPlainText("two, better")
+    app.window.open_path(other(session))
+    assert found.pane.editor.toPlainText() == ""
+    queue = app.live.hub.sessions[str(session)].queue
+    assert [(one.text, one.held) for one in queue] == [("two", True)]
+    app.window.open_path(str(session))
+    assert found.pane.editor.toPlainText() == "two, better"
+    assert found.pane.send.text() == "Save"
+    path = found.drafts.path
+    assert path is not None
+    # What a start after a crash would find; the timer of what is typed brings it there.
+    qtbot.waitUntil(lambda: Drafts(path)[str(session)].endswith("two, better\n\nhalf typed"), timeout=WAIT)
+    app.window.desk.close_session(str(session))
+    assert found.drafts[str(session)].endswith("two, better\n\nhalf typed")
+
+
+def test_a_prompt_sent_at_the_last_moment_is_a_draft_and_starts_nothing(
+    app: App, session: Path, work: Path, qtbot: QtBot
+) -> None:
+    found = opened(app, qtbot)
+    say(found, "too late")
+    qtbot.waitUntil(lambda: "too late" in texts(app), timeout=WAIT)
+    path = found.drafts.path
+    assert path is not None
+    app.shutdown()
+    for thread in threading.enumerate():
+        if thread.name.startswith(("send ", "run ")):
+            thread.join()
+    assert Drafts(path)[str(session)] == "too late" or b"too late" in session.read_bytes()
+    for one in started(work):
+        assert not Path(f"/proc/{one['pid']}").exists(), "nothing is left running"
+
+
+def test_a_fork_that_says_who_it_is_before_it_is_written_is_shown(
+    app: App, session: Path, work: Path, qtbot: QtBot
+) -> None:
+    found = opened(app, qtbot)
+    found.pane.strip.fork.click()
+    gate = work / "go"
+    say(found, f"late {gate}")
+    runs = app.live.feeds.talks.runs()
+    qtbot.waitUntil(lambda: any(row.agent_session for row in runs.running()), timeout=WAIT)
+    assert found.key == str(session)
+    gate.touch()
+    qtbot.waitUntil(lambda: texts(app)[-1:] == [f"You said: late {gate}"] and idle(found), timeout=WAIT)
+    assert found.key != str(session)
+    assert found.connected
+
+
+def test_each_fork_has_its_own_prompt(app: App, session: Path, work: Path, qtbot: QtBot) -> None:
+    """Two at once, and the second comes to nothing: its prompt comes back, not the other's."""
+    found = opened(app, qtbot)
+    found.pane.strip.fork.click()
+    gate = work / "go"
+    say(found, f"late {gate}")
+    qtbot.waitUntil(lambda: len(started(work)) == 1, timeout=WAIT)
+    (work.parent / "bin" / "claude").rename(work.parent / "bin" / "gone")
+    say(found, "the second")
+    qtbot.waitUntil(lambda: "The fork was not made" in found.pane.hint.text(), timeout=WAIT)
+    assert found.pane.editor.toPlainText() == "the second"
+    gate.touch()
+    qtbot.waitUntil(lambda: found.key != str(session), timeout=WAIT)
+    assert found.drafts[str(session)] == "the second"
+
+
+def test_another_windows_drafts_stay(tmp_path: Path) -> None:
+    path = tmp_path / "drafts.json"
+    one, two = Drafts(path), Drafts(path)
+    assert one["a"] == two["b"] == ""
+    one.put("a", "of one")
+    two.put("b", "of two")
+    two.put("c", "gone again")
+    two.put("c", "")
+    one.save()
+    two.save()
+    assert (Drafts(path)["a"], Drafts(path)["b"], Drafts(path)["c"]) == ("of one", "of two", "")
+    older, newer = one.writer({"a": "waits"}), one.writer({})
+    newer()
+    older()
+    assert Drafts(path)["a"] == "of one", "jobs overlap: the newer one wins"
