@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from store import secrets
 from store.errors import StoreError
 from store.formats.acp import FORMAT
 from store.sources.acp import AcpAgent
@@ -44,7 +46,9 @@ def begin(stream: Stream, argv: Sequence[str], cwd: Path, load: str, files: bool
     agent = AcpAgent(cwd, stream.last, stream.say, ready, ended, load, files=files)
     stream.say(cwd=str(cwd))
     try:
-        agent.start(argv)
+        around = {name: value for name, value in os.environ.items() if name not in secrets.withheld()}
+        agent.around(around)
+        agent.start(argv, around)
     except StoreError as error:
         stream.end(str(error), ok=False)
         raise

@@ -25,8 +25,9 @@ class Calm:
         """Nobody waits any more."""
         self._over.set()
 
-    def wait(self, most: float = MOST_S) -> None:
-        """Until no request came for a moment, but not for ever."""
-        end = time.monotonic() + most
+    def wait(self) -> bool:
+        """Until no request came for a moment, but not for ever. False: they do not end."""
+        end = time.monotonic() + MOST_S
         while (left := min(self._last + QUIET_S, end) - time.monotonic()) > 0 and not self._over.is_set():
             self._over.wait(left)
+        return time.monotonic() < end

@@ -21,9 +21,10 @@ def lengthen(state: State, item_id: ItemId, text: str, at: At, last: At) -> tupl
     if type(item) is not Message and type(item) is not Thought:
         return None
     if not item.open:
-        item = _reopened(state, item, at)
-        if item is None:
+        again = _reopened(state, item, at)
+        if again is None:
             return None
+        item = again
     end = last.offset + last.length
     spans = item.spans
     old = spans[-1] if spans else None

@@ -96,6 +96,8 @@ class Known:
                 return  # as they were: what is sent now is not lost
             if [(one.id, one.updated) for one in found] != [(one.id, one.updated) for one in self._by_id.values()]:
                 self._secrets.clear()
+            for one in found:
+                secrets.mention(one.secret_ref)
             self._by_id = {one.id: one for one in found}
             self._by_slug = {one.slug: one for one in found if one.source in WEBHOOKS}
             self._read = time.monotonic()
@@ -176,10 +178,14 @@ class Inbox:
                 self._left = False
                 self._take_over()
             self.spool.news.wait()
-            self._calm.wait()
-            records, at = self.spool.take()
-            if not records or self._in(records):
+            # When there is no end of it all that waits is taken: else what is refused would hold up the rest.
+            many = 1 if self._calm.wait() else self.spool.waiting
+            while many > 0 and not self._stopping:
+                records, at = self.spool.take()
+                if records and not self._in(records):
+                    break
                 self.spool.done(at, len(records))
+                many -= max(1, len(records))
 
     def _take_over(self) -> None:
         for records, path in spool.left(self._db):

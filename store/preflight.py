@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import orjson
 from msgspec import Struct
@@ -20,8 +20,10 @@ from store.delta import Header
 from store.errors import StoreError
 from store.runners import for_agent, way_on
 from store.runners.base import Abilities, Ask, Runner
-from store.runs import RunRequest, Runs, shown
 from store.sources import views
+
+if TYPE_CHECKING:  # the composer imports this on the GUI thread, and runs bring SQLAlchemy
+    from store.runs import Runs
 
 Level: TypeAlias = Literal["ok", "warn", "stop"]
 GIT_S: Final = 3.0  # seconds that git has: a repository on a network disk must not hold anything up
@@ -101,6 +103,8 @@ def abilities_of(header: Header) -> Abilities | None:
 
 def run_command(runs: Runs, runner: str, asked: Ask) -> str:
     """What would be started, as a terminal would be given it. Raises StoreError."""
+    from store.runs import RunRequest, shown
+
     return shown(runs.preview(RunRequest(runner, asked)), asked.cwd)
 
 
@@ -204,7 +208,9 @@ def _changes(cwd: Path) -> list[Check]:
     """What git says of the folder; nothing when it is no repository, or git is not there or too slow."""
     try:
         told = subprocess.run(
-            ["git", "-C", str(cwd), "--no-optional-locks", "status", "--porcelain", "--branch"],
+            # A session says which folder it is: nothing that the folder's own settings name is started.
+            ["git", "-C", str(cwd), "-c", "core.fsmonitor=false", "--no-optional-locks", "status", "--porcelain",
+             "--branch"],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=GIT_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

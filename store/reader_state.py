@@ -14,7 +14,6 @@ from collections import OrderedDict, deque
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from types import FunctionType
 from typing import Any, Final
 
 import msgspec
@@ -142,8 +141,8 @@ def _class(module: str, name: str) -> type:
         found = vars(sys.modules.get(module, object)).get(name)
         # A plain one: nothing of its own is called when one is made.
         if isinstance(found, type) and (found.__module__, found.__qualname__) == (module, name):
-            plain = type(found) is type and type(found.__dict__.get("__setattr__")) is not FunctionType
-            if (plain and found.__new__ is object.__new__) or issubclass(found, Struct):
+            own = {word for kind in found.__mro__[:-1] for word in kind.__dict__}
+            if issubclass(found, Struct) or (type(found) is type and own.isdisjoint(("__new__", "__setattr__"))):
                 return found
     raise TypeError(f"{module}.{name} is no part of a reader")
 

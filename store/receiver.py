@@ -55,6 +55,7 @@ class Receiver(ThreadingHTTPServer):
         connections: int = CONNECTIONS, stir: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         """Binds. Raises StoreError when the address is taken or cannot be had. Port 0: any free one."""
+        host = host.strip().removeprefix("[").removesuffix("]")  # as an address of IPv6 is written before a port
         self.check, self.put, self.read_s, self.stir = check, put, read_s, stir
         self.received = self.refused = self.busy = 0
         self._slots = threading.BoundedSemaphore(connections)
@@ -72,6 +73,7 @@ class Receiver(ThreadingHTTPServer):
             self._ear.close()
             raise StoreError(_why(error, host, port)) from error
         self.port = int(self.server_address[1])
+        self.open = not is_local(str(self.server_address[0]))
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def start(self) -> None:
@@ -280,13 +282,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def is_local(host: str) -> bool:
-    """Whether only programs of this machine reach what listens there."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    """Whether only programs of this machine reach what listens at this address."""
+    return ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
 def _kept(headers: list[tuple[str, str]]) -> dict[str, str]:

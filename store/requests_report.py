@@ -17,6 +17,7 @@ from store.ledger import Ledger
 from store.paths import data_dir
 from store.prices import Price, price
 from store.report import find_session, iso
+from store.sources import views
 from store.whole import events_of
 
 _ENTRIES: Final = "SELECT data FROM entry WHERE session_id = ? ORDER BY first"
@@ -26,7 +27,7 @@ def requests(name: str, list_price: Price = price) -> Iterator[dict[str, Any]]:
     """One object per request, in order. Of a session whose file is gone the database is asked."""
     prices_own.check()
     path = find_session(name)
-    if path.exists():
+    if views.exists(path):
         state, ledger = State(), Ledger()
         noted: list[en.Entry] = []
         for batch in events_of(path):

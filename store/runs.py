@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from store import runs_who
+from store import runs_who, secrets
 from store.db.lock import Lock
 from store.db.reads import BusyError
 from store.db.runs_db import RunRow, RunRows, unfinished
@@ -164,7 +164,7 @@ class Runs:
                     raise StoreError("Playhead is being closed: nothing is started any more.")
                 self._working[id] = work
             env = {**around.values, **command.env}
-            env = {name: value for name, value in env.items() if value}
+            env = {name: value for name, value in env.items() if value and name not in secrets.withheld()}
             argv = (program, *command.argv[1:])
             if runner.launch is not None:
                 work.begin(partial(runner.launch, asked, argv, asked.cwd, env))

@@ -22,6 +22,21 @@ SERVICE: Final = "playhead"
 FILE: Final = "secrets.json"
 
 
+_variables: Final[set[str]] = {"PLAYHEAD_DATABASE_URL"}  # may have a password in it
+
+
+def withheld() -> frozenset[str]:
+    """Variables with secrets of ours: what Playhead starts does not get them."""
+    return frozenset(_variables)
+
+
+def mention(ref: str) -> None:
+    """A trigger has its secret there."""
+    kind, _, name = ref.partition(":")
+    if kind == "env":
+        _variables.add(name)
+
+
 def keep(db: Path, secret: str, ref: str = "") -> tuple[str, str]:
     """Put a secret away, in place of the one at `ref`. Returns (reference, a sentence that says where it lies)."""
     if secret.startswith("env:"):

@@ -48,6 +48,7 @@ class ReceiverStatus(Struct, frozen=True):
     waiting: int = 0  # deliveries that have not begun
     running: int = 0
     done: int = 0
+    open: bool = False  # others than programs of this machine can reach it
 
 
 class Chosen:
@@ -176,7 +177,7 @@ class Service:
         one = self._receiver
         if one is None:
             return ReceiverStatus("failed" if self._failed else "off", "", self._failed, 0, 0, *counts)
-        return ReceiverStatus("on", one.url, "", one.received, one.refused, *counts)
+        return ReceiverStatus("on", one.url, "", one.received, one.refused, *counts, open=one.open)
 
     def fire(self, trigger_id: int, payload: bytes = b"{}", event: str = "") -> tuple[int | None, str]:
         """By hand, whatever its filter says and also when it is off: (the delivery that is run, or None; the verdict in

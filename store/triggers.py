@@ -107,7 +107,9 @@ def find(db: Path, wanted: str | int) -> Trigger:
     """By its number, its address or its name; a number that is an int is nothing else."""
     every = list_triggers(db)
     text = str(wanted)
-    for fits in (lambda one: one.id == wanted,) if isinstance(wanted, int) else (lambda one: str(one.id) == text, lambda one: one.slug == text, lambda one: one.name == text):
+    if isinstance(wanted, int):
+        every = tuple(one for one in every if one.id == wanted)  # one that is called so is another one
+    for fits in (lambda one: str(one.id) == text, lambda one: one.slug == text, lambda one: one.name == text):
         found = [one for one in every if fits(one)]
         if len(found) == 1:
             return found[0]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -25,7 +25,7 @@ from store.errors import StoreError
 from store.facts import Facts
 from store.fold import State
 from store.formats import named
-from store.ledger import LEDGER_VERSION, Ledger
+from store.ledger import LEDGER_VERSION, Ledger, shared_of
 from store.paths import data_dir
 from store.prices import Price, price, reason, table
 from store.report import find_session, session_files, session_places
@@ -42,10 +42,12 @@ JOIN ledger AS l ON l.session_id = s.id
 WHERE v.user_version = ? AND s.state = 'ready' AND s.status <> 'deleted' AND l.version = ?
 """
 _ENTRIES: Final = "SELECT data FROM entry WHERE session_id = ? ORDER BY first"
+_STATE: Final = "SELECT state FROM ledger WHERE session_id = ?"
 _COUNTED: Final = "SELECT number, session_id FROM request WHERE number IN ({})"
 _FILES: Final = "SELECT path FROM source WHERE session_id = ?"
 DAY: Final = 86_400_000_000  # microseconds: a file is written a little after its last record tells
 _SOME: Final = 500  # values that a statement takes
+_Ours: TypeAlias = tuple[int, str, str, str, str, str]  # number, key, agent, the agent's id, title, folder
 
 
 class Told(Struct, frozen=True):
@@ -78,6 +80,7 @@ class Usage:
         self._reader = Reader(data_dir() / "playhead.db")
         self._requests = Requests(self._elsewhere)
         self._kept: set[int] = set()  # sessions whose entries come from the database
+        self._shares: dict[int, set[int]] = {}  # session → those that count what it tells, too
         self._read: set[str] = set()  # files
         self._ids: set[str] = set()  # sessions that their agents have kept themselves
 
@@ -89,26 +92,23 @@ class Usage:
             ours = {Path(place.path_of(one[1], self._reader.db)): one for one in self._ours()}
             if not self._names and self._roots is None:
                 known_ = {path.absolute() for path in paths}
-                paths += [path for path in ours if path not in known_ and not path.exists()]  # the only copies
+                paths += [path for path in ours if path not in known_ and not views.exists(path)]  # the only copies
             there = set(paths)
-            streams = {path for path in paths if path.parent.name == journal.FOLDER}
-            files: list[Path] = []
-            for path in sorted(paths, key=streams.__contains__):  # our own records last
-                one = ours.get(path.absolute())
-                if one is None or not self._as_it_is(path, one):
-                    files.append(path)
-                    continue
-                self._kept.add(one[0])
-                told = self._stored(one, stream=path in streams)
+            streams = {path for path in paths if path.parent.name == journal.FOLDER and path.exists()}
+            found = {path: one for path in paths if path not in streams and (one := ours.get(path.absolute()))}
+            stored = self._settled({path: one for path, one in found.items() if self._as_it_is(path, one)})
+            for one in stored.values():
+                told = self._stored(one)
                 if told is not None:
                     yield told
+            files = [path for path in paths if path not in stored and path not in streams]
             parts = {path for path in files if _is_part(path)}  # subagents' own files: they count with their callers
-            # The files that are left are looked for when all others are read.
-            for path in chain(sorted(files, key=parts.__contains__), self._left(folders, there)):
+            # The files that are left are looked for when all others are read; our own records come last of all.
+            for path in chain(sorted(files, key=parts.__contains__), self._left(folders, there), sorted(streams)):
                 if (path in parts or path not in there) and os.path.realpath(path) in self._read:
                     continue
                 try:
-                    read = self._of_file(path, stream=path.parent.name == journal.FOLDER)
+                    read = self._of_file(path, stream=path in streams)
                 except StoreError as error:
                     self._trouble(str(error))
                     continue
@@ -147,7 +147,7 @@ class Usage:
                 found.append(path)
         return found
 
-    def _ours(self) -> list[tuple[int, str, str, str, str, str]]:
+    def _ours(self) -> list[_Ours]:
         return self._reader.ask(_OURS, (reads.SCHEMA, LEDGER_VERSION))
 
     def _as_it_is(self, path: Path, one: tuple[Any, ...]) -> bool:
@@ -164,6 +164,32 @@ class Usage:
         children = named(found.agent).children
         return found.unchanged and (children is None or all(child.path in had for child in children(path)))
 
+    def _settled(self, stored: dict[Path, _Ours]) -> dict[Path, _Ours]:
+        """Those whose entries are all that is to be counted of them. What a request took stands with one session only:
+        where that one is not among them (our own record of the same run, a fork that nobody asked for), files are read.
+        """
+        self._shares = {one[0]: self._counters(one[0]) for one in stored.values()}
+        while True:
+            self._kept = {one[0] for one in stored.values()}
+            less = {path: one for path, one in stored.items() if self._is_all(one[0]) or not views.exists(path)}
+            if len(less) == len(stored):
+                return stored
+            stored = less
+
+    def _is_all(self, session: int) -> bool:
+        return self._shares[session] <= self._kept
+
+    def _counters(self, session: int) -> set[int]:
+        """The sessions that count what this one tells, too."""
+        found: set[int] = set()
+        for (state,) in self._reader.ask(_STATE, (session,)):
+            numbers = sorted(shared_of(state))
+            for at in range(0, len(numbers), _SOME):
+                some = numbers[at : at + _SOME]
+                asked = self._reader.ask(_COUNTED.format(", ".join("?" * len(some))), tuple(some))
+                found.update(counter for _, counter in asked)
+        return found - {session}
+
     def _left(self, folders: Iterable[Path], there: Set[Path]) -> Iterator[Path]:
         """Files of subagents that no session has named so far."""
         for folder in folders:
@@ -178,11 +204,13 @@ class Usage:
 
     # ---- what one took
 
-    def _stored(self, one: tuple[int, str, str, str, str, str], *, stream: bool) -> Told | None:
+    def _stored(self, one: _Ours) -> Told | None:
         number, _, agent, id_, title, cwd = one
         self._read.update(os.path.realpath(path) for (path,) in self._reader.ask(_FILES, (number,)))
-        if (self._agent and agent != self._agent) or self._again(id_, stream=stream):
+        if self._agent and agent != self._agent:
             return None
+        if self._is_all(number):
+            self._ids.add(id_)
         entries = (entry for (data,) in self._reader.ask(_ENTRIES, (number,)) for entry in en.unpress(data))
         return Told(id_, agent, title, cwd, spent(entries, self._price, self._day))
 

@@ -32,7 +32,8 @@ class FakeLive(QObject):
     ticked = Signal(int)
     figured = Signal(object)
     ran = Signal(str, object)
-    forked = Signal(str)
+    forked = Signal(str, str, str)
+    unforked = Signal(str, str, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -62,7 +63,6 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     yield "inspector"
     window.actions_["inspector"].setChecked(False)
     yield from _insight(app)
-    yield from _question(app)
     yield from _composer(app, everything)
     window.status.set_waiting(48_211)
     yield "backlog"
@@ -75,6 +75,7 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     app.settings.put({st.ZOOM.name: 1.5})
     yield "zoomed"
     app.settings.put({st.ZOOM.name: 1.0})
+    yield from _question(app)
 
 
 def _composer(app: App, session: Path) -> Iterator[str]:
@@ -311,7 +312,7 @@ def every_state(folder: Path, only: frozenset[str] = frozenset()) -> int:
                 box = app.window.findChild(QMessageBox) if name == "closing" else None
                 shoot(box or app.window, name)
             settings = SettingsDialog(app.settings, app.look, app.window)
-            settings.resize(settings.width(), settings.height() + settings.scroll.hidden)
+            settings.resize(settings.width(), settings.height() + settings.area.hidden)
             dialogs: tuple[tuple[str, QDialog], ...] = (
                 ("settings", settings),
                 ("shortcuts", ShortcutSheet(app.look, app.window)),
@@ -327,6 +328,7 @@ def every_state(folder: Path, only: frozenset[str] = frozenset()) -> int:
             app.window.close()
             app.shutdown()
             app.window.deleteLater()
+            shutil.rmtree(home / ".playhead", ignore_errors=True)  # what was recorded is in no other picture
     if wrong:
         sys.stderr.write(f"not written: {', '.join(wrong)}\n")
     return 2 if wrong else 0

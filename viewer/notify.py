@@ -21,6 +21,9 @@ class Backend(Protocol):
 
     def show(self, session: str, title: str, text: str, clicked: Callable[[str], None]) -> None: ...
 
+    def close(self) -> None:
+        """Nobody can click any more: leave nothing behind that waits for it."""
+
 
 class Notifier(QObject):
     """See the module. `active`: whether the window is in front; `wanted`: whether the user wants any of it."""
@@ -63,6 +66,13 @@ class Notifier(QObject):
         if asked not in self._asked:
             self._asked.add(asked)
             self._tell(key, f"Needs your answer: {getattr(question, 'title', '')}".rstrip(": "))
+
+    def close(self) -> None:
+        """The window is over."""
+        self._looked = True
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
 
     def _tell(self, key: str, text: str) -> None:
         if self._active() or not self._wanted():

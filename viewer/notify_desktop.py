@@ -14,7 +14,6 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QSystemTrayIcon
-from typing_extensions import override
 
 from viewer.notify import Backend
 
@@ -38,6 +37,16 @@ class Sender:
     def __init__(self, program: str) -> None:
         self._program = program
         self._old = False
+        self._lock = threading.Lock()
+        self._waiting: dict[str, subprocess.Popen[bytes]] = {}  # by session: the newest notification that is up
+        self._closed = False
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            waiting, self._waiting = self._waiting, {}
+        for process in waiting.values():
+            process.terminate()
 
     def show(self, session: str, title: str, text: str, clicked: Callable[[str], None]) -> None:
         # Text of an agent: no markup, and no option.
@@ -47,22 +56,36 @@ class Sender:
     def _show(self, session: str, words: list[str], clicked: Callable[[str], None]) -> None:
         try:
             if not self._old:
-                done = self._run("--action=default=Show", *words)
-                if done.returncode == 0:
-                    if done.stdout.strip() == b"default":
+                code, said = self._run(session, "--action=default=Show", *words)
+                if code == 0 or code < 0:  # told, or ended by us
+                    if said.strip() == b"default":
                         clicked(session)
                     return
                 self._old = True
-            self._run(*words)
+            self._run(session, *words)
         except (OSError, subprocess.SubprocessError) as error:
             log.info("a notification was not shown: %s", error)
         except RuntimeError:  # clicked when the window was gone
             return
 
-    def _run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [self._program, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=3600, check=False
-        )
+    def _run(self, session: str, *words: str) -> tuple[int, bytes]:
+        """Its exit code, and what it said. It waits for the click: an older one of that session is taken down."""
+        with self._lock:
+            if self._closed:
+                return 0, b""
+            process = subprocess.Popen(
+                [self._program, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+            older, self._waiting[session] = self._waiting.get(session), process
+        if older is not None:
+            older.terminate()
+        try:
+            said, _ = process.communicate()
+        finally:
+            with self._lock:
+                if self._waiting.get(session) is process:
+                    del self._waiting[session]
+        return process.returncode, said
 
 
 class Tray(QObject):
@@ -89,8 +112,6 @@ class Tray(QObject):
             self._icon.hide()
         self._clicked(self._session)
 
-    @override
-    def deleteLater(self) -> None:
+    def close(self) -> None:
         if self._icon is not None:
             self._icon.hide()
-        super().deleteLater()

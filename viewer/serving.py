@@ -16,7 +16,6 @@ from msgspec import to_builtins
 from store import settings as declared
 from store.errors import StoreError
 from store.paths import config_dir, data_dir
-from store.receiver import is_local
 from store.runs import Runs
 from store.service import Service
 from store.triggers import deliveries, hook_path, list_triggers
@@ -84,7 +83,7 @@ def _hello(service: Service, chosen: argparse.Namespace, print_: Print, say: Say
     if status.state == "failed":
         raise StoreError(status.reason)
     told = [f"Listening on {status.url}. Ctrl-C ends it."] if status.state == "on" else ["Ctrl-C ends it."]
-    if status.state == "on" and not is_local(service.chosen[declared.RECEIVER_HOST]):
+    if status.open:
         say(f"Others can reach {status.url} as well. Without need, listen on 127.0.0.1 only: --host 127.0.0.1.")
     every = list_triggers(service.db)
     told += [f"  {status.url}{hook_path(one)}  {one.name}" for one in every if hook_path(one) and one.enabled]

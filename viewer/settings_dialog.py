@@ -169,8 +169,8 @@ class SettingsDialog(QDialog):
         column = QVBoxLayout(inside)
         column.setContentsMargins(look.px(24), look.px(8), look.px(24), 0)
         column.setSpacing(look.px(8))
-        self.scroll = Scroll(inside)
-        whole.addWidget(self.scroll, 1)
+        self.area = Scroll(inside)
+        whole.addWidget(self.area, 1)
         for group, title in GROUPS.items():
             heading = QLabel(title)
             heading.setFont(look.font("ui.bold"))

@@ -12,13 +12,15 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import orjson
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import LRUCache
 
 from store.db import place, reads, tables
 from store.db.lock import hold
@@ -173,12 +175,9 @@ def sentence(error: DBAPIError, path: Path) -> StoreError:
 
 
 def _engine(path: Path, *, enforce: bool = True) -> Engine:
-    engine = create_engine(
-        f"sqlite:///{path.absolute()}",
-        json_serializer=lambda value: orjson.dumps(value).decode(),
-        json_deserializer=orjson.loads,
-        connect_args={"check_same_thread": False},
-    )
+    engine = create_engine(f"sqlite:///{path.absolute()}", connect_args={"check_same_thread": False})
+    engine.dialect, compiled = _compiler()
+    engine.update_execution_options(compiled_cache=compiled)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
@@ -199,6 +198,19 @@ def _engine(path: Path, *, enforce: bool = True) -> Engine:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("sqlite_immediate") else "BEGIN")
 
     return engine
+
+
+@cache
+def _compiler() -> tuple[Dialect, LRUCache]:
+    """One for all engines, with what it has compiled: whoever opens the database for one small thing, as commands and
+    the panel do, would spend a third of its time on compiling the same statements again."""
+    first = create_engine("sqlite://", json_serializer=_dumped, json_deserializer=orjson.loads)
+    first.connect().close()  # it looks what it is connected to
+    return first.dialect, LRUCache(500)
+
+
+def _dumped(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _create(path: Path) -> None:

@@ -82,15 +82,20 @@ class Rows:
     def __init__(self, db: Path, session: str) -> None:
         self.db = db
         self.session = session
+        self._newest = 0  # milliseconds: of what `looks` saw last
 
     def looks(self) -> tuple[int, int]:
         row = _one(self.db, f"{_NEWEST} WHERE s.id = ?", self.session)
         if row is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.db / self.session))
         reverted = zlib.crc32(string(told, "messageID").encode()) if type(told := _plain(row[3])) is dict else 0
-        return self.db.stat().st_ino ^ reverted, _whole(row[1]) * 1_000_000
+        self._newest = _whole(row[1])
+        return self.db.stat().st_ino ^ reverted, self._newest * 1_000_000
 
     def signature(self) -> object:
+        if time.time() - self._newest / 1000 <= TICK:
+            return None  # it is being written: to sum up what is not relied on would cost as much as the list
+
         def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
             given = (self.session,)
             return [connection.execute(_SIGNATURE.format(table), given).fetchone() for table in _TABLES]

@@ -146,6 +146,10 @@ class AcpAgent:
             "clientInfo": {"name": "playhead", "title": "Playhead", "version": "1"},
         }, self._initialized)  # fmt: skip
 
+    def around(self, env: Mapping[str, str]) -> None:
+        """The environment that its terminals begin with."""
+        self._consent.terminals.around = env
+
     def stop(self) -> None:
         """End it: politely, then not. Blocks until the whole group is gone."""
         with self._lock:

@@ -19,6 +19,7 @@ from store.sources.acp import AcpAgent
 from store.sources.acp_wire import Asked
 from store.sources.process import Closed, Exited, Fact, Killed, Process
 
+MUTE: Final = 2.0  # seconds that an agent may live on after it has closed its output
 MODES: Final = ("refuse", "read", "edit", "all")
 """What is allowed without asking, the most cautious first; each allows what those before it do."""
 _READ: Final = frozenset({"read", "search", "think"})
@@ -163,6 +164,19 @@ class _Agent(AcpAgent):
             text = f"{self._refusals} {some} refused: the permission mode of this run is {self._mode}."
             self._wire.note_now({"is": "notice", "kind": "info", "level": "warning", "text": text, "refused": True})
         self._run.leave()
+
+    @override
+    def _fact(self, fact: Fact) -> None:
+        """One that closes its output and lives on would never answer."""
+        super()._fact(fact)
+        if isinstance(fact, Closed) and not self._done:
+            timer = threading.Timer(MUTE, self._mute)
+            timer.daemon = True
+            timer.start()
+
+    def _mute(self) -> None:
+        if self._run.ended is None and not self._done:
+            self._stuck("The agent has closed its output without an answer.")
 
     # ---- questions
 

@@ -20,7 +20,7 @@ from store.report import rows_of, sessions
 from store.runners import named
 from store.runners.base import Ask, refuse
 from store.runs import RunRequest, RunResult, Runs, resumable
-from store.sources import acp
+from store.sources import acp, acp_headless
 from store.sources.journal import folder
 
 AGENT = Path(__file__).parents[1] / "acp_agent.py"
@@ -198,6 +198,15 @@ def test_its_time_is_over(script: str, run: Callable[..., RunResult], monkeypatc
     monkeypatch.setattr(acp, "LEAVE", 0.1)
     result = run("import time\non_end = lambda: time.sleep(600)\n" + script, timeout_s=0.5)
     assert (result.state, result.signal) == ("timeout", 15)
+
+
+def test_one_that_will_say_nothing_any_more_is_not_waited_for(
+    run: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acp_headless, "MUTE", 0.1)
+    monkeypatch.setattr(acp, "LEAVE", 0.1)
+    result = run("import time\ndef on_prompt(m):\n os.close(1)\n time.sleep(600)", timeout_s=0)
+    assert (result.state, result.reason) == ("failed", "The agent has closed its output without an answer.")
 
 
 def test_what_cannot_be_asked_is_said(runs: Runs, work: Path) -> None:

@@ -126,6 +126,7 @@ def openings() -> Iterator[list[str]]:
     opened = None
 
 
+@IN_A_FILE
 def test_what_did_not_change_is_not_opened(root: Path, db: Path, openings: list[str]) -> None:
     """000-01: a stat per file, drafts and subagents included."""
     imported(db, root)
@@ -188,6 +189,7 @@ def test_a_draft_with_its_first_message_comes_in(root: Path, db: Path) -> None:
     check_all(db, sessions(root))
 
 
+@IN_A_FILE
 def test_a_draft_is_not_listed_from_the_note_of_the_import(root: Path, db: Path) -> None:
     imported(db, root)
     with closing(Catalog(db)) as catalog:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -133,9 +134,21 @@ def test_a_reader_that_fails_costs_one_record(caplog: pytest.LogCaptureFixture) 
     caplog.clear()
 
 
+@cache
+def _answered(number: int) -> bytes:
+    """Records of one prompt and its answer."""
+    text = f"{number} " + "x" * 50
+    return lines(
+        user(text, f"u{number}", isSidechain=number % 2 == 0),
+        assistant(text, call("Task", f"t{number}", prompt=text), id=f"m{number}", uuid=f"a{number}"),
+        {"type": "control_request", "request_id": f"r{number}", "request": {"subtype": "can_use_tool"}},
+        {"type": "attachment", "attachment": {"type": "queued_command", "prompt": text}},
+    )
+
+
 @pytest.mark.parametrize("agent", [format_.agent for format_ in formats()])
 def test_a_reader_remembers_no_more_than_it_must(agent: str) -> None:
-    """A long session must not grow its reader: 20,000 answers, none of them kept."""
+    """A long session must not grow its reader: 8,000 answers, none of them kept."""
 
     def size(value: object, seen: set[int]) -> int:
         if id(value) in seen:
@@ -152,18 +165,10 @@ def test_a_reader_remembers_no_more_than_it_must(agent: str) -> None:
 
     pipe = Pipe(named(agent))
     sizes = []
+    each = 2000 if agent.startswith("claude") else 200  # these are records of Claude Code: raw for all others
     for round_ in range(4):
-        for index in range(2000):
-            number = round_ * 2000 + index
-            text = f"{number} " + "x" * 50
-            pipe.feed(
-                lines(
-                    user(text, f"u{number}", isSidechain=index % 2 == 0),
-                    assistant(text, call("Task", f"t{number}", prompt=text), id=f"m{number}", uuid=f"a{number}"),
-                    {"type": "control_request", "request_id": f"r{number}", "request": {"subtype": "can_use_tool"}},
-                    {"type": "attachment", "attachment": {"type": "queued_command", "prompt": text}},
-                )
-            )
+        for number in range(round_ * each, round_ * each + each):
+            pipe.feed(_answered(number))
         sizes.append(size(pipe._reader, set()))
     assert sizes[3] < sizes[2] * 1.2 + 1000
 

@@ -291,6 +291,25 @@ def test_two_playheads_with_one_port(tmp_path: Path, monkeypatch: pytest.MonkeyP
     web.close()
 
 
+@pytest.mark.parametrize(
+    ("host", "wide"),
+    [("127.0.0.1", False), ("localhost", False), ("[::1]", False), ("0.0.0.0", True)],  # noqa: S104
+)
+def test_it_says_whether_others_can_reach_it(seen: Seen, host: str, wide: bool) -> None:
+    try:
+        made = Receiver(host, 0, lambda slug, headers, body, now: (1, ""), seen.put)
+    except StoreError as error:
+        if host == "[::1]":
+            pytest.skip(str(error))
+        raise
+    made.start()
+    assert made.open is wide
+    with socket.create_connection(("::1" if ":" in host else "127.0.0.1", made.port), timeout=20) as one:
+        one.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
+        assert b"200 OK" in one.recv(1000)
+    made.stop()
+
+
 def test_the_receiver_follows_the_settings(tmp_path: Path) -> None:
     """P-10: off until it is switched on, another port without a restart."""
     web = Web(tmp_path / "data", tmp_path)

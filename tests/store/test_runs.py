@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from agent_cli import installed
 
-from store import runs_shell, runs_who, runs_work
+from store import runs_shell, runs_who
 from store.db import reads
 from store.db.runs_db import RunRow, RunRows, listed, one, unfinished
 from store.errors import StoreError
@@ -103,7 +103,7 @@ def test_a_prompt_is_never_part_of_a_command_line(runner: str, run: Callable[...
 
 
 def test_resume_fork_and_cost(run: Callable[..., RunResult], work: Path) -> None:
-    """003-02, 003-03, 003-12, 003-102: the second run has --resume and knows the first; its cost is its own, not the session's."""
+    """003-02, 003-03, 003-12, 003-102: the second run has --resume and knows the first; its cost is its own."""
     first = run("Say hello").outcome
     second = run("What did we do?", resume=first.session).outcome
     assert (second.session, second.text, second.cost_micros) == (first.session, "You have asked 1 times before.", 5140)
@@ -249,7 +249,7 @@ def test_what_cannot_be_is_said(request_: RunRequest, why: str, runs: Runs, work
 
 
 def test_a_resumed_session_gains_agents_and_turns(run: Callable[..., RunResult], runs: Runs) -> None:
-    """X-05, 000-07, 003-101: the same session in the database, its turns numbered on, the new agent in its figures at once."""
+    """X-05, 000-07, 003-101: one session in the database, its turns numbered on, the new agent in its figures."""
     first = run("Say hello")
     assert first.session_key is not None
     path = Path(first.session_key)
@@ -396,10 +396,3 @@ def test_rows_of_runs_in_a_file_and_on_a_server(database: Path) -> None:
     found = one(database, "abcde")
     assert found is not None
     assert found.argv == row.argv
-
-
-def test_a_line_without_an_end_is_not_remembered_whole(tmp_path: Path) -> None:
-    """A program can print for ten minutes without a line break; the lines around it are read as ever."""
-    path = tmp_path / "log"
-    path.write_bytes(b"first\n" + b"x" * 100_000 + b"\nlast\n" + b"y" * 50)
-    assert list(runs_work.lines_of(path, 20)) == [b"first\n", b"x" * 20, b"last\n", b"y" * 20]

@@ -158,7 +158,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=st.lists(items(WORDS), max_size=12), steps=STEPS)
 def test_any_edits_leave_the_index_as_a_new_one(
     tmp_path_factory: pytest.TempPathFactory, first: list[Item], steps: list[tuple[object, ...]]

@@ -8,21 +8,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hooks import SECRET, Web, agents, comment
 from sqlalchemy import update
 
-from store import inbox, runs_shell, secrets
+from store import calm, inbox, runs_shell, runs_work, secrets
+from store.calm import Calm
 from store.db import deliveries_db
 from store.db.run_tables import delivery
-from store.db.serving import once
+from store.db.serving import Serving, once
 from store.errors import StoreError
 from store.file_triggers import FileTriggers
 from store.judge import judged, prompt_of
 from store.runs import Runs
 from store.service import Service
+from store.spool import Arrived
 from store.trigger import Trigger
 from store.triggers import deliveries, find, save_trigger
 
@@ -143,6 +146,34 @@ def test_a_flood_of_refused_ones_does_not_fill_the_log(web: Web, monkeypatch: py
     assert {one.verdict for one in kept} == {"refused"}
 
 
+def test_a_flood_without_an_end_does_not_hold_up_what_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work waits for the end of a burst, but not once per batch for one that has no end."""
+
+    class Counting(Calm):
+        waits = 0
+
+        def wait(self) -> bool:
+            self.waits += 1
+            return super().wait()
+
+    monkeypatch.setattr(calm, "QUIET_S", 1_000.0)
+    monkeypatch.setattr(calm, "MOST_S", 0.01)
+    flood = Counting()
+    flood.stir()
+    db = tmp_path / "data" / "playhead.db"
+    with closing(Serving(db)) as serving:
+        taken = threading.Event()
+        one = inbox.Inbox(db, serving, lambda _: None, lambda *_: "", taken.set, flood)
+        for number in range(300):
+            one.spool.put(Arrived(number, None, "x", 2, refused="no"))
+        one.start()
+        while one.spool.waiting:
+            assert taken.wait(30)
+        one.stop()
+    assert len(deliveries(db, limit=1_000)) == 300
+    assert flood.waits <= 2
+
+
 def test_a_number_is_never_taken_for_a_name(web: Web) -> None:
     made = save_trigger(web.db, {"name": "99", "cwd": str(web.work), "prompt": "x"}, secret=SECRET).trigger
     assert made is not None
@@ -156,8 +187,7 @@ def test_secrets_that_are_kept_at_the_same_time(tmp_path: Path) -> None:
     refs: list[tuple[str, str]] = []
 
     def some(who: int) -> None:
-        for number in range(10):
-            refs.append((f"s-{who}-{number}", secrets.keep(db, f"s-{who}-{number}")[0]))
+        refs.extend((name, secrets.keep(db, name)[0]) for name in [f"s-{who}-{number}" for number in range(10)])
 
     threads = [threading.Thread(target=some, args=(who,)) for who in range(4)]
     for one in threads:
@@ -166,6 +196,31 @@ def test_secrets_that_are_kept_at_the_same_time(tmp_path: Path) -> None:
         one.join()
     assert len(refs) == 40
     assert all(secrets.fetch(db, ref) == secret for secret, ref in refs)
+
+
+def test_secrets_are_not_given_to_what_is_run(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes a comment could ask the agent for its environment."""
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    values = {"name": "env", "source": "github", "cwd": str(web.work), "action": "script", "runner": "shell",
+              "prompt": "env"}  # fmt: skip
+    made = save_trigger(web.db, values, secret="env:HOOK_SECRET").trigger  # noqa: S106
+    web.service.start()
+    before = web.last
+    assert web.post(comment(), slug="env") == 200
+    assert made is not None
+    assert "ended well" in web.done(before).reason
+    log = web.runs_made()[0].log
+    assert log is not None
+    said = Path(log).read_text()
+    assert "PATH=" in said
+    assert SECRET not in said
+
+
+def test_a_line_without_an_end_is_not_remembered_whole(tmp_path: Path) -> None:
+    """A program can print for ten minutes without a line break; the lines around it are read as ever."""
+    path = tmp_path / "log"
+    path.write_bytes(b"first\n" + b"x" * 100_000 + b"\nlast\n" + b"y" * 50)
+    assert list(runs_work.lines_of(path, 20)) == [b"first\n", b"x" * 20, b"last\n", b"y" * 20]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode here")

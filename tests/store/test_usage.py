@@ -169,6 +169,30 @@ def test_a_recorded_stream_counts_where_its_agent_kept_nothing(home: Path) -> No
     assert report()["total"]["out"] == 2
 
 
+def test_what_another_session_counts_is_not_lost_when_that_one_is_not_asked(home: Path) -> None:
+    """Our record of a run comes into the database first and counts its requests; so does a session for its forks."""
+    from store.sources import journal
+
+    db = home / "playhead" / "data" / "playhead.db"
+    ours, folder = journal.folder(db.parent), home / ".claude" / "projects" / "-w"
+    for one in (ours, folder):
+        one.mkdir(parents=True)
+    records = [{**one, "session_id": ONE} for one in (user("go"), asked("m", "2026-03-01", 7, "r1"))]
+    stream, own, fork = ours / "20260101-000000-aaaaaaaa.jsonl", folder / f"{ONE}.jsonl", folder / f"{TWO}.jsonl"
+    for path in (stream, own):
+        path.write_bytes(lines(*records))
+    fork.write_bytes(lines(*records, asked("n", "2026-03-02", 3, "r2")))
+    for path in (None, stream, own, fork):
+        if path is not None:
+            take_in(db, path)
+        assert days_of(report()) == {"2026-03-01": 7, "2026-03-02": 3}, path
+        assert days_of(report("day", fork)) == {"2026-03-01": 7, "2026-03-02": 3}, path
+        assert days_of(report("day", own)) == {"2026-03-01": 7}, path
+    own.unlink()
+    fork.unlink()
+    assert days_of(report()) == {"2026-03-01": 7, "2026-03-02": 3}, "the only copies"
+
+
 def test_prices_of_your_own(tmp_path: Path, home: Path) -> None:
     """000-18: they go before the table, what was counted with others is counted anew, and a mistake is said."""
     from store.figures import figures

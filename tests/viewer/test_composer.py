@@ -309,7 +309,7 @@ def test_what_waits_is_a_draft_when_the_session_is_closed(app: App, session: Pat
     found.pane.editor.setPlainText("half")
     qtbot.waitUntil(lambda: len(started(work)) == 1, timeout=WAIT)
     app.window.desk.close_session(str(session))
-    assert found.drafts[str(session)] == "later\n\nhalf"
+    assert found.drafts[str(session)] == "hang\n\nlater\n\nhalf", "also the one that its agent has not taken down"
 
 
 def test_the_editor_grows_to_eight_lines_and_keys_do_what_they_say(app: App, qtbot: QtBot) -> None:

@@ -1,9 +1,11 @@
-"""The composer loses nothing: what was typed, queued, edited or sent outlives switches, closes, crashes and failed forks."""
+"""The composer loses nothing: what was typed, queued or sent outlives switches, closes, crashes and failed forks."""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,7 +99,8 @@ def test_permissions_can_still_be_chosen_after_a_switch(app: App, session: Path,
     say(found, "one")
     qtbot.waitUntil(lambda: len(started(work)) == 1 and idle(found), timeout=WAIT)
     modes = found.pane.strip.modes
-    assert modes.isVisibleTo(app.window)
+    strip = found.pane.strip
+    assert modes.isVisibleTo(app.window), (found.pane.opened, strip.told, strip.sentence.text(), found.connected)
     app.window.open_path(other(session))
     assert found.pane.strip.permission == "", "what may be done there is another matter"
     app.window.open_path(str(session))
@@ -200,3 +203,10 @@ def test_another_windows_drafts_stay(tmp_path: Path) -> None:
     newer()
     older()
     assert Drafts(path)["a"] == "of one", "jobs overlap: the newer one wins"
+
+
+def test_opening_the_composer_brings_no_database_to_the_gui_thread() -> None:
+    """SQLAlchemy takes a third of a second to come in: a job of the first look has that, and no paint."""
+    wanted = "import sys, viewer.composer.strip, viewer.composer.unsent; print('sqlalchemy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", wanted], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -92,6 +92,15 @@ def test_a_cost_that_its_models_do_not_add_up_to_says_why() -> None:
         assert "As the agent tells" not in values(figures)
 
 
+def test_a_session_says_that_it_counts_its_subagents() -> None:
+    """000-18."""
+    with_two: dict[str, object] = {"agent_ids": ["main", "a", "b"], "cost_usd": 0.94}
+    assert values(with_two, turn(1), turn(2, cost=None))["With 2 subagents"] == "", "unknown is not said to be theirs"
+    assert values(with_two, turn(1))["With 2 subagents"] == "$0.50 beside the turns"
+    assert values({**with_two, "cost_usd": 0.44}, turn(1))["With 2 subagents"] == ""
+    assert not any(text.startswith("With") for text in values({"agent_ids": ["main"]}, turn(1)))
+
+
 def test_figures_in_words() -> None:
     """000-18, 000-19, 000-20, 000-21."""
     found = figure_lines(told(), [turn(1), turn(2)])

@@ -71,3 +71,27 @@ def test_notify_send_gets_words_and_no_markup(old: bool, tmp_path: Path, qtbot: 
     assert log.read_text().splitlines()[-3:] == ["--", "--help &lt;b&gt;", "it&#x27;s $HOME &amp; more"]
     assert clicked == ([] if old else ["s"])
     assert os.environ.get("HOME") not in log.read_text()
+
+
+def test_notifications_that_wait_for_a_click_end_with_the_window(tmp_path: Path, qtbot: QtBot) -> None:
+    """One process per session at most, and none when the window is gone."""
+    program, log = tmp_path / "notify-send", tmp_path / "pids"
+    program.write_text(f"#!/bin/sh\necho $$ >> {log}\nexec sleep 600\n")
+    program.chmod(0o755)
+    sender = Sender(str(program))
+
+    def pids() -> list[int]:
+        return [int(pid) for pid in log.read_text().split()] if log.exists() else []
+
+    def gone(pid: int) -> bool:
+        return not Path(f"/proc/{pid}").exists()
+
+    for count in (1, 2):
+        sender.show("s", "title", "text", lambda _: None)
+        qtbot.waitUntil(lambda count=count: len(pids()) == count, timeout=30_000)
+    qtbot.waitUntil(lambda: gone(pids()[0]), timeout=30_000)
+    assert not gone(pids()[1])
+    sender.close()
+    qtbot.waitUntil(lambda: gone(pids()[1]), timeout=30_000)
+    sender.show("s", "title", "text", lambda _: None)
+    assert len(pids()) == 2

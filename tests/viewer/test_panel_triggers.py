@@ -283,3 +283,23 @@ def test_an_acp_agent_needs_its_command(panel: Panel, tmp_path: Path) -> None:
     made.fields["runner"].write("claude-code")
     assert command.isHidden()
     assert made.values()["command"] == ""
+
+
+def test_resume_is_off_and_stays_as_it_was_set(panel: Panel, tmp_path: Path) -> None:
+    """003-01, 003-92: the box of a trigger that is there is off; switched on, it is so in the next window, too."""
+    old = trigger(panel.db, tmp_path, resume_sessions=False)
+    for before in (False, True):
+        made = Panel(panel.qtbot, panel.db, panel.settings) if before else panel
+        made.open(1)
+        page = made.panel.triggers
+        made.until(lambda page=page: page._offers and page.model.rowCount() == 1)  # type: ignore[misc]
+        page.table.select_id(old.id)
+        made.press(page.edit_button)
+        assert box(page.form, "resume_sessions").isChecked() is before
+        if not before:
+            box(page.form, "resume_sessions").setFocus()
+            made.qtbot.keyClick(box(page.form, "resume_sessions"), Qt.Key.Key_Space)
+            made.press(page.form.save_button)
+            made.says("review is saved")
+        else:
+            made.jobs.shutdown()

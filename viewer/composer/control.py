@@ -261,7 +261,7 @@ class Composing(Unsent):
 
         def failed(error: Exception) -> None:
             self._job = None
-            if key == self.key:
+            if key == self.key and not self.connected:
                 self.pane.strip.show_trouble(f"This session could not be looked at: {error}")
                 self.update()
 

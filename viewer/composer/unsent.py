@@ -121,7 +121,7 @@ class Unsent(QObject):
 
     def soon(self) -> None:
         """Something was typed or queued."""
-        if not self._saving.isActive():
+        if self.pane.made and not self._saving.isActive():
             self._saving.start()
 
     # ---- prompts that wait

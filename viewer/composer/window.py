@@ -104,3 +104,4 @@ class Prompting(Panels):
     def keep_prompts(self) -> None:
         """For the next start: what was typed, and what waits in sessions that are open."""
         self.composing.save_now()
+        self.notifier.close()

@@ -80,7 +80,7 @@ def figure_lines(told: Told, turns: Sequence[Turn]) -> list[Line]:
     """The figures of a session below their headings."""
     numbers = {turn.item: turn.number for turn in turns if turn.item} if told.troubles else {}
     figures, troubles = told.figures, _troubles(told.troubles, numbers)
-    lines = [*_whole(figures), *troubles, *_llms(figures), *_tools(told), *_times(figures, turns)]
+    lines = [*_whole(figures, turns), *troubles, *_llms(figures), *_tools(told), *_times(figures, turns)]
     if told.priced:
         return lines
     return [msgspec.structs.replace(line, value=COMING) if line.value == UNKNOWN else line for line in lines]
@@ -123,7 +123,23 @@ def _by_list(figures: Mapping[str, Any]) -> str:
     return "" if same else money(summed, partial=bool(figures.get("unpriced_requests")))
 
 
-def _whole(figures: Mapping[str, Any]) -> Iterator[Line]:
+def _helpers(figures: Mapping[str, Any], turns: Sequence[Turn]) -> Iterator[Line]:
+    """The session counts its subagents, a turn does not: without a word the two would not add up."""
+    helpers = len(figures.get("agent_ids") or ()) - 1
+    if helpers < 1:
+        return
+    own = [turn.cost for turn in turns]
+    value, usd = "", figures.get("cost_usd")
+    if usd is not None and None not in own:
+        rest = round(usd * 1_000_000) - sum(cost or 0 for cost in own)
+        value = money(rest) if rest > 0 and money(rest) != money(0) else ""
+    tip = "Figures of the session count what subagents did; those of a turn are the main agent's alone"
+    yield Line(
+        "part", f"With {wording.many(helpers, 'subagent')}", f"{value} beside the turns" if value else "", tip=tip
+    )
+
+
+def _whole(figures: Mapping[str, Any], turns: Sequence[Turn]) -> Iterator[Line]:
     yield Line("head", "Session")
     active, elapsed = _us(figures.get("active_ms")), _us(figures.get("duration_ms"))
     yield Line("fact", "Time in turns", span_text(active) or UNKNOWN, tip="The sum of the turns that are over")
@@ -140,6 +156,7 @@ def _whole(figures: Mapping[str, Any]) -> Iterator[Line]:
     if other := _by_list(figures):
         tip = "The agent's own figure counts. What the models below would cost by list price is not the same."
         yield Line("part", "As the agent tells", f"{other} by list price", tip=tip)
+    yield from _helpers(figures, turns)
     context: Mapping[str, Any] = figures.get("context") or {}
     if context.get("most"):
         most = f"{context['most']:,} tokens at most"

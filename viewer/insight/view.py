@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 from typing_extensions import override
@@ -41,6 +41,11 @@ class LineList(QListView):
         self.verticalScrollBar().setSingleStep(self.painter_delegate.height)
         self.doItemsLayout()
         self.viewport().update()
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        """One line: a scroll area wants room for its scroll bars, also where it has none."""
+        return QSize(60, self.painter_delegate.height)
 
     def on_chosen(self, index: QModelIndex) -> None:
         line = index.data(LineRole)

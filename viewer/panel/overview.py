@@ -63,6 +63,7 @@ class Overview(Part):
         column.addWidget(self.hairline())
         column.addWidget(self.threads, 1)
         self.area = QScrollArea(self)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it has the focus, and is scrolled to
         self.area.setWidgetResizable(True)
         self.area.setFrameShape(QScrollArea.Shape.NoFrame)
         self.area.setWidget(inner)

@@ -85,6 +85,7 @@ class TriggerForm(Part):
         self._columns.addWidget(self._left, 5)
         self._columns.addWidget(self.preview, 4)
         self.area = QScrollArea()
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it has the focus, and is scrolled to
         self.area.setWidgetResizable(True)
         self.area.setFrameShape(QScrollArea.Shape.NoFrame)
         self.area.setWidget(inner)

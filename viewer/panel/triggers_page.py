@@ -150,6 +150,7 @@ class TriggersPage(Part):
         column.addWidget(self.log, 3)
         column.addStretch(0)  # where there are no tables, texts stay together
         self.area = QScrollArea()
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it has the focus, and is scrolled to
         self.area.setWidgetResizable(True)
         self.area.setFrameShape(QScrollArea.Shape.NoFrame)
         self.area.setWidget(inner)

@@ -58,6 +58,7 @@ QComboBox, QAbstractSpinBox {
 }
 QAbstractSpinBox { padding: ${p2}px; padding-left: ${p4}px; }
 QAbstractSpinBox QLineEdit { background: transparent; border: 0; padding: 0 ${p2}px; }
+QComboBox:hover:enabled, QAbstractSpinBox:hover:enabled { border-color: $line_strong; }
 QComboBox:focus, QAbstractSpinBox:focus { border-color: $accent_focus; }
 QComboBox:disabled, QAbstractSpinBox:disabled { color: $text_disabled; border-color: $line_hair; }
 QComboBox::drop-down { border: 0; width: ${p24}px; }
