@@ -19,6 +19,7 @@ from store.draft import KEPT_DAYS
 from store.errors import StoreError
 from store.figures import patiently
 from store.formats import named
+from store.sources import views
 from store.whole import live_state
 
 __all__ = ["KEPT_DAYS", "Empties", "Empty", "empties", "remove", "restore"]
@@ -90,4 +91,4 @@ def restore(db: Path) -> int:
 
 def _over(path: Path, agent: str) -> bool:
     """Whether nobody works in it, as its file says."""
-    return not path.exists() or live_state(path, named(agent or "raw")) == "ended"
+    return not views.exists(path) or live_state(path, named(agent or "raw")) == "ended"

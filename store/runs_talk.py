@@ -26,6 +26,7 @@ from store.pipe import Pipe
 from store.runners.base import Abilities, Ask, Runner
 from store.runs import RunRequest, RunResult, Runs
 from store.session import Session
+from store.sources import views
 from store.told import Queued
 
 log = logging.getLogger(__name__)
@@ -201,7 +202,7 @@ class RunTalk:
 
     def _done(self, run: str, result: RunResult) -> None:
         session, file = result.outcome.session, result.session_key
-        if self._unmade is not None and session and file and Path(file).is_file():
+        if self._unmade is not None and session and file and views.exists(file):
             self._seen(session, Path(file))  # it was over before its file was found
         try:
             self._catch_up()

@@ -93,10 +93,10 @@ class Prompts:
         """
         for text, item in list(self.state.unmatched.items()):
             known = self.state.recent.get(item)
-            if known is not None and isinstance(known[1], Prompt) and known[1].sending:
-                row, old = known
+            row, old = known if known is not None else (0, None)
+            if isinstance(old, Prompt) and old.sending:
                 if failed and not self._said_behind(row):
-                    self._take_back(Queued(item, str(old.text)), failed)
+                    self._take_back(Queued(item, old.text), failed)
                     continue
                 self.batch.add(put_again(self.state, row, replace(old, sending=False, rev=old.rev + 1)))
             del self.state.unmatched[text]

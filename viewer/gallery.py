@@ -63,7 +63,7 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     yield "inspector"
     window.actions_["inspector"].setChecked(False)
     yield from _insight(app)
-    yield from _composer(app, everything)
+    yield from _composer(app, broken)
     window.status.set_waiting(48_211)
     yield "backlog"
     window.status.set_waiting(0)
@@ -72,10 +72,10 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     window.drop_sign.hide()
     yield from _sessions(app, broken, everything)
     yield from _panel(app)
+    yield from _question(app)
     app.settings.put({st.ZOOM.name: 1.5})
     yield "zoomed"
     app.settings.put({st.ZOOM.name: 1.0})
-    yield from _question(app)
 
 
 def _composer(app: App, session: Path) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _composer(app: App, session: Path) -> Iterator[str]:
     yield "composer-closed"
     composing.open()
     composing.pane.editor.setPlainText(
-        "Yes, change it, and add a test that fails without it.\nKeep the signature as it is."
+        "The preview server is down now. Run it once more,\nand write what would change into NOTES.md."
     )
     for _ in range(500):
         if composing.pane.strip.told is not None:
@@ -97,7 +97,7 @@ def _composer(app: App, session: Path) -> Iterator[str]:
     yield "composer-stop"
     checks = (
         Check("elsewhere", "ok", "Not open elsewhere"),
-        Check("folder", "ok", "atlas-api"),
+        Check("folder", "ok", "beacon-web"),
         Check("model", "ok", "claude-opus-5-5"),
         Check("size", "warn", "84 % of context"),
         Check("age", "ok", "Last used 2 h ago"),

@@ -68,7 +68,7 @@ class HeaderBar(QWidget):
         super().__init__(parent)
         self.title = Elided(self, 80)
         self.title.setAccessibleName("Session title")
-        self.project = Elided(self, 120)
+        self.project = Elided(self, 140)
         self.project.setAccessibleName("Project")
         self.mark = StateMark(look, self)
         self.state = QLabel(self)

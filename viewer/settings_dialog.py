@@ -124,6 +124,7 @@ class Scroll(QScrollArea):
 
     def __init__(self, inside: QWidget) -> None:
         super().__init__()
+        self.inside = inside
         self.setWidget(inside)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -134,17 +135,17 @@ class Scroll(QScrollArea):
 
     @override
     def sizeHint(self) -> QSize:
-        inside = self.widget().sizeHint()
+        inside = self.inside.sizeHint()
         return QSize(inside.width(), min(inside.height(), self.screen().availableGeometry().height() - ROUND_IT))
 
     @property
     def hidden(self) -> int:
         """How many px higher it would have to be to show everything."""
-        return max(0, self.widget().sizeHint().height() - self.sizeHint().height())
+        return max(0, self.inside.sizeHint().height() - self.sizeHint().height())
 
     @override
     def minimumSizeHint(self) -> QSize:
-        return QSize(self.widget().minimumSizeHint().width(), min(200, self.widget().sizeHint().height()))
+        return QSize(self.inside.minimumSizeHint().width(), min(200, self.inside.sizeHint().height()))
 
 
 class SettingsDialog(QDialog):

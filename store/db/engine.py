@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event
@@ -201,7 +201,7 @@ def _engine(path: Path, *, enforce: bool = True) -> Engine:
 
 
 @cache
-def _compiler() -> tuple[Dialect, LRUCache]:
+def _compiler() -> tuple[Dialect, MutableMapping[Any, Any]]:
     """One for all engines, with what it has compiled: whoever opens the database for one small thing, as commands and
     the panel do, would spend a third of its time on compiling the same statements again."""
     first = create_engine("sqlite://", json_serializer=_dumped, json_deserializer=orjson.loads)

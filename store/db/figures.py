@@ -6,7 +6,6 @@ always be made again from the session's files, so what does not fit together is 
 
 from __future__ import annotations
 
-import os
 import time
 import zlib
 from collections.abc import Iterator, Sequence, Set
@@ -24,6 +23,7 @@ from store.events import Event
 from store.fold import Change, State
 from store.ledger import LEDGER_VERSION, Ledger, shared_of
 from store.requests import Elsewhere, Requests
+from store.sources import views
 
 _CLAIM: Final = "INSERT INTO request (number, session_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 STALE: Final = 0  # version of entries that are to be made again
@@ -136,7 +136,7 @@ def recount(tx: Connection, lost: Set[int]) -> tuple[set[int], list[str]]:
     wanted = wanted.join(t.source, (t.source.c.session_id == c.id) & (t.source.c.file == 0))
     for number, state, key, path in tx.execute(wanted.where(c.state == "ready", c.status != "deleted")).all():
         both = lost & shared_of(state)
-        if both and os.path.lexists(path):
+        if both and views.exists(path):
             found |= both
             keys.append(key)
             tx.execute(update(t.ledger).where(t.ledger.c.session_id == number).values(version=STALE))
@@ -149,7 +149,7 @@ def release(tx: Connection, number: int) -> list[str]:
     It is read again itself, should it be restored. Its claims stay when its own file is gone: nobody could then.
     """
     path = tx.execute(select(t.source.c.path).where(t.source.c.session_id == number, t.source.c.file == 0)).scalar()
-    if path is None or not os.path.lexists(path):
+    if path is None or not views.exists(path):
         return []
     shared, keys = recount(tx, claims(tx, number))
     if keys:

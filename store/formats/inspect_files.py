@@ -63,7 +63,8 @@ class Members:
                 except _DAMAGE as error:
                     if isinstance(error, OSError) and error.errno is not None:
                         raise  # the file cannot be read; what bzip2 cannot unpack has no number
-                    data = f"# {key} cannot be unpacked: {str(error) or type(error).__name__}".encode("utf-8", "replace")
+                    why = str(error) or type(error).__name__
+                    data = f"# {key} cannot be unpacked: {why}".encode("utf-8", "replace")
                 yield key, (0, member.CRC, member.file_size), _ended(data)
 
     def watched(self) -> Watched:

@@ -145,8 +145,8 @@ class Parts:
             self._cost = 0.0
             self._costs.clear()
         if not self._titled and text.strip() and not at.agent:
-            self._titled = not images  # words are a better title, if some follow
-            out.append(SessionNamed(at, title=one_line(text, 200), rank=1))
+            self._titled = not images
+            out.append(SessionNamed(at, title=one_line(text, 200), rank=0 if images else 1))  # words are better
         if origin == "human" and (first or message.said):
             message.joined.add(own)
             message.said[own] = (text, images)

@@ -73,7 +73,7 @@ def kill_and_go_on(db: Path, paths: list[Path], tmp_path: Path, what: str, count
 @MANY
 def test_x06_killed_anywhere_nothing_is_half(db: Path, paths: list[Path], tmp_path: Path, what: str) -> None:
     """kill -9 of whoever makes figures, archives, deletes, indexes, imports or remembers the list."""
-    kill_and_go_on(db, paths, tmp_path, what, 3, seed=len(what))
+    kill_and_go_on(db, paths, tmp_path, what, 2, seed=len(what))
 
 
 @pytest.mark.soak

@@ -91,7 +91,7 @@ SHAPES = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     st.lists(st.dictionaries(NAMES, SHAPES, max_size=6), max_size=6),
     st.sampled_from(["claude-code", "claude-stream"]),

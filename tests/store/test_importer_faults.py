@@ -198,7 +198,7 @@ def test_cancel_kills_the_child_and_says_nothing_more(tmp_path: Path, db: Path) 
 def test_child_ends_with_a_window_that_was_killed(tmp_path: Path, db: Path) -> None:
     """X-06: nothing of a killed window keeps burning a core."""
     path = tmp_path / f"{SESSION}.jsonl"
-    write_session(path, size=60_000_000, seed=1)
+    write_session(path, size=30_000_000, seed=1)
     code = (
         "import sys, threading; from pathlib import Path; from store.importer import Import; "
         "job = Import(Path(sys.argv[1]), lambda *_: print(job.pid, flush=True), print, db=Path(sys.argv[2])); "

@@ -144,9 +144,7 @@ def test_whatever_bytes_flip_the_log_is_read_or_refused(way: int, tmp_path: Path
     assert "unpacked" in said
 
 
-def test_members_are_unpacked_a_few_times_however_big_they_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_members_are_unpacked_a_few_times_however_big_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "KEPT", 10_000)
     samples = {f"samples/{n}_epoch_1.json": {**FIRST, "id": n, "input": "x" * 3000} for n in range(60)}
     log = packed(tmp_path / "log.eval", {"_journal/start.json": START, **samples})

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from builders import picture
 from imports import Folded, check
 from ingest_screen import Screen
 
-from store import around
+from store import around, empties
 from store.errors import StoreError
 from store.events import Compacted, Event, NoticeAdded, PromptText, Rewound, Spent, TurnEnded
 from store.feeds import read_spans
@@ -29,7 +30,9 @@ from store.formats import named
 from store.intake import take_in
 from store.items import Prompt, Tool, text_of
 from store.pipe import Pipe
+from store.prices import unknown
 from store.report import show
+from store.requests_report import requests
 from store.sources import database, pieces, scan, views
 from store.sources.discover import Discovery
 from store.sources.listing import row_of
@@ -379,6 +382,22 @@ def test_it_is_shown_by_path_and_accounted_for(running: Start) -> None:
     list(whole)
     assert whole.pipes[0].raw == whole.pipes[0].damaged == 0
     assert whole.pipes[0].fed == views.stat(path).st_size
+
+
+def test_its_requests_are_told_out_of_the_program_s_database(running: Start, tmp_path: Path) -> None:
+    path = running(kit.tour()).session()
+    told = list(requests(str(path), unknown))
+    assert [(one["in"], one["out"]) for one in told] == [(1200, 17), (1200, 17)]
+    with pytest.raises(StoreError):
+        list(requests(str(path.with_name("ses_9")), unknown))
+
+
+def test_nobody_calls_a_session_over_that_is_at_work(running: Start) -> None:
+    db = running(kit.export(kit.user("Go")))
+    db.now, path = int(time.time() * 1000), db.session()
+    db.parts([kit.part("text", "prt_2", "msg_1", text="Wait")])
+    assert not empties._over(path, "opencode")
+    assert empties._over(path.with_name("ses_9"), "opencode")
 
 
 def test_a_database_that_is_damaged_says_so_and_nothing_worse(running: Start, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_a_reader_remembers_no_more_than_it_must(agent: str) -> None:
 
     pipe = Pipe(named(agent))
     sizes = []
-    each = 2000 if agent.startswith("claude") else 200  # these are records of Claude Code: raw for all others
+    each = 2000 if agent.startswith(("claude", "qwen")) else 200  # for all others these records are raw
     for round_ in range(4):
         for number in range(round_ * each, round_ * each + each):
             pipe.feed(_answered(number))

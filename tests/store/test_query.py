@@ -163,7 +163,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=14).map("".join), st.lists(PIECES).map(" ".join)))
 @example(text="((((((((((((a OR b) c) OR d) e) OR f) g) OR h) i) OR j) k) OR l) m)")
 @example(text=" ".join(["a"] * MOST))

@@ -303,7 +303,7 @@ def imported(path: Path, db: Path) -> tuple[Import, int, int]:
 @pytest.mark.parametrize("how", ["killed", "cancelled"])
 def test_a_reader_ends_with_its_import(tmp_path: Path, db: Path, how: str) -> None:
     path = tmp_path / f"{SESSION}.jsonl"
-    write_session(path, size=60_000_000, seed=1)
+    write_session(path, size=30_000_000, seed=1)
     job, pid, reader = imported(path, db)
     if how == "killed":
         os.kill(pid, signal.SIGKILL)

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QPlainTextEdit, QSpinBox
 from pytestqt.qtbot import QtBot
 
@@ -141,3 +141,18 @@ def test_no_thread_without_work(qtbot: QtBot) -> None:
     jobs = Jobs()
     assert threading.active_count() == before
     jobs.shutdown()
+
+
+@pytest.mark.parametrize("zoom", [1.0, 3.0])
+def test_the_buttons_stay_on_the_screen_at_any_zoom(qtbot: QtBot, settings: Settings, zoom: float) -> None:
+    look = theme.make_look("light", zoom)
+    made = SettingsDialog(settings, look)
+    qtbot.addWidget(made)
+    made.show()
+    assert made.height() <= made.screen().availableGeometry().height()
+    bottom = made.apply_button.mapTo(made, made.apply_button.rect().bottomLeft()).y()
+    assert bottom < made.height()
+    field = made.fields["window.restore"].widget  # the last ones are scrolled to, also by Tab
+    made.fields["look.theme"].widget.setFocus()
+    made.area.ensureWidgetVisible(field)
+    assert made.area.viewport().rect().intersects(field.rect().translated(field.mapTo(made.area.viewport(), QPoint())))
