@@ -206,6 +206,7 @@ def _compiler() -> tuple[Dialect, MutableMapping[Any, Any]]:
     the panel do, would spend a third of its time on compiling the same statements again."""
     first = create_engine("sqlite://", json_serializer=_dumped, json_deserializer=orjson.loads)
     first.connect().close()  # it looks what it is connected to
+    first.dispose()
     return first.dialect, LRUCache(500)
 
 

@@ -8,13 +8,14 @@ from datetime import datetime
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAccessible, QGuiApplication
+from PySide6.QtGui import QAccessible, QGuiApplication, QImage, QPainter
 from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from store.delta import Row, SessionsDelta
 from viewer import wording
+from viewer.sessions.delegate import SessionDelegate
 from viewer.sessions.filter import Filter, haystack
 from viewer.sessions.model import Heading, SessionRole, SessionsModel
 from viewer.sessions.pane import SessionsPane
@@ -319,3 +320,20 @@ def test_relative_times_say_when_they_change(age: float, text: str) -> None:
     if seconds < 3600:  # just before it is still right, just after it is not
         assert wording.ago(NOW - int(age * 1e6), NOW + int((seconds - 0.2) * 1e6))[0] == text
         assert wording.ago(NOW - int(age * 1e6), NOW + int((seconds + 0.2) * 1e6))[0] != text
+
+
+@pytest.mark.parametrize("zoom", [0.9, 1.0, 1.1, 1.5])
+def test_a_time_is_never_cut_where_there_is_room(qapp: QApplication, model: SessionsModel, zoom: float) -> None:
+    """A width is rounded, and half a pixel less than a text needs costs it three letters."""
+    now = time.time_ns() // 1000
+    ages = [0, *(60 * n for n in range(1, 60)), *(3600 * n for n in range(1, 24)), 86_400, 40 * 86_400]
+    model.apply(SessionsDelta(tuple(row(f"s{age}", age_s=age - (now - NOW) / 1e6) for age in ages)))
+    painted = SessionDelegate(make_look("light", zoom))
+    image = QImage(400, 80, QImage.Format.Format_RGB32)
+    with QPainter(image) as painter:
+        for number in range(model.rowCount()):
+            painted.paint(painter, image.rect(), model.index(number), hovered=False, focused=False)
+    assert len(painted._widths) > 70, "the times that were measured"
+    assert {text for text, font, _ in painted._fitted if font == "meta"} >= set(painted._widths)
+    cut = [text for (text, font, _), shown in painted._fitted.items() if font == "meta" and shown.text() != text]
+    assert cut == []
