@@ -167,9 +167,8 @@ def test_a_fork_that_says_who_it_is_before_it_is_written_is_shown(
     qtbot.waitUntil(lambda: any(row.agent_session for row in runs.running()), timeout=WAIT)
     assert found.key == str(session)
     gate.touch()
+    qtbot.waitUntil(lambda: found.key != str(session) and found.connected, timeout=WAIT)
     qtbot.waitUntil(lambda: texts(app)[-1:] == [f"You said: late {gate}"] and idle(found), timeout=WAIT)
-    assert found.key != str(session)
-    assert found.connected
 
 
 def test_each_fork_has_its_own_prompt(app: App, session: Path, work: Path, qtbot: QtBot) -> None:
