@@ -23,7 +23,7 @@ from store.digest_report import Session, session_wire, turn_wire
 from store.doctor import examine
 from store.errors import StoreError
 from store.figures import figures
-from store.prices import unknown
+from store.prices import Price, unknown
 from store.whole import Whole
 from store.window import known
 
@@ -84,8 +84,11 @@ def _entries(connection: sqlite3.Connection, number: int) -> None:
     assert all(watermark <= at for (watermark,) in folded)
 
 
-def whole(db: Path, paths: Iterable[Path]) -> None:
-    """Each of these sessions shows what its file says: rows, figures and words."""
+def whole(db: Path, paths: Iterable[Path], list_price: Price = unknown) -> None:
+    """Each of these sessions shows what its file says: rows, figures and words.
+
+    `list_price`: a window folds figures with real prices, and those are loaded only where there was one.
+    """
     catch_up(db)
     keys = sound(db)
     for path in paths:
@@ -94,16 +97,16 @@ def whole(db: Path, paths: Iterable[Path]) -> None:
         assert found is not None
         with closing(found.window):
             assert found.window.read(0, found.rows) == Folded(Whole(path)).rows
-        assert told(path, db) == _wire(Session(path, list_price=unknown))
+        assert told(path, db, list_price) == _wire(Session(path, list_price=list_price))
     with closing(sqlite3.connect(db)) as connection:
         rows = connection.execute("SELECT sum(rows) FROM session WHERE state = 'ready'").fetchone()
         indexed = "SELECT sum(i.rows) FROM indexed AS i JOIN session AS s ON s.id = i.session_id AND s.state = 'ready'"
         assert connection.execute(indexed).fetchone() == rows
 
 
-def told(path: Path, db: Path) -> object:
+def told(path: Path, db: Path, list_price: Price = unknown) -> object:
     """What the database says of a session's digest and turns."""
-    found = figures(path, db, unknown)
+    found = figures(path, db, list_price)
     assert found is not None
     with closing(found):
         return _wire(found)

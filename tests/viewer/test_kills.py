@@ -17,6 +17,7 @@ from imports import REPO
 
 from store.archive_import import ArchiveImport
 from store.db.lock import hold
+from store.prices import price
 from store.sources.journal import folder
 from store.window import known
 from viewer.bench.make_session import write_session
@@ -122,7 +123,7 @@ def kill_and_look(paths: list[Path], tmp_path: Path, points: list[int]) -> None:
             *lines, _rest = journal.read_bytes().split(b"\n")
             assert [json.loads(line)["message"]["id"] for line in lines] == [f"m{n}" for n in range(len(lines))]
         assert ArchiveImport(db, [paths[0].parents[1]]).run().failed == []
-        whole(db, paths)
+        whole(db, paths, price)
         shutil.rmtree(data)
 
 
