@@ -18,7 +18,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-HOLDER = "import time; time.sleep(600)"
+HOLDER = "import signal; signal.pause()"
 MODEL = "claude-opus-5-5"
 
 
@@ -57,12 +57,12 @@ def misbehave(prompt: str) -> None:
     """What every agent may do before it says anything."""
     match prompt.split(" ")[0]:
         case "hang":
-            time.sleep(600)
+            signal.pause()
         case "stubborn":
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)
             sys.stderr.write("you cannot stop me\n" * 20_000)
-            time.sleep(600)
+            signal.pause()
         case "garbage":
             put(bytes(range(256)) * 300 + b'\nnot json\n\0\0\0\n\xff\xfe{}\n{"type":\n')
         case "flood":
