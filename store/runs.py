@@ -25,7 +25,7 @@ from store.db.reads import BusyError
 from store.db.runs_db import RunRow, RunRows, unfinished
 from store.errors import StoreError
 from store.paths import data_dir
-from store.runners import named, way_on
+from store.runners import apart, named, way_on
 from store.runners.base import Ask, Command, Outcome, Runner, refuse
 from store.runs_shell import Environment, environment
 from store.runs_work import RunResult, Work
@@ -335,11 +335,11 @@ def resumable(path: Path, runner: str = "", command: str = "") -> tuple[str, str
     from store.summary import summary
 
     row = summary(path)
-    own, why = way_on(row.agent, row.session or path.stem, is_file=True)
-    if runner or (row.agent == "acp" and row.session):
-        own, why = named(runner or "acp"), ""
+    own = named(runner) if runner else apart(row.agent) if row.session else None
     if own is None:
-        raise StoreError(why)
+        own, why = way_on(row.agent, row.session or path.stem, is_file=True)
+        if own is None:
+            raise StoreError(why)
     meta = read_meta(path)  # of a journal of ours
     if own.abilities.command.ok and not command and meta is not None:
         command = shlex.join(meta.argv)

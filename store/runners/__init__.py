@@ -34,9 +34,10 @@ def way_on(agent: str, session: str, is_file: bool) -> tuple[Runner | None, str]
     """The runner that would go on with a session, and else the sentence that says why there is none."""
     if not is_file:
         return None, "This is the output of a command: open the session's own file to go on with it."
+    other = apart(agent)
+    if other is not None:
+        return None, other.elsewhere.format(id=session or "ID")
     runner = for_agent(agent)
-    if agent == "acp":
-        return None, f"Its agent is gone. Start it again with: playhead acp --load {session or 'ID'} -- COMMAND"
     if runner is None:
         return None, f"Playhead cannot start {agent or 'this agent'}: go on with this session where it was begun."
     if agent != runner.agent:
@@ -46,6 +47,11 @@ def way_on(agent: str, session: str, is_file: bool) -> tuple[Runner | None, str]
     if not is_id(session):
         return None, "This session does not say its id, so its agent cannot be told which one to go on with."
     return runner, ""
+
+
+def apart(agent: str) -> Runner | None:
+    """The runner whose runs make sessions of this format, each one of its own; None: there is none."""
+    return next((runner for runner in runners() if agent and agent == runner.apart), None)
 
 
 def for_agent(agent: str) -> Runner | None:

@@ -197,4 +197,6 @@ RUNNER = Runner(
     command=command,
     outcome=outcome,
     launch=launch,
+    apart="acp",
+    elsewhere="Its agent is gone. Start it again with: playhead acp --load {id} -- COMMAND",
 )

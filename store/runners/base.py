@@ -129,6 +129,8 @@ class Runner(Struct, frozen=True):
     """(session id, as a fork) → the words with which a person goes on with it in a terminal; none: there is no way."""
     compaction: bytes = b""  # what stands in the record of a compaction in its file
     stream: str = ""  # the format of its stdout, where it has one
+    apart: str = ""  # the format of its sessions, where each run makes one of its own and none is gone on with in place
+    elsewhere: str = ""  # then: the sentence that says how to go on, with {id} for the session's
     spent: Callable[[Path], int | None] | None = None  # transcript → micros its session has cost so far; None: unknown
     holder: Callable[[Path], int | None] | None = None  # transcript → pid of a program that has it open, or None
     launch: Callable[..., Child] | None = None
