@@ -1,7 +1,7 @@
 """An agent's CLI, scripted: prints, writes and ends like the recorded ones. Started by tests under an agent's own name.
 
 `playhead` finds it as `claude`, `codex`, … on a PATH that `installed` makes. What it does is in the prompt:
-`Say hello`, `hang`, `garbage`, `flood`, `stubborn`, `forks`, `fail`, `refuse`, `die`, `slow N`, `wait FILE`,
+`Say hello`, `hang`, `deaf`, `garbage`, `flood`, `stubborn`, `forks`, `fail`, `refuse`, `die`, `slow N`, `wait FILE`,
 `silent`, `bigcost`; anything else is answered with the prompt itself. Imports nothing of ours.
 """
 
@@ -172,6 +172,8 @@ class Claude:
             self.write(type="user", isCompactSummary=True, isVisibleInTranscriptOnly=True,
                        message={"role": "user", "content": "This session is being continued: a summary."})  # fmt: skip
             return self.result("", turns=0, tokens=0)
+        if prompt == "deaf":  # hangs before the prompt is taken down
+            signal.pause()
         self.write(type="user", promptSource="sdk", message={"role": "user", "content": prompt})
         misbehave(prompt)
         if prompt == "Ask a helper":

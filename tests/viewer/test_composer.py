@@ -304,12 +304,12 @@ def test_drafts_stay_with_their_session(app: App, session: Path, qtbot: QtBot) -
 
 def test_what_waits_is_a_draft_when_the_session_is_closed(app: App, session: Path, work: Path, qtbot: QtBot) -> None:
     found = opened(app, qtbot)
-    say(found, "hang")
+    say(found, "deaf")
     say(found, "later")
     found.pane.editor.setPlainText("half")
     qtbot.waitUntil(lambda: len(started(work)) == 1, timeout=WAIT)
     app.window.desk.close_session(str(session))
-    assert found.drafts[str(session)] == "hang\n\nlater\n\nhalf", "also the one that its agent has not taken down"
+    assert found.drafts[str(session)] == "deaf\n\nlater\n\nhalf", "also the one that its agent has not taken down"
 
 
 def test_the_editor_grows_to_eight_lines_and_keys_do_what_they_say(app: App, qtbot: QtBot) -> None:
