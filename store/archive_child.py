@@ -124,7 +124,7 @@ class Background:
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """It, and those that work for it."""
     if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError):  # it ended this very moment
+        with suppress(ProcessLookupError, PermissionError):  # it ended this very moment; macOS says the second
             os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()

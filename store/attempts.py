@@ -12,7 +12,6 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Bell
 from typing import Any, Final, Protocol
@@ -20,7 +19,8 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from store import links
+from store import aftermath, links
+from store.aftermath import Doing
 from store.db import deliveries_db, reads, threads_db
 from store.db.serving import Serving, ask
 from store.errors import StoreError
@@ -33,8 +33,6 @@ from store.triggers import ask_of, list_triggers, why_fresh
 
 log = logging.getLogger(__name__)
 
-HANDOVER: Final = 6_000  # characters that a fresh run is told of what was before
-_SAID: Final = 1_200  # of these from one run
 _LIVE: Final = f"SELECT {', '.join(deliveries_db.COLUMNS)}, payload FROM delivery WHERE id = ? AND handled IS NULL"  # noqa: S608
 
 
@@ -45,6 +43,8 @@ class Starter(Protocol):
     def stop(self, id: str, why: str) -> None: ...
     def holder(self, session: str, runner: str = "") -> str | None: ...
     def sweep(self) -> int: ...
+    def owned(self, id: str) -> bool: ...
+    def let_go(self, id: str) -> None: ...
 
 
 class BusyError(Exception):
@@ -60,7 +60,7 @@ class EndedError(Exception):
 
 
 class Job(Struct):
-    """One delivery with all that its runs need. `run_id`: the last run that was begun for it."""
+    """One delivery with all that its runs need. `run_id`: the last run that was begun for it; `begun`: all of them."""
 
     id: int
     trigger: Trigger
@@ -68,6 +68,7 @@ class Job(Struct):
     prompt: str
     payload: bytes
     run_id: str | None = None
+    begun: list[str] = []
 
 
 class Attempts:
@@ -81,6 +82,10 @@ class Attempts:
     def end(self) -> None:
         """No run is started any more: not of a delivery that is being worked on either."""
         self._ended = True
+
+    def sweep(self) -> int:
+        """What a Playhead that was killed has left is settled. Returns how many threads it held."""
+        return aftermath.sweep(self._db, self._serving, self._runs, self.links)
 
     def perform(self, number: int) -> None:
         """Everything that a delivery leads to. Raises BusyError: no run was made of it yet; StoreError: look again."""
@@ -111,6 +116,9 @@ class Attempts:
             raise BusyError from error
         except StoreError as error:  # a folder that is gone, a program that is missing
             self._over(job, f"It could not be started: {error}")
+        finally:
+            for id in job.begun:
+                self._runs.let_go(id)
 
     def _load(self, number: int) -> Job | None:
         rows = ask(self._db, _LIVE, (number,))
@@ -132,40 +140,35 @@ class Attempts:
 
     def _alone(self, job: Job) -> None:
         result = self._run(job, ask_of(job.trigger, job.prompt, job.payload))
-        self._over(job, f"{why_fresh(job.trigger, job.found)} {_told(result)}")
+        self._over(job, f"{why_fresh(job.trigger, job.found)} {aftermath.told(result)}")
 
     # ---- with one
 
     def _threaded(self, job: Job) -> None:
         run_id = uuid.uuid4().hex
-        mine = f"{self._serving.live()}|{run_id}"
-        thread = self._claim(job, mine)
-        stale = False
+        thread = self._claim(job, f"{self._serving.live()}|{run_id}")
         try:
-            told, stale = self._thread_runs(job, thread, mine, run_id)
-            self._over(job, told)
-        finally:
-            self._serving.write(lambda tx: threads_db.release(tx, thread.id, mine, stale=stale))
+            self._thread_runs(job, thread, run_id)
+        finally:  # of runs that could not be made
+            self._serving.write(lambda tx: threads_db.release(tx, thread.id, thread.holder))
 
     def _claim(self, job: Job, mine: str) -> threads_db.Thread:
         trigger, key, now = job.trigger, job.found.key, _now()
 
-        def take(tx: Connection, instead: str | None = None) -> threads_db.Thread | str:
+        def take(tx: Connection) -> threads_db.Thread | str:
             threads_db.ensure(tx, trigger.id, key, now, trigger.runner, trigger.cwd)
-            found = threads_db.claim(tx, trigger.id, key, mine, instead, now)
+            found = threads_db.claim(tx, trigger.id, key, mine, now)
             return found if found is not None else threads_db.holder(tx, trigger.id, key) or ""
 
         found = self._serving.write(take)
         if isinstance(found, str) and self._serving.dead(found):
-            self._runs.sweep()  # its run may have outlived it
-            gone = found
-            found = self._serving.write(lambda tx: take(tx, gone))
+            self.sweep()  # its run may have outlived it, and what came of it is the thread's
+            found = self._serving.write(take)
         if isinstance(found, str):
             raise BusyError
         return found
 
-    def _thread_runs(self, job: Job, thread: threads_db.Thread, mine: str, run_id: str) -> tuple[str, bool]:
-        """(what happened in words, whether the thread's session was gone and nothing came in its place)."""
+    def _thread_runs(self, job: Job, thread: threads_db.Thread, run_id: str) -> None:
         trigger, runner = job.trigger, named(job.trigger.runner)
         session, resumed, notes, prompt, parent = thread.session, 1, list[str](), job.prompt, thread.parent
         if session and thread.runner != trigger.runner:
@@ -176,12 +179,12 @@ class Attempts:
             self._wait_for(session, runner, Path(thread.cwd or trigger.cwd))
             if runner.transcript is not None and runner.transcript(session, Path(thread.cwd or trigger.cwd)) is None:
                 notes.append(f"The transcript of {session[:12]} is gone: begun anew.")
-                self._lose(thread, mine, session)
+                self._lost(thread, None, session)
                 parent, session, resumed = session, None, 2
         limit = self._compact_turns()
         if session and thread.compact_turns >= limit:
             if runner.abilities.compact.ok:
-                note, gone = self._compact(job, thread, mine, session)
+                note, gone = self._compact(job, thread, session)
                 notes.append(note)
                 if gone:
                     parent, session, resumed = session, None, 2
@@ -196,16 +199,15 @@ class Attempts:
         result = self._run(job, asked, thread=thread.id, resumed=_kind(session, resumed), id=run_id)
         if session and result.outcome.stale:
             notes.append(f"The session {session[:12]} is not known any more: tried again afresh.")
-            self._lose(thread, mine, session)
-            self._count(thread, result, "stale", hit=False, turn=False)
+            self._lost(thread, result, session)
             asked = ask_of(trigger, prompt, job.payload)
             result = self._run(job, asked, thread=thread.id, resumed=2, retry_of=result.run_id)
             parent, session, resumed = session, None, 2
-        kept = self._keep(job, thread, mine, result, _kind(session, resumed), runner)
+        event = " ".join(filter(None, (job.found.event.event, job.found.event.action)))
+        doing, kind = Doing(job.id, thread, trigger.runner, trigger.cwd, event), _kind(session, resumed)
+        self._serving.write(lambda tx: aftermath.conclude(tx, doing, result, kind, " ".join(notes), _now()))
         if result.outcome.session and parent and result.outcome.session != parent:
             self.links.add(result.outcome.session, parent)
-        notes.append(_told(result))
-        return " ".join(notes), resumed == 2 and not kept and result.outcome.session is None
 
     def _wait_for(self, session: str, runner: Runner, cwd: Path) -> None:
         """Never two runs in one session, not even with the user's own terminal."""
@@ -216,55 +218,23 @@ class Attempts:
             if file is not None and runner.holder(file) is not None:
                 raise BusyError
 
-    def _compact(self, job: Job, thread: threads_db.Thread, mine: str, session: str) -> tuple[str, bool]:
+    def _compact(self, job: Job, thread: threads_db.Thread, session: str) -> tuple[str, bool]:
         asked = Ask(
             "", Path(job.trigger.cwd), session, permission=job.trigger.permission, llm=job.trigger.model, compact=True
         )
         result = self._run(job, asked, begins=False, thread=thread.id, resumed=3)
         if result.outcome.stale:
-            self._lose(thread, mine, session)
+            self._lost(thread, None, session)
             return f"The session {session[:12]} is not known any more: begun anew.", True
         if result.outcome.ok:
             self._serving.write(lambda tx: threads_db.compacted(tx, thread.id, thread.epoch))
             return f"Compacted after {thread.compact_turns} turns.", False
-        return f"Compacting after {thread.compact_turns} turns failed ({_why(result)}).", False
+        return f"Compacting after {thread.compact_turns} turns failed ({aftermath.why(result)}).", False
 
     # ---- what is kept
 
-    def _lose(self, thread: threads_db.Thread, mine: str, session: str) -> None:
-        self._serving.write(lambda tx: threads_db.lose(tx, thread.id, mine, thread.epoch, session))
-
-    def _keep(
-        self, job: Job, thread: threads_db.Thread, mine: str, result: RunResult, resumed: int, runner: Runner
-    ) -> bool:
-        """The session that came back is the thread's: also of a run that failed, but not of one that was ended."""
-        came = result.outcome.session if result.state in ("ok", "failed") and not result.outcome.stale else None
-        names = {"ok": ("fresh", "resumed", "was stale", "compacted")[resumed]}
-        self._count(thread, result, names.get(result.state, result.state), hit=resumed == 1, turn=came is not None)
-        if came is None:
-            return False
-        summary = "" if runner.abilities.compact.ok else _summed(thread, job, result, anew=resumed != 1)
-
-        def write(tx: Connection) -> bool:
-            kept = threads_db.keep(
-                tx, thread.id, mine, thread.epoch, came, turns=1, runner=job.trigger.runner, cwd=job.trigger.cwd,
-                summary=summary,
-            )  # fmt: skip
-            if not kept:  # reset while it ran
-                threads_db.outlive(tx, thread.id, thread.epoch, came)
-            return kept
-
-        return self._serving.write(write)
-
-    def _count(self, thread: threads_db.Thread, result: RunResult, outcome: str, *, hit: bool, turn: bool) -> None:
-        made = result.outcome
-        known = [some for some in (made.input_tokens, made.output_tokens) if some is not None]
-        self._serving.write(
-            lambda tx: threads_db.count(
-                tx, thread.id, outcome=outcome, now=_now(), turns=int(turn), tokens=sum(known) if known else None,
-                cost=made.cost_micros, hit=hit and result.state == "ok",
-            )
-        )  # fmt: skip
+    def _lost(self, thread: threads_db.Thread, result: RunResult | None, session: str) -> None:
+        self._serving.write(lambda tx: aftermath.lost(tx, thread, result, session, _now()))
 
     def _over(self, job: Job, told: str) -> None:
         self._serving.write(lambda tx: deliveries_db.handled(tx, job.id, _now(), told.strip()))
@@ -286,7 +256,7 @@ class Attempts:
         request = RunRequest(
             runner=job.trigger.runner, ask=asked, origin="trigger", trigger_id=job.trigger.id,
             thread_id=more.pop("thread", None), delivery_id=job.id, timeout_s=job.trigger.timeout_s,
-            title=job.trigger.name, id=run_id, **more,
+            title=job.trigger.name, id=run_id, kept=begins, **more,
         )  # fmt: skip
 
         def claim() -> None:
@@ -296,6 +266,7 @@ class Attempts:
                 if not self._serving.write(lambda tx: deliveries_db.begin(tx, job.id, run_id, job.run_id)):
                     raise TakenError
                 job.run_id = run_id
+                job.begun.append(run_id)
 
         self._runs.start(request, done, claim=claim)
         if self._ended:  # it may have come too late for whoever stopped all that ran
@@ -309,29 +280,6 @@ def _kind(session: str | None, resumed: int) -> int:
     if session:
         return 1
     return resumed if resumed != 1 else 0
-
-
-def _told(result: RunResult) -> str:
-    if result.state == "ok":
-        return f"It ended well. {result.reason}".rstrip()
-    return f"It ended as {result.state}: {_why(result)}"
-
-
-def _why(result: RunResult) -> str:
-    return " ".join(result.outcome.errors)[:400] or result.reason or f"exit code {result.exit_code}"
-
-
-def _summed(thread: threads_db.Thread, job: Job, result: RunResult, *, anew: bool) -> str:
-    """What the next session would be handed over: whole entries, the newest."""
-    event = " ".join(filter(None, (job.found.event.event, job.found.event.action)))
-    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-    said = " ".join((result.outcome.text or _why(result)).split())
-    more = f" … ({len(said) - _SAID:,} more characters)" if len(said) > _SAID else ""
-    entries = [] if anew and not thread.summary else thread.summary.split("\n\n")
-    entries = [one for one in entries if one] + [f"- {day} UTC, {event or 'an event'}: {said[:_SAID]}{more}"]
-    while len(entries) > 1 and sum(map(len, entries)) > HANDOVER:
-        del entries[0]
-    return "\n\n".join(entries)
 
 
 def _handed_over(thread: threads_db.Thread, prompt: str) -> str:

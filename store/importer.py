@@ -131,7 +131,7 @@ class Import:
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """The child, and the one that reads for it."""
     if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError):  # it ended this very moment
+        with suppress(ProcessLookupError, PermissionError):  # it ended this very moment; macOS says the second
             os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()

@@ -1,8 +1,13 @@
-"""Where our own files lie: the places of the system, or all of them below $PLAYHEAD_DATA_DIR. Anybody may call it."""
+"""Where our own files lie: the places of the system, or all of them below $PLAYHEAD_DATA_DIR; and how one is written.
+
+Anybody may call it.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -53,3 +58,24 @@ def state_dir() -> Path:
 def config_dir() -> Path:
     """What the user chose: settings."""
     return _own("config") or _system("config")
+
+
+def put(path: Path, data: bytes, *, private: bool = False, safe: bool = False) -> None:
+    """Write a file of ours, with its folder: whole or not at all, whoever else does so. Raises OSError.
+
+    `private`: nobody but the user may read it. `safe`: it is on the disk when this returns.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    path.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(fresh, flags, 0o600 if private else 0o666), "wb") as out:
+            out.write(data)
+            if safe:
+                out.flush()
+                os.fsync(out.fileno())
+        fresh.replace(path)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise

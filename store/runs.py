@@ -15,11 +15,11 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
-from store import runs_who, secrets
+from store import runs_left, runs_who, secrets
 from store.db.lock import Lock
 from store.db.reads import BusyError
 from store.db.runs_db import RunRow, RunRows, unfinished
@@ -63,6 +63,7 @@ class RunRequest(Struct, frozen=True):
     resumed: int = 0
     title: str = ""
     id: str = ""
+    kept: bool = False  # it is `owned` until `let_go`: what follows from its end is still to be written down
 
 
 class Runs:
@@ -84,6 +85,7 @@ class Runs:
         self._rows: RunRows | None = None
         self._working: dict[str, Work] = {}
         self._results: dict[str, RunResult] = {}
+        self._held: dict[str, Lock] = {}  # of runs that are over and `kept`
         self._closed = False
 
     # ---- before
@@ -145,9 +147,10 @@ class Runs:
         try:
             claim()
             id = locks[0].path.stem.removeprefix("run-")
+            before = self._spent(runner, asked)
             kept = journal or Journal(
                 journals(self.data) if runner.transcript is None else runs_who.folder(self.data),
-                runner.name, command.argv, asked.cwd, log.warning, "run",
+                runner.name, command.argv, asked.cwd, log.warning, "run", before,
             )  # fmt: skip
             row = RunRow(
                 id=id, asked_session=asked.resume or None, runner=runner.name, argv=command.argv, cwd=str(asked.cwd),
@@ -157,7 +160,7 @@ class Runs:
                 session_key=kept.key if runner.transcript is None else self._file(runner, asked), prompt=asked.prompt,
             )  # fmt: skip
             work = Work(self, row, runner, asked, kept, locks, request.timeout_s, done, out, seen)
-            work.before = self._spent(runner, asked)
+            work.before, work.kept = before, request.kept
             self._write(lambda rows: rows.add(row))
             with self._lock:
                 if self._closed:
@@ -200,20 +203,33 @@ class Runs:
             return [work.row for work in self._working.values()]
 
     def owned(self, id: str) -> bool:
-        """Whether a Playhead of this machine that lives is at that run: from before its row until after its end."""
+        """Whether a Playhead of this machine that lives is at that run: from before its row until after its end.
+
+        Of one that is `kept` until `let_go`.
+        """
         return runs_who.owned(self.data, id)
 
+    def let_go(self, id: str) -> None:
+        """What follows from the end of a run that was `kept` is written down."""
+        with self._lock:
+            lock = self._held.pop(id, None)
+        if lock is not None:
+            lock.drop()
+
     def sweep(self) -> int:
-        """What runs nobody owns any more are said to be interrupted, and what is left of them is ended: how many."""
-        if not self.db.exists() and not unfinished(self.db):
-            return 0
-        found = [row for row in self._write(RunRows.alive) if not runs_who.owned(self.data, row[0])]
+        """Runs that nobody owns any more are over, and what is left of them is ended: how many they are.
+
+        Each ended as its kept log says; where that does not say how, it was interrupted.
+        """
+        found = [row for row in unfinished(self.db) if not runs_who.owned(self.data, row.id)]
         count = 0
-        for id, pid, token in found:
-            left = runs_who.end_orphan(pid, token)
+        for row in found:
+            left = runs_who.end_orphan(row.pid, row.pid_token)
             why = "Playhead was ended while it ran." + (" The agent went on alone, and was ended." if left else "")
-            ended = time.time_ns() // 1000
-            count += self._write(partial(RunRows.finish, id=id, state="interrupted", reason=why, ended=ended))
+            values: dict[str, Any] = {"state": "interrupted", "reason": why, "ended": time.time_ns() // 1000}
+            if (result := runs_left.result_of(row)) is not None:
+                values = runs_left.columns(row, result)
+            count += self._write(partial(RunRows.finish, id=row.id, **values))
         return count
 
     def close(self, why: str = "Playhead was closed.") -> None:
@@ -225,6 +241,8 @@ class Runs:
             work.stop(why)
         for work in working:
             work.join()
+        for id in list(self._held):
+            self.let_go(id)
         with self._writing:
             if self._rows is not None:
                 self._rows.close()
@@ -257,7 +275,9 @@ class Runs:
                 self._results[row.id] = result
                 while len(self._results) > KEPT:
                     del self._results[next(iter(self._results))]
-        _drop(work.locks)
+                if work.kept:
+                    self._held[row.id] = work.locks[0]
+        _drop(work.locks, first=row.id not in self._held)
 
     # ---- how
 
@@ -322,9 +342,10 @@ _LATE: Final = (
 )  # fmt: skip
 
 
-def _drop(locks: list[Lock]) -> None:
+def _drop(locks: list[Lock], *, first: bool = True) -> None:
     for number, lock in enumerate(locks):
-        lock.drop(remove=number == 0)
+        if number or first:
+            lock.drop(remove=number == 0)
 
 
 def resumable(path: Path, runner: str = "", command: str = "") -> tuple[str, str, Path, str]:

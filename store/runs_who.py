@@ -40,7 +40,10 @@ def token_of(pid: int) -> str | None:
             return None if fields[0] in ("Z", "X") else fields[19]
         except (OSError, IndexError):
             return None
-    told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    told = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False,
+        env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},  # the same words whoever asks, also after a summer's end
+    )  # fmt: skip
     return told.stdout.strip() or None
 
 

@@ -71,6 +71,7 @@ class Work:
         self.over = threading.Event()
         self.sessions: set[str] = {asked.resume} if asked.resume and not asked.fork else set()
         self.before: int | None = None  # what the session had cost, in micros
+        self.kept = False  # see `RunRequest`
         self._runs = runs
         self._journal = journal
         self._timeout = timeout_s
@@ -124,6 +125,8 @@ class Work:
             del self._tail[:-KEPT]
         if self._looking and self._looked < HEAD:
             self._look(data)
+        if self.runner.over and self.runner.over in data:
+            self._journal.soon()  # should we be killed now, the log says how it ended
         if self._out is not None:
             self._out(data)
 
@@ -191,7 +194,8 @@ class Work:
         try:
             duration = round((time.monotonic() - self._began) * 1_000_000)
             self._journal.end(wording(fact) if fact is not None else "did not end")
-            outcome = self._settle(self.runner.outcome(self._lines(), process.stderr(), fact))
+            outcome = self.runner.outcome(self._lines(), process.stderr(), fact)
+            outcome = settled(outcome, bool(self.asked.resume), self.before)
             self._complain(process.stderr())
             state = state or ("ok" if outcome.ok else "failed")
             row = self._row(state, outcome, fact)
@@ -210,14 +214,6 @@ class Work:
         except Exception:
             log.exception("who waited for run %s", row.id)
         self.over.set()
-
-    def _settle(self, outcome: Outcome) -> Outcome:
-        """What only we know: whether there was a session that could be gone, and what it had cost before."""
-        cost = outcome.cost_micros
-        if outcome.in_all and cost is not None:
-            cost = None if self.before is None else max(0, cost - self.before)
-        stale = outcome.stale and bool(self.asked.resume)
-        return msgspec.structs.replace(outcome, cost_micros=cost, in_all=False, stale=stale)
 
     def _row(self, state: str, outcome: Outcome, fact: Exited | Killed | None) -> RunRow:
         key = self.row.session_key
@@ -271,6 +267,14 @@ class Work:
                 complaints(self._journal.path).write_bytes(stderr)
             except OSError as error:
                 log.warning("the complaints of run %s are not kept: %s", self.row.id, error)
+
+
+def settled(outcome: Outcome, resumed: bool, before: int | None) -> Outcome:
+    """What only we know: whether there was a session that could be gone, and what it had cost before, in micros."""
+    cost = outcome.cost_micros
+    if outcome.in_all and cost is not None:
+        cost = None if before is None else max(0, cost - before)
+    return msgspec.structs.replace(outcome, cost_micros=cost, in_all=False, stale=outcome.stale and resumed)
 
 
 def lines_of(path: Path, most: int = LINE) -> Iterator[bytes]:

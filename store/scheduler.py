@@ -66,7 +66,7 @@ class Scheduler:
         if self._thread.is_alive():
             self._thread.join()
         if self._lock is not None:
-            self._lock.drop()
+            self._lock.drop(remove=False)  # it stays: who holds a file that is gone holds nothing
             self._lock = None
 
     def look(self) -> None:
@@ -89,7 +89,10 @@ class Scheduler:
             self._serving.write(lambda tx: deliveries_db.prune(tx, before, PAYLOADS))
         for trigger in triggers:
             if trigger.source == "schedule" and trigger.enabled:
-                self._scheduled(trigger, now)
+                try:
+                    self._scheduled(trigger, now)
+                except (StoreError, ValueError) as error:  # the others are due as well
+                    log.warning("%s was not fired: %s", trigger.name, error)
 
     def _scheduled(self, trigger: Trigger, now: int) -> None:
         due = clock.last_due(clock.parsed(trigger.schedule), now, self._zone)
@@ -119,12 +122,12 @@ class Scheduler:
 
     def _work(self) -> None:
         while not self._stopping:
-            try:
-                self.tick()
-                self._often()
-            except StoreError as error:
-                log.warning("what is due by the clock waits: %s", error)
-            except Exception:  # the next minute is another one
-                log.exception("the scheduler")
+            for work in (self.tick, self._often):
+                try:
+                    work()
+                except StoreError as error:
+                    log.warning("what is due by the clock waits: %s", error)
+                except Exception:  # the next minute is another one
+                    log.exception("the scheduler")
             self._bell.wait(TICK_S)
             self._bell.clear()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,8 +78,10 @@ class Search:
 
     def interrupt(self) -> None:
         """End what another thread asks right now: it raises StoreError."""
-        if self._connection is not None:
-            self._connection.interrupt()
+        connection = self._connection
+        if connection is not None:
+            with suppress(sqlite3.ProgrammingError):  # it has answered meanwhile, and is closed
+                connection.interrupt()
 
     def find(
         self, query: str | Query, limits: Limits | None = None, *, limit: int = 50, relevance: bool = False,

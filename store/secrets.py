@@ -15,12 +15,12 @@ import orjson
 
 from store.db.lock import hold
 from store.errors import StoreError
+from store.paths import put
 
 log = logging.getLogger(__name__)
 
 SERVICE: Final = "playhead"
 FILE: Final = "secrets.json"
-
 
 _variables: Final[set[str]] = {"PLAYHEAD_DATABASE_URL"}  # may have a password in it
 
@@ -169,13 +169,7 @@ def _change(db: Path, name: str, secret: str | None) -> None:
     else:
         found[name] = secret
     target = _file(db)
-    fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            out.write(orjson.dumps(found))
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(target)
+        put(target, orjson.dumps(found), private=True, safe=True)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise StoreError(f"{target} cannot be written: {error.strerror or error}.") from error

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from msgspec import Struct
-from sqlalchemy import Connection
 
 from store import settings
 from store.attempts import Attempts
 from store.calm import Calm
-from store.db import deliveries_db, reads, threads_db
+from store.db import deliveries_db, reads
 from store.db.serving import Serving
 from store.deliver import Deliver
 from store.errors import StoreError
@@ -146,19 +144,7 @@ class Service:
 
     def sweep(self) -> int:
         """Threads and deliveries of a Playhead that was killed are usable again. Returns how many threads were held."""
-        self.runs.sweep()
-        host, now = self._serving.host, time.time_ns() // 1000
-        held, unstarted = self._serving.write(lambda tx: (threads_db.held(tx, host), deliveries_db.unstarted(tx, host)))
-        gone = [(thread, holder) for thread, holder in held if self._serving.dead(holder)]
-        never = [(delivery, run) for delivery, run in unstarted if not self.runs.owned(run)]
-
-        def write(tx: Connection) -> int:
-            for one in never:
-                deliveries_db.again(tx, *one)
-            deliveries_db.interrupted(tx, host, now)
-            return sum(threads_db.interrupted(tx, *one) for one in gone)
-
-        return self._serving.write(write)
+        return self._attempts.sweep()
 
     def apply(self) -> ReceiverStatus:
         """Settings or triggers have changed: listen as they say now."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+
+from store.paths import put
 
 T = TypeVar("T")
 
@@ -199,18 +200,8 @@ class Settings:
                 table = tomlkit.table()
                 document[group] = table
             table[key] = list(value) if isinstance(value, tuple) else value
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         # A link stays a link: people keep this file in a dotfiles repository.
-        target = self.path.resolve()
-        fresh = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            with fresh.open("w", encoding="utf-8") as out:
-                out.write(tomlkit.dumps(document))
-                out.flush()
-                os.fsync(out.fileno())
-            fresh.replace(target)
-        finally:
-            fresh.unlink(missing_ok=True)
+        put(self.path.resolve(), tomlkit.dumps(document).encode(), safe=True)
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[str]]:

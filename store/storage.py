@@ -21,7 +21,7 @@ from store.catalog import Catalog
 from store.db import place, reads
 from store.empties import empties
 from store.errors import StoreError
-from store.paths import state_dir
+from store.paths import put, state_dir
 from store.sources import views
 from store.sources.journal import folder
 from store.storage_walk import Walk, grounds
@@ -188,14 +188,9 @@ def last() -> Storage | None:
 
 def _keep(done: Storage) -> None:
     """For the next start. It saves waiting and no more, so a full disk is no trouble."""
-    path = state_dir() / FILE
-    fresh = path.with_name(f".{FILE}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(msgspec.json.encode(done))
-        fresh.replace(path)
+        put(state_dir() / FILE, msgspec.json.encode(done))
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         log.info("the look at the storage is not kept: %s", error)
 
 

@@ -90,7 +90,28 @@ class Commands(Frame):
                 return
         self.status.set_hint("Nothing waits for an answer in this session.")
 
+    def on_next_failure(self) -> None:
+        self._to_failure(1)
+
+    def on_previous_failure(self) -> None:
+        self._to_failure(-1)
+
+    def _to_failure(self, by: int) -> None:
+        from viewer.failures import NEAR, find
+
+        model, row = self.pane.view.timeline, self.pane.view.currentIndex().row()
+        found = None if model is None else find(model, row, by)
+        if found is not None and model is not None:
+            self.pane.view.set_follow(False)
+            self.pane.view.reveal(model.item(found).id)
+            self.pane.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        else:
+            where = "below" if by > 0 else "above"
+            far = model is not None and model.length > NEAR
+            self.status.set_hint(f"Nothing failed {where} here{f' in {NEAR:,} rows' if far else ''}.")
+
     def on_jump(self) -> None:
+        self.left.setCurrentWidget(self.sessions)
         self.sessions_dock.show()
         self.sessions.ask_filter()
 

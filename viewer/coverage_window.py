@@ -28,7 +28,7 @@ from typing_extensions import override
 
 from store.coverage import drift
 from store.coverage_hand import FAILED, CoverageHand
-from viewer import wording
+from viewer import tips, wording
 from viewer.coverage_lines import COLUMNS, Line, summary, tree
 from viewer.theme.look import Look
 
@@ -211,7 +211,7 @@ class CoverageWindow(QDialog):
         item = QTreeWidgetItem(list(line.texts))
         item.setData(0, LineRole, line)
         item.setData(0, Qt.ItemDataRole.AccessibleTextRole, line.spoken)
-        item.setToolTip(4, line.note)
+        item.setToolTip(4, tips.plain(line.note))
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for column in (1, 2, 3):
             item.setTextAlignment(column, right)
@@ -235,7 +235,7 @@ class CoverageWindow(QDialog):
             texts = [name, f"{place['offset']:,}", wording.size(place["length"]), place["reason"]]
             found = QTreeWidgetItem(texts)
             found.setData(0, LineRole, place)
-            found.setToolTip(0, place["file"])
+            found.setToolTip(0, tips.plain(place["file"]))
             for column in (1, 2):
                 found.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.places.addTopLevelItem(found)

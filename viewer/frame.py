@@ -9,12 +9,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from PySide6.QtCore import QMimeData, QSettings, Qt
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from viewer import geometry
 from viewer.composer.pane import ComposerPane
+from viewer.docks import Docks
 from viewer.drop import DropSign
 from viewer.header import HeaderBar
 from viewer.notice import NoticeBar
@@ -54,11 +55,14 @@ class Frame(QMainWindow):
         self.setCentralWidget(middle)
 
         self.sessions = SessionsPane(look)
-        self.sessions_dock = self._dock("Sessions", self.sessions, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.left = QStackedWidget()  # the list, or what a search found
+        self.left.addWidget(self.sessions)
+        self.sessions_dock = self._dock("Sessions", self.left, Qt.DockWidgetArea.LeftDockWidgetArea)
         self.inspector_dock = self._dock("Raw record", None, Qt.DockWidgetArea.RightDockWidgetArea)
         self.inspector_dock.hide()
         self.insight_dock = self._dock("Turns and figures", None, Qt.DockWidgetArea.RightDockWidgetArea)
         self.insight_dock.hide()
+        self.docks = Docks(self, self.sessions_dock, (self.inspector_dock, self.insight_dock))
         self.status = StatusLine(look)
         self.setStatusBar(self.status)
         self.drop_sign = DropSign(look, self)
@@ -91,9 +95,7 @@ class Frame(QMainWindow):
     def _dress(self) -> None:
         """The look of what is the window's own."""
         look = self.look
-        for dock in (self.sessions_dock, self.inspector_dock, self.insight_dock):
-            dock.setMinimumWidth(look.px(240))
-        self.sessions_dock.setMaximumWidth(look.px(360))
+        self.docks.set_look(look)
         palette = self.hair.palette()
         palette.setColor(self.hair.backgroundRole(), look.colour("line.hair"))
         self.hair.setPalette(palette)
@@ -102,11 +104,15 @@ class Frame(QMainWindow):
     def restore(self, kept: QSettings | None) -> None:
         """Where the window was, on a screen that is there."""
         self.resize(self.look.px(1280), self.look.px(860))
-        widths = [self.look.px(280), self.look.px(320), self.look.px(320)]
-        docks = [self.sessions_dock, self.inspector_dock, self.insight_dock]
-        self.resizeDocks(docks, widths, Qt.Orientation.Horizontal)
         if kept is not None:
             geometry.restore(self, kept)
+            self.docks.restore(kept)
+        self.docks.fit()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.docks.fit()
 
     # ---- files from elsewhere
 

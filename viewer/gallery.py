@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QDialog, QMessageBox, QWidget
 from store import settings as st
 from store.items import Tool
 from store.preflight import Check, Preflight
-from viewer import asking, gallery_panel, gallery_question
+from viewer import asking, gallery_panel, gallery_question, gallery_search
 from viewer.app import App
 from viewer.coverage_window import CoverageWindow
 from viewer.gallery_sessions import MADE, write_drifted, write_sessions
@@ -73,6 +73,7 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     yield from _sessions(app, broken, everything)
     yield from _panel(app)
     yield from _question(app)
+    yield from gallery_search.search(app)
     app.settings.put({st.ZOOM.name: 1.5})
     yield "zoomed"
     app.settings.put({st.ZOOM.name: 1.0})

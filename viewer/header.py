@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLayout, QSizePolicy, QToolBu
 from typing_extensions import override
 
 from store.delta import Header
-from viewer import wording
+from viewer import tips, wording
 from viewer.marks import Gauge, StateMark
 from viewer.theme import icons
 from viewer.theme.look import Look
@@ -39,7 +39,7 @@ class Elided(QLabel):
         line = " ".join(text[:2000].split())
         if line != self.text():
             self.setText(line)
-            self.setToolTip(line)
+            self.setToolTip(tips.plain(line))
             self.updateGeometry()
 
     @override
@@ -130,7 +130,7 @@ class HeaderBar(QWidget):
         place = head.cwd.rstrip("/").rpartition("/")[2]
         branch = f" ⎇ {head.branch}" if head.branch and head.branch != "HEAD" else ""
         self.project.say(f"{place}{branch}")
-        self.project.setToolTip(head.cwd)
+        self.project.setToolTip(tips.plain(head.cwd))
         state = "failed" if head.trouble and head.state == "opening" else head.state
         if head.draft and state == "idle":
             state = "draft"
@@ -139,7 +139,7 @@ class HeaderBar(QWidget):
         tip = f"{wording.agent(head.agent)} {head.version}".strip()
         if state == "draft":
             tip = f"Nobody has said or done anything in it yet\n{tip}"
-        self.state.setToolTip(f"{tip}\n{head.id}".strip())
+        self.state.setToolTip(tips.plain(f"{tip}\n{head.id}".strip()))
         self.llm.say(" · ".join(part for part in (head.llm, head.mode if head.mode != "default" else "") if part))
         if head.used is None:
             self.context.setText("")

@@ -55,4 +55,6 @@ def _safe(text: str) -> str:
 
 def say(text: str) -> None:
     """One line about what went wrong, or goes on."""
+    if sys.stderr is None:  # started without a terminal
+        return
     sys.stderr.write(f"playhead: {_safe(' '.join(text.split()))}\n")

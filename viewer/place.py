@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import OrderedDict
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
+
+from store.paths import put
 
 log = logging.getLogger(__name__)
 KEPT: Final = 500  # sessions; older ones open at their end again, which is where a new reader starts anyway
@@ -80,14 +81,10 @@ class Places:
         if not self._dirty or self.path is None:
             return
         data = msgspec.json.encode(_File(1, dict(self._places), self.recent, self.marks))
-        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_bytes(data)
-            fresh.replace(self.path)
+            put(self.path, data)
             self._dirty = False
         except OSError as error:
-            fresh.unlink(missing_ok=True)
             log.warning("places are not saved: %s", error)
 
     def _load(self, path: Path) -> None:

@@ -63,6 +63,7 @@ class Field:
         palette.setColor(palette.ColorRole.Window, look.colour("line.strong").lighter(140))
         self.widget.setPalette(palette)
         self.error = QLabel()
+        self.error.setTextFormat(Qt.TextFormat.PlainText)  # it says what was typed
         self.error.setWordWrap(True)
         self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
         self.error.hide()
@@ -188,6 +189,7 @@ class SettingsDialog(QDialog):
             if group == "sessions":
                 column.addWidget(self.panel_button, 0, Qt.AlignmentFlag.AlignLeft)
         self.error = QLabel()
+        self.error.setTextFormat(Qt.TextFormat.PlainText)  # it says what was typed
         self.error.setWordWrap(True)
         self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
         self.error.hide()
@@ -198,6 +200,7 @@ class SettingsDialog(QDialog):
         foot.addWidget(self.error)
         whole.addLayout(foot)
         place = QLabel(f"Kept in {wording.home(settings.path)}")
+        place.setTextFormat(Qt.TextFormat.PlainText)
         place.setFont(look.font("meta"))
         place.setStyleSheet(f"color: {look.colour('text.faint').name()}")
         place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -69,6 +69,7 @@ class Shelving(Commands):
         """The filter as text: it can be seen, and typed on."""
         words = [word for word in self.sessions.filter_box.text().split() if word != ARCHIVED]
         self.sessions.set_filter(" ".join([ARCHIVED, *words] if on else words))
+        self.left.setCurrentWidget(self.sessions)
         self.sessions_dock.show()
 
     def on_filtered(self, text: str) -> None:

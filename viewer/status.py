@@ -43,6 +43,8 @@ class StatusLine(QStatusBar):
         self.copies = QLabel(self)
         self.copies.setAccessibleName("Copies")
         self.copies.hide()
+        for label in self.findChildren(QLabel):
+            label.setTextFormat(Qt.TextFormat.PlainText)  # a link stands there as its agent wrote it
         self.threads = QToolButton(self)
         self.threads.setToolTip("Sessions panel: threads, triggers, storage (Ctrl+Shift+S)")
         self.set_threads(None)

@@ -18,11 +18,11 @@ from store.paths import holds_sessions
 from store.settings import Settings
 from viewer import geometry, wording
 from viewer.actions import Actions
-from viewer.composer.window import Prompting
 from viewer.desk import Desk
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
 from viewer.place import Places
+from viewer.searching import Searching
 from viewer.theme.look import Look
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from viewer.inspector.pane import InspectorPane
 
 
-class MainWindow(Prompting):
+class MainWindow(Searching):
     """See the module. What the menus do is in the class it comes from."""
 
     closing = Signal()  # everything is saved; the program may end
@@ -54,6 +54,7 @@ class MainWindow(Prompting):
         self.make_shelf(jobs)
         self.make_panels()
         self.make_composer(remember=places.path is not None)
+        self.make_search()
         self._wire()
         self.on_keeping(runs=False, paused=False)
         self.sessions.set_grouped(settings[st.GROUP])
@@ -137,7 +138,7 @@ class MainWindow(Prompting):
         view.hinted.connect(self.status.set_hint)
         view.link_clicked.connect(self.on_link)
         view.acted.connect(self.on_acted)
-        self.sessions_dock.visibilityChanged.connect(self.actions_["sessions"].setChecked)
+        self.sessions_dock.visibilityChanged.connect(self.on_sessions_seen)
         self.inspector_dock.visibilityChanged.connect(self.on_inspector_seen)
         self.insight_dock.visibilityChanged.connect(self.on_insight_seen)
         self.settings.watch(self.on_setting)
@@ -186,13 +187,18 @@ class MainWindow(Prompting):
             self.count_threads()
             self.sweep_runs()
 
+    # A dock is unseen in a window that is put away, too: its sign tells whether it is there with the window.
+
+    def on_sessions_seen(self) -> None:
+        self.actions_["sessions"].setChecked(not self.sessions_dock.isHidden())
+
     def on_inspector_seen(self, seen: bool) -> None:
-        self.actions_["inspector"].setChecked(seen)
+        self.actions_["inspector"].setChecked(not self.inspector_dock.isHidden())
         if seen:
             self.inspector.show()
 
     def on_insight_seen(self, seen: bool) -> None:
-        self.actions_["insight"].setChecked(seen)
+        self.actions_["insight"].setChecked(not self.insight_dock.isHidden())
         if seen or self._insight is not None:
             self.insight.show_session("" if self.desk.current is None else self.desk.current.key)
             self.insight.set_seen(seen)
@@ -341,14 +347,10 @@ class MainWindow(Prompting):
     @override
     def set_look(self, look: Look) -> None:
         super().set_look(look)
-        if self._home is not None:
-            self._home.set_look(look)
-        if self._inspector is not None:
-            self._inspector.set_look(look)
-        if self._insight is not None:
-            self._insight.pane.set_look(look)
-        if self._panel is not None:
-            self._panel.set_look(look)
+        insight = None if self._insight is None else self._insight.pane
+        for part in (self._home, self._inspector, insight, self._panel, self._search):
+            if part is not None:
+                part.set_look(look)
 
     def remember(self, kept: QSettings | None) -> None:
         """For the next start."""
@@ -357,6 +359,7 @@ class MainWindow(Prompting):
         if kept is not None:
             current = self.desk.current
             self.remember_panel(kept)
+            self.docks.remember(kept)
             geometry.remember(self, kept, current.key if current is not None and current.file else "")
 
     @override

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, exists, or_, select, text, update
+from sqlalchemy import Connection, delete, exists, select, text, update
 
 from store.db.run_tables import delivery as table
 from store.db.run_tables import run
+from store.db.runs_db import LIVE
 
 c: Final = table.c
-_LONG: Final = 600_000_000  # µs: between two attempts no run goes on
 REFUSALS: Final = 5_000  # that the log keeps
 COLUMNS: Final = (
     "id", "trigger_id", "received", "handled", "source", "delivery_id", "event", "action", "sender", "verdict", "bytes",
@@ -58,15 +58,22 @@ def handled(tx: Connection, number: int, now: int, reason: str, *, verdict: str 
     tx.execute(wanted.values(handled=now, reason=reason, verdict=verdict))
 
 
-def interrupted(tx: Connection, host: str, now: int) -> int:
-    """Whose run began in a process that is gone: `Runs.sweep` has said so, or nobody said what came of it."""
-    over = or_(run.c.state == "interrupted", run.c.ended < now - _LONG)
-    wanted = select(c.id).select_from(table.join(run, run.c.id == c.run_id))
-    wanted = wanted.where(c.handled.is_(None), c.verdict == "accepted", c.host == host, c.run_id.is_not(None), over)
-    gone = [int(number) for number in tx.execute(wanted).scalars()]
-    for number in gone:
-        handled(tx, number, now, "Interrupted: Playhead ended while its run went on. It can be fired again.")
-    return len(gone)
+def over(tx: Connection, host: str) -> list[tuple[int, str]]:
+    """(delivery, run) of all whose last run is over: its owner is about to say what follows, or was killed before."""
+    wanted = select(c.id, c.run_id).select_from(table.join(run, run.c.id == c.run_id))
+    wanted = wanted.where(c.handled.is_(None), c.verdict == "accepted", c.host == host, run.c.state.not_in(LIVE))
+    return [(int(number), str(run_id)) for number, run_id in tx.execute(wanted.order_by(c.id))]
+
+
+def retry(tx: Connection, number: int, run_id: str) -> None:
+    """That run could not go on with its session: it waits for one that begins anew."""
+    tx.execute(update(table).where(c.id == number, c.run_id == run_id, c.handled.is_(None)).values(run_id=None))
+
+
+def event(tx: Connection, number: int) -> str:
+    """What it was, in words."""
+    found = tx.execute(select(c.event, c.action).where(c.id == number)).one_or_none()
+    return "" if found is None else " ".join(filter(None, found))
 
 
 def unstarted(tx: Connection, host: str) -> list[tuple[int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,19 @@ else:
     import fcntl
 
 
+if sys.platform == "win32":
+
+    def _locked(file: BinaryIO, wait: bool) -> bool:
+        """False: wait on. Raises OSError when somebody has it and we do not wait, or it cannot be had at all."""
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            if wait and error.errno == errno.EDEADLOCK:
+                return False
+            raise
+        return True
+
+
 class Lock:
     """A held lock file. `drop` gives it back and removes it."""
 
@@ -21,6 +35,8 @@ class Lock:
         self._file = file
 
     def drop(self, *, remove: bool = True) -> None:
+        if sys.platform == "win32":
+            self._file.close()  # there what is open cannot be removed
         if remove:
             with suppress(OSError):
                 self.path.unlink()
@@ -33,7 +49,8 @@ def hold(path: Path, *, wait: bool) -> Lock | None:
     try:
         if sys.platform == "win32":
             file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            while not _locked(file, wait):
+                pass  # it has waited ten seconds, which is as long as Windows waits
         else:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:

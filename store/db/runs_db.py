@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 
 from store.db import place, reads
 from store.db.run_tables import run
@@ -84,13 +84,6 @@ class RunRows(Transactions):
         """The same of one that was not over yet. False: somebody else has said how it ended."""
         with self._tx() as tx:
             return tx.execute(update(run).where(run.c.id == id, run.c.state.in_(LIVE)).values(columns)).rowcount == 1
-
-    def alive(self) -> list[tuple[str, int | None, str | None]]:
-        """(id, pid, when that process began) of this machine's runs that are not over, as far as the rows say."""
-        mine = place.host() if self.on_server else ""
-        wanted = select(run.c.id, run.c.pid, run.c.pid_token).where(run.c.state.in_(LIVE), run.c.host == mine)
-        with self._tx() as tx:
-            return [(row[0], row[1], row[2]) for row in tx.execute(wanted)]
 
 
 def listed(db: Path, limit: int = 200, *, session: str = "", thread: int | None = None) -> list[RunRow]:

@@ -10,7 +10,24 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import Connection, RowMapping, and_, case, delete, exists, func, insert, or_, select, text, update
+from msgspec.structs import replace
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Text,
+    and_,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from store.db.run_tables import delivery, run, trigger
 from store.db.run_tables import trigger_session_threads as table
@@ -36,6 +53,7 @@ class Thread(Struct, frozen=True):
     parent: str | None
     summary: str
     turns: int
+    holder: str  # who has it: the name of its process, a run's id, and the epoch in which it was taken
 
 
 def ensure(tx: Connection, trigger_id: int, key: str, now: int, runner: str, cwd: str) -> None:
@@ -49,18 +67,28 @@ def holder(tx: Connection, trigger_id: int, key: str) -> str | None:
     return found
 
 
-def claim(tx: Connection, trigger_id: int, key: str, mine: str, instead: str | None, now: int) -> Thread | None:
-    """Take the thread for a run. `instead`: the holder that is known to be gone. None: somebody else has it."""
-    free = c.holder.is_(None) if instead is None else or_(c.holder.is_(None), c.holder == instead)
-    wanted = update(table).where(c.trigger_id == trigger_id, c.dedup_key == key, free)
-    found = tx.execute(wanted.values(holder=mine, state=RUNNING, last_used_at=now).returning(*_THREAD)).one_or_none()
+def claim(tx: Connection, trigger_id: int, key: str, mine: str, now: int) -> Thread | None:
+    """Take the thread for a run. None: somebody else has it."""
+    wanted = update(table).where(c.trigger_id == trigger_id, c.dedup_key == key, c.holder.is_(None))
+    name = literal(f"{mine}|").concat(cast(c.epoch, Text))
+    found = tx.execute(wanted.values(holder=name, state=RUNNING, last_used_at=now).returning(*_THREAD)).one_or_none()
     return None if found is None else Thread(*found)
 
 
 _THREAD: Final = (
     c.id, c.claude_session_id, c.epoch, c.compact_turns, c.runs, c.runner, c.cwd, c.parent_session,
-    func.coalesce(c.summary, ""), c.turns,
+    func.coalesce(c.summary, ""), c.turns, func.coalesce(c.holder, ""),
 )  # fmt: skip
+
+
+def get(tx: Connection, thread: int) -> Thread | None:
+    """A thread as it is; of one that is held as it was taken: a reset since then is another epoch."""
+    found = tx.execute(select(*_THREAD).where(c.id == thread)).one_or_none()
+    if found is None:
+        return None
+    one = Thread(*found)
+    epoch = one.holder.rpartition("|")[2]
+    return replace(one, epoch=int(epoch)) if epoch.isdigit() else one
 
 
 def lose(tx: Connection, thread: int, mine: str, epoch: int, session: str) -> bool:

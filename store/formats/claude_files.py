@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Final
@@ -102,14 +103,37 @@ def _living(path: Path) -> tuple[int, str] | None:
     return None
 
 
+if sys.platform == "win32":  # there os.kill ends a process, and 0 is Ctrl-C for a whole console
+
+    def _there(pid: int) -> bool:
+        import ctypes
+
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        handle = ctypes.c_void_p(kernel.OpenProcess(0x1000, False, pid & 0xFFFFFFFF))  # QUERY_LIMITED_INFORMATION
+        if not handle:
+            return ctypes.get_last_error() == 5  # ERROR_ACCESS_DENIED: it is somebody else's
+        code = ctypes.c_ulong()
+        known = kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+        kernel.CloseHandle(handle)
+        return not known or code.value == 259  # STILL_ACTIVE
+
+else:
+
+    def _there(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except OSError:
+            pass  # it is somebody else's
+        return True
+
+
 def _runs(pid: int, told: dict[str, object]) -> bool:
     """Whether that process lives and is the same one; a killed program leaves its entry behind."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    if not _there(pid):
         return False
-    except (PermissionError, OverflowError, OSError):
-        pass
     start = told.get("procStart")
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")

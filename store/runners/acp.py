@@ -163,6 +163,7 @@ class _Told:
             output_tokens=used[1],
             cache_read_tokens=used[2],
             cache_write_tokens=used[3],
+            told=bool(self._reason or self._gone),
         )
 
     def _used(self) -> tuple[int | None, int | None, int | None, int | None]:

@@ -95,6 +95,7 @@ class Outcome(Struct, frozen=True):
     cost_micros: int | None = None
     in_all: bool = False
     note: str = ""  # what else there is to say of a run that went well
+    told: bool = False  # the agent itself said how it ended, so that nobody need have seen its process end
 
 
 End = Exited | Killed | None  # how the process ended; None: it never ran, or nobody saw
@@ -128,6 +129,7 @@ class Runner(Struct, frozen=True):
     terminal: Callable[[str, bool], tuple[str, ...]] = lambda session, fork: ()
     """(session id, as a fork) → the words with which a person goes on with it in a terminal; none: there is no way."""
     compaction: bytes = b""  # what stands in the record of a compaction in its file
+    over: bytes = b""  # what stands in the record of its stdout that says how it ended
     stream: str = ""  # the format of its stdout, where it has one
     apart: str = ""  # the format of its sessions, where each run makes one of its own and none is gone on with in place
     elsewhere: str = ""  # then: the sentence that says how to go on, with {id} for the session's

@@ -78,6 +78,7 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
         cache_write_tokens=_sum(used, "cache_creation_input_tokens"),
         cost_micros=round(cost * 1_000_000) if isinstance(cost, (int, float)) and began else None,
         in_all=True,
+        told=True,
     )
 
 
@@ -159,6 +160,7 @@ RUNNER = Runner(
     stream="claude-stream",
     terminal=lambda session, fork: ("claude", "--resume", session, *(("--fork-session",) if fork else ())),
     compaction=b'"compact_boundary"',
+    over=b'"type":"result"',
     spent=spent,
     holder=holder,
 )

@@ -71,6 +71,7 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
         output_tokens=usage.get("output_tokens"),
         cache_read_tokens=cached,
         cache_write_tokens=usage.get("cache_write_input_tokens"),
+        told=bool(state),
     )
 
 
@@ -113,5 +114,6 @@ RUNNER = Runner(
     transcript=transcript,
     terminal=lambda session, fork: ("codex", "fork" if fork else "resume", session),
     compaction=b'"type":"compacted"',
+    over=b'"type":"turn.',
     stream="codex-exec",
 )

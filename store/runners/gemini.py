@@ -67,6 +67,7 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
         input_tokens=count(told.get("input")),
         output_tokens=count(told.get("output_tokens")),
         cache_read_tokens=count(told.get("cached")),
+        told=True,
     )
 
 
@@ -118,4 +119,5 @@ RUNNER = Runner(
     transcript=transcript,
     terminal=lambda session, fork: () if fork else ("gemini", "--resume", session),
     stream="gemini-stream",
+    over=b'"type":"result"',
 )

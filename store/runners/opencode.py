@@ -94,6 +94,7 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
         cache_read_tokens=figures.get("read"),
         cache_write_tokens=figures.get("write"),
         cost_micros=None if cost is None else round(cost * 1_000_000),
+        told=finished,
     )
 
 
@@ -124,4 +125,5 @@ RUNNER = Runner(
     transcript=transcript,
     terminal=lambda session, fork: ("opencode", "--session", session, *(("--fork",) if fork else ())),
     stream="opencode-stream",
+    over=b'"type":"step_finish"',
 )

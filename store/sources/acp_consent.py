@@ -106,7 +106,7 @@ class Consent:
             self._wire.error(wish.asked, CANCELLED, "cancelled")
 
     def close(self) -> None:
-        """Nothing more is done; terminals end. Blocks until that is so."""
+        """Nothing more is begun; terminals end. Blocks until they have. A file that is being written is written."""
         self._over.set()
         self._work.put(None)
         self.terminals.close()
@@ -125,6 +125,8 @@ class Consent:
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
             self._wire.room()
+            if self._over.is_set():
+                return  # what was allowed a moment ago is not done behind the back of whoever ended the session
             try:
                 work()
             except Exception:  # ours: the agent is not left without an answer for ever by the next one

@@ -19,7 +19,12 @@ SHOWN: Final = 1 << 20  # bytes of a file that is compared with what is to be wr
 _FOLDER: Final = (
     os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 )
-_PLAIN: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_PLAIN: Final = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)  # else Windows changes the ends of lines
+)
 _STEPS: Final = os.open in os.supports_dir_fd
 
 
@@ -89,6 +94,8 @@ class Folder:
 
     def _bytes(self, real: Path, path: str, most: int) -> bytes | None:
         """What is in a file; None when there is none."""
+        if real == self.root:
+            raise RefusedError(f"{path} is no file.")
         try:
             with self._parent(real, make=False) as folder:
                 where = real.name if folder is not None else str(real)

@@ -48,6 +48,7 @@ class Meta(Struct, frozen=True, omit_defaults=True):
     parent: str = ""  # key of the session that it goes on from
     config: str = ""  # JSON: what the agent was started with
     system_prompt: str = ""
+    spent: int | None = None  # micros that the agent's session had cost before; None: unknown
 
 
 def folder(data_dir: Path) -> Path:
@@ -98,6 +99,7 @@ class Journal:
         cwd: Path | None = None,
         trouble: Callable[[str], None] | None = None,
         origin: str = "",
+        spent: int | None = None,
     ) -> None:
         now = datetime.now(UTC)
         safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:40] or "stream"
@@ -105,6 +107,7 @@ class Journal:
         config = msgspec.json.encode({"argv": list(argv)}).decode() if argv else ""
         self._meta = Meta(
             name, _iso(now), tuple(argv), str(cwd or ""), origin=origin, user=_user(), config=config,
+            spent=spent,
         )  # fmt: skip
         self._trouble = trouble
         self._told: set[str] = set()
@@ -159,6 +162,12 @@ class Journal:
             return self._changed.wait_for(lambda: self._failed or not (self._pending or self._busy), timeout) and (
                 not self._pending
             )
+
+    def soon(self) -> None:
+        """What was written goes to the file at once. Does not wait."""
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
 
     def note(self, **more: str) -> None:
         """Write down what else is known of the session: title, parent, … Raises StoreError."""

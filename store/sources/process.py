@@ -251,3 +251,19 @@ def wording(fact: Exited | Killed) -> str:
             with contextlib.suppress(ValueError):
                 return f"was killed by {signal.Signals(number).name}"
             return f"was killed by signal {number}"
+
+
+def ended_as(words: str) -> Exited | Killed | None:
+    """The end that `wording` has put into these words; None: they say none."""
+    if words == "ended":
+        return Exited(0)
+    code = words.removeprefix("ended with exit code ")
+    if code != words and code.lstrip("-").isdigit():
+        return Exited(int(code))
+    name = words.removeprefix("was killed by ")
+    if name == words:
+        return None
+    number = name.removeprefix("signal ")
+    with contextlib.suppress(KeyError):
+        return Killed(int(number) if number.isdigit() else signal.Signals[number])
+    return None

@@ -384,7 +384,8 @@ def test_rows_of_runs_in_a_file_and_on_a_server(database: Path) -> None:
         rows.add(row)
         rows.add(msgspec.structs.replace(row, id="abcd0000", queued=6, session_key=None, asked_session=None))
         rows.change("abcdef12", pid=7, pid_token="t")  # noqa: S106 - no password
-        assert sorted(rows.alive()) == [("abcd0000", None, None), ("abcdef12", 7, "t")]
+        alive = sorted((one.id, one.pid, one.pid_token) for one in unfinished(database))
+        assert alive == [("abcd0000", None, None), ("abcdef12", 7, "t")]
         assert [found.id for found in unfinished(database, "s1")] == ["abcdef12"]
         assert rows.finish("abcdef12", state="ok", ended=9, cost_micros=3)
         assert not rows.finish("abcdef12", state="interrupted"), "how it ended is said once"

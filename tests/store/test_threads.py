@@ -309,7 +309,7 @@ def test_only_one_of_many_takes_a_thread(tmp_path: Path, monkeypatch: pytest.Mon
 
             def take(tx: Connection) -> None:
                 threads_db.ensure(tx, trigger.id, "k:1", NOW, "claude-code", "")
-                if threads_db.claim(tx, trigger.id, "k:1", name, None, NOW) is not None:
+                if threads_db.claim(tx, trigger.id, "k:1", name, NOW) is not None:
                     taken.append(name)
 
             serving.write(take)
@@ -320,5 +320,5 @@ def test_only_one_of_many_takes_a_thread(tmp_path: Path, monkeypatch: pytest.Mon
     for worker in workers:
         worker.join()
     assert len(taken) == 1
-    assert (web.thread().holder, web.thread().state) == (taken[0], "running")
+    assert (web.thread().holder, web.thread().state) == (f"{taken[0]}|0", "running")
     web.close()

@@ -65,7 +65,7 @@ def test_a_thread_is_found_with_one_query(web: Web) -> None:
     engine, said = open_engine(web.db), list[str]()
     event.listen(engine, "before_cursor_execute", lambda *told: said.append(told[2]))
     with engine.begin() as tx:
-        found = threads_db.claim(tx, trigger.id, web.thread().key, "x|y", None, NOW)
+        found = threads_db.claim(tx, trigger.id, web.thread().key, "x|y", NOW)
         (statement,) = (one for one in said if "trigger_session_threads" in one)
         tx.rollback()
     engine.dispose()

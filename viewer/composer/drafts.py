@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+
+from store.paths import put
 
 log = logging.getLogger(__name__)
 KEPT: Final = 200  # sessions
@@ -116,14 +117,9 @@ def _write(path: Path, changed: dict[str, str]) -> bool:
             drafts[key] = text
     for key in list(drafts)[: max(0, len(drafts) - KEPT)]:
         del drafts[key]
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh.touch(mode=0o600)  # what somebody types is nobody else's business
-        fresh.write_bytes(msgspec.json.encode(drafts))
-        fresh.replace(path)
+        put(path, msgspec.json.encode(drafts), private=True)  # what somebody types is nobody else's business
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         log.warning("drafts are not saved: %s", error)
         return False
     return True

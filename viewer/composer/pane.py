@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from viewer import tips
 from viewer.theme import icons
 from viewer.theme.look import Look
 
@@ -138,7 +139,7 @@ class ComposerPane(QWidget):
     def show_hint(self, text: str, *, failed: bool = False) -> None:
         """What sending would do, or why it cannot be."""
         self.hint.setText(text)
-        self.hint.setToolTip(text)
+        self.hint.setToolTip(tips.plain(text))
         token = "state.failed" if failed else "text.muted"
         self.hint.setStyleSheet(f"color: {self._look.colour(token).name()};")
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QLayout, QLayou
 from typing_extensions import override
 
 from store.preflight import Check, Preflight
+from viewer import tips
 from viewer.theme import icons
 from viewer.theme.look import Look
 
@@ -109,7 +110,7 @@ class Chip(QWidget):
         text.setStyleSheet(f"color: {look.colour(token).name()};")
         line.addWidget(sign)
         line.addWidget(text)
-        self.setToolTip(check.tip or check.text)
+        self.setToolTip(tips.plain(check.tip or check.text))
         self.setAccessibleName(f"{WORDS[check.level]}{check.text}")
         self.setAccessibleDescription(check.tip)
 
@@ -239,7 +240,7 @@ class Strip(QWidget):
         for button, why in ((self.here, told.why), (self.fork, told.fork_why)):
             button.setVisible(there)
             button.setEnabled(not why)
-            button.setToolTip(why or str(button.property("tip")))
+            button.setToolTip(tips.plain(why or str(button.property("tip"))))
         if first or not self._checked_can():
             (self.fork if told.why and not told.fork_why else self.here).setChecked(True)
         self.copy.setVisible(bool(told.command))

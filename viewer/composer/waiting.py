@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QToolBu
 from typing_extensions import override
 
 from store.delta import Waiting
+from viewer import tips
 from viewer.theme import icons
 from viewer.theme.look import Look
 
@@ -106,7 +107,7 @@ class WaitingPane(QWidget):
             state = "  (being edited)" if one.editing else f"  (not sent: {one.trouble})" if one.trouble else ""
             item = QListWidgetItem(f"{number}  {line}{state}")
             item.setData(Qt.ItemDataRole.UserRole, one.id)
-            item.setToolTip(f"{one.trouble}\n\n{one.text[:2000]}".strip())
+            item.setToolTip(tips.plain(f"{one.trouble}\n\n{one.text[:2000]}".strip()))
             if one.trouble:
                 item.setForeground(self._look.colour("state.failed"))
             self.list.addItem(item)

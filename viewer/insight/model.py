@@ -8,6 +8,7 @@ from typing import Any, Final
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from typing_extensions import override
 
+from viewer import tips
 from viewer.insight.lines import Line
 
 LineRole: Final = Qt.ItemDataRole.UserRole + 1
@@ -37,7 +38,7 @@ class LineModel(QAbstractListModel):
             case Qt.ItemDataRole.DisplayRole:
                 return line.text
             case Qt.ItemDataRole.ToolTipRole:
-                return line.tip or None
+                return tips.plain(line.tip) or None
             case Qt.ItemDataRole.AccessibleTextRole:
                 return spoken(line)
             case int() if role == LineRole:

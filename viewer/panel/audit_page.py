@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from store import audit
 from store.audit import Books, Entry
-from viewer import wording
+from viewer import tips, wording
 from viewer.jobs import Jobs
 from viewer.panel.parts import FAILED, MUTED, Part, table_sheet
 from viewer.theme.look import Look
@@ -76,7 +76,7 @@ class AuditModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return cells(row)[column]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{cells(row)[3]}\n{row.session}".strip() if column == 3 else cells(row)[column]
+            return tips.plain(f"{cells(row)[3]}\n{row.session}".strip() if column == 3 else cells(row)[column])
         if role == Qt.ItemDataRole.ForegroundRole:
             return self.look.colour("text.main" if column in (2, 3) else "text.muted")
         return None

@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 from typing_extensions import override
 
+from viewer import tips
 from viewer.panel.parts import table_sheet
 from viewer.theme import icons
 from viewer.theme.look import Look
@@ -78,7 +79,7 @@ class Lines(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return cell.text
             case Qt.ItemDataRole.ToolTipRole:
-                return cell.tip or cell.text
+                return tips.plain(cell.tip or cell.text)
             case Qt.ItemDataRole.ForegroundRole:
                 return self.look.colour(cell.tone)
             case Qt.ItemDataRole.DecorationRole if cell.icon:

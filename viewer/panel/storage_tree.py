@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionView
 from typing_extensions import override
 
 from store.storage import Own, Storage
-from viewer import wording
+from viewer import tips, wording
 from viewer.panel import words
 from viewer.theme.look import Look
 
@@ -139,7 +139,7 @@ def _line(key: str, name: str, number: str, size: int | None, biggest: int, tip:
         line[3].setData(size / biggest, SHARE)
         line[3].setAccessibleText(f"{100 * size / biggest:.0f} % of the biggest")
     for item in line:
-        item.setToolTip(tip)
+        item.setToolTip(tips.plain(tip))
     return line
 
 

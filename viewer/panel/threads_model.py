@@ -9,7 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from typing_extensions import override
 
 from store.threads import ThreadRow, saved
-from viewer import wording
+from viewer import tips, wording
 from viewer.panel import words
 from viewer.theme import icons
 from viewer.theme.look import Look
@@ -102,7 +102,7 @@ class ThreadsModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return self._text(row, column)
             case Qt.ItemDataRole.ToolTipRole:
-                return self._tip(row, column)
+                return tips.plain(self._tip(row, column))
             case Qt.ItemDataRole.AccessibleTextRole:
                 return f"{HEADS[column]} {self._text(row, column)}".strip()
             case Qt.ItemDataRole.DecorationRole if column == STATE:

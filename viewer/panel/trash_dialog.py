@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
-from PySide6.QtCore import QFile, Signal
+from PySide6.QtCore import QFile, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -105,6 +105,7 @@ class TrashDialog(QDialog):
         column.addLayout(line)
         column.addWidget(self.copied)
         for label in (self.warning, self.sum, self.kept):
+            label.setTextFormat(Qt.TextFormat.PlainText)
             column.addWidget(label)
         column.addWidget(self.list, 1)
         buttons = QHBoxLayout()
@@ -210,7 +211,11 @@ class TrashDialog(QDialog):
                     unlogged = str(error)
             return Moved(count, size, tuple(left), unlogged)
 
-        self._jobs.run(work, self._done, partial(self._failed, self._asked))
+        self._jobs.run(work, self._done, self._broken)
+
+    def _broken(self, error: Exception) -> None:
+        self._moving = False
+        self._failed(self._asked, error)
 
     def _done(self, done: Moved) -> None:
         self._moving = False

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from store.delta import Row, SessionsDelta
 from store.states import Closed
-from viewer import wording
+from viewer import tips, wording
 from viewer.sessions import telling
 from viewer.sessions.filter import Filter, haystack
 
@@ -109,7 +109,7 @@ class SessionsModel(QAbstractListModel):
             case Qt.ItemDataRole.DisplayRole:
                 return row.title[:500] or "Untitled session"
             case Qt.ItemDataRole.ToolTipRole:
-                return telling.tip(row, self._closed.get(row.path))
+                return tips.plain(telling.tip(row, self._closed.get(row.path)))
             case Qt.ItemDataRole.AccessibleTextRole:
                 unread = self._unread.get(row.id, 0)
                 return telling.spoken(row, self._closed.get(row.path), unread, self._clock())

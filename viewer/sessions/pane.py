@@ -27,6 +27,7 @@ from viewer import marks, wording
 from viewer.sessions.model import SessionRole, SessionsModel
 from viewer.sessions.view import SessionList
 from viewer.shelf import ACTIONS, Shelf
+from viewer.theme import icons
 from viewer.theme.look import Look
 
 
@@ -35,6 +36,7 @@ class SessionsPane(QWidget):
 
     opened = Signal(str)  # session id
     left = Signal()  # Escape with nothing to clear
+    search_wanted = Signal(str)  # look for this in the texts of sessions
     acted = Signal(str, str)  # action of the shelf, path
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
@@ -51,17 +53,24 @@ class SessionsPane(QWidget):
         self.filter_box.setAccessibleName("Filter sessions")
         self.filter_box.setClearButtonEnabled(True)
         self.filter_box.setAcceptDrops(False)  # what is dropped on the window is opened, not typed
+        self.search_button = QToolButton(self)
+        self.search_button.setAccessibleName("Search all sessions")
+        self.search_button.setToolTip("Search the text of all sessions (Ctrl+Shift+F)")
         self.list = SessionList(self.sessions, look, self)
         self.nothing = QLabel(self)
+        self.nothing.setTextFormat(Qt.TextFormat.PlainText)  # it says what was typed
         self.nothing.setWordWrap(True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         self.clear_button = QPushButton("Clear the filter", self)
+        self.text_button = QPushButton("Search the text instead", self)
+        self.text_button.setToolTip("Look in what was said and done, not in names (Ctrl+Shift+F)")
         self.footer = QLabel(self)
         self.footer.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
         blank = QWidget(self)
         below = QVBoxLayout(blank)
         below.addWidget(self.nothing)
+        below.addWidget(self.text_button, 0, Qt.AlignmentFlag.AlignHCenter)
         below.addWidget(self.clear_button, 0, Qt.AlignmentFlag.AlignHCenter)
         below.addStretch()
         self.stack = QStackedWidget(self)
@@ -70,6 +79,7 @@ class SessionsPane(QWidget):
         self._top = QHBoxLayout()
         self._top.addWidget(self.menu_button)
         self._top.addWidget(self.filter_box, 1)
+        self._top.addWidget(self.search_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -87,6 +97,8 @@ class SessionsPane(QWidget):
         self.filter_box.textChanged.connect(self.on_filter)
         self.filter_box.installEventFilter(self)
         self.clear_button.clicked.connect(self.filter_box.clear)
+        for button in (self.search_button, self.text_button):
+            button.clicked.connect(lambda: self.search_wanted.emit(self.filter_box.text()))
         self.list.opened.connect(self.opened)
         self.list.left.connect(self.on_left)
         self.list.filter_wanted.connect(self.ask_filter)
@@ -138,7 +150,9 @@ class SessionsPane(QWidget):
         self.menu_button.setIcon(marks.menu_icon(look))
         self.menu_button.setIconSize(QSize(look.px(16), look.px(16)))
         self.menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; width: 0; }")
-        self._top.setContentsMargins(look.px(8), look.px(8), look.px(12), look.px(4))
+        self.search_button.setIcon(icons.icon("search", look))
+        self.search_button.setIconSize(QSize(look.px(16), look.px(16)))
+        self._top.setContentsMargins(look.px(8), look.px(8), look.px(8), look.px(4))
         self._top.setSpacing(look.px(4))
         # A first style sheet takes away the font and the margins that were set before it.
         muted = f"color: {look.colour('text.muted').name()}"
@@ -269,7 +283,8 @@ class SessionsPane(QWidget):
                 self.nothing.setText(f"Nothing matches “{text}”.")
             else:
                 self.nothing.setText("Looking for sessions…" if looking else "Sessions appear here.")
-            self.clear_button.setVisible(bool(text) and model.total > 0)
+            for button in (self.clear_button, self.text_button):
+                button.setVisible(bool(text) and model.total > 0)
 
     def _plan(self) -> None:
         """Wake up when the first relative time on the screen will be wrong, and not before."""

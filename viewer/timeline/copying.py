@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,7 @@ from viewer.timeline.scene import Scene
 
 LIMIT: Final = 50_000_000  # characters; more than that no clipboard takes gladly
 GAP: Final = "\n\n"
+_COMMANDS: Final = ("command", "cmd", "script")  # what agents call it in a tool's input
 _FENCE: Final = re.compile(r"`{3,}")
 
 
@@ -87,6 +89,23 @@ def _code(text: str) -> str:
 def _fenced(text: str, language: str = "") -> str:
     fence = "`" * max(3, 1 + max((len(found) for found in _FENCE.findall(text)), default=0))
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def command(item: Item) -> str:
+    """What a shell was told to run, as it can be run again; '' for any other row."""
+    if not isinstance(item, Tool) or item.kind != "tool.shell":
+        return ""
+    try:
+        given: object = orjson.loads(str(item.input))
+    except ValueError:
+        return item.title
+    found = next((given[name] for name in _COMMANDS if given.get(name)), None) if isinstance(given, dict) else None
+    match found:
+        case str():
+            return found
+        case list():
+            return shlex.join(map(str, found))
+    return item.title
 
 
 def json(item: Item) -> str:

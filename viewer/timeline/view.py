@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QAbstractItemView, QMenu, QWidget
 from typing_extensions import override
 
 from store.events import ItemId
-from store.items import text_of
+from store.items import Tool, text_of
 from viewer.theme.look import Look
 from viewer.timeline import copying, keys
 from viewer.timeline.canvas import Canvas, Hint
@@ -151,6 +151,10 @@ class TimelineView(Canvas):
         menu.addAction("Copy", self.copy).setEnabled(self.selection.ends is not None)
         if row >= 0:
             item = self.item(row)
+            if command := copying.command(item):
+                menu.addAction("Copy command", lambda: self._to_clipboard(command))
+            if isinstance(item, Tool) and item.output:
+                menu.addAction("Copy output", lambda: self._to_clipboard(str(item.output)))
             menu.addAction("Copy row as Markdown", lambda: self._to_clipboard(copying.markdown(item)))
             menu.addAction("Copy as JSON", lambda: self._to_clipboard(copying.json(item)))
         menu.addAction("Select all", self.selectAll)

@@ -1,0 +1,1 @@
+"""The page beside the transcript that searches the text of every session."""

@@ -1,0 +1,116 @@
+"""Search in the window: the page beside the transcript, and the way from a hit to its row. Base of the window.
+
+On top of the composer's part. The page is made when it is first wanted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+
+from store.events import ItemId
+from store.paths import data_dir
+from viewer.composer.window import Prompting
+
+if TYPE_CHECKING:
+    from store.search import Hit
+    from viewer.search.pane import SearchPane
+    from viewer.timeline.model import TimelineModel
+
+
+class Searching(Prompting):
+    """See the module."""
+
+    _search: SearchPane | None = None
+    _sought: tuple[str, ItemId, TimelineModel] | None = None  # a row to go to as soon as it has been read
+
+    @property
+    def search(self) -> SearchPane:
+        if self._search is None:
+            from viewer.search.asker import Asker
+            from viewer.search.pane import SearchPane
+
+            made = self._search = SearchPane(Asker(self.jobs, data_dir() / "playhead.db", self), self.look)
+            made.chosen.connect(self.on_hit)
+            made.left.connect(self.close_search)
+            self.left.addWidget(made)
+            made.set_session(self._searchable())
+        return self._search
+
+    def make_search(self) -> None:
+        """Called once, by the window."""
+        self.desk.shown.connect(self.on_shown_to_search)
+        self.sessions.search_wanted.connect(self.search_for)
+
+    def on_find(self) -> None:
+        """In the open session, if there is one."""
+        self._show_search(here=True)
+
+    def on_search(self) -> None:
+        self._show_search(here=False)
+
+    def search_for(self, text: str) -> None:
+        """What was typed to filter sessions by name, in their texts."""
+        self._show_search(here=False)
+        self.search.search(text)
+
+    def _show_search(self, *, here: bool) -> None:
+        self.sessions_dock.show()
+        self.left.setCurrentWidget(self.search)
+        self.search.open(here=here)
+
+    def close_search(self) -> None:
+        """Back to the list and to the transcript."""
+        self.left.setCurrentWidget(self.sessions)
+        (self.pane if self.desk.current is not None else self.sessions.list).setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def on_next_hit(self) -> None:
+        self._step(1)
+
+    def on_previous_hit(self) -> None:
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        if self._search is None or not self.search.list.step(by):
+            self.status.set_hint("No further hit." if self._search is not None else "Search first: Ctrl+Shift+F.")
+
+    # ---- to the row
+
+    def on_hit(self, hit: Hit, go: bool) -> None:
+        """Show the row. `go`: and go on there with the keyboard."""
+        self._forget_sought()
+        self.close_panel()
+        current = self.desk.current
+        if current is None or current.key != hit.session:
+            self.open_path(hit.session)
+            current = self.desk.current
+        if current is None or current.key != hit.session:
+            return  # it could not be opened: that has been said
+        view = self.pane.view
+        view.set_follow(False)
+        if not view.reveal(ItemId(hit.item)):
+            self._sought = (hit.session, ItemId(hit.item), current.model)
+            current.model.applied.append(self._seek)
+        if go:
+            self.pane.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _seek(self) -> None:
+        """More of the session has been read."""
+        if self._sought is not None and self.pane.view.reveal(self._sought[1]):
+            self._forget_sought()
+
+    def _forget_sought(self) -> None:
+        if self._sought is not None:
+            self._sought[2].applied.remove(self._seek)
+            self._sought = None
+
+    def on_shown_to_search(self, key: str) -> None:
+        if self._sought is not None and self._sought[0] != key:
+            self._forget_sought()
+        if self._search is not None:
+            self._search.set_session(self._searchable())
+
+    def _searchable(self) -> str:
+        current = self.desk.current
+        return current.key if current is not None else ""
