@@ -18,7 +18,6 @@ from store.trigger import Trigger
 log = logging.getLogger(__name__)
 
 QUIET_S: Final = 1.0  # a file is written in several steps
-MOST: Final = 1_000  # files that changed and are not quiet yet; with more the rest is told of later
 
 Fire = Callable[[Trigger, bytes], object]
 
@@ -63,10 +62,9 @@ class FileTriggers:
             self._thread.start()
 
         def call(path: Path) -> None:
-            with self._turn:
-                if len(self._changed) < MOST or (trigger.id, path) in self._changed:
-                    self._changed[trigger.id, Path(path)] = time.monotonic() + QUIET_S
-                    self._turn.notify()
+            with self._turn:  # however many they are: what is too much for the queue is refused there, and logged
+                self._changed[trigger.id, Path(path)] = time.monotonic() + QUIET_S
+                self._turn.notify()
 
         self._watched[trigger.id] = (trigger, call)
         if Path(trigger.watch_path).is_dir():

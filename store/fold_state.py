@@ -19,7 +19,7 @@ RECENT: Final = 4096  # closed rows that late news may still reach
 LINE_END: Final = 2  # bytes at most: CR and LF
 SPANS: Final = 8  # spans kept apart per row; further ones widen the last
 
-FOLD_VERSION: Final = 1
+FOLD_VERSION: Final = 2  # goes up when the same bytes make other rows: also when only a format does
 
 
 class Put(Struct, frozen=True, gc=False):
@@ -103,6 +103,8 @@ def widen(spans: tuple[Span, ...], at: At, end: int = 0) -> tuple[Span, ...]:
     last = spans[-1]
     if last.file == at.file and last.offset <= offset:
         gap = offset - (last.offset + last.length)
+        if gap + length <= 0:  # what has the record has these bytes: a call and its result in one
+            return spans
         if gap <= LINE_END or len(spans) >= SPANS:
             return (*spans[:-1], Span(last.file, last.offset, max(last.length, offset + length - last.offset)))
     elif len(spans) >= SPANS:

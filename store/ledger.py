@@ -19,7 +19,8 @@ from store.fold import Change, Cut, State, fold_run
 from store.items import Tool
 from store.requests import Requests, whole_of
 
-LEDGER_VERSION: Final = 1  # goes up when the same events make other entries
+LEDGER_VERSION: Final = 1  # goes up when entries can no longer be read: then an only copy loses its figures.
+# What makes other entries of the same bytes is told by FOLD_VERSION: sessions that can are read again, whole.
 SLICE: Final = 1024  # events after which rows are looked up: far fewer than the rows that the fold still knows
 ASKED: Final = 64  # open questions
 ODD: Final = 256  # tool rows that came before their call
@@ -47,6 +48,10 @@ class Ledger:
         if ev.Rewound not in kinds and len(events) <= SLICE:
             return self._run(state, events)
         changes: list[Change] = []
+        if ev.Rewound not in kinds:
+            for first in range(0, len(events), SLICE):
+                changes += self._run(state, events[first : first + SLICE])
+            return changes
         first = 0
         for index, event in enumerate(events):
             if type(event) is ev.Rewound:

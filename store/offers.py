@@ -26,6 +26,7 @@ class Offer(Struct, frozen=True):
     no_command: str
     unsaid: str
     missing: str = ""  # its program is not on this machine
+    script: bool = False  # it runs commands of the user's, and nothing else
 
 
 def offers(db: Path | None = None) -> tuple[Offer, ...]:
@@ -43,6 +44,7 @@ def offers(db: Path | None = None) -> tuple[Offer, ...]:
             one.abilities.command.why,
             one.abilities.unsaid,
             "" if runs is None else runs.missing(one),
+            one.script,
         )
         for one in runners()
     )

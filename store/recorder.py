@@ -129,6 +129,9 @@ class Recorder:
                 self._round()  # what came last; one attempt, for whoever quits waits for it
         except Exception:  # ours; the journals have everything, and the next import takes it
             log.exception("streams are not saved any more")
+            for recording in list(self._streams.values()):
+                recording.tell(trouble="This session is not saved any more: an error of Playhead itself, see the log. "
+                               "Its journal has all of it, and the next start takes it in.")  # fmt: skip
         finally:
             if self._writer is not None:
                 self._writer.close()

@@ -24,7 +24,7 @@ from store.query_tokens import QueryError
 from store.scope import project_of, scope_of
 from store.snippet import Finder, Snippet
 
-__all__ = ["MOST", "Found", "Hit", "Limits", "QueryError", "Search", "catch_up"]
+__all__ = ["MOST", "Found", "Hit", "Limits", "QueryError", "Search", "Snippet", "catch_up"]
 
 _AT_ONCE: Final = 500  # rows read in one statement
 _SESSION: Final = "SELECT key, agent, agent_session, title, cwd FROM session WHERE id = ? AND state = 'ready'"

@@ -125,7 +125,7 @@ class Service:
     def stop(self) -> None:
         """Nothing new begins, and what runs is stopped; what waits is run by the next one. Blocks for that long."""
         with self._lock:
-            self._started, self._at = False, None
+            self._started = False
             self.calm.end()
             self._listen(None)
         self._files.stop()

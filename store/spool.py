@@ -1,7 +1,8 @@
 """What was received and is not in the database yet: a file that is written before the sender is answered.
 
-So an answer waits for no database, and a Playhead that is killed has lost nothing: whoever finds its file goes on with
-it. A record that was being written then was never answered, and its sender sends it again.
+So an answer waits for no database, and neither a kill nor a power cut loses what was answered: whoever finds the file
+goes on with it. A record that was being written then was never answered, and its sender sends it again. Records that
+arrive together are made safe together: while one `fdatasync` runs, those that come wait for the next, which is theirs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import io
 import logging
 import os
 import struct
+import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -21,6 +23,9 @@ from msgspec import Struct
 
 from store.db.lock import Lock, hold
 from store.errors import StoreError
+
+if sys.platform != "win32":
+    import fcntl
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +59,9 @@ class Spool:
         self._most = most
         self.news = threading.Event()
         self._read = self._written = 0
+        self._syncing = threading.Lock()  # whose holder makes safe what everybody has written by then
+        self._put = self._safe = 0  # records written, and how many of them the disk has
+        self.syncs = 0
         self.waiting = 0  # records
         path = db.with_name(f"{db.name}.inbox-{uuid.uuid4().hex[:12]}")
         try:
@@ -62,12 +70,13 @@ class Spool:
             path.touch(mode=0o600)
             self._out = path.open("ab", buffering=0)
             self._in = path.open("rb", buffering=0)  # what a buffer has is another record's once the file was emptied
+            _keep_name(path.parent)
         except OSError as error:
             raise StoreError(f"{path.parent} cannot be written: {error.strerror or error}.") from error
         self.path = path
 
     def put(self, record: Arrived) -> None:
-        """When this returns, the record outlives us. Raises FullError, OSError."""
+        """When this returns, the record outlives us and the machine's power. Raises FullError, OSError."""
         data = msgspec.msgpack.encode(record)
         whole = _HEAD.pack(len(data)) + data
         with self._lock:
@@ -82,7 +91,21 @@ class Spool:
                 raise
             self._written += len(whole)
             self.waiting += 1
+            self._put += 1
+            mine = self._put
         self.news.set()
+        self._sync(mine)
+
+    def _sync(self, mine: int) -> None:
+        """Until the disk has that record. Raises OSError."""
+        with self._syncing:
+            if self._safe >= mine:
+                return
+            with self._lock:
+                many = self._put
+            _to_disk(self._out.fileno())
+            self._safe = many
+            self.syncs += 1
 
     def take(self, many: int = 64, much: int = 8 << 20) -> tuple[list[Arrived], int]:
         """The next records, and what `done` is to be told when they are in the database."""
@@ -154,6 +177,25 @@ def _records(file: io.FileIO, at: int, end: int) -> Iterator[tuple[Arrived, int]
         except msgspec.DecodeError as error:
             log.warning("a record of an inbox is damaged: %s", error)
         at = after
+
+
+def _to_disk(file: int) -> None:
+    if sys.platform == "darwin":
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)  # its fsync stops at the drive's own memory
+    elif sys.platform == "win32":
+        os.fsync(file)
+    else:
+        os.fdatasync(file)
+
+
+def _keep_name(folder: Path) -> None:
+    """A new file is found after a power cut only when its folder is on the disk, too."""
+    if sys.platform != "win32":  # which has no such thing
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _lock_of(path: Path) -> Path:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from store import clock, filters, webhooks
 from store.errors import StoreError
 from store.prompts import LIMIT, MOST, fields
-from store.runners import named
+from store.runners import named, runners
 from store.runners.base import Ability
 
 WEBHOOKS: Final = ("github", "linear", "clickup", "stripe", "generic")
@@ -118,8 +118,9 @@ def _together(one: Trigger) -> list[tuple[str, str]]:
         runner = named(one.runner)
     except StoreError as error:
         return [*wrong, ("runner", str(error))]
-    if (one.action == "script") != (one.runner == "shell"):
-        wrong.append(("runner", "A command needs the runner shell, and that one takes nothing else."))
+    if (one.action == "script") != runner.script:
+        able = " or ".join(other.name for other in runners() if other.script)
+        wrong.append(("runner", f"A command needs the runner {able}, and that one takes nothing else."))
     modes = runner.abilities.modes
     if one.permission and one.permission not in modes:
         why = f"one of {', '.join(modes)}" if modes else "none, for it has no permission modes"

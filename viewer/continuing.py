@@ -15,6 +15,7 @@ Lines = Callable[[Iterable[dict[str, Any]]], None]
 Print = Callable[[Iterable[str]], None]
 FAILED: Final = 1
 STOPPED: Final = 130
+HEARS_S: Final = 0.5 if sys.platform == "win32" else None  # there nothing is heard of Ctrl-C by who waits for ever
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +54,8 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[
     try:
         id = runs.start(request, done)
         try:
-            over.wait()
+            while not over.wait(HEARS_S):
+                pass
         except KeyboardInterrupt:
             runs.stop(id, "Interrupted by you.")
             over.wait()

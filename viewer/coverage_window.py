@@ -231,7 +231,7 @@ class CoverageWindow(QDialog):
         self.places.clear()
         line = None if item is None else item.data(0, LineRole)
         for place in line.places if isinstance(line, Line) else ():
-            name = place["file"].replace("\\", "/").rpartition("/")[2]
+            name = wording.name_of(place["file"])
             texts = [name, f"{place['offset']:,}", wording.size(place["length"]), place["reason"]]
             found = QTreeWidgetItem(texts)
             found.setData(0, LineRole, place)

@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from store.search import Found, Hit
-from store.snippet import Snippet
+from store.search import Found, Hit, Snippet
 from viewer.app import App
 
 _MINUTE: Final = 60_000_000

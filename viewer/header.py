@@ -127,7 +127,7 @@ class HeaderBar(QWidget):
         head = header or Header()
         self._header = head
         self.title.say(head.title or name or ("Untitled session" if there else ""))
-        place = head.cwd.rstrip("/").rpartition("/")[2]
+        place = wording.name_of(head.cwd)
         branch = f" ⎇ {head.branch}" if head.branch and head.branch != "HEAD" else ""
         self.project.say(f"{place}{branch}")
         self.project.setToolTip(tips.plain(head.cwd))

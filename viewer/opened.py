@@ -90,7 +90,7 @@ def row_of(key: str, header: Header, file: bool, since: int) -> Row:
         state = "draft"
     if header.trouble and header.state == "opening":
         state = "failed"
-    folder = header.cwd.rstrip("/").rpartition("/")[2]
+    folder = wording.name_of(header.cwd)
     size = 0
     if file:
         try:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from msgspec import to_builtins
 
@@ -24,6 +24,8 @@ HELP: str = """\
 Receives webhooks, runs what is due by the clock and what files bring, and goes on in each thread's session; without a
 window, until Ctrl-C. It listens at once, also where the receiver is switched off in the settings: --host and --port say
 where, else receiver.host and receiver.port. What was accepted and not run when it ended is run by the next one."""
+
+HEARS_S: Final = 0.5 if sys.platform == "win32" else None  # there nothing is heard of Ctrl-C by who waits for ever
 
 Lines = Callable[[Iterable[dict[str, Any]]], None]
 Print = Callable[[Iterable[str]], None]
@@ -67,7 +69,7 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Say) -> in
             try:
                 service.start()
                 _hello(service, chosen, print_, say)
-                _until(service, chosen, news, ended, lines, print_)
+                _until(service, chosen, news, ended, lines, print_, say)
             finally:
                 service.stop()
     finally:
@@ -95,14 +97,20 @@ def _hello(service: Service, chosen: argparse.Namespace, print_: Print, say: Say
 
 def _until(
     service: Service, chosen: argparse.Namespace, news: threading.Event, ended: threading.Event, lines: Lines,
-    print_: Print,
+    print_: Print, say: Say,
 ) -> None:  # fmt: skip
     """Say what came of each delivery, in the order in which they are done."""
     told = {one.id for one in deliveries(service.db, limit=1_000) if one.handled is not None}
     while not ended.is_set():
-        news.wait()
+        if not news.wait(HEARS_S):
+            continue
         news.clear()
-        done = [one for one in deliveries(service.db, limit=1_000) if one.handled is not None and one.id not in told]
+        try:
+            found = deliveries(service.db, limit=1_000)
+        except StoreError as error:  # a server that is away: what came meanwhile is told with the next news
+            say(str(error))
+            continue
+        done = [one for one in found if one.handled is not None and one.id not in told]
         told = {*sorted(told)[-20_000:], *(one.id for one in done)}
         if chosen.json:
             lines(to_builtins(one) for one in reversed(done))

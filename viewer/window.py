@@ -389,4 +389,4 @@ class MainWindow(Searching):
 
 
 def _name(key: str) -> str:
-    return Path(key).name if key.startswith("/") else key
+    return wording.name_of(key) if key.startswith("/") or Path(key).is_absolute() else key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Final
 
 from store import agents
@@ -41,6 +41,13 @@ def home(path: Path) -> str:
         return f"~/{path.relative_to(Path.home())}"
     except (ValueError, RuntimeError):  # elsewhere, or nobody's home
         return str(path)
+
+
+def name_of(path: str) -> str:
+    """The last part of a path, of this system or of the one that a session comes from."""
+    if not path.startswith("/") and (other := PureWindowsPath(path)).drive:
+        return other.name
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def local(us: int) -> datetime:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, create_mock_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import LRUCache
@@ -175,7 +175,9 @@ def sentence(error: DBAPIError, path: Path) -> StoreError:
 
 
 def _engine(path: Path, *, enforce: bool = True) -> Engine:
-    engine = create_engine(f"sqlite:///{path.absolute()}", connect_args={"check_same_thread": False})
+    engine = create_engine(
+        URL.create("sqlite", database=str(path.absolute())), connect_args={"check_same_thread": False}
+    )
     engine.dialect, compiled = _compiler()
     engine.update_execution_options(compiled_cache=compiled)
 
@@ -210,6 +212,16 @@ def _compiler() -> tuple[Dialect, MutableMapping[Any, Any]]:
     return first.dialect, LRUCache(500)
 
 
+@cache
+def _schema() -> tuple[str, ...]:
+    """The statements that make our tables: to compile them takes three times as long as to run them."""
+    dialect, _ = _compiler()
+    made: list[str] = []
+    mock = create_mock_engine("sqlite://", lambda sql, *_, **__: made.append(str(sql.compile(dialect=dialect))))
+    tables.metadata.create_all(mock, checkfirst=False)
+    return tuple(made)
+
+
 def _dumped(value: object) -> str:
     return orjson.dumps(value).decode()
 
@@ -219,7 +231,8 @@ def _create(path: Path) -> None:
     engine = _engine(path)
     try:
         with engine.connect().execution_options(sqlite_immediate=True) as connection, connection.begin():
-            tables.metadata.create_all(connection)
+            for statement in _schema():
+                connection.exec_driver_sql(statement)
             connection.exec_driver_sql(_REVISION)
             connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (f"{reads.SCHEMA:04}",))
             connection.exec_driver_sql(f"PRAGMA application_id={reads.APPLICATION}")

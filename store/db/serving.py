@@ -32,6 +32,9 @@ class Serving(Transactions):
 
     def __init__(self, path: Path, patience_s: float = PATIENCE_S) -> None:
         super().__init__(path)
+        if not self.on_server:
+            # What a sender was told is kept is in the spool until it is here: from then on here alone.
+            self._connection.connection.cursor().execute("PRAGMA synchronous=FULL")
         self.host = host_here(path)
         self._patience = patience_s
         self._turn = threading.RLock()

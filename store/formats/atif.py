@@ -76,7 +76,9 @@ class _Trajectory:
         told = data.get("subagent_trajectories")
         embedded = [one for one in told if type(one) is dict] if type(told) is list else []
         self._inner = {string(one, "trajectory_id") or f"#{index}": one for index, one in enumerate(embedded)}
-        self._session = string(data, "session_id") or string(data, "trajectory_id")
+        trajectory = string(data, "trajectory_id")
+        session = string(data, "session_id") or trajectory
+        self._key = f"atif {session} {trajectory} {base.agent} " if session else ""  # of what its steps take
 
     def tell(self) -> None:
         data, out = self._data, self._out
@@ -145,8 +147,10 @@ class _Trajectory:
 
     def _calls(self, step: dict[str, Any], item: ItemId, at: At) -> None:
         """Calls and what they gave: a result names its call; where several share an id, it is the next of them."""
+        told, seen = step.get("tool_calls"), step.get("observation")
+        if not told and not seen:
+            return
         rows: list[tuple[str, str, str]] = []  # (id, row, kind)
-        told = step.get("tool_calls")
         for index, one in enumerate(told if type(told) is list else ()):
             if type(one) is not dict:
                 continue
@@ -154,33 +158,42 @@ class _Trajectory:
             kind = KINDS.get(name) or ("tool.mcp" if name.startswith("mcp_") else "tool")
             rows.append((string(one, "tool_call_id"), row, kind))
             self._out += started(row, name, kind, one.get("arguments"), at, title=mcp_title(name))
-        results = table(step, "observation").get("results")
+        results = seen.get("results") if type(seen) is dict else None
         for index, one in enumerate(results if type(results) is list else ()):
             if type(one) is not dict:
                 continue
             id_ = string(one, "source_call_id")
-            found = next((row for row in rows if id_ and row[0] == id_), None)
-            if found is not None:
-                rows.remove(found)
-            self._result(one, found, f"{item}#r{index}", at)
+            found = None
+            if id_:
+                for place, row in enumerate(rows):
+                    if row[0] == id_:
+                        found = rows.pop(place)
+                        break
+            self._result(one, found, item, index, at)
         for _, row, _ in rows:  # no result was recorded: it is over all the same
             self._out.append(ToolUpdated(at, row, "ok"))
 
-    def _result(self, one: dict[str, Any], call: tuple[str, str, str] | None, own: ItemId, at: At) -> None:
+    def _result(
+        self, one: dict[str, Any], call: tuple[str, str, str] | None, item: ItemId, index: int, at: At
+    ) -> None:
         output, images = text_of(one.get("content"))
         refs = one.get("subagent_trajectory_ref")
-        refs = [ref for ref in (refs if type(refs) is list else [refs]) if type(ref) is dict]
-        names = [string(ref, "trajectory_id") or string(ref, "session_id") for ref in refs]
-        if not output:
-            output = "\n".join(string(ref, "trajectory_path") for ref in refs if string(ref, "trajectory_path"))
+        names: list[str] = []
+        if refs is not None:
+            refs = [ref for ref in (refs if type(refs) is list else [refs]) if type(ref) is dict]
+            names = [string(ref, "trajectory_id") or string(ref, "session_id") for ref in refs]
+            if not output:
+                output = "\n".join(string(ref, "trajectory_path") for ref in refs if string(ref, "trajectory_path"))
         if call is None:  # of no call: what the surroundings said
             if output or images:
-                self._out.append(PromptText(at, own, output, "injected", images))
+                self._out.append(PromptText(at, f"{item}#r{index}", output, "injected", images))
         else:
             code = exit_code_of(output) if call[2] == "tool.shell" else None
-            extra = table(one, "extra")
-            failed = bool(code) or extra.get("is_error") is True or string(extra, "status") in ("error", "failed")
-            child = next((name for name in names if name), None)
+            failed = bool(code)
+            if "extra" in one:
+                extra = table(one, "extra")
+                failed = failed or extra.get("is_error") is True or string(extra, "status") in ("error", "failed")
+            child = next((name for name in names if name), None) if names else None
             self._out.append(
                 ToolUpdated(
                     at, call[1], "failed" if failed else "ok", output, exit_code=code, child_agent=child, images=images
@@ -205,7 +218,9 @@ class _Trajectory:
 
     def _metrics(self, step: dict[str, Any], index: int, at: At) -> None:
         """What the step took, if it says so."""
-        told = table(step, "metrics")
+        told = step.get("metrics")
+        if type(told) is not dict:
+            return
         given, output = count(told.get("prompt_tokens")), count(told.get("completion_tokens"))
         if step.get("is_copied_context") is True or (given is None and output is None):
             return
@@ -215,9 +230,8 @@ class _Trajectory:
             self._priced = True
             self._cost = (self._cost or 0.0) + tokens.cost_usd
         told_id = count(step.get("step_id"))
-        key = f"atif {self._session} {string(self._data, 'trajectory_id')} {at.agent} "
-        key += str(index if told_id is None else told_id)
-        self._out.append(Spent(at, key if self._session else "", tokens))
+        key = f"{self._key}{index if told_id is None else told_id}" if self._key else ""
+        self._out.append(Spent(at, key, tokens))
         if not at.agent:
             self._out.append(Usage(at, max(0, given or 0) + max(0, output or 0)))
 
@@ -230,9 +244,11 @@ def _final(told: dict[str, Any], llm: str) -> tuple[Tokens, ...]:
 
 
 def _tokens(told: dict[str, Any], keys: tuple[str, str, str, str], llm: str) -> Tokens:
-    given, output, read = (taken(told.get(key)) for key in keys[:3])
-    extra = table(told, "extra")
-    written = taken(extra.get("cache_creation_input_tokens", extra.get("cache_write_tokens")))
+    given, output, read = taken(told.get(keys[0])), taken(told.get(keys[1])), taken(told.get(keys[2]))
+    written = 0
+    if "extra" in told:
+        extra = table(told, "extra")
+        written = taken(extra.get("cache_creation_input_tokens", extra.get("cache_write_tokens")))
     return Tokens(llm, max(0, given - read - written), output, read, written, cost_usd=number(told.get(keys[3])))
 
 

@@ -19,6 +19,7 @@ _TELLING: Final = (
     "regex", "query", "search_term", "path", "paths", "target_notebook", "url", "description", "prompt", "question",
     "task", "objective", "intent", "skill", "name", "title", "message",
 )  # fmt: skip
+_RANK: Final = {key: rank for rank, key in enumerate(_TELLING)}
 _OLD: Final = ("old_string", "old_str", "oldText", "old_text", "old")
 _NEW: Final = ("new_string", "new_str", "newText", "new_text", "new")
 _WHOLE: Final = ("file_text", "content", "contents", "streamContent")
@@ -48,8 +49,11 @@ def title_of(given: Any) -> str:
         return one_line(clean(given))
     if type(given) is not dict:
         return ""
-    for key in _TELLING:
-        value = given.get(key)
+    telling = [key for key in given if key in _RANK]
+    if len(telling) > 1:
+        telling.sort(key=_RANK.__getitem__)
+    for key in telling:
+        value = given[key]
         if type(value) is str and value:
             return one_line(clean(value))
         if type(value) is list and value and all(type(word) is str for word in value):
@@ -153,7 +157,7 @@ def text_of(content: Any) -> tuple[str, int]:
             kind = string(part, "type")
             images += "image" in kind
             parts.append(string(part, "text") or string(part, "think") or string(part, "thinking"))
-    return "\n".join(part for part in parts if part), images
+    return "\n".join(filter(None, parts)), images
 
 
 def exit_code_of(text: str) -> int | None:

@@ -128,10 +128,14 @@ class Reader:
         if first == self._reverted:
             return
         self._reverted = first
-        names = list(self._messages)
         if first not in self._messages:
             return
-        left = names[names.index(first) :]
+        left: list[str] = []
+        for name in reversed(self._messages):  # it is nearly always one of the last
+            left.append(name)
+            if name == first:
+                break
+        left.reverse()
         part = string(told, "partID")
         rows = [row for name in left for row in self._messages.pop(name).rows]
         if part in rows:

@@ -85,6 +85,12 @@ class Reader:
         """What every record says about the session."""
         if at.agent:
             return
+        get, (id, cwd, branch) = data.get, self._session
+        if (
+            get("sessionId") == id and get("cwd") == cwd and get("gitBranch") == branch
+            and get("version") == self._version
+        ):  # fmt: skip
+            return  # as nearly every record
         session = (string(data, "sessionId"), string(data, "cwd"), string(data, "gitBranch"))
         if session != self._session:
             self._session = session
@@ -200,10 +206,10 @@ def tokens_of(used: dict[str, Any], llm: str) -> tuple[Tokens, int]:
 
     Where the total says so, the thoughts are beside the output, else they are in it.
     """
-    given, output, cached, thoughts, tool, total = (
-        tokens(used.get(f"{key}TokenCount"))
-        for key in ("prompt", "candidates", "cachedContent", "thoughts", "toolUsePrompt", "total")
-    )
+    get = used.get
+    given, output = tokens(get("promptTokenCount")), tokens(get("candidatesTokenCount"))
+    cached, thoughts = tokens(get("cachedContentTokenCount")), tokens(get("thoughtsTokenCount"))
+    tool, total = tokens(get("toolUsePromptTokenCount")), tokens(get("totalTokenCount"))
     if total >= given + tool + output + thoughts:
         output += thoughts
     return Tokens(llm, max(0, given - cached) + tool, output, cached), given + tool + output

@@ -12,6 +12,7 @@ _hours: dict[str, int] = {}  # the last one seen: '2026-09-14T15:' → microseco
 _MINUTES: Final = {f"{minute:02}:": minute * 60_000_000 for minute in range(60)}
 _SECONDS: Final = {f"{second:02}.": second * 1_000_000 for second in range(60)}
 _MILLIS: Final = {f"{milli:03}Z": milli * 1_000 for milli in range(1_000)}
+_WHOLE: Final = {f"{second:02}Z": second * 1_000_000 for second in range(60)}
 
 TITLE: Final = 300  # characters of a one-line title
 MOST: Final = 10**12  # tokens that are believed; more is damage, and would not fit into a sum
@@ -65,18 +66,25 @@ def moment(value: Any) -> int | None:
                 return _hours[value[:14]] + _MINUTES[value[14:17]] + _SECONDS[value[17:20]] + _MILLIS[value[20:]]
             except KeyError:
                 pass  # another hour, or another way to write a time
+        elif len(value) == 20:
+            try:
+                return _hours[value[:14]] + _MINUTES[value[14:17]] + _WHOLE[value[17:]]
+            except KeyError:
+                pass
         try:
             when = datetime.fromisoformat(value)
             if when.tzinfo is None:
                 when = when.replace(tzinfo=UTC)
             whole = round(when.timestamp() * 1_000_000)
-            if value[14:17] in _MINUTES and value[17:20] in _SECONDS and value[20:] in _MILLIS:
+            if value[14:17] in _MINUTES and (
+                value[17:] in _WHOLE or (value[17:20] in _SECONDS and value[20:] in _MILLIS)
+            ):
                 _hours.clear()
                 _hours[value[:14]] = whole - (when.minute * 60 + when.second) * 1_000_000 - when.microsecond
             return whole
         except (ValueError, OverflowError):
             return None
-    known = number(value)
+    known = value if type(value) is int else number(value)
     if known is None or known <= 0 or known >= 1e17:
         return None
     return int(known if known > 1e14 else known * 1000 if known > 1e11 else known * 1_000_000)

@@ -129,6 +129,7 @@ class Runner(Struct, frozen=True):
     terminal: Callable[[str, bool], tuple[str, ...]] = lambda session, fork: ()
     """(session id, as a fork) → the words with which a person goes on with it in a terminal; none: there is no way."""
     compaction: bytes = b""  # what stands in the record of a compaction in its file
+    script: bool = False  # what it runs is a command of the user's: it takes triggers of that kind, and no others
     over: bytes = b""  # what stands in the record of its stdout that says how it ended
     stream: str = ""  # the format of its stdout, where it has one
     apart: str = ""  # the format of its sessions, where each run makes one of its own and none is gone on with in place

@@ -48,4 +48,5 @@ RUNNER = Runner(
     ),
     command=command,
     outcome=outcome,
+    script=True,
 )

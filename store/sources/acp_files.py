@@ -7,6 +7,7 @@ link: what was put in the way meanwhile is refused, and is not followed out of t
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import stat
 import uuid
@@ -67,7 +68,7 @@ class Folder:
             raise RefusedError(f"{path} is no text in UTF-8.") from error
         if line is None and limit is None:
             return text
-        lines = text.splitlines(keepends=True) if "\r" in text else text.split("\n")
+        lines = list(io.StringIO(text, newline="")) if "\r" in text else text.split("\n")
         first = max(0, (line or 1) - 1)
         some = lines[first : first + limit] if limit is not None and limit >= 0 else lines[first:]
         return "".join(some) if "\r" in text else "\n".join(some)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,7 @@ class Rust:
 
     def __init__(self) -> None:
         self._folders: set[str] = set()
+        self._real: dict[str, str] = {}  # where a folder really lies → as it was asked for
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._inner: RustNotify | None = None
@@ -65,7 +68,7 @@ class Rust:
         found = self._inner.watch(step, step, _TURN_MS, None)
         if isinstance(found, str):
             return []
-        return [_change(*one) for one in found]
+        return [_change(kind, asked(path, self._real)) for kind, path in found]
 
     def _renew(self) -> list[Change]:
         with self._lock:
@@ -73,6 +76,7 @@ class Rust:
                 return []
             self._stale = False
             folders = sorted(self._folders)
+        self._real = {real: folder for folder in folders if (real := os.path.realpath(folder)) != folder}
         if self._inner is not None:
             self._inner.close()
             self._inner = None
@@ -92,6 +96,14 @@ class Rust:
     def close(self) -> None:
         if self._inner is not None:
             self._inner.close()
+
+
+def asked(path: str, real: Mapping[str, str]) -> str:
+    """A path as who watches it calls it: macOS follows links and tells what they lead to."""
+    if path in real:
+        return real[path]
+    folder, _, name = path.rpartition(os.sep)
+    return f"{real[folder]}{os.sep}{name}" if folder in real else path
 
 
 def _change(kind: int, path: str) -> Change:

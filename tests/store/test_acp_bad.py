@@ -225,7 +225,7 @@ def folder(tmp_path: Path) -> tuple[Folder, Path, Path]:
 def test_files_are_read_by_lines(tmp_path: Path) -> None:
     files, inside, _ = folder(tmp_path)
     (inside / "a").write_text("1\n2\n3\n4\n")
-    (inside / "crlf").write_bytes(b"1\r\n2\r\n3\r\n")
+    (inside / "crlf").write_bytes("1 \u2028\f\r\n2\r\n3\r\n".encode())  # what ends no line for an agent
     assert files.read(str(inside / "a")) == "1\n2\n3\n4\n"
     assert files.read(str(inside / "a"), 2, 2) == "2\n3"
     assert files.read(str(inside / "a"), 3) == "3\n4\n"
@@ -255,6 +255,17 @@ def test_nothing_outside_of_the_folder_is_reached(tmp_path: Path) -> None:
         files.read(str(inside / "loop"))
     assert (outside / "secret").read_text() == "secret"
     assert sorted(path.name for path in outside.iterdir()) == ["secret"]
+
+
+def test_the_folder_itself_is_no_file(tmp_path: Path) -> None:
+    """Also where something in it is called as it is."""
+    files, inside, _ = folder(tmp_path)
+    (inside / inside.name).write_text("another one")
+    with pytest.raises(RefusedError, match="is no file"):
+        files.read(str(inside))
+    assert files.before(str(inside)) is None
+    with pytest.raises(RefusedError, match="is a folder"):
+        files.write(str(inside), "mine")
 
 
 def test_a_link_that_stays_inside_is_followed(tmp_path: Path) -> None:

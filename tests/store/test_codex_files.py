@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 import zstandard
 from builders import picture
 from imports import Folded, check
@@ -74,19 +73,6 @@ def texts(path: Path) -> list[str]:
 
 def of(path: Path) -> list[Event]:
     return [event for batch in events_of(path) for event in batch]
-
-
-@pytest.fixture
-def screens() -> Iterator[Callable[..., Screen]]:
-    made: list[Screen] = []
-
-    def make(path: Path, **how: bool) -> Screen:
-        made.append(Screen(path, **how))
-        return made[-1]
-
-    yield make
-    for screen in made:
-        screen.close()
 
 
 # ---- packed

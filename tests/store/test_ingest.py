@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,19 +29,6 @@ from store.pipe import Pipe
 from store.prices import unknown
 from store.whole import events_of
 from viewer.bench.make_session import write_session
-
-
-@pytest.fixture
-def screens() -> Iterator[Callable[..., Screen]]:
-    made: list[Screen] = []
-
-    def make(path: Path, **how: bool) -> Screen:
-        made.append(Screen(path, **how))
-        return made[-1]
-
-    yield make
-    for screen in made:
-        screen.close()
 
 
 def plain(items: list[Item]) -> list[tuple[str, str]]:

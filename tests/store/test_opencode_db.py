@@ -57,19 +57,6 @@ def running(tmp_path: Path) -> Iterator[Start]:
         one.close()
 
 
-@pytest.fixture
-def screens() -> Iterator[Callable[..., Screen]]:
-    made: list[Screen] = []
-
-    def make(path: Path, **how: bool) -> Screen:
-        made.append(Screen(path, **how))
-        return made[-1]
-
-    yield make
-    for screen in made:
-        screen.close()
-
-
 def events(path: Path) -> list[Event]:
     return [event for batch in events_of(path) for event in batch]
 

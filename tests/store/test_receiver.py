@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from hooks import Web, agents, comment, free_port
 
+from store import spool
+from store.db.serving import Serving
 from store.errors import StoreError
 from store.receiver import MAX_BODY, Receiver
 from store.spool import Arrived, FullError, Spool, left
@@ -198,6 +200,48 @@ def test_what_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
     assert path != own.path
     own.close()
     assert not own.path.exists()  # it was empty
+
+
+def test_what_arrives_together_is_made_safe_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer before the disk has it, one wait for all that came meanwhile, and no answer when the disk fails."""
+    begun, go, made = threading.Event(), threading.Event(), list[int]()
+    to_disk = spool._to_disk
+
+    def slow(file: int) -> None:
+        begun.set()
+        assert go.wait(60)
+        to_disk(file)
+        made.append(file)
+
+    monkeypatch.setattr(spool, "_to_disk", slow)
+    one = Spool(tmp_path / "playhead.db")
+    answered: list[int] = []
+
+    def send(number: int) -> None:
+        one.put(Arrived(number, 1, "x", 2, {}, b"{}"))
+        answered.append(number)
+
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(9)]
+    senders[0].start()
+    assert begun.wait(60)
+    for sender in senders[1:]:
+        sender.start()
+    while one.waiting < 9:
+        assert not answered
+    go.set()
+    for sender in senders:
+        sender.join()
+    assert (len(answered), one.syncs, len(made)) == (9, 2, 2)
+    assert len(one.take()[0]) == 9
+    monkeypatch.setattr(spool, "_to_disk", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    with pytest.raises(OSError, match="Input/output"):
+        one.put(Arrived(9, 1, "x", 2, {}, b"{}"))
+    one.close()
+
+
+def test_what_leaves_the_spool_is_as_safe_in_the_database(tmp_path: Path) -> None:
+    with contextlib.closing(Serving(tmp_path / "playhead.db")) as serving:
+        assert serving.write(lambda tx: tx.exec_driver_sql("PRAGMA synchronous").scalar()) == 2, "FULL"
 
 
 def test_a_spool_is_bounded_and_emptied(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from agent_cli import installed
+from hooks import agents
 
 from store import runs_shell, runs_who
 from store.db import reads
@@ -32,14 +32,7 @@ UNKNOWN = "00000000-1111-4222-8333-444444444444"
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which agents work; they are on the PATH, and log what they were started with."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    programs = installed(tmp_path / "bin", "claude", "codex", "gemini")
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("AGENT_CLI_LOG", str(tmp_path / "started.jsonl"))
-    monkeypatch.setenv("SHELL", "/bin/sh")
-    runs_shell.forget()
-    return folder
+    return agents(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from store import clock
 from store.audit import entries
 from store.db.run_tables import trigger_session_threads as table
 from store.db.serving import Serving, once
+from store.errors import StoreError
 from store.scheduler import Scheduler
 from store.threads import DAY, cleanup, cleanup_due, list_threads, next_cleanup
 from store.trigger import Trigger
@@ -168,6 +169,30 @@ def test_a_clock_that_was_wrong_stops_no_schedule(web: Web) -> None:
             one.tick()
         one.stop()
     assert [orjson.loads(body)["scheduled"][:10] for _, body in own.fired] == ["2027-01-12", "2026-01-12", "2026-01-13"]
+
+
+def test_one_that_cannot_be_fired_does_not_stop_the_others(web: Web) -> None:
+    """Its schedule came from elsewhere, or the database would not take its delivery."""
+    own = Clock(us("2026-01-12 10:00", BERLIN))
+    made = own.now - DAY
+    own.triggers = [
+        Trigger(id=1, name="nonsense", source="schedule", schedule="at noon", updated=made),
+        Trigger(id=2, name="refused", source="schedule", schedule="daily 09:00", updated=made),
+        Trigger(id=3, name="fine", source="schedule", schedule="daily 09:00", updated=made),
+    ]
+
+    def fire(trigger: Trigger, body: bytes) -> None:
+        if trigger.name == "refused":
+            raise StoreError("The disk is full.")
+        own.fired.append((trigger.name, body))
+
+    with closing(Serving(web.db)) as serving:
+        one = Scheduler(
+            web.db, serving, lambda: own.triggers, fire, lambda: 7, lambda: 3, now=lambda: own.now, zone=BERLIN
+        )
+        one.tick()
+        one.stop()
+    assert [name for name, _ in own.fired] == ["fine"]
 
 
 def test_a_schedule_fires_once_per_time(web: Web) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,6 @@ from store.threads import ThreadRow, reset, undo
 from store.triggers import deliveries, save_trigger
 
 NOW = 1_790_000_000_000_000
-
-
-@pytest.fixture
-def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    made = Web(tmp_path / "data", agents(tmp_path, monkeypatch))
-    made.service.start()
-    yield made
-    made.close()
 
 
 def asked(web: Web) -> list[str | None]:

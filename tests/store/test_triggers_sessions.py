@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hooks import Web, agents
+from hooks import Web
 from raw import ask
 from sqlalchemy import event
 
@@ -20,14 +19,6 @@ from store.threads import reset
 from store.triggers import deliveries
 
 NOW = 1_790_000_000_000_000
-
-
-@pytest.fixture
-def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    made = Web(tmp_path / "data", agents(tmp_path, monkeypatch))
-    made.service.start()
-    yield made
-    made.close()
 
 
 def saved(web: Web) -> int:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from hooks import Web, agents, comment
+from hooks import Web, comment
 
 from store import threads
 from store.report import rows_of
 from store.triggers import deliveries
-
-
-@pytest.fixture
-def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    made = Web(tmp_path / "data", agents(tmp_path, monkeypatch))
-    made.service.start()
-    yield made
-    made.close()
 
 
 def transcript(session: str | None, home: Path) -> Path:

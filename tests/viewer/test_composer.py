@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_cli import installed
+from apps import running
 from builders import assistant, lines, user
+from hooks import agents
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy, QTest
 from pytestqt.qtbot import QtBot
 
-from store import runs_shell
 from store.items import Item, Message, Prompt, text_of
 from store.report import rows_of
 from viewer.app import App
@@ -40,14 +40,7 @@ def on_prompt(message):
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    programs = installed(tmp_path / "bin", "claude")
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("AGENT_CLI_LOG", str(tmp_path / "started.jsonl"))
-    monkeypatch.setenv("SHELL", "/bin/sh")
-    runs_shell.forget()
-    return folder
+    return agents(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -62,16 +55,11 @@ def session(work: Path) -> Path:
 
 @pytest.fixture
 def app(session: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    before = sys.getswitchinterval()
-    made = App(Options(paths=(str(session),), size=(1000, 800)))
-    made.start(restore=False)
-    qtbot.waitUntil(lambda: len(rows(made)) == 2, timeout=WAIT)
-    yield made
-    monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)
-    made.window.close()
-    made.shutdown()
-    made.window.deleteLater()
-    sys.setswitchinterval(before)
+    with running(Options(paths=(str(session),), size=(1000, 800)), show=False) as made:
+        made.start(restore=False)
+        qtbot.waitUntil(lambda: len(rows(made)) == 2, timeout=WAIT)
+        yield made
+        monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)
 
 
 def rows(app: App) -> list[Item]:

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agent_cli import installed
+from apps import running
 from builders import assistant, lines, user
+from hooks import agents
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from store import runs_shell
 from store.items import text_of
 from viewer.app import App
 from viewer.composer.control import Composing
@@ -31,13 +31,7 @@ WAIT = 30_000
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{installed(tmp_path / 'bin', 'claude')}:{os.environ['PATH']}")
-    monkeypatch.setenv("AGENT_CLI_LOG", str(tmp_path / "started.jsonl"))
-    monkeypatch.setenv("SHELL", "/bin/sh")
-    runs_shell.forget()
-    return folder
+    return agents(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -53,14 +47,11 @@ def session(work: Path) -> Path:
 
 @pytest.fixture
 def app(session: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    made = App(Options(paths=(str(session),), size=(1000, 800)))
-    made.start(restore=False)
-    qtbot.waitUntil(lambda: len(texts(made)) == 2, timeout=WAIT)
-    yield made
-    monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)
-    made.window.close()
-    made.shutdown()
-    made.window.deleteLater()
+    with running(Options(paths=(str(session),), size=(1000, 800)), show=False) as made:
+        made.start(restore=False)
+        qtbot.waitUntil(lambda: len(texts(made)) == 2, timeout=WAIT)
+        yield made
+        monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)
 
 
 def texts(app: App) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apps import running
 from builders import lines, user
 from pytestqt.qtbot import QtBot
 
@@ -19,14 +19,8 @@ WAIT = 20_000
 
 @pytest.fixture
 def app(qtbot: QtBot) -> Iterator[App]:
-    before = sys.getswitchinterval()
-    made = App(Options())
-    made.window.show()
-    yield made
-    made.window.close()
-    made.shutdown()
-    made.window.deleteLater()
-    sys.setswitchinterval(before)
+    with running(Options()) as made:
+        yield made
 
 
 def test_001_12_a_file_without_content_is_not_saved_yet(app: App, qtbot: QtBot, tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apps import running
 from builders import answer, assistant, call, lines, user
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
@@ -190,15 +190,8 @@ def test_keys_and_clicks_lead_to_rows(pane: InsightPane, qtbot: QtBot) -> None:
 
 @pytest.fixture
 def app(qtbot: QtBot) -> Iterator[App]:
-    before = sys.getswitchinterval()
-    made = App(Options())
-    made.window.resize(1200, 800)
-    made.window.show()
-    yield made
-    made.window.close()
-    made.shutdown()
-    made.window.deleteLater()
-    sys.setswitchinterval(before)
+    with running(Options(size=(1200, 800))) as made:
+        yield made
 
 
 def test_the_dock_follows_a_session_that_grows(app: App, qtbot: QtBot, tmp_path: Path) -> None:

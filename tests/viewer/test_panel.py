@@ -283,6 +283,30 @@ def test_a_look_at_the_plan_moves_nothing(panel: Panel, claude: Path) -> None:
     assert sorted(path.name for path in claude.iterdir()) == ["new.jsonl", "old.jsonl"]
 
 
+def test_a_move_that_breaks_off_says_so_and_lets_go(
+    panel: Panel, claude: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What moved before is in the trash; the dialog can be closed, and nobody is told anything behind it."""
+    panel.open()
+    panel.press(panel.overview.storage.trash_button)
+    dialog = panel.overview.trash
+    dialog.copied.setChecked(False)
+    panel.until(lambda: dialog.move_button.isEnabled())
+    monkeypatch.setattr("viewer.panel.trash_dialog.Path", lambda _: 1 / 0)
+    panel.press(dialog.move_button)
+    panel.until(lambda: "division" in dialog.sum.text())
+    gone = []
+    dialog.finished.connect(gone.append)
+    dialog.work()
+    dialog.reject()
+    assert gone
+    answered: list[None] = []
+    for _ in range(2):
+        panel.jobs.run(lambda: None, answered.append)
+    panel.until(lambda: len(answered) == 2)
+    assert sorted(path.name for path in claude.iterdir()) == ["new.jsonl", "old.jsonl"]
+
+
 # ---- the log
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apps import running
 from builders import SESSION, call, init, lines, over, said, user
 from PySide6.QtCore import QObject
 from PySide6.QtTest import QSignalSpy
@@ -45,14 +45,8 @@ def rig(qtbot: QtBot) -> Iterator[Rig]:
 
 @pytest.fixture
 def app(qtbot: QtBot) -> Iterator[App]:
-    before = sys.getswitchinterval()
-    made = App(Options(safe=True, size=(800, 600)))
-    made.window.show()
-    yield made
-    made.window.close()
-    made.shutdown()
-    made.window.deleteLater()
-    sys.setswitchinterval(before)
+    with running(Options(safe=True, size=(800, 600))) as made:
+        yield made
 
 
 def chunk(number: int, item: str = "m") -> Event:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import opencode_kit as kit
 import pytest
+from apps import running
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from pytestqt.qtbot import QtBot
@@ -20,14 +20,8 @@ from viewer.sessions.pane import reveal_path
 
 @pytest.fixture
 def app(qtbot: QtBot) -> Iterator[App]:
-    before = sys.getswitchinterval()
-    app = App(Options(safe=True, size=(900, 600)))
-    app.window.show()
-    yield app
-    app.window.close()
-    app.shutdown()
-    app.window.deleteLater()
-    sys.setswitchinterval(before)
+    with running(Options(safe=True, size=(900, 600))) as made:
+        yield made
 
 
 def test_a_database_is_looked_through_and_its_sessions_open_and_grow(app: App, qtbot: QtBot, tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
 """`bench fold`: bytes on disk to rows, on one core, against a bare parse of the same bytes in the same run.
 
 With `--agent`, of another agent's session: its recording, grown to that size; `all` is every agent there is one of.
-`with_entries_per_s` is the same with the entries that figures are made of, as an import does it.
+`with_entries_per_s` is the same with the entries that figures are made of, as an import does it. Nobody looks for garbage
+meanwhile, as in every process of ours that folds (`store/importer.py`, `store/archive_work.py`, `viewer/garbage.py`).
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +40,8 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
             path = arguments.path or session(home, records=arguments.records)
             with path.open("rb") as file:
                 count = sum(1 for _ in file)
-            return [_one(arguments, path, count)]
+            with _no_search():
+                return [_one(arguments, path, count)]
     found = recordings()
     wanted = list(found) if arguments.agent == "all" else [arguments.agent]
     reports = []
@@ -46,8 +51,20 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
         with folder() as home:
             path = home / "session.jsonl"
             count = grow(found[agent], arguments.records, path)
-            reports.append(_one(arguments, path, count, agent))
+            with _no_search():
+                reports.append(_one(arguments, path, count, agent))
     return reports
+
+
+@contextmanager
+def _no_search() -> Iterator[None]:
+    searched = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searched:
+            gc.enable()
 
 
 def _one(arguments: argparse.Namespace, path: Path, count: int, agent: str = "") -> Report:

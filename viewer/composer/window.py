@@ -5,9 +5,12 @@ Base of the window, on top of panels.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from store import settings as st
 from store.delta import Header
 from store.paths import state_dir
+from viewer import wording
 from viewer.composer.control import Composing
 from viewer.composer.drafts import Drafts
 from viewer.notify import Notifier
@@ -44,7 +47,7 @@ class Prompting(Panels):
         """What a session is called, as far as it is known."""
         opened = self.desk.opened(key)
         title = opened.header.title if opened is not None and opened.header is not None else ""
-        return title or key.rpartition("/")[2]
+        return title or wording.name_of(key)
 
     def on_notified(self, key: str) -> None:
         """A notification was clicked: this window, with that session."""
@@ -54,7 +57,7 @@ class Prompting(Panels):
         self.activateWindow()
         if self.desk.opened(key) is not None:
             self.desk.show_session(key)
-        elif key.startswith("/"):
+        elif key.startswith("/") or Path(key).is_absolute():
             self.open_path(key)
 
     def sweep_runs(self) -> None:

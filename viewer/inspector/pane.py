@@ -45,7 +45,7 @@ def shown(records: Raw) -> tuple[str, bool]:
         if room <= 0:
             cut = True
             break
-        name = file.replace("\\", "/").rpartition("/")[2]
+        name = wording.name_of(file)
         parts.append(f"// {name}  bytes {offset:,}–{offset + len(data):,}  ({wording.size(len(data))})")
         text = pretty(data)
         cut = cut or len(text) > room or len(data) > 16 * SHOWN

@@ -229,6 +229,7 @@ class TrashDialog(QDialog):
         """While it moves: no further file; what was moved stays in the trash."""
         self._over[0] = True
         if not self._moving:
+            self._asked += 1  # an answer that is still to come has nobody to show it
             super().reject()
 
 

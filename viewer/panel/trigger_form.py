@@ -162,7 +162,7 @@ class TriggerForm(Part):
         if self._no_command():
             found["command"] = ""
         if found["action"] == "script":
-            found |= {"runner": "shell", "permission": "", "model": "", "resume_sessions": False}
+            found |= {"runner": self._runner(), "permission": "", "model": "", "resume_sessions": False}
         return found
 
     def values_now(self) -> tuple[Trigger, Mapping[str, Any]]:
@@ -178,6 +178,12 @@ class TriggerForm(Part):
             self._together()
         self.preview.soon()
 
+    def _runner(self) -> str:
+        """The one that stands there, or the one that runs commands."""
+        chosen: str = self.fields["runner"].read()
+        script = self.fields["action"].read() == "script"
+        return next((name for name, one in self._offers.items() if one.script), chosen) if script else chosen
+
     def _modes(self, runner: str) -> None:
         offer = self._offers.get(runner)
         modes = offer.modes if offer is not None else ()
@@ -187,7 +193,7 @@ class TriggerForm(Part):
 
     def _no_command(self) -> str:
         """Why the agent's command line is not asked for; ''."""
-        offer = self._offers.get("shell" if self.fields["action"].read() == "script" else self.fields["runner"].read())
+        offer = self._offers.get(self._runner())
         if offer is None:  # not known yet: what stands there stays
             return "" if self.fields["command"].read() else "It is not known yet."
         return offer.no_command
@@ -200,7 +206,7 @@ class TriggerForm(Part):
             field.setVisible(name in shown)
         self.fields["command"].setVisible(not self._no_command())
         self.secret.setVisible("secret" in shown)
-        runner = "shell" if action == "script" else self.fields["runner"].read()
+        runner = self._runner()
         offer = self._offers.get(runner)
         self._modes(runner)
         why = "" if offer is None else offer.no_resume

@@ -1,4 +1,4 @@
-"""Asks the store where a text is, off the GUI thread: the newest question wins, an older one is interrupted. For pane."""
+"""Asks the store where a text is, off the GUI thread: a newer question interrupts an older one. For pane."""
 
 from __future__ import annotations
 

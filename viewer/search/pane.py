@@ -12,7 +12,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from store.search import Found, Hit
+from store.search import Found
 from viewer import wording
 from viewer.search.asker import LIMIT, Asker
 from viewer.search.view import HitList

@@ -92,7 +92,7 @@ class HitDelegate(QStyledItemDelegate):
         look = self.look
         metrics = look.metrics("ui")
         text, matches = hit.snippet.text, hit.snippet.matches
-        cut = max(0, matches[0][0] - BEFORE) if matches else 0
+        cut = _start(text, matches[0][0]) if matches else 0
         lead = "…" if cut else ""
         shown = metrics.elidedText(lead + text[cut:], Qt.TextElideMode.ElideRight, box.width())
         whole = len(shown) - (shown != lead + text[cut:])  # without the sign that it goes on
@@ -106,6 +106,14 @@ class HitDelegate(QStyledItemDelegate):
         painter.setFont(look.font("ui"))
         painter.setPen(look.colour("text.main"))
         painter.drawText(box, _V | Qt.TextFlag.TextSingleLine, shown)
+
+
+def _start(text: str, match: int) -> int:
+    """Where to begin: with a word, a few characters before the match."""
+    if match <= BEFORE:
+        return 0
+    space = text.find(" ", match - BEFORE, match)
+    return match - BEFORE if space < 0 else space + 1
 
 
 class HitList(QListView):

@@ -1,0 +1,121 @@
+"""X-06 for runs that ended well: `playhead serve` is killed before it has written that down, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hooks import Web, agents, comment
+
+from store.db.runs_db import listed
+from store.sources.process import Exited, Killed, ended_as, wording
+from store.triggers import deliveries
+
+REPO = Path(__file__).resolve().parents[2]
+SERVE = """
+import os, sys
+import store.aftermath, store.runs
+from viewer.cli import main
+def die(*_, **__): os.kill(os.getpid(), 9)
+POINT = die
+sys.exit(main(["serve", "--port", sys.argv[1]]))
+"""
+
+
+def killed_at(web: Web, point: str, body: bytes, slug: str = "review") -> None:
+    """A `playhead serve` that is killed when it comes to that line, with a webhook that leads it there."""
+    own = {**os.environ, "PLAYHEAD_DATA_DIR": str(web.db.parent.parent)}
+    command = [sys.executable, "-c", SERVE.replace("POINT", point), str(web.port)]
+    one = subprocess.Popen(command, cwd=REPO, env=own, stdout=subprocess.PIPE)
+    assert one.stdout is not None
+    assert b"Listening on" in one.stdout.readline()
+    assert web.post(body, slug) == 200
+    assert one.wait(60) == -9
+    one.stdout.close()
+
+
+@pytest.fixture
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Web:
+    return Web(tmp_path / "root" / "data", agents(tmp_path, monkeypatch))
+
+
+@pytest.mark.parametrize("point", ["store.runs.Runs.ended", "store.aftermath.conclude"])
+def test_a_run_that_ended_well_is_said_so_after_a_kill(web: Web, point: str) -> None:
+    """Before its row, and between its row and its thread: the log tells, once, and the thread goes on with it."""
+    web.trigger()
+    web.service.sweep()
+    killed_at(web, point, comment(text="bigcost"))
+    (left,) = deliveries(web.db)
+    assert (left.handled, web.thread().state, web.thread().session) == (None, "running", None)
+    web.service.start()
+    (run,), (left,), row = web.runs_made(), deliveries(web.db), web.thread()
+    assert (run.state, run.turns, run.input_tokens, run.cost_micros) == ("ok", 1, 1200, 500_000)
+    assert "ended well" in left.reason
+    assert (row.state, row.session, row.turns, row.runs, row.tokens) == ("resumable", run.agent_session, 1, 1, 1217)
+    assert (row.cost_micros, row.last_outcome) == (500_000, "fresh")
+    web.service.sweep()
+    assert (web.thread().runs, web.thread().tokens) == (1, 1217), "said once"
+    second = web.sent_and_done(text="bigcost")
+    assert "ended well" in second.reason
+    assert web.started()[1]["argv"].count("--resume") == 1
+    web.close()
+    if point != "store.runs.Runs.ended":
+        return
+    killed_at(web, point, comment(text="bigcost"))  # and of one that was resumed
+    web.service = type(web.service)(web.db, web.file, type(web.runs)(web.db), web._told)
+    web.service.start()
+    assert [one.cost_micros for one in listed(web.db)] == [500_000] * 3
+    assert (web.thread().turns, web.thread().last_outcome) == (3, "resumed")
+    web.service.stop()
+
+
+def test_a_reset_before_the_kill_stays_a_reset(web: Web) -> None:
+    """003-73: what a killed one had not written down does not bring a forgotten session back."""
+    from store import threads
+
+    web.trigger()
+    killed_at(web, "store.aftermath.conclude", comment())
+    threads.reset(web.db, web.thread().id)
+    web.service.start()
+    assert (web.thread().session, web.thread().state) == (None, "fresh")
+    assert "ended well" in deliveries(web.db)[0].reason
+    web.close()
+
+
+def test_a_session_that_was_gone_is_tried_afresh_by_the_next(web: Web) -> None:
+    """003-15: the retry that a killed one could not make is made, once."""
+    web.trigger()
+    web.service.start()
+    web.sent_and_done()
+    web.close()
+    (file,) = Path(os.environ["HOME"]).glob(f".claude/projects/*/{web.thread().session}.jsonl")
+    file.write_bytes(b"")
+    killed_at(web, "store.aftermath.lost", comment())
+    web.service = type(web.service)(web.db, web.file, type(web.runs)(web.db), web._told)
+    web.service.start()
+    web.until(lambda: deliveries(web.db)[0].handled is not None)
+    assert "ended well" in deliveries(web.db)[0].reason
+    assert [run.state for run in reversed(listed(web.db))] == ["ok", "failed", "ok"]
+    assert web.thread().stale_retries == 1
+    web.service.stop()
+
+
+def test_without_a_thread_it_is_said_too(web: Web) -> None:
+    """And of a program that says nothing itself, when its end was seen: the log's sidecar has it."""
+    web.trigger(resume_sessions=False)
+    web.trigger(name="own", action="script", runner="shell", prompt="echo done", permission="", resume_sessions=False)
+    killed_at(web, "store.runs.Runs.ended", comment())
+    killed_at(web, "store.runs.Runs.ended", comment(), "own")
+    web.service.start()
+    assert [run.state for run in web.runs_made()] == ["ok", "ok"]
+    assert all("ended well" in one.reason for one in deliveries(web.db))
+    web.close()
+
+
+@pytest.mark.parametrize("fact", [Exited(0), Exited(3), Exited(-1), Killed(15), Killed(200)])
+def test_the_words_of_an_end_say_which(fact: Exited | Killed) -> None:
+    assert ended_as(wording(fact)) == fact
+    assert ended_as("never started") is None

@@ -1,0 +1,119 @@
+"""The search in the window: typed, answered by the real database, and the way from a hit to its row. No fakes here."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from apps import running
+from imports import REPO
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from store.db.search import catch_up
+from store.intake import take_in
+from store.items import Notice, Tool
+from store.paths import data_dir
+from viewer.app import App
+from viewer.options import Options
+from viewer.search.hits import HitRole
+from viewer.timeline import copying
+
+RECORDED = REPO / "tests" / "recorded" / "claude-code"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    """Two sessions in the database of this test's home, indexed, and none of them open."""
+    for name in ("tour", "compact"):
+        take_in(data_dir() / "playhead.db", Path(shutil.copy(RECORDED / f"{name}.jsonl", tmp_path)))
+    catch_up(data_dir() / "playhead.db")
+    with running(Options(theme="light")) as made:
+        yield made
+
+
+def find(app: App, qtbot: QtBot, query: str) -> int:
+    """Type it; how many lines were found, headings too."""
+    page = app.window.search
+    with qtbot.waitSignal(page._asker.answered):
+        page.box.setText(query)
+    return page.list.hits.rowCount()
+
+
+def test_a_hit_leads_to_its_row_in_a_session_that_was_not_open(app: App, qtbot: QtBot) -> None:
+    window = app.window
+    window.actions_["search"].trigger()
+    assert window.left.currentWidget() is window.search
+    assert find(app, qtbot, "is:error")
+    page = window.search
+    assert "row" in page.footer.text()
+    qtbot.keyClick(page.box, Qt.Key.Key_Down)
+    hit = page.list.currentIndex().data(HitRole)
+    qtbot.keyClick(page.list, Qt.Key.Key_Return)
+
+    def there() -> bool:
+        model, row = window.pane.view.timeline, window.pane.view.currentIndex().row()
+        return model is not None and row >= 0 and model.item(row).id == hit.item
+
+    qtbot.waitUntil(there)
+    assert window.desk.current is not None
+    assert window.desk.current.key == hit.session
+    assert not window.pane.view.follow
+    page.where.setCurrentIndex(1)  # in this session: those of the other one are gone
+    with qtbot.waitSignal(page._asker.answered):
+        page.box.setText("tour")
+    found = [page.list.hits.index(row).data(HitRole) for row in range(page.list.hits.rowCount())]
+    assert {one.session for one in found if one is not None} == {hit.session}
+    qtbot.keyClick(page.box, Qt.Key.Key_Escape)
+    assert window.left.currentWidget() is window.sessions
+
+
+def test_what_is_no_query_is_said_and_nothing_found_offers_a_way_on(app: App, qtbot: QtBot) -> None:
+    app.window.actions_["search"].trigger()
+    page = app.window.search
+    assert all(button.isVisible() for button in page.examples)
+    with qtbot.waitSignal(page._asker.refused):
+        page.box.setText("is:nonsense")
+    assert page.note.isVisible()
+    assert find(app, qtbot, "zzzyyyxxx") == 0
+    assert "zzzyyyxxx" in page.note.text()
+    assert all(button.isVisible() for button in page.examples)
+    for button in page.examples:  # each of them is a query
+        with qtbot.waitSignal(page._asker.answered):
+            button.click()
+
+
+def test_a_filter_without_a_session_leads_to_the_search(app: App, qtbot: QtBot) -> None:
+    window = app.window
+    with qtbot.waitSignal(window.search._asker.answered):
+        window.sessions.filter_box.setText("tour")
+        window.sessions.text_button.click()
+    assert window.left.currentWidget() is window.search
+    assert window.search.list.hits.rowCount()
+
+
+def test_failures_are_found_by_one_key_and_commands_are_copied(app: App, qtbot: QtBot, tmp_path: Path) -> None:
+    window, view = app.window, app.window.pane.view
+    window.open_path(str(tmp_path / "tour.jsonl"))
+    qtbot.waitUntil(lambda: view.timeline is not None and view.timeline.length > 10)
+    model = view.timeline
+    assert model is not None
+    qtbot.waitUntil(lambda: window.desk.current is not None and window.desk.current.header is not None)
+    bad = [
+        row for row, item in enumerate(model.items(0, model.length))
+        if (isinstance(item, Tool) and item.status == "failed") or (isinstance(item, Notice) and item.level == "error")
+    ]  # fmt: skip
+    assert bad
+    view.set_current(0)
+    seen = []
+    for _ in bad:
+        window.actions_["next_failure"].trigger()
+        seen.append(view.currentIndex().row())
+    assert seen == [row for row in bad if row > 0] or seen[: len(bad) - 1] == [row for row in bad if row > 0]
+    commands = [copying.command(item) for item in model.items(0, model.length)]
+    assert any(commands)
+    row = next(row for row, command in enumerate(commands) if command)
+    texts = [action.text() for action in view.context_menu(row).actions()]
+    assert "Copy command" in texts
