@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +45,7 @@ def begin(stream: Stream, argv: Sequence[str], cwd: Path, load: str, files: bool
     agent = AcpAgent(cwd, stream.last, stream.say, ready, ended, load, files=files)
     stream.say(cwd=str(cwd))
     try:
-        around = {name: value for name, value in os.environ.items() if name not in secrets.withheld()}
+        around = secrets.around()
         agent.around(around)
         agent.start(argv, around)
     except StoreError as error:

@@ -94,7 +94,7 @@ class Background:
     def _send(self, order: bytes) -> None:
         with self._lock:
             if self._process is not None and self._process.stdin is not None:
-                with suppress(BrokenPipeError):  # it is over: the other pipe says so
+                with suppress(OSError):  # it is over: the other pipe says so
                     self._process.stdin.write(order)
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:

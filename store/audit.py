@@ -18,7 +18,7 @@ from store.figures import patiently
 
 __all__ = ["Books", "Entry", "entries", "note"]
 _ENTRIES: Final = """
-SELECT a.ts, a.actor, a.action, a.detail, coalesce(s.key, '') FROM audit AS a
+SELECT a.ts, a.actor, a.action, a.detail, coalesce(s.key, ''), a.id FROM audit AS a
 LEFT JOIN session AS s ON s.id = a.session_id ORDER BY a.ts DESC, a.id DESC LIMIT ?
 """
 _COUNT: Final = "SELECT count(*) FROM audit"
@@ -32,6 +32,7 @@ class Entry(Struct, frozen=True, gc=False):
     action: str
     detail: str
     session: str = ""
+    id: int = 0
 
 
 class Books(Struct, frozen=True):

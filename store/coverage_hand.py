@@ -77,7 +77,7 @@ class CoverageHand:
         with self._lock:
             mine = self._process is process
         if mine and not whole:
-            self._tell(process, {FAILED: f"The process that reads ended with code {code}. Look again."})
+            self._tell(process, {FAILED: f"The process that reads ended with code {code}. Check again."})
         with self._lock:
             if self._process is process:
                 self._process = None

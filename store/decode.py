@@ -223,9 +223,10 @@ def dump(value: Any) -> str:
 
 
 def excerpt(raw: bytes) -> str:
-    """The beginning of some bytes as text that can be shown."""
-    text = raw[: 4 * EXCERPT].decode("utf-8", "replace")
-    return clean(text[:EXCERPT] + "…" if len(text) > EXCERPT or len(raw) > 4 * EXCERPT else text)
+    """The beginning of some bytes as text that can be shown, without the end of their line."""
+    size = len(raw) - (2 if raw.endswith(b"\r\n") else raw.endswith(b"\n"))
+    text = raw[: min(size, 4 * EXCERPT)].decode("utf-8", "replace")
+    return clean(text[:EXCERPT] + "…" if len(text) > EXCERPT or size > 4 * EXCERPT else text)
 
 
 def unreadable(piece: Record | Damage, kind: str, reason: str, at: At | None = None) -> Unreadable:

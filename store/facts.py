@@ -5,8 +5,8 @@ The importer collects it, the database keeps it, and `events` gives it back to a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -59,52 +59,75 @@ class Facts(Struct, array_like=True):
 
     def add(self, run: Iterable[Event]) -> None:
         """Take events in order; those of subagents only count for the times."""
-        first = last = None
+        self.sift(run)
+
+    def sift(self, run: Iterable[Event]) -> list[Event]:
+        """The same, and what is left of them: all but those that are facts alone."""
+        left: list[Event] = []
+        first = last = before = None
+        takes, keep = TAKES.get, left.append
         for event in run:
-            ts = event.at.ts
-            if ts is not None:
-                if first is None:
-                    first = last = ts
-                elif ts > last:  # type: ignore[operator]  # set together with first
-                    last = ts
-            if type(event) in _TAKEN and not event.at.agent:
-                self._take(event)
+            at = event.at
+            if at is not before:  # events of one record share theirs
+                before, ts = at, at.ts
+                if ts is not None:
+                    if first is None:
+                        first = last = ts
+                    elif ts > last:  # type: ignore[operator]  # set together with first
+                        last = ts
+            take = takes(type(event))
+            if take is not None:
+                if not at.agent:
+                    take(self, event)
+                if type(event) in FACTS_ALONE:
+                    continue
+            keep(event)
         if self.started is None:
             self.started = first
         if last is not None and (self.updated is None or last > self.updated):
             self.updated = last
+        return left
 
-    def _take(self, event: Event) -> None:
-        match event:
-            case ev.Usage(used=used, size=size):
-                self.used = used if type(used) is int else self.used
-                self.size = size if type(size) is int else self.size
-            case ev.ConfigChanged(mode=mode, llm=llm):
-                self.mode = self.mode if mode is None else mode
-                self.llm = self.llm if llm is None else llm
-            case ev.AdapterSeen(adapter=adapter, version=version):
-                self.adapter = adapter
-                self.version = version or self.version
-            case ev.Compacting(on=on):
-                self.compacting = on
-            case ev.Compacted():
-                self.compacting = False
-            case ev.SessionNamed():
-                if renames(event, self.rank):
-                    self.title, self.rank = event.title, event.rank
-                self.id = event.id or self.id
-                self.cwd = event.cwd or self.cwd
-                self.branch = event.branch or self.branch
-            case ev.PromptText(origin=origin):
-                self.pending = self.pending or origin in _PROMPTS
-            case ev.PromptSent(steer=False):
-                self.pending = True
-            case ev.TurnEnded():
-                self.pending = False
-            case ev.Answered(stop_reason=str()):
-                self.pending = False
-            case _:
-                pass
+    # ---- what each kind says
+
+    def _usage(self, event: ev.Usage) -> None:
+        if type(event.used) is int:
+            self.used = event.used
+        if type(event.size) is int:
+            self.size = event.size
+
+    def _config(self, event: ev.ConfigChanged) -> None:
+        self.mode = self.mode if event.mode is None else event.mode
+        self.llm = self.llm if event.llm is None else event.llm
+
+    def _adapter(self, event: ev.AdapterSeen) -> None:
+        self.adapter = event.adapter
+        self.version = event.version or self.version
+
+    def _compacting(self, event: ev.Compacting) -> None:
+        self.compacting = event.on
+
+    def _compacted(self, _event: ev.Compacted) -> None:
+        self.compacting = False
+
+    def _named(self, event: ev.SessionNamed) -> None:
+        if renames(event, self.rank):
+            self.title, self.rank = event.title, event.rank
+        self.id = event.id or self.id
+        self.cwd = event.cwd or self.cwd
+        self.branch = event.branch or self.branch
+
+    def _prompt(self, event: ev.PromptText) -> None:
+        self.pending = self.pending or event.origin in _PROMPTS
+
+    def _sent(self, event: ev.PromptSent) -> None:
+        self.pending = self.pending or not event.steer
+
+    def _ended(self, _event: ev.TurnEnded) -> None:
+        self.pending = False
+
+    def _answered(self, event: ev.Answered) -> None:
+        self.pending = self.pending and event.stop_reason is None
 
     def events(self) -> list[Event]:
         """Events that say the same again, for a session that stands on what was read before."""
@@ -123,17 +146,22 @@ class Facts(Struct, array_like=True):
         return found
 
 
-_TAKEN: Final = frozenset(
-    (
-        ev.Usage, ev.ConfigChanged, ev.AdapterSeen, ev.Compacting, ev.Compacted, ev.SessionNamed, ev.PromptText,
-        ev.PromptSent, ev.TurnEnded, ev.Answered,
-    )
-)  # fmt: skip
-
 # Kinds that neither a row nor a figure comes of: whoever has these facts can do without them. (A test compares.)
 FACTS_ALONE: Final[frozenset[type[Event]]] = frozenset(
     (ev.Usage, ev.ConfigChanged, ev.AdapterSeen, ev.Compacting, ev.SessionNamed)
 )
+TAKES: Final[dict[type[Event], Callable[[Facts, Any], None]]] = {
+    ev.Usage: Facts._usage,
+    ev.ConfigChanged: Facts._config,
+    ev.AdapterSeen: Facts._adapter,
+    ev.Compacting: Facts._compacting,
+    ev.SessionNamed: Facts._named,
+    ev.Compacted: Facts._compacted,
+    ev.PromptText: Facts._prompt,
+    ev.PromptSent: Facts._sent,
+    ev.TurnEnded: Facts._ended,
+    ev.Answered: Facts._answered,
+}
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Facts)

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 from store.delta import Header, SessionsDelta
 from store.errors import StoreError
@@ -367,17 +367,9 @@ def read_spans(files: Sequence[Path], spans: Sequence[Span]) -> list[tuple[str, 
         try:
             with views.opened(path) as file:
                 file.seek(span.offset)
-                data = _read(file, min(span.length, left))
+                data = views.read(file, min(span.length, left))
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
         left -= len(data)
         found.append((*views.place(path, span.offset), data))
     return found
-
-
-def _read(file: BinaryIO, size: int) -> bytes:
-    parts: list[bytes] = []
-    while size > 0 and (data := file.read(size)):
-        parts.append(data)
-        size -= len(data)
-    return b"".join(parts)

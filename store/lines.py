@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 
 class Lines:
     """Splits on the newline byte only: other separators may stand raw inside JSON strings.
@@ -21,14 +23,14 @@ class Lines:
         offset = self.start
         lines: list[tuple[int, bytes]] = []
         for piece in self.cut(data):
-            lines.append((offset, piece[:-1] if piece.endswith(b"\r") else piece))
-            offset += len(piece) + 1
+            lines.append((offset, piece[:-2] if piece.endswith(b"\r\n") else piece[:-1]))
+            offset += len(piece)
         return lines
 
     def cut(self, data: bytes) -> list[bytes]:
-        """The same lines without their newlines, but with a final CR; the first one begins at the `start` of before."""
-        pieces = data.split(b"\n")
-        last = pieces.pop()
+        """The same lines with their line ends; the first one begins at the `start` of before."""
+        pieces = BytesIO(data).readlines()  # finds line ends by memchr, where bytes.split looks at every byte
+        last = pieces.pop() if not data.endswith(b"\n") and pieces else b""
         if not pieces:
             if last:
                 self._parts.append(last)

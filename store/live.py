@@ -275,7 +275,7 @@ class Live(Ticker):
         return lambda: self.feeds.talks.preflight(path, header)
 
     def sweep(self) -> int:
-        """A job: say of runs that a killed Playhead has left that they were interrupted; how many."""
+        """A job: settle the runs that a killed Playhead has left; how many."""
         return self.feeds.talks.sweep()
 
     def busy(self) -> list[str]:

@@ -21,7 +21,6 @@ class Offer(Struct, frozen=True):
     program: str
     modes: tuple[str, ...]
     no_resume: str
-    no_compact: str
     no_permissions: str
     no_command: str
     unsaid: str
@@ -39,7 +38,6 @@ def offers(db: Path | None = None) -> tuple[Offer, ...]:
             one.program,
             one.abilities.modes,
             one.abilities.resume.why,
-            one.abilities.compact.why,
             one.abilities.permissions.why,
             one.abilities.command.why,
             one.abilities.unsaid,

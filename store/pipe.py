@@ -18,6 +18,7 @@ from store.lines import Lines
 
 log = logging.getLogger(__name__)
 
+CR: Final = 13
 BLOCK: Final = 32 << 20  # bytes of one JSON value spread over lines that are waited for
 
 Watch: TypeAlias = Callable[[Record | Damage, Sequence[Event]], None]
@@ -74,28 +75,40 @@ class Pipe:
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete, in order."""
         out: list[Event] = []
-        loads, one = orjson.loads, self._one
+        loads, read, watch = orjson.loads, self._reader.events, self.watch
         file, agent, parent = self.file, self.agent, self.parent
         end = self._lines.start
+        records = 0
         for line in self._lines.cut(data):
-            offset, length = end, len(line)
-            end += length + 1
-            if line[-1:] == b"\r":
-                line, length = line[:-1], length - 1
-            if self._block or (length == 1 and line in b"{["):
-                self._gather(offset, line, out)
+            offset, length = end, len(line) - 1
+            end = offset + length + 1
+            if length and line[length - 1] == CR:
+                length -= 1
+            if self._block or (length == 1 and line[0] in b"{["):
+                self._gather(offset, line[:length], out)
                 continue
-            # The way of nearly every line, without the calls in between.
             at = At(None, file, offset, length, agent, parent)
             try:
                 value = loads(line)
             except orjson.JSONDecodeError:
                 value = None
-            if type(value) is dict:
-                one(Record(value, at, line), out)
-            else:
-                for piece in decode(line, at):
-                    one(piece, out)
+            if type(value) is not dict:
+                for piece in decode(line[:length], at):
+                    self._one(piece, out)
+                continue
+            # The way of nearly every line: `_one`, without the call.
+            record = Record(value, at, line)
+            records += 1
+            try:
+                events = read(record)
+            except Exception:
+                events = self._failed(record)
+            if Unreadable in map(type, events):
+                self.raw += 1
+            if watch is not None:
+                watch(record, events)
+            out += events
+        self.records += records
         return out
 
     def finish(self) -> list[Event]:
@@ -133,13 +146,10 @@ class Pipe:
             self.records += 1
             try:
                 events = self._reader.events(piece)
-            except Exception:  # a reader's mistake must not cost the session
-                log.exception("reader of %s failed at %d:%d", self.format.agent, piece.at.file, piece.at.offset)
-                events = (unreadable(piece, "record", "reader failed"),)
-            for event in events:
-                if type(event) is Unreadable:
-                    self.raw += 1
-                    break
+            except Exception:
+                events = self._failed(piece)
+            if Unreadable in map(type, events):
+                self.raw += 1
         else:
             self.damaged += 1
             assert isinstance(piece, Damage)  # noqa: S101 - for the type checker
@@ -147,6 +157,11 @@ class Pipe:
         if self.watch is not None:
             self.watch(piece, events)
         out += events
+
+    def _failed(self, record: Record) -> Sequence[Event]:
+        """A reader's mistake must not cost the session."""
+        log.exception("reader of %s failed at %d:%d", self.format.agent, record.at.file, record.at.offset)
+        return (unreadable(record, "record", "reader failed"),)
 
     def _at(self, offset: int, length: int) -> At:
         return At(None, self.file, offset, length, self.agent, self.parent)

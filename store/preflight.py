@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from store.delta import Header
 from store.errors import StoreError
-from store.runners import for_agent, way_on
-from store.runners.base import Abilities, Ask, Runner
+from store.runners import way_on
+from store.runners.base import Runner
 from store.sources import views
 
 if TYPE_CHECKING:  # the composer imports this on the GUI thread, and runs bring SQLAlchemy
@@ -93,19 +93,6 @@ def look(runs: Runs, path: Path, header: Header, now: Callable[[], float] = time
         cwd=str(here),
         pid=pid,
     )
-
-
-def abilities_of(header: Header) -> Abilities | None:
-    """What the runner of a session's agent can do; None: there is none."""
-    runner = for_agent(header.agent)
-    return None if runner is None else runner.abilities
-
-
-def run_command(runs: Runs, runner: str, asked: Ask) -> str:
-    """What would be started, as a terminal would be given it. Raises StoreError."""
-    from store.runs import RunRequest, shown
-
-    return shown(runs.preview(RunRequest(runner, asked)), asked.cwd)
 
 
 # ---- the checks
@@ -208,7 +195,7 @@ def _changes(cwd: Path) -> list[Check]:
     """What git says of the folder; nothing when it is no repository, or git is not there or too slow."""
     try:
         told = subprocess.run(
-            # A session says which folder it is: nothing that the folder's own settings name is started.
+            # A session says which folder it is: no watcher that the folder's own settings name is started.
             ["git", "-C", str(cwd), "-c", "core.fsmonitor=false", "--no-optional-locks", "status", "--porcelain",
              "--branch"],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=GIT_S, check=False,

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from store.errors import StoreError
 from store.events import AnyEvent, Event, ItemId
-from store.facts import FACTS_ALONE, Facts
+from store.facts import Facts
 from store.formats import named
 from store.formats.base import Format
 from store.whole import Whole
@@ -183,10 +183,9 @@ def relay(whole: Whole, teller: Teller) -> None:
     """Read it all."""
     batches: list[list[Any]] = []
     told = 0
-    facts, alone = Facts(), FACTS_ALONE
+    facts = Facts()
     for events in whole:
-        facts.add(events)
-        batches.append([event for event in events if type(event) not in alone])
+        batches.append(facts.sift(events))
         read = whole.read
         if read - told >= PIECE:
             teller.tell(Piece(read, batches))

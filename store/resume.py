@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from typing_extensions import override
 
 from store.events import Event
 from store.formats.base import Child, Format
 from store.pipe import Pipe
+from store.sources import views
 from store.whole import CHUNK, Whole, open_file
 from store.window import Known, Source
 
@@ -37,7 +38,7 @@ def pipe_at(format: Format, index: int, source: Source) -> Pipe:
     start = max(0, source.offset - LOOKBACK)
     with open_file(source.path) as file:
         file.seek(start)
-        data = _read(file, source.offset - start)
+        data = views.read(file, source.offset - start)
     if start:
         cut = data.find(b"\n") + 1
         start, data = (start + cut, data[cut:]) if cut else (source.offset, b"")
@@ -108,11 +109,3 @@ def _grew(source: Source) -> bool:
 def _still(format: Format, index: int, source: Source) -> Pipe:
     """For a file that has nothing new: only its offset is asked for, until it has."""
     return Pipe(format, index, source.agent, source.parent, source.offset)
-
-
-def _read(file: BinaryIO, size: int) -> bytes:
-    parts: list[bytes] = []
-    while size > 0 and (data := file.read(size)):
-        parts.append(data)
-        size -= len(data)
-    return b"".join(parts)

@@ -26,7 +26,7 @@ from store.db.runs_db import RunRow, RunRows, unfinished
 from store.errors import StoreError
 from store.paths import data_dir
 from store.runners import apart, named, way_on
-from store.runners.base import Ask, Command, Outcome, Runner, refuse
+from store.runners.base import Ask, Command, Outcome, Reply, Runner, refuse
 from store.runs_shell import Environment, environment
 from store.runs_work import RunResult, Work
 from store.sources.journal import Journal, read_meta
@@ -169,8 +169,9 @@ class Runs:
             env = {**around.values, **command.env}
             env = {name: value for name, value in env.items() if value and name not in secrets.withheld()}
             argv = (program, *command.argv[1:])
-            if runner.launch is not None:
-                work.begin(partial(runner.launch, asked, argv, asked.cwd, env))
+            launch = runner.talk if asked.attended and runner.talk is not None else runner.launch
+            if launch is not None:
+                work.begin(partial(launch, asked, argv, asked.cwd, env))
             else:
                 work.begin(partial(self._launch, argv, asked.cwd, env, given=command.stdin))
         except BaseException as error:
@@ -187,6 +188,12 @@ class Runs:
             work = self._working.get(id)
         if work is not None:
             work.stop(why)
+
+    def answer(self, id: str, rpc: str, option: str) -> Reply | None:
+        """Answer what the agent of a run asks. None: it does not ask that (any more). Does not wait."""
+        with self._lock:
+            work = self._working.get(id)
+        return None if work is None else work.answer(rpc, option)
 
     def wait(self, id: str, timeout: float | None = None) -> RunResult | None:
         """Until a run of ours is over; None: the time was, or there is no such run."""

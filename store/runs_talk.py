@@ -19,7 +19,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from store.errors import StoreError
-from store.events import At, Event, Rewound, TextDelta, ThoughtDelta, ToolInput, ToolStarted
+from store.events import (
+    Answered,
+    Asked,
+    At,
+    Called,
+    Event,
+    Rewound,
+    TextDelta,
+    ThoughtDelta,
+    ToolInput,
+    ToolStarted,
+    ToolUpdated,
+)
 from store.formats import named as format_named
 from store.hub import Hub
 from store.pipe import Pipe
@@ -31,7 +43,8 @@ from store.told import Queued
 
 log = logging.getLogger(__name__)
 
-AHEAD: Final = (TextDelta, ThoughtDelta, ToolStarted, ToolInput)  # what is shown before the file has it
+AHEAD: Final = (TextDelta, ThoughtDelta, ToolStarted, ToolInput, Asked, Called)
+"""What is shown before the file has it; questions the file never has."""
 _NOWHERE: Final = At()
 
 
@@ -142,7 +155,20 @@ class RunTalk:
             self._runs().stop(run)
 
     def answer(self, rpc: str | int, option: str) -> None:
-        raise StoreError("This agent takes no answers while it runs: start it with a permission mode instead.")
+        with self._lock:
+            run, ahead = self._run, self._ahead
+        asked = None if ahead is None else ahead.asked.get(rpc)
+        reply = None if asked is None else self._runs().answer(run, str(rpc), option)
+        if asked is None or reply is None:  # it is not open any more: its row says so with the next record
+            return
+        if reply.options:
+            again: list[Event] = [ToolUpdated(_NOWHERE, asked.item, title=reply.text),
+                                  Asked(_NOWHERE, rpc, asked.item, reply.text, reply.options)]  # fmt: skip
+            self._hub.put(self.key, again)
+            return
+        self._hub.put(
+            self.key, [Answered(_NOWHERE, rpc), ToolUpdated(_NOWHERE, asked.item, "running", answer=reply.text)]
+        )
 
     def close(self) -> None:
         """Nobody looks any more: what runs is stopped, its file keeps what it has said so far."""
@@ -161,7 +187,8 @@ class RunTalk:
             ahead = target.runner.provisional
             self._hub.put(self.key, lambda session: session.run_began(run, began, ahead=ahead))
             self._ahead = Ahead(self.key, self._hub, target.runner.stream) if ahead else None
-        asked = Ask(queued.text, target.cwd, target.session, target.fork, target.permission, target.llm)
+        asked = Ask(queued.text, target.cwd, target.session, target.fork, target.permission, target.llm,
+                    attended=True)  # fmt: skip
         request = RunRequest(target.runner.name, asked, "composer", timeout_s=target.timeout_s, resumed=1)
         try:
             if self._closed:
@@ -234,6 +261,7 @@ class Ahead:
         self._pipe = Pipe(format_named(stream))
         self._waiting: list[bytes] = []
         self._lock = threading.Lock()
+        self.asked: dict[str | int, Asked] = {}  # what the agent has asked so far
 
     def go_to(self, key: str) -> None:
         """Where it is shown."""
@@ -256,6 +284,8 @@ class Ahead:
         for event in self._pipe.feed(data):
             if event.at.agent:
                 continue  # a subagent's rows have other names in its file
+            if isinstance(event, Asked):
+                self.asked[event.rpc] = event
             if isinstance(event, AHEAD):
                 events.append(replace(event, at=replace(_NOWHERE, ts=event.at.ts)))
             elif isinstance(event, Rewound):

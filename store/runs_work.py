@@ -19,7 +19,8 @@ from msgspec import Struct
 from store.db.lock import Lock
 from store.db.runs_db import RunRow
 from store.errors import StoreError
-from store.runners.base import LINE, Ask, Child, Outcome, Runner
+from store.paths import put
+from store.runners.base import LINE, Answering, Ask, Child, Outcome, Reply, Runner
 from store.sources.journal import Journal
 from store.sources.process import Closed, Exited, Fact, Killed, wording
 
@@ -115,6 +116,10 @@ class Work:
     def stop(self, why: str) -> None:
         self._why = self._why or why
         self._wake.set()
+
+    def answer(self, rpc: str, option: str) -> Reply | None:
+        process = self._process
+        return process.answer(rpc, option) if isinstance(process, Answering) else None
 
     # ---- the process's threads
 
@@ -264,7 +269,7 @@ class Work:
         """Beside the log of what it printed, what it complained about."""
         if stderr.strip():
             try:
-                complaints(self._journal.path).write_bytes(stderr)
+                put(complaints(self._journal.path), stderr, private=True)
             except OSError as error:
                 log.warning("the complaints of run %s are not kept: %s", self.row.id, error)
 

@@ -30,6 +30,11 @@ def withheld() -> frozenset[str]:
     return frozenset(_variables)
 
 
+def around() -> dict[str, str]:
+    """Our environment without them."""
+    return {name: value for name, value in os.environ.items() if name not in withheld()}
+
+
 def mention(ref: str) -> None:
     """A trigger has its secret there."""
     kind, _, name = ref.partition(":")

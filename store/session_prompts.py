@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from store.batch import Batch
 from store.delta import Header, Waiting
+from store.events import TERMINAL
 from store.fold import Cut, Put, State, sending
 from store.fold_state import put, put_again
 from store.items import Item, Message, Notice, Prompt, Thought, Tool
@@ -80,6 +81,7 @@ class Prompts:
         said, self.run = self._stop_reason, ""
         self._sent_all("" if state in ("ok", "cancelled") else why or "The run failed.")
         self._none_ahead()
+        self._none_asked()
         reason = {"ok": said or "end_turn", "cancelled": "cancelled"}.get(state, "error")
         # A failure would meet the next prompt as well: what waits is sent when the user says so.
         self._turn_over(reason, ts, None, hold=state != "ok")
@@ -124,6 +126,17 @@ class Prompts:
             elif isinstance(item, (Message, Thought)) and item.open:
                 state.last[item.agent] = item.id
             self.batch.add(put(state, replace(item, turn=state.turn, rev=item.rev + 1)))
+        self._keep_questions(old)
+
+    def _keep_questions(self, old: State) -> None:
+        """What a run asks is in no file: its row there waits for the answer as before."""
+        for item in self.asked.values():
+            before, now = old.recent.get(item), self.state.recent.get(item)
+            if before is None or now is None or not isinstance(before[1], Tool) or not isinstance(now[1], Tool):
+                continue
+            if before[1].status == "waiting" and now[1].status not in TERMINAL:
+                new = replace(now[1], status="waiting", options=before[1].options, rpc=before[1].rpc)
+                self.batch.add(put_again(self.state, now[0], replace(new, rev=before[1].rev + 1)))
 
     def _none_behind(self) -> int:
         """The first row that the session's file does not have; as many as there are when it has them all."""
@@ -153,6 +166,15 @@ class Prompts:
                 case Tool():
                     name = old.title or old.name or "tool"
                     self._give_up(row, old, f"A call broke off before it was made: {name}", str(old.input))
+
+    def _none_asked(self) -> None:
+        """The run is over, and nobody waits for these answers any more."""
+        for item in self.asked.values():
+            row, old = self.state.recent.get(item, (0, None))
+            if isinstance(old, Tool) and old.status == "waiting":
+                why = "Not answered before the run ended"
+                new = replace(old, status="cancelled", options=(), rpc="", answer=why, rev=old.rev + 1)
+                self.batch.add(put_again(self.state, row, new))
 
     def _give_up(self, row: int, old: Item, text: str, detail: str) -> None:
         note = Notice(id=old.id, ts=old.ts, turn=old.turn, kind="info", text=text, detail=detail, rev=old.rev + 1)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from store import secrets
 from store.draft import USER_RANK, valid_title
 from store.errors import StoreError
 from store.events import At, SessionNamed
@@ -196,7 +197,7 @@ class Run:
     def start(self, argv: Sequence[str], cwd: Path) -> None:
         """Raises StoreError when there is nothing to start."""
         with self._lock:  # a command that is over at once tells its end when this is done
-            self._process = Process(argv, cwd, None, out=self._stream.take, fact=self.fact)
+            self._process = Process(argv, cwd, secrets.around(), out=self._stream.take, fact=self.fact)
 
     def interrupt(self) -> None:
         if self._process is not None:

@@ -49,7 +49,7 @@ class Talks:
             return self._runs
 
     def sweep(self) -> int:
-        """Say of runs that a killed Playhead has left that they were interrupted: how many. A job; blocks."""
+        """Settle the runs that a killed Playhead has left: how many. A job; blocks."""
         return self.runs().sweep() if runs_who.left(data_dir()) else 0
 
     def preflight(self, path: Path | None, header: Header) -> Preflight:

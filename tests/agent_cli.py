@@ -2,7 +2,8 @@
 
 `playhead` finds it as `claude`, `codex`, … on a PATH that `installed` makes. What it does is in the prompt:
 `Say hello`, `hang`, `deaf`, `garbage`, `flood`, `stubborn`, `forks`, `fail`, `refuse`, `die`, `slow N`, `wait FILE`,
-`silent`, `bigcost`; anything else is answered with the prompt itself. Imports nothing of ours.
+`silent`, `bigcost`, `ask FILE` and `question` (Claude, with somebody there to answer); anything else is answered with the
+prompt itself. Imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 HOLDER = "import signal; signal.pause()"
 MODEL = "claude-opus-5-5"
@@ -85,6 +87,17 @@ def answer_to(prompt: str, before: int) -> str:
 
 
 # ---- Claude
+
+
+def told() -> dict[str, Any]:
+    """The next line of standard input: what is said to a program that is answered while it runs."""
+    while line := sys.stdin.buffer.readline():
+        record: dict[str, Any] = json.loads(line)
+        if record.get("type") != "control_request":
+            return record
+        put({"type": "control_response", "response": {"subtype": "success", "request_id": record["request_id"]}})
+        raise KeyboardInterrupt  # interrupt is the only one that there is
+    return {}
 
 
 class Claude:
@@ -183,6 +196,11 @@ class Claude:
                  "result": "API Error: 400 session refused", "total_cost_usd": self.cost,
                  "usage": {"input_tokens": 0, "output_tokens": 0}})  # fmt: skip
             return 1
+        if prompt.startswith(("ask ", "question")):
+            try:
+                prompt = self.ask(prompt)
+            except KeyboardInterrupt:
+                return self.interrupted("aborted_tools")
         message = f"msg_{uuid.uuid4().hex[:20]}"
         text = answer_to(prompt, before)
         stopped = False
@@ -218,12 +236,49 @@ class Claude:
         self.write(type="assistant", uuid=own, message={**body, "stop_reason": None if stopped else "end_turn",
                    "usage": {"input_tokens": 1200, "output_tokens": 17}})  # fmt: skip
         if stopped:
-            self.write(type="user", message={"role": "user", "content": "[Request interrupted by user]"})
-            put({"type": "result", "subtype": "error_during_execution", "is_error": True, "num_turns": 1,
-                 "session_id": self.session, "terminal_reason": "aborted_streaming", "errors": [],
-                 "total_cost_usd": self.cost, "usage": {"input_tokens": 1200, "output_tokens": 2}})  # fmt: skip
-            return 0
+            return self.interrupted("aborted_streaming")
         return self.result(text, turns=1, tokens=17, cost=0.5 if prompt == "bigcost" else 0.00514)
+
+    def interrupted(self, how: str) -> int:
+        self.write(type="user", message={"role": "user", "content": "[Request interrupted by user]"})
+        put({"type": "result", "subtype": "error_during_execution", "is_error": True, "num_turns": 1,
+             "session_id": self.session, "terminal_reason": how, "errors": [],
+             "total_cost_usd": self.cost, "usage": {"input_tokens": 1200, "output_tokens": 2}})  # fmt: skip
+        return 0
+
+    def ask(self, prompt: str) -> str:
+        """A call that is asked about, as 2.1.329 does it: the file has the call, and only stdout the question."""
+        call = f"toolu_{uuid.uuid4().hex[:12]}"
+        name, given = "Write", {"file_path": prompt[4:], "content": "guarded\n"}
+        more: dict[str, Any] = {
+            "permission_suggestions": [{"type": "setMode", "mode": "acceptEdits", "destination": "session"}]
+        }
+        if prompt == "question":
+            name, more = "AskUserQuestion", {"requires_user_interaction": True}
+            colours = [{"label": "Blue", "description": ""}, {"label": "Green", "description": ""}]
+            sizes = [{"label": "Small", "description": ""}, {"label": "Large", "description": ""}]
+            given = {"questions": [
+                {"question": "Which colour?", "header": "Colour", "multiSelect": False, "options": colours},
+                {"question": "Which sizes?", "header": "Sizes", "multiSelect": True, "options": sizes}]}  # fmt: skip
+        content = [{"type": "tool_use", "id": call, "name": name, "input": given}]
+        message = {"id": f"msg_{call}", "role": "assistant", "model": MODEL, "content": content}
+        put({"type": "assistant", "message": message, "session_id": self.session, "parent_tool_use_id": None})
+        own = str(uuid.uuid4())
+        request = {"subtype": "can_use_tool", "tool_name": name, "input": given, "tool_use_id": call, **more}
+        put({"type": "control_request", "request_id": own, "request": request})
+        self.write(type="assistant", message={**message, "stop_reason": "tool_use"})
+        answer = told()["response"]
+        assert answer["request_id"] == own, answer
+        said = answer["response"]
+        if said["behavior"] == "allow" and name == "Write":
+            Path(given["file_path"]).write_text(given["content"])
+        text = {"Write": "File created"}.get(name, json.dumps(said.get("updatedInput", {}).get("answers")))
+        failed = said["behavior"] == "deny"
+        result = [{"type": "tool_result", "tool_use_id": call, "is_error": failed,
+                   "content": said.get("message", text)}]  # fmt: skip
+        self.write(type="user", message={"role": "user", "content": result})
+        put({"type": "user", "message": {"role": "user", "content": result}, "session_id": self.session})
+        return json.dumps(said)
 
     def helper(self) -> None:
         """A subagent: its call in the main file, its own file beside it."""
@@ -312,7 +367,7 @@ def gemini(argv: list[str], prompt: str) -> int:
 
 def main() -> int:
     name, argv = sys.argv[1], sys.argv[2:]
-    prompt = sys.stdin.buffer.read().decode()
+    prompt = told()["message"]["content"] if "stdio" in argv else sys.stdin.buffer.read().decode()
     noted([name, *argv], prompt)
     if "--no-such-flag" in argv:
         sys.stderr.write("error: unknown option '--no-such-flag'\n")

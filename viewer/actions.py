@@ -53,8 +53,9 @@ COMMANDS: Final = (
     Command("next_failure", "Search", "Next failure", ("E",), "To the next command or call that failed",
             "on_next_failure", False, True),
     Command("previous_failure", "Search", "Previous failure", ("Shift+E",), "To the one before", "on_previous_failure"),
-    Command("sessions", "View", "Sessions", ("Ctrl+B",), "Show or hide the list", "on_toggle_sessions", True),
-    Command("panel", "View", "Sessions panel", ("Ctrl+Shift+S",), "Threads, triggers, storage and how sessions resume",
+    Command("sessions", "View", "List of sessions", ("Ctrl+B",), "Show or hide the list", "on_toggle_sessions", True),
+    Command("panel", "View", "Threads, triggers and storage", ("Ctrl+Shift+S",), "The sessions panel: what starts "
+            "runs, which session they go on with, and where the bytes lie",
             "on_panel", True),
     Command("archived", "View", "Archived sessions only", ("Ctrl+Shift+A",), "In the list of sessions", "on_archived",
             True),
@@ -69,7 +70,7 @@ COMMANDS: Final = (
     Command("zoom_reset", "View", "Actual size", ("Ctrl+0",), "Text at its own size", "on_zoom_reset"),
     Command("full", "View", "Full screen", ("F11",), "Nothing but this window", "on_full_screen", True),
     Command("settings", "View", "Settings…", ("Ctrl+,",), "Change how Playhead behaves", "on_settings", False, True),
-    Command("coverage", "Help", "Coverage…", ("Ctrl+Shift+U",), "What of every session is understood, and what is not",
+    Command("coverage", "Help", "Coverage: what is understood…", ("Ctrl+Shift+U",), "What of every session is understood, and what is not",
             "on_coverage"),
     Command("shortcuts", "Help", "Keyboard shortcuts", ("F1", "?"), "All keys on one sheet", "on_shortcuts"),
     Command("logs", "Help", "Show the log", (), "Open the folder with the log files", "on_logs"),
@@ -116,6 +117,7 @@ class Actions:
         """One menu per heading of the table."""
         for heading in dict.fromkeys(command.menu for command in COMMANDS):
             menu = QMenu(heading, parent)
+            menu.setToolTipsVisible(True)  # what cannot be done says why
             for command in COMMANDS:
                 if command.menu == heading:
                     if command.line_before:

@@ -231,36 +231,18 @@ def _row_line(row: dict[str, Any]) -> str:
     return f"{row['row']:>6}  {indent}{row['kind']}{status}  {head}"
 
 
-def _digest(arguments: list[str]) -> int:
-    from viewer import figures
+def _figures(name: str) -> Callable[[list[str]], int]:
+    """A command that tells figures of some sessions."""
 
-    parser = _Parser("playhead digest", allow_abbrev=False)
-    figures.digest_options(parser)
-    return figures.digest(parser.parse_args(arguments), output.lines, output.print_)
+    def command(arguments: list[str]) -> int:
+        from viewer import figures
 
+        parser = _Parser(f"playhead {name}", allow_abbrev=False)
+        options, run = figures.COMMANDS[name]
+        options(parser)
+        return run(parser.parse_args(arguments), output.lines, output.print_)
 
-def _turns(arguments: list[str]) -> int:
-    from viewer import figures
-
-    parser = _Parser("playhead turns", allow_abbrev=False)
-    figures.turns_options(parser)
-    return figures.turns(parser.parse_args(arguments), output.lines, output.print_)
-
-
-def _requests(arguments: list[str]) -> int:
-    from viewer import figures
-
-    parser = _Parser("playhead requests", allow_abbrev=False)
-    figures.requests_options(parser)
-    return figures.requests(parser.parse_args(arguments), output.lines, output.print_)
-
-
-def _usage(arguments: list[str]) -> int:
-    from viewer import usage
-
-    parser = _Parser("playhead usage", allow_abbrev=False)
-    usage.options(parser)
-    return usage.run(parser.parse_args(arguments), output.lines, output.print_, output.say)
+    return command
 
 
 def _plain(module: str, name: str) -> Callable[[list[str]], int]:
@@ -364,10 +346,10 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "runs": _plain("running", "runs"),
     "acp": _acp,
     "show": _show,
-    "digest": _digest,
-    "turns": _turns,
-    "requests": _requests,
-    "usage": _usage,
+    "digest": _figures("digest"),
+    "turns": _figures("turns"),
+    "requests": _figures("requests"),
+    "usage": _plain("usage", "usage"),
     "coverage": _plain("coverage", "coverage"),
     "sessions": _sessions,
     "search": _search,

@@ -8,7 +8,6 @@ from typing import Any, Final
 from msgspec import Struct
 
 COLUMNS: Final = ("Agent, version, type", "Records", "Raw", "Damaged", "Understood")
-WORST: Final = ("damaged", "raw", "new", "")
 
 
 class Line(Struct):

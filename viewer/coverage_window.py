@@ -57,7 +57,7 @@ class CoverageWindow(QDialog):
         self._told.connect(self.on_told, Qt.ConnectionType.QueuedConnection)
         self._build()
         self.set_look(look)
-        self._idle("Look to see what of each session is understood, and what is not.")
+        self._idle("Reads the files of sessions and says how much of every record is understood, and what is not.")
 
     def _build(self) -> None:
         self.scope = QComboBox()
@@ -66,9 +66,9 @@ class CoverageWindow(QDialog):
             self.scope.insertItem(0, "This session", [self._session])
             self.scope.setCurrentIndex(0)
         self.scope.setAccessibleName("What to read")
-        self.look_button = QPushButton("Look")
+        self.look_button = QPushButton("Check")
         self.look_button.setDefault(True)
-        self.look_button.setToolTip("Read the sessions")
+        self.look_button.setToolTip("Read the files; nothing is changed")
         self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("Read no further")
         self.progress = QProgressBar()
@@ -188,7 +188,7 @@ class CoverageWindow(QDialog):
 
     def _idle(self, words: str, *, failed: bool = False) -> None:
         self._say(words, failed=failed)
-        self.look_button.setText("Look" if self._report is None else "Look again")
+        self.look_button.setText("Check" if self._report is None else "Check again")
         self.look_button.show()
         self.stop_button.hide()
         self.progress.hide()
@@ -262,7 +262,8 @@ class CoverageWindow(QDialog):
         for list_ in (self.tree, self.places):
             list_.setStyleSheet(  # a cell has 3 px of its own, a section of the header has not
                 f"QTreeView {{ background: {look.colour('surface.window').name()}; border: 1px solid "
-                f"{look.colour('line.hair').name()}; }} QTreeView::item {{ padding: {look.px(3)}px {look.px(6)}px; }} "
+                f"{look.colour('line.hair').name()}; selection-color: {look.colour('text.strong').name()}; "
+                f"selection-background-color: {look.colour('surface.selected').name()}; }} QTreeView::item {{ padding: {look.px(3)}px {look.px(6)}px; }} "
                 f"QHeaderView::section {{ background: {look.colour('surface.panel').name()}; border: 0; "
                 f"border-bottom: 1px solid {look.colour('line.hair').name()}; "
                 f"padding: {look.px(4)}px {look.px(6) + 3}px; "

@@ -1,10 +1,10 @@
-"""`playhead digest` and `playhead turns`: what sessions took, and turn by turn, for people and scripts. No Qt."""
+"""`playhead digest`, `turns` and `requests`: what sessions took, and turn by turn, for people and scripts. No Qt."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from store import report
 from viewer.usage import prices_line
@@ -63,6 +63,14 @@ def requests(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
     return 0
 
 
+Figures = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace, Lines, Print], int]]
+COMMANDS: Final[dict[str, Figures]] = {
+    "digest": (digest_options, digest),
+    "turns": (turns_options, turns),
+    "requests": (requests_options, requests),
+}
+
+
 def _request_line(one: dict[str, Any]) -> str:
     context = "–" if one["context"] is None else f"{one['context']:,}"
     cache = f"cache {one['cache_read']:,} read, {one['cache_create']:,} written"
@@ -107,8 +115,9 @@ def _digest_lines(entry: dict[str, Any]) -> Iterator[str]:
 
 def _turn_line(turn: dict[str, Any]) -> str:
     return (
-        f"{turn['agent']:<6} {turn['idx']:>4}  {turn['start_ts'] or '':<24}  {_seconds(turn['duration_ms']):>9}  "
-        f"{turn['status'] or 'open':<10}  {turn['tool_count']:>4} calls  {turn['error_count']:>3} errors  "
+        f"{turn['agent']:<17} {turn['idx']:>4}  {turn['start_ts'] or '':<24}  {_seconds(turn['duration_ms']):>9}  "
+        f"{turn['status'] or 'open':<10}  {_plural(turn['tool_count'], 'call'):>10}  "
+        f"{_plural(turn['error_count'], 'error'):>10}  "
         f"{_dollars(turn['cost_usd'])}"
     )
 

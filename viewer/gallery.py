@@ -188,7 +188,7 @@ def _coverage(app: App) -> Iterator[str]:
     yield "coverage"
     dialog.resize(app.look.px(520), app.look.px(460))
     yield "coverage-narrow"
-    dialog.on_told({"failed": "The process that reads ended with code 137. Look again."})
+    dialog.on_told({"failed": "The process that reads ended with code 137. Check again."})
     yield "coverage-failed"
     dialog.close()
 

@@ -17,7 +17,8 @@ from viewer.marks import Gauge, StateMark
 from viewer.theme import icons
 from viewer.theme.look import Look
 
-NARROW: Final = 620  # px at zoom 1: below it model and mode give way
+ROOMY: Final = 860  # px at zoom 1: below it model and mode give way to the title
+NARROW: Final = 620  # below this the word beside the follow sign
 TIGHT: Final = 460  # and below this the gauge too
 SLIM: Final = 360  # and below this the folder
 
@@ -150,7 +151,7 @@ class HeaderBar(QWidget):
             self.context.setText(f"{share * 100:.0f} %")
             self.context.setToolTip(f"Context: {head.used:,} of {head.size:,} tokens")
         else:
-            self.context.setText(wording.tokens(head.used))
+            self.context.setText(f"{wording.tokens(head.used)} tokens")
             self.context.setToolTip(f"Context: {head.used:,} tokens; its size is not known")
         self.gauge.setToolTip(self.context.toolTip())
         for widget in (self.state, self.follow):
@@ -219,7 +220,7 @@ class HeaderBar(QWidget):
         known = self._header.used is not None
         self.project.setVisible(width >= SLIM)
         self.fresh.setVisible(width >= TIGHT and bool(self.fresh.text()))  # an empty label leaves a hole
-        self.llm.setVisible(width >= NARROW and bool(self.llm.text()))
+        self.llm.setVisible(width >= ROOMY and bool(self.llm.text()))
         self.gauge.setVisible(width >= TIGHT and known and bool(self._header.size))
         self.context.setVisible(width >= TIGHT and known)
         self.follow.setToolButtonStyle(

@@ -15,6 +15,7 @@ class HomePage(QWidget):
 
     demo_wanted = Signal()
     file_wanted = Signal()
+    search_wanted = Signal()
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,6 +29,8 @@ class HomePage(QWidget):
         self.demo_button = QPushButton("Play the demo", self)
         self.demo_button.setDefault(True)
         self.file_button = QPushButton("Open file…", self)
+        self.search_button = QPushButton("Search all sessions…", self)
+        self.search_button.setToolTip("Find a text in every session, in what was said, thought and run (Ctrl+Shift+F)")
         self.hint_label = QLabel("or watch what another program prints", self)
         self.hint_label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.hint = QLabel("some-agent | playhead -", self)
@@ -35,8 +38,8 @@ class HomePage(QWidget):
         self.hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._buttons = QHBoxLayout()
         self._buttons.addStretch()
-        self._buttons.addWidget(self.demo_button)
-        self._buttons.addWidget(self.file_button)
+        for button in (self.search_button, self.demo_button, self.file_button):
+            self._buttons.addWidget(button)
         self._buttons.addStretch()
         self._column = QVBoxLayout(self)
         self._column.addStretch(2)
@@ -53,12 +56,16 @@ class HomePage(QWidget):
         self._column.addStretch(3)
         self.demo_button.clicked.connect(self.demo_wanted)
         self.file_button.clicked.connect(self.file_wanted)
+        self.search_button.clicked.connect(self.search_wanted)
         self.setAutoFillBackground(True)
         self.set_sessions(0)
         self.set_look(look)
 
     def set_sessions(self, count: int) -> None:
         """How many sessions there are to choose from."""
+        self.search_button.setVisible(bool(count))
+        self.search_button.setDefault(bool(count))  # the demo is for who has nothing yet
+        self.demo_button.setDefault(not count)
         if count:
             self.heading.setText("Choose a session")
             self.text.setText("Pick one on the left, or drop a session file on this window.")

@@ -213,7 +213,7 @@ def words(now: Progress, *, waiting: bool = False) -> str:
     if waiting:
         return f"{text}, waiting"
     left = "" if now.left is None else f", {clock(now.left)} left"
-    return f"{text} · {now.rate:,.0f} records/s{left}"
+    return f"{text} · {now.rate:,.0f} records/s{left}" if now.rate >= 1 else f"{text}{left}"
 
 
 def clock(seconds: float) -> str:

@@ -58,7 +58,7 @@ def install(folder: Path, told: Callable[[BaseException], None]) -> Callable[[],
     handler: logging.Handler
     crashes = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what went wrong may have been somebody's text
         handler = Rotating(folder / "playhead.log", encoding="utf-8")
         crashes = (folder / "crash.log").open("a", encoding="utf-8")
         faulthandler.enable(crashes)

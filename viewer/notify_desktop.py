@@ -49,8 +49,8 @@ class Sender:
             process.terminate()
 
     def show(self, session: str, title: str, text: str, clicked: Callable[[str], None]) -> None:
-        # Text of an agent: no markup, and no option.
-        words = ["--app-name=Playhead", "--icon=playhead", "--", html.escape(title), html.escape(text)]
+        # Text of an agent: no option, and no markup, which the first line never has and the others may.
+        words = ["--app-name=Playhead", "--icon=playhead", "--", title, html.escape(text)]
         threading.Thread(target=self._show, args=(session, words, clicked), name="notification", daemon=True).start()
 
     def _show(self, session: str, words: list[str], clicked: Callable[[str], None]) -> None:

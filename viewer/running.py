@@ -26,7 +26,7 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[
     finally:
         runs.close()
     if swept:
-        say(f"{swept} {'run was' if swept == 1 else 'runs were'} interrupted when Playhead was ended.")
+        say(f"{swept} {'run was' if swept == 1 else 'runs were'} at work when Playhead was ended: see the list for how.")
     found = listed(max(0, chosen.limit))
     if chosen.json:
         lines(map(_object, found))

@@ -36,8 +36,9 @@ class StatusLine(QStatusBar):
         self.waiting.setAccessibleName("Backlog")
         self.hint = QLabel(self)
         self.hint.setAccessibleName("Link under the pointer")
-        self.trouble = QLabel(self)
+        self.trouble = QToolButton(self)
         self.trouble.setAccessibleName("Records")
+        self.trouble.setToolTip("What of this session is understood, and what is not (Ctrl+Shift+U)")
         self.progress = QLabel(self)
         self.progress.setAccessibleName("Reading")
         self.copies = QLabel(self)
@@ -46,7 +47,7 @@ class StatusLine(QStatusBar):
         for label in self.findChildren(QLabel):
             label.setTextFormat(Qt.TextFormat.PlainText)  # a link stands there as its agent wrote it
         self.threads = QToolButton(self)
-        self.threads.setToolTip("Sessions panel: threads, triggers, storage (Ctrl+Shift+S)")
+        self.threads.setToolTip("Threads, triggers and storage (Ctrl+Shift+S)")
         self.set_threads(None)
         self.setSizeGripEnabled(False)
         for widget in (self.facts, self.waiting, self.progress, self.copies, self.hint):
@@ -98,9 +99,10 @@ class StatusLine(QStatusBar):
         if raw == self._raw:  # asked with every tick
             return
         self._raw = raw
-        self.trouble.setText(
-            "" if raw < 0 else f"{wording.many(raw, 'record')} not understood" if raw else "all records understood"
-        )
+        text = "" if raw < 0 else f"{wording.many(raw, 'record')} not understood" if raw else "all records understood"
+        self.trouble.setText(text)
+        self.trouble.setAccessibleName(text)
+        self.trouble.setVisible(bool(text))
 
     def set_progress(self, done: int, total: int) -> None:
         """Bytes of the open session that are read in the background."""
@@ -133,7 +135,7 @@ class StatusLine(QStatusBar):
 
     def set_look(self, look: Look) -> None:
         self.setFont(look.font("meta"))
-        for label in (self.facts, self.waiting, self.hint, self.trouble, self.progress, self.copies):
+        for label in (self.facts, self.waiting, self.hint, self.progress, self.copies):
             token = "state.waiting" if label is self.waiting else "text.muted"
             # Padding, not a margin: a style sheet overrules the label's own margins.
             label.setIndent(0)  # a label with a style sheet is indented else
@@ -141,13 +143,16 @@ class StatusLine(QStatusBar):
             label.setStyleSheet(f"color: {look.colour(token).name()}; padding: {look.px(3)}px {sides}px;")
             label.setFont(look.font("meta"))  # a first style sheet takes away the font that was set before it
 
-        self.threads.setStyleSheet(
+        flat = (
             f"QToolButton {{ color: {look.colour('text.muted').name()}; border: 1px solid transparent; "
             f"padding: {look.px(1)}px {look.px(8)}px; }}"
             f"QToolButton:hover {{ background: {look.colour('surface.hover').name()}; }}"
+            f"QToolButton:pressed {{ background: {look.colour('surface.pressed').name()}; }}"
             f"QToolButton:focus {{ border-color: {look.colour('accent.focus').name()}; }}"
         )
-        self.threads.setFont(look.font("meta"))
+        for button in (self.trouble, self.threads):
+            button.setStyleSheet(flat)
+            button.setFont(look.font("meta"))
 
     def _say(self) -> None:
         parts = [f"{self._live} live"] if self._live else []

@@ -1,4 +1,4 @@
-"""`playhead threads`: list, reset, cleanup and undo of resets, as in the sessions panel. No Qt."""
+"""`playhead threads`: list, reset and cleanup, as in the sessions panel. No Qt."""
 
 from __future__ import annotations
 

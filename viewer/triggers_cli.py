@@ -19,7 +19,7 @@ from store.runs import Runs
 from store.settings import Settings
 from store.triggers import FIELDS, Delivery, Preview, Saved, Trigger
 from viewer import wording
-from viewer.serving import service_for
+from viewer.serving import HEARS_S, service_for
 
 HELP: str = """\
 A trigger starts a run: source, filter, runner, folder, prompt. Fields are given as NAME=VALUE, such as
@@ -134,18 +134,19 @@ def _fire(chosen: argparse.Namespace, db: Path, lines: Lines, print_: Print, say
             number, reason = service.fire(one.id, payload, event)
             say(reason)
             try:
-                while not service.queue.settled(3600):
+                while not service.queue.settled(HEARS_S or 3600):
                     pass
             except KeyboardInterrupt:
                 say("It is stopped.")
         finally:
             service.stop()
-    found = [came for came in triggers.deliveries(db, one.id) if came.id == number]
+        found = [came for came in triggers.deliveries(db, one.id) if came.id == number]
+        results = [runs.wait(came.run_id, 0) for came in found if came.run_id]
     if chosen.json:
         lines(to_builtins(came) for came in found)
     else:
         print_(came.reason for came in found)
-    return 0 if found and "It ended well." in found[0].reason else 1
+    return 0 if any(result is not None and result.state == "ok" for result in results) else 1
 
 
 def _saved(saved: Saved, chosen: argparse.Namespace, lines: Lines, print_: Print) -> None:

@@ -76,6 +76,7 @@ class MainWindow(Searching):
             self._home.set_sessions(self.sessions.sessions.total)
             self._home.demo_wanted.connect(self.on_demo)
             self._home.file_wanted.connect(self.on_open_file)
+            self._home.search_wanted.connect(self.on_search)
             self.stack.addWidget(self._home)
         return self._home
 
@@ -133,6 +134,7 @@ class MainWindow(Searching):
         self.sessions.left.connect(self.on_focus_timeline)
         self.sessions.sessions.counted.connect(self.on_counted)
         self.header.follow_wanted.connect(view.set_follow)
+        self.status.trouble.clicked.connect(self.on_coverage)
         view.follow_changed.connect(self.on_followed)
         view.raw_wanted.connect(self.on_raw_wanted)
         view.hinted.connect(self.status.set_hint)

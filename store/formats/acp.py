@@ -31,7 +31,6 @@ HIDDEN: Final[Mapping[str, str]] = {
     "initialize": "the two sides say what they can do",
     "session/list": "other sessions of the agent",
 }
-ENDED: Final = "The agent was gone before it was answered"
 PENDING: Final = 4096  # requests that may still be answered
 _LOADS: Final = ("session/load", "session/resume")
 _OPENS: Final = ("session/new", "session/fork", *_LOADS)

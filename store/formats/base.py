@@ -19,7 +19,7 @@ class Record(Struct, frozen=True, gc=False):
 
     data: Any
     at: At  # file, offset, length; ts, agent and parent are for the reader to fill in
-    raw: bytes = b""
+    raw: bytes = b""  # these, and the end of their line if they are one
     note: str = ""  # how it had to be read: 'surrogates', 'nan', 'joined', …; '' is the normal way
 
 

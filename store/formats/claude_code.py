@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final
 
+from typing_extensions import override
+
 from store.decode import type_of, unreadable
 from store.events import At, Compacted, Event, NoticeAdded, SessionNamed, TurnEnded
 from store.formats.base import Format, Record
@@ -70,19 +72,17 @@ class Reader(Talk):
             if version != self.version:
                 self.version_is(at, out, string(data, "version"))
         if kind == "assistant":
-            index = data.get("apiBlockIndex")
+            index = get("apiBlockIndex")
             self.assistant(data, at, out, index if type(index) is int else None)
-            if not at.agent and type(message) is dict:
-                content = message.get("content")
-                self._remember_calls(content)
+            if type(message) is dict and not at.agent:
                 reason = message.get("stop_reason")
-                if type(reason) is str and reason in _STOPS and type(content) is list and _has_text(content):
+                if type(reason) is str and reason in _STOPS and _has_text(message.get("content")):
                     out.append(TurnEnded(at, reason=reason))  # print mode writes no record of its own for it
         elif kind == "user":
-            mode = data.get("permissionMode")
+            mode = get("permissionMode")
             if mode is not None and not at.agent:
                 self.config_is(at, out, mode=string(data, "permissionMode"))
-            self.user(data, at, out, data.get("toolUseResult"))
+            self.user(data, at, out, get("toolUseResult"))
         elif not self._other(data, kind, at, out):
             label = type_of(data)
             if not is_hidden(label):
@@ -154,14 +154,14 @@ class Reader(Talk):
             there = At(at.ts if stamp is None else stamp, at.file, at.offset, at.length, agent, call)
             self.spends(there, out, key_of(message, told), usage, llm)
 
-    def _remember_calls(self, content: Any) -> None:
-        for block in content if type(content) is list else ():
-            if type(block) is dict and block.get("type") == "tool_use" and block.get("name") in ("Task", "Agent"):
-                prompt = string(table(block, "input"), "prompt").strip()
-                if prompt:
-                    self._calls[prompt] = string(block, "id")
-                    if len(self._calls) > 64:
-                        self._calls.popitem(last=False)
+    @override
+    def called(self, block: dict[str, Any], at: At) -> None:
+        if block.get("name") in ("Task", "Agent") and block.get("type") == "tool_use" and not at.agent:
+            prompt = string(table(block, "input"), "prompt").strip()
+            if prompt:
+                self._calls[prompt] = string(block, "id")
+                if len(self._calls) > 64:
+                    self._calls.popitem(last=False)
 
     def _side(self, data: dict[str, Any]) -> tuple[str, str | None]:
         """Which subagent a record belongs to, and the call that started it: told, or along the chain."""
@@ -181,8 +181,8 @@ class Reader(Talk):
         return found
 
 
-def _has_text(content: list[Any]) -> bool:
-    return any(type(block) is dict and block.get("type") == "text" for block in content)
+def _has_text(content: Any) -> bool:
+    return type(content) is list and any(type(block) is dict and block.get("type") == "text" for block in content)
 
 
 FORMAT = Format(

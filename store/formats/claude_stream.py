@@ -21,7 +21,6 @@ from store.events import (
     Event,
     MessageDone,
     NoticeAdded,
-    Option,
     PromptText,
     Rewound,
     TextDelta,
@@ -34,6 +33,7 @@ from store.events import (
     Unreadable,
 )
 from store.formats.base import Format, Record
+from store.formats.claude_asks import step
 from store.formats.claude_hidden import HIDDEN, is_hidden
 from store.formats.claude_notes import item_of, rate_limit, system
 from store.formats.claude_sniff import stream
@@ -52,7 +52,6 @@ from store.formats.values import (
 
 _CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _ROWS: Final = (TextDelta, ThoughtDelta, MessageDone, ThoughtDone, PromptText, NoticeAdded, ToolStarted, Unreadable)
-_ANSWERS: Final = (Option("allow", "Allow", "allow_once"), Option("deny", "Deny", "reject_once"))
 
 
 class Live:
@@ -347,7 +346,8 @@ class Reader(Talk):
             self._call[rpc] = call
             if len(self._call) > 64:
                 del self._call[next(iter(self._call))]
-            out.append(Asked(at, rpc, call, questions_of(request), _ANSWERS))
+            title, options = step(request) or (questions_of(request), ())
+            out.append(Asked(at, rpc, call, title, options))
         else:
             out.append(Called(at, rpc, method))
         return True

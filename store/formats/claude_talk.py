@@ -25,7 +25,7 @@ from store.events import (
 from store.formats.base import Record
 from store.formats.claude_notes import item_of
 from store.formats.claude_tools import result, started
-from store.formats.claude_usage import key_of, tokens_of
+from store.formats.claude_usage import tokens_of
 from store.formats.values import count, one_line, string, table, tag, texts
 
 MESSAGES: Final = 256  # messages whose blocks are still counted
@@ -81,8 +81,8 @@ class Talk:
 
     def used_is(self, at: At, out: list[Event], usage: dict[str, Any]) -> None:
         """Context in use: what the last request of the main chain read."""
-        fresh, read = usage.get("input_tokens"), usage.get("cache_read_input_tokens")
-        written = usage.get("cache_creation_input_tokens")
+        get = usage.get
+        fresh, read, written = get("input_tokens"), get("cache_read_input_tokens"), get("cache_creation_input_tokens")
         if type(fresh) is int and type(read) is int and type(written) is int:  # nearly always
             total = fresh + read + written
         else:
@@ -97,7 +97,7 @@ class Talk:
         if told != self._spent or not key:  # every block of an answer says the same again
             self._spent = told
             tokens = tokens_of(usage, llm)
-            if tokens.input or tokens.output or tokens.cache_read or tokens.cache_write or tokens.searches:
+            if tokens.output or tokens.input or tokens.cache_read or tokens.cache_write or tokens.searches:
                 out.append(Spent(at, key, tokens))
 
     # ---- assistant
@@ -109,16 +109,18 @@ class Talk:
             out.append(unreadable(self.record, "assistant", "no message", at))
             return
         content = message.get("content")
+        usage = message.get("usage")
         llm = string(message, "model")
+        synthetic = llm == "<synthetic>"
         error = data.get("error")
-        if data.get("isApiErrorMessage") is True or (llm == "<synthetic>" and type(error) is str):
+        if data.get("isApiErrorMessage") is True or (synthetic and type(error) is str):
             text = texts(content)[0] or (error if type(error) is str else "API error")
             out.append(NoticeAdded(at, item_of(data, at), "api_error", text, "error", string(data, "errorDetails")))
             self.trouble = text
             if not at.agent:
                 out.append(TurnEnded(at, "error"))
             return
-        if llm == "<synthetic>":
+        if synthetic:
             llm = ""
             text = texts(content)[0]
             if text == "No response requested.":
@@ -127,37 +129,46 @@ class Talk:
         elif not at.agent:
             if llm != self.llm:
                 self.config_is(at, out, llm=llm)
-            usage = message.get("usage")
             if type(usage) is dict:
                 self.used_is(at, out, usage)
-        if content is None:
-            content = []  # only what it took
-        name = string(message, "id") or item_of(data, at)
-        for block in content if type(content) is list else [content]:
+        if type(content) is not list:
+            content = [] if content is None else [content]  # none: only what it took
+        id_ = string(message, "id") or string(data, "uuid")
+        name = id_ or f"@{at.file}:{at.offset}"
+        for block in content:
             if type(block) is str:
                 block = {"type": "text", "text": block}
             if type(block) is not dict:
                 out.append(unreadable(self.record, "assistant", "no content", at))
                 continue
-            place = index if index is not None else self._place(name, block)
-            if index is not None:
+            if index is None:
+                place = self._place(name, block)
+            else:
+                place = index
                 index += 1
             self._block(block, f"{name}:{place}", llm, at, out)
-        usage = message.get("usage")
         if type(usage) is dict:
-            self.spends(at, out, key_of(message, data), usage, llm)
+            request = string(data, "requestId")
+            self.spends(at, out, f"{id_} {request}" if request else id_, usage, llm)
+
+    def called(self, block: dict[str, Any], at: At) -> None:
+        """A tool call has been read."""
 
     def _block(self, block: dict[str, Any], item: str, llm: str, at: At, out: list[Event]) -> None:
-        kind = string(block, "type")
+        kind = block.get("type")
         if kind == "text":
             text = string(block, "text")
             if text:
                 out.append(MessageDone(at, item, text, llm))
-        elif kind == "thinking":
+            return
+        if kind == "thinking":
             text = string(block, "thinking")
-            out.append(ThoughtDone(at, item, text, hidden=not text))
-        elif kind in _CALLS:
+            out.append(ThoughtDone(at, item, text, not text))
+            return
+        kind = string(block, "type")
+        if kind in _CALLS:
             out += started(block, at)
+            self.called(block, at)
         elif kind == "redacted_thinking":
             out.append(ThoughtDone(at, item, "", hidden=True))
         elif kind.endswith("tool_result"):

@@ -39,6 +39,7 @@ _CANCELLED: Final = (
 _FAILED: Final = ("Error", "InputValidationError")
 _EXIT: Final = re.compile(r"(?:Error: )?Exit code (-?\d{1,9})\b")
 _DURATIONS: Final = (("totalDurationMs", 1_000), ("durationMs", 1_000), ("durationSeconds", 1_000_000))
+_TIMED: Final = frozenset(key for key, _ in _DURATIONS)
 DIFF_LINES: Final = 20_000  # lines of a diff that are kept; a longer one is a generated file
 
 
@@ -111,24 +112,28 @@ def started(block: dict[str, Any], at: At) -> list[Event]:
 def result(block: dict[str, Any], details: Any, record: dict[str, Any], at: At) -> ToolUpdated:
     """The result of a call: the block that the model sees, and what the record tells besides."""
     content = block.get("content")
-    output, images = texts(content)
-    if content is not None and type(content) not in (str, list):
-        output = clean(dump(content))
+    if type(content) is str:
+        output, images = clean(content), 0
+    else:
+        output, images = texts(content)
+        if content is not None and type(content) is not list:
+            output = clean(dump(content))
     said = details if type(details) is str else ""
     more: dict[str, Any] = details if type(details) is dict else {}
-    failed = block.get("is_error") is True
+    error = block.get("is_error")
+    failed = error is True
     status: Status = "failed" if failed else "ok"
     denial = record.get("toolDenialKind")
     if (
-        denial in ("interrupted", "cancelled", "user-rejected")
+        (denial is not None and denial in ("interrupted", "cancelled", "user-rejected"))
         or more.get("interrupted") is True
         or (said and said.startswith(_CANCELLED))
         or (failed and output.startswith(_CANCELLED))
     ):
         status = "cancelled"
-    elif denial is not None or (said.startswith(_FAILED) and block.get("is_error") is not False):
+    elif denial is not None or (said and error is not False and said.startswith(_FAILED)):
         status = "failed"
-    exit_code = count(more.get("exitCode"))
+    exit_code = count(more["exitCode"]) if "exitCode" in more else None
     if output.startswith("<tool_use_error>"):
         output = output[16:].removesuffix("</tool_use_error>")
     if exit_code is None and status == "failed":
@@ -139,9 +144,10 @@ def result(block: dict[str, Any], details: Any, record: dict[str, Any], at: At) 
     if more.get("isAsync") is True or more.get("status") in ("async_launched", "remote_launched"):
         status = "running"  # it tells its end in a notification
     duration = None
-    for key, unit in _DURATIONS:
-        if duration is None and key in more:
-            duration = micros(more[key], unit)
+    if not _TIMED.isdisjoint(more):
+        for key, unit in _DURATIONS:
+            if duration is None and key in more:
+                duration = micros(more[key], unit)
     item = string(block, "tool_use_id") or f"@{at.file}:{at.offset}"
     child = string(more, "agentId") or None
     # By place, in the order of the fields: twice as fast as by name.

@@ -8,6 +8,7 @@ from store.events import Tokens
 from store.formats.values import count, number, string, table
 
 MOST: Final = 10**12  # tokens that are believed of one request; more is damage, and would not fit into a sum
+LIKELY: Final = 1 << 39  # below MOST
 LLMS: Final = 64  # whose sums are remembered
 
 
@@ -17,17 +18,12 @@ def tokens_of(usage: dict[str, Any], llm: str) -> Tokens:
     fresh, output, read = get("input_tokens"), get("output_tokens"), get("cache_read_input_tokens")
     written, split, served = get("cache_creation_input_tokens"), get("cache_creation"), get("server_tool_use")
     hour = split.get("ephemeral_1h_input_tokens") if type(split) is dict else 0
-    # Asked here and not in `_some`, because it is asked of every answer.
-    if type(fresh) is not int or not 0 <= fresh <= MOST:
-        fresh = _some(fresh)
-    if type(output) is not int or not 0 <= output <= MOST:
-        output = _some(output)
-    if type(read) is not int or not 0 <= read <= MOST:
-        read = _some(read)
-    if type(written) is not int or not 0 <= written <= MOST:
-        written = _some(written)
-    if type(hour) is not int or not 0 <= hour <= MOST:
-        hour = _some(hour)
+    if not (
+        # Of every answer, and nearly always so: all five at once. The bits of one that is negative make it negative.
+        type(fresh) is int and type(output) is int and type(read) is int and type(written) is int
+        and type(hour) is int and 0 <= fresh | output | read | written | hour < LIKELY
+    ):  # fmt: skip
+        fresh, output, read, written, hour = map(_some, (fresh, output, read, written, hour))
     searches = _some(served.get("web_search_requests")) if type(served) is dict else 0
     tier = "batch" if get("service_tier") == "batch" else "fast" if get("speed") == "fast" else ""
     return Tokens(llm, fresh, output, read, written if written > hour else hour, hour, searches, tier)

@@ -22,7 +22,7 @@ from store.events import (
     SessionNamed,
     TurnEnded,
 )
-from store.formats import opencode_db, opencode_files
+from store.formats import opencode_db, opencode_files, opencode_rows
 from store.formats.base import Child, Format, Inside, Record
 from store.formats.heads import head_of, share
 from store.formats.opencode_parts import GOES_ON, HIDDEN_PARTS, PARTS, Message, Parts, failure
@@ -264,7 +264,7 @@ def owns(path: PurePath) -> bool:
 def view(path: Path) -> Pieces | None:
     known = opencode_db.named(path)
     if known is not None:
-        return opencode_db.Rows(*known)
+        return opencode_rows.Rows(*known)
     return opencode_files.Files(path) if opencode_files.is_session(path) else None
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import orjson
 from msgspec import Struct
 
+from store.events import Option
 from store.sources.process import Exited, Killed
 
 ARGUMENT: Final = 120_000  # bytes of one argument: Linux takes 128 KiB
@@ -64,6 +65,7 @@ class Ask(Struct, frozen=True):
     compact: bool = False
     input: bytes | None = None
     command: str = ""
+    attended: bool = False  # somebody is there to answer what the agent asks, where its runner can be answered
 
 
 class Command(Struct, frozen=True):
@@ -113,6 +115,20 @@ class Child(Protocol):
     def terminate(self, grace: float = 2.0) -> bool: ...
 
 
+class Reply(Struct, frozen=True):
+    """What came of an answer: with `options` the next question, without any what became of it, in words."""
+
+    text: str
+    options: tuple[Option, ...] = ()
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """What runs and can be answered while it runs."""
+
+    def answer(self, rpc: str, option: str) -> Reply | None: ...
+
+
 class Runner(Struct, frozen=True):
     """One CLI. `agent`: the format of the sessions it goes on with. `program`: looked for on the user's PATH."""
 
@@ -138,6 +154,7 @@ class Runner(Struct, frozen=True):
     holder: Callable[[Path], int | None] | None = None  # transcript → pid of a program that has it open, or None
     launch: Callable[..., Child] | None = None
     """(ask, argv, cwd, env, out=, fact=) → what runs, for an agent that is talked to; its output is what `out` gets."""
+    talk: Callable[..., Child] | None = None  # the same of an agent that asks, when somebody is there to answer
 
 
 def is_id(session: str) -> bool:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from store.formats.claude_files import holder
-from store.runners.base import YES, Abilities, Ability, Ask, Command, End, Outcome, Runner, count, ended_well, records
+from store.runners.base import (
+    YES,
+    Abilities,
+    Ability,
+    Ask,
+    Child,
+    Command,
+    End,
+    Outcome,
+    Runner,
+    count,
+    ended_well,
+    records,
+)
 from store.runners.base import tail as last_words
 from store.runners.base import text as text_of
+from store.runners.claude_talk import Talked
+from store.sources.process import Fact
 
+ASKING: Final = ("--input-format", "stream-json", "--permission-prompt-tool", "stdio")
 STREAM: Final = ("-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages")
 MODES: Final = ("default", "plan", "acceptEdits", "bypassPermissions")
 PIECE: Final = 1 << 20
@@ -22,7 +38,7 @@ _INHERITED: Final = {"CLAUDECODE": "", "CLAUDE_CODE_ENTRYPOINT": ""}
 
 
 def command(asked: Ask) -> Command:
-    argv = ["claude", *STREAM]
+    argv = ["claude", *STREAM, *(ASKING if asked.attended else ())]
     if asked.permission:
         argv += ["--permission-mode", asked.permission]
     if asked.llm:
@@ -31,14 +47,30 @@ def command(asked: Ask) -> Command:
         argv += ["--resume", asked.resume]
     if asked.fork:
         argv.append("--fork-session")
-    prompt = f"/compact {asked.prompt}".strip() if asked.compact else asked.prompt
-    return Command(tuple(argv), prompt.encode("utf-8", "replace"), _INHERITED)
+    return Command(tuple(argv), _prompt(asked).encode("utf-8", "replace"), _INHERITED)
+
+
+def talk(
+    asked: Ask,
+    argv: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    *,
+    out: Callable[[bytes], None],
+    fact: Callable[[Fact], None],
+) -> Child:
+    """Start it with somebody there: what it asks is answered while it runs."""
+    return Talked(argv, cwd, env, _prompt(asked), out=out, fact=fact)
+
+
+def _prompt(asked: Ask) -> str:
+    return f"/compact {asked.prompt}".strip() if asked.compact else asked.prompt
 
 
 def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
     """The last `result` decides; a background agent makes two of them."""
     session: str | None = None
-    began = False
+    began = asks = False
     turns = 0
     results: list[dict[str, Any]] = []
     for record in records(lines):
@@ -46,6 +78,8 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
         if kind == "system" and record.get("subtype") == "init":
             began = True
             session = text_of(record.get("session_id")) or session
+        elif kind == "control_request":
+            asks = True
         elif kind == "result":
             results.append(record)
             turns += count(record.get("num_turns")) or 0
@@ -79,7 +113,18 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
         cost_micros=round(cost * 1_000_000) if isinstance(cost, (int, float)) and began else None,
         in_all=True,
         told=True,
+        note="" if failed or asks else _refused(results),
     )
+
+
+def _refused(results: Sequence[dict[str, Any]]) -> str:
+    """That calls were refused, because nobody was there to be asked."""
+    calls = [one for result in results for one in _list(result.get("permission_denials")) if type(one) is dict]
+    if not calls:
+        return ""
+    names = sorted({text_of(one.get("tool_name")) or "a tool" for one in calls})
+    some = "1 call was" if len(calls) == 1 else f"{len(calls)} calls were"
+    return f"{some} not allowed ({', '.join(names)}): its permission mode has to allow them beforehand."
 
 
 def _list(value: Any) -> Sequence[Any]:
@@ -155,6 +200,7 @@ RUNNER = Runner(
     ),
     command=command,
     outcome=outcome,
+    talk=talk,
     transcript=transcript,
     provisional=True,
     stream="claude-stream",

@@ -5,7 +5,6 @@ To who started it, it is a process whose output is the journal of the conversati
 
 from __future__ import annotations
 
-import signal
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from store.sources.acp import AcpAgent
 from store.sources.acp_wire import Asked
 from store.sources.process import Closed, Exited, Fact, Killed, Process
 
+KILL: Final = 9  # SIGKILL, which Windows has no name for
 MUTE: Final = 2.0  # seconds that an agent may live on after it has closed its output
 MODES: Final = ("refuse", "read", "edit", "all")
 """What is allowed without asking, the most cautious first; each allows what those before it do."""
@@ -86,7 +86,7 @@ class Headless:
     def over(self, process: Process | None) -> None:
         """The agent is gone, and everything that was said is told."""
         end = None if process is None else process.ended or process.join(2.0)
-        self.ended = end or Killed(signal.SIGKILL)  # it was killed, and the system has not said so yet
+        self.ended = end or Killed(KILL)  # it was killed, and the system has not said so yet
         self._over.set()
         self._fact(Closed())
         self._fact(self.ended)

@@ -157,8 +157,8 @@ class Discovery:
                 self._wait()
                 self._serve()
         except Exception:
-            # Ours. The list stands still from here on; sessions that are open go on.
             log.exception("the search for sessions ended")
+            self._list(SessionsDelta(trouble="The list of sessions stands still: an error of Playhead, see the log."))
         finally:
             for watched, callback in self._callbacks:
                 self._watcher.unwatch(watched, callback)

@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from store.draft import Draft
 from store.errors import StoreError
+from store.paths import put
 
 EVERY: Final = 0.25  # seconds between two writes of a busy stream
 SOON: Final = 1 << 20  # bytes that are written without waiting for that
@@ -112,6 +113,7 @@ class Journal:
         self._trouble = trouble
         self._told: set[str] = set()
         self._changed = threading.Condition()
+        self._noting = threading.Lock()  # what is in the sidecar
         self._pending: list[bytes] = []
         self._size = 0
         self._busy = False
@@ -127,7 +129,7 @@ class Journal:
         except OSError as error:
             raise StoreError(f"{where} takes no journal of this stream: {error.strerror or error}.") from error
         with contextlib.suppress(OSError):  # a full disk: the journal says so with its first bytes
-            self._write_meta(self._meta)
+            self._note()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -171,9 +173,8 @@ class Journal:
 
     def note(self, **more: str) -> None:
         """Write down what else is known of the session: title, parent, … Raises StoreError."""
-        self._meta = msgspec.structs.replace(self._meta, **more)
         try:
-            self._write_meta(self._meta)
+            self._note(**more)
         except OSError as error:
             raise StoreError(f"{meta_path(self.path)} cannot be written: {error.strerror or error}.") from error
 
@@ -200,9 +201,8 @@ class Journal:
                 with contextlib.suppress(OSError):
                     left.unlink()
             return
-        self._meta = msgspec.structs.replace(self._meta, ended=_iso(datetime.now(UTC)), exit=how, lost=self._lost)
         try:
-            self._write_meta(self._meta)
+            self._note(ended=_iso(datetime.now(UTC)), exit=how, lost=self._lost)
         except OSError as error:
             self._complain("disk", f"{meta_path(self.path)} cannot be written: {error.strerror or error}.")
 
@@ -259,17 +259,11 @@ class Journal:
             if self._trouble is not None:
                 self._trouble(why)
 
-    def _write_meta(self, meta: Meta) -> None:
-        target = meta_path(self.path)
-        part = target.with_name(target.name + ".part")
-        try:
-            part.touch(mode=0o600)  # a command line may hold a key
-            part.write_bytes(msgspec.json.encode(meta))
-            part.replace(target)  # never half a sidecar
-        except OSError:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise
+    def _note(self, **more: object) -> None:
+        """Never half a sidecar, and nothing of what another thread notes is lost. Raises OSError."""
+        with self._noting:
+            self._meta = msgspec.structs.replace(self._meta, **more)
+            put(meta_path(self.path), msgspec.json.encode(self._meta), private=True)  # a command line may hold a key
 
 
 def _user() -> str:

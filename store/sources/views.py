@@ -152,6 +152,15 @@ def opened(path: Path) -> BinaryIO:
     return File(view)  # type: ignore[return-value]
 
 
+def read(file: BinaryIO, size: int) -> bytes:
+    """So many bytes, or as many as there are: a view may give fewer at a time. Raises OSError."""
+    parts: list[bytes] = []
+    while size > 0 and (data := file.read(size)):
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)
+
+
 def looks_of(file: BinaryIO) -> os.stat_result | Looks:
     """What a file that `opened` gave looks like. Raises OSError."""
     return file.view.looks() if isinstance(file, File) else os.fstat(file.fileno())

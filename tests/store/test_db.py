@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,15 @@ def opened(db: Path) -> Iterator[Engine]:
 
 def aside(db: Path, reason: str) -> list[Path]:
     return [path for path in db.parent.glob(f"playhead.db.{reason}-*") if not path.name.endswith(("-wal", "-shm"))]
+
+
+def test_a_folder_may_be_called_anything(tmp_path: Path) -> None:
+    """What means something in an address means nothing in a path."""
+    db = tmp_path / "what? 100%20 #1" / "playhead.db"
+    with opened(db), closing(reads.connect_file(db)) as connection:
+        assert connection.execute(reads.VERSION).fetchone()[0] == reads.SCHEMA
+    assert db.is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [db.parent.name]
 
 
 def test_a_new_database_has_every_table_and_the_pragmas(db: Path) -> None:

@@ -58,25 +58,42 @@ def tables(db: Path) -> list[str]:
     return [str(name) for (name,) in ask(db, wanted)]
 
 
-def columns(db: Path, table: str) -> list[tuple[object, ...]]:
-    wanted = "SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns"
-    return [tuple(row) for row in ask(db, f"{wanted} WHERE table_name = ? ORDER BY 1", (table,))]
+def grouped(rows: list[tuple[str, ...]]) -> dict[str, list[tuple[str, ...]]]:
+    """By the first of each, which is a table."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for table, *rest in rows:
+        found.setdefault(table, []).append(tuple(rest))
+    return found
+
+
+def columns(db: Path) -> dict[str, list[tuple[str, ...]]]:
+    wanted = (
+        "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns "
+        "WHERE table_schema = 'public' ORDER BY 1, 2"
+    )
+    return grouped(ask(db, wanted))
 
 
 def content(db: Path) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table but those for figures and words, by the names of its columns."""
     found = {}
-    for table in tables(db):
-        if table not in (*FOLDED, "fts_row"):
-            names = ", ".join(f'"{name}"' for name, *_ in columns(db, table))
-            found[table] = sorted(ask(db, f"SELECT {names} FROM {table}"), key=repr)  # noqa: S608
+    names = columns(db)
+    with closing(reads.connect(db)) as connection:
+        for table in tables(db):
+            if table not in (*FOLDED, "fts_row"):
+                those = ", ".join(f'"{name}"' for name, *_ in names[table])
+                found[table] = sorted(connection.execute(f"SELECT {those} FROM {table}"), key=repr)  # noqa: S608
     return found
 
 
 def shape(db: Path) -> dict[str, object]:
-    indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ? ORDER BY 1"
-    keys = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = ?::regclass ORDER BY 1"
-    return {table: (columns(db, table), ask(db, indexes, (table,)), ask(db, keys, (table,))) for table in tables(db)}
+    indexes = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2"
+    keys = (
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2"
+    )
+    found = (columns(db), grouped(ask(db, indexes)), grouped(ask(db, keys)))
+    return {table: [part.get(table) for part in found] for table in tables(db)}
 
 
 def said(db: Path, paths: list[Path]) -> list[list[str]]:

@@ -7,11 +7,9 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from apps import running
-from builders import assistant, lines, user
+from composer_kit import SESSION, WAIT, composed, composing, idle, opened, rows, say, session_file, started, texts
 from hooks import agents
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -21,12 +19,8 @@ from pytestqt.qtbot import QtBot
 from store.items import Item, Message, Prompt, text_of
 from store.report import rows_of
 from viewer.app import App
-from viewer.composer.control import Composing
 from viewer.composer.drafts import Drafts
-from viewer.options import Options
 
-SESSION = "5e551014-0000-4000-8000-00000000000f"
-WAIT = 30_000
 ACP = Path(__file__).resolve().parents[1] / "acp_agent.py"
 ACP_SCRIPT = """
 def on_prompt(message):
@@ -45,57 +39,13 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def session(work: Path) -> Path:
-    """A finished session of Claude, as it lies on the disk."""
-    file = Path(os.environ["CLAUDE_CONFIG_DIR"]) / "projects" / "-work" / f"{SESSION}.jsonl"
-    file.parent.mkdir(parents=True)
-    told = [user("first question"), assistant("first answer")]
-    file.write_bytes(lines(*[{**one, "cwd": str(work), "sessionId": SESSION} for one in told]))
-    return file
+    return session_file(work)
 
 
 @pytest.fixture
 def app(session: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    with running(Options(paths=(str(session),), size=(1000, 800)), show=False) as made:
-        made.start(restore=False)
-        qtbot.waitUntil(lambda: len(rows(made)) == 2, timeout=WAIT)
+    with composed(session, qtbot, monkeypatch) as made:
         yield made
-        monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)
-
-
-def rows(app: App) -> list[Item]:
-    current = app.window.desk.current
-    return [] if current is None else [current.model.item(row) for row in range(current.model.length)]
-
-
-def texts(app: App) -> list[str]:
-    return [text_of(item) for item in rows(app)]
-
-
-def composing(app: App) -> Composing:
-    return app.window.composing
-
-
-def opened(app: App, qtbot: QtBot) -> Composing:
-    """With the composer open, and its look done."""
-    app.window.actions_["compose"].trigger()
-    found = composing(app)
-    qtbot.waitUntil(lambda: found.connected or found.pane.strip.told is not None, timeout=WAIT)
-    return found
-
-
-def say(found: Composing, text: str) -> None:
-    found.pane.editor.setPlainText(text)
-    QTest.keyClick(found.pane.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-
-
-def idle(app: App) -> bool:
-    header = composing(app).header
-    return header is not None and not header.pending
-
-
-def started(work: Path) -> list[dict[str, Any]]:
-    log = work.parent / "started.jsonl"
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 def test_a_finished_session_goes_on(app: App, session: Path, work: Path, qtbot: QtBot) -> None:

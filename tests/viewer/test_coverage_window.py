@@ -142,7 +142,7 @@ def test_stopping_and_trouble(session: Path, qtbot: QtBot) -> None:
     process = window._hand._process
     assert process is not None
     process.kill()
-    qtbot.waitUntil(lambda: "Look again" in window.note.text(), timeout=30_000)
+    qtbot.waitUntil(lambda: "Check again" in window.note.text(), timeout=30_000)
     session.unlink()
     window.on_look()
     qtbot.waitUntil(lambda: window.note.text() == "There are no sessions to read.", timeout=30_000)

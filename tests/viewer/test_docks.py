@@ -1,4 +1,4 @@
-"""The columns beside the transcript: which of them there is room for, and how wide they are. A real window, offscreen."""
+"""The columns beside the transcript: which of them there is room for, and how wide they are. A real window."""
 
 from __future__ import annotations
 

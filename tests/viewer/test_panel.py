@@ -357,11 +357,11 @@ def test_one_click_one_key_or_the_menu(window: Callable[[], MainWindow], qtbot: 
     assert one.status.threads.text() == "threads ▸"
     qtbot.mouseClick(one.status.threads, Qt.MouseButton.LeftButton)
     assert one.panel_shown
-    assert [one.panel.tabs.tabText(number) for number in range(3)] == ["Sessions", "Triggers", "Audit log"]
+    assert [one.panel.tabs.tabText(number) for number in range(3)] == ["Threads and storage", "Triggers", "Audit log"]
     qtbot.keyClick(one.panel, Qt.Key.Key_Escape)
     assert one.stack.currentWidget() is before
     (command,) = [command for command in COMMANDS if command.name == "panel"]
-    assert (command.menu, command.text) == ("View", "Sessions panel")
+    assert (command.menu, command.text) == ("View", "Threads, triggers and storage")
     one.actions_["panel"].trigger()
     assert one.panel_shown
     one.actions_["panel"].trigger()

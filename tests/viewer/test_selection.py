@@ -25,7 +25,7 @@ from timeline_kit import (
 )
 
 from store.delta import Delta
-from store.items import Message, Notice, Plan, Prompt, Raw, Thought
+from store.items import Message, Notice, Plan, Prompt, Raw, Thought, Tool
 from store.text import Text
 from viewer.rows.base import Pos
 from viewer.timeline import copying
@@ -268,3 +268,10 @@ def test_selection_by_itself() -> None:
     selection.cut(4)
     assert selection.within(3) == (None, None)
     assert selection.within(4) is None
+
+
+def test_a_copied_command_has_nothing_that_a_terminal_obeys() -> None:
+    """It is pasted: what ends a paste, or goes back over what stands there, would run what nobody saw."""
+    given = r'{"command": "ls -l\u001b[201~\r\n\trm x \u009b2J\u0008"}'
+    item = Tool(id="c", name="Bash", kind="tool.shell", input=given)
+    assert copying.command(item) == "ls -l[201~\n\trm x 2J"

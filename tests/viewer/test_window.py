@@ -486,7 +486,7 @@ def test_unknown_is_not_zero(qtbot: QtBot) -> None:
     bar.show_header(Header(title="x"))
     assert not bar.context.isVisible()
     bar.show_header(Header(title="x", used=82_000))
-    assert bar.context.text() == "82k"
+    assert bar.context.text() == "82k tokens"
     assert not bar.gauge.isVisible()
 
 

@@ -22,7 +22,6 @@ from viewer.jobs import Job, Jobs
 if TYPE_CHECKING:
     from store.live import Live
     from store.preflight import Preflight
-    from viewer.desk import Desk
 
 KEYS: Final = {"Send": "sends", "Queue": "queues", "Fork": "forks"}  # by the word on the button
 OFFER: Final = 300  # ms until a session that is shown is asked whether it can be gone on with: it is painted before
@@ -35,11 +34,10 @@ class Composing(Unsent):
     fork_opened = Signal(str)  # the file of a fork that was begun here
 
     def __init__(
-        self, live: Live, desk: Desk, jobs: Jobs, pane: ComposerPane, back: QWidget, drafts: Drafts, parent: QObject
+        self, live: Live, jobs: Jobs, pane: ComposerPane, back: QWidget, drafts: Drafts, parent: QObject
     ) -> None:
         """`back`: what has the focus again when the composer is left."""
         super().__init__(live, jobs, drafts, parent)
-        self._desk = desk
         self.pane = pane
         self._back = back
         self.key = ""

@@ -25,7 +25,7 @@ class Prompting(Panels):
     def make_composer(self, *, remember: bool = True) -> None:
         """Called once, by the window."""
         drafts = Drafts(state_dir() / "drafts.json" if remember else None)
-        self.composing = Composing(self.live, self.desk, self.jobs, self.composer, self.pane, drafts, self)
+        self.composing = Composing(self.live, self.jobs, self.composer, self.pane, drafts, self)
         self.composing.said.connect(self.status.set_hint)
         self.composing.fork_opened.connect(self.on_fork_opened)
         self.stack.currentChanged.connect(lambda _: self.place_composer())
@@ -69,7 +69,8 @@ class Prompting(Panels):
         def done(count: int) -> None:
             if count:
                 what = "A run was" if count == 1 else f"{count:,} runs were"
-                self.notice.say("runs", f"{what} interrupted when Playhead was ended. “playhead runs” says which.")
+                how = "it" if count == 1 else "each"
+                self.notice.say("runs", f"{what} at work when Playhead was ended. “playhead runs” says how {how} ended.")
 
         self.jobs.run(self.live.sweep, done)
 

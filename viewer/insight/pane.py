@@ -141,7 +141,7 @@ class InsightPane(QWidget):
         self.sum.setVisible(there)
 
     def set_look(self, look: Look) -> None:
-        self._top.setContentsMargins(look.px(12), look.px(8), look.px(8), 0)
+        self._top.setContentsMargins(look.px(12), look.px(6), look.px(8), 0)
         self.heading.setFont(look.font("ui.bold"))
         muted = f"color: {look.colour('text.muted').name()}"
         for label in (self.sum, self.note):

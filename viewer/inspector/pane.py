@@ -161,7 +161,7 @@ class InspectorPane(QWidget):
         self.note.show()
 
     def set_look(self, look: Look) -> None:
-        self._top.setContentsMargins(look.px(12), look.px(8), look.px(8), look.px(4))
+        self._top.setContentsMargins(look.px(12), look.px(6), look.px(8), look.px(4))
         self._top.setSpacing(look.px(2))
         self.heading.setFont(look.font("ui.bold"))
         self.note.setContentsMargins(look.px(12), 0, look.px(12), look.px(8))

@@ -1,4 +1,4 @@
-"""Small tables of the triggers' page: triggers and deliveries as rows of text. For that page."""
+"""Small tables of the panel: triggers, deliveries, the audit log as rows of text; and what every table of it is."""
 
 from __future__ import annotations
 
@@ -35,14 +35,38 @@ class Column(NamedTuple):
     least: int = 0
 
 
-class Lines(QAbstractTableModel):
+class Table(QAbstractTableModel):
+    """Rows below heads. What stands in a cell is for whoever makes one to say."""
+
+    def __init__(self, heads: Sequence[str], look: Look, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.heads, self.look = tuple(heads), look
+        self.rows: list[Any] = []
+
+    @override
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
+        return 0 if parent.isValid() else len(self.rows)
+
+    @override
+    def columnCount(self, parent: Index = QModelIndex()) -> int:
+        return 0 if parent.isValid() else len(self.heads)
+
+    @override
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation == Qt.Orientation.Vertical:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        return self.heads[section] if role == Qt.ItemDataRole.DisplayRole else None
+
+
+class Lines(Table):
     """Rows with an id each. A refresh changes them in place as long as they are the same rows."""
 
     def __init__(self, columns: Sequence[Column], cells: Callable[[Any], Sequence[Cell]], look: Look,
                  parent: QObject | None = None) -> None:  # fmt: skip
-        super().__init__(parent)
-        self.columns, self._cells, self.look = tuple(columns), cells, look
-        self.rows: list[Any] = []
+        super().__init__([column.head for column in columns], look, parent)
+        self.columns, self._cells = tuple(columns), cells
 
     def set_rows(self, rows: Sequence[Any]) -> None:
         if [row.id for row in rows] == [row.id for row in self.rows]:
@@ -53,22 +77,6 @@ class Lines(QAbstractTableModel):
         self.beginResetModel()
         self.rows = list(rows)
         self.endResetModel()
-
-    @override
-    def rowCount(self, parent: Index = QModelIndex()) -> int:
-        return 0 if parent.isValid() else len(self.rows)
-
-    @override
-    def columnCount(self, parent: Index = QModelIndex()) -> int:
-        return 0 if parent.isValid() else len(self.columns)
-
-    @override
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation == Qt.Orientation.Vertical:
-            return None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        return self.columns[section].head if role == Qt.ItemDataRole.DisplayRole else None
 
     @override
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -123,8 +131,8 @@ class LinesView(QTableView):
     def set_look(self, look: Look) -> None:
         self.look = self.lines.look = look
         self.setFont(look.font("ui"))
-        self.horizontalHeader().setFont(look.font("meta"))
         self.setStyleSheet(table_sheet(look))
+        self.horizontalHeader().setFont(look.font("meta"))  # a first style sheet takes away one that was set before it
         self.verticalHeader().setDefaultSectionSize(look.px(26))
         self._fit()
 

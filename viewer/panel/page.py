@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from viewer.panel.receiver_card import Service
     from viewer.panel.triggers_page import TriggersPage
 
-NAMES: Final = ("Sessions", "Triggers", "Audit log")
+NAMES: Final = ("Threads and storage", "Triggers", "Audit log")
 OVERVIEW, TRIGGERS, AUDIT = range(3)
 
 

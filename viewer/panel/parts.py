@@ -12,7 +12,7 @@ from typing_extensions import override
 from store.settings import Setting
 from viewer.theme.look import Look
 
-MAIN, MUTED, FAINT, FAILED, WAITING = "text.main", "text.muted", "text.faint", "state.failed", "state.waiting"
+MAIN, MUTED, FAILED, WAITING = "text.main", "text.muted", "state.failed", "state.waiting"
 Margins = tuple[int, int, int, int]  # left, top, right, bottom, in our units
 AnyLayout = TypeVar("AnyLayout", QVBoxLayout, QHBoxLayout, QGridLayout)
 NONE: Margins = (0, 0, 0, 0)

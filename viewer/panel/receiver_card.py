@@ -16,6 +16,7 @@ from viewer import wording
 from viewer.jobs import Jobs
 from viewer.panel.parts import FAILED, MUTED, WAITING
 from viewer.panel.settings_card import SettingsCard
+from viewer.panel.words import brief
 from viewer.theme import icons
 from viewer.theme.look import Look
 
@@ -62,6 +63,7 @@ class ReceiverCard(SettingsCard):
         super().__init__(settings, look, parent)
         self._jobs, self._service = jobs, service
         self.url = ""
+        self._hooks: list[str] = []  # triggers that wait for webhooks
         self.on = self.check(st.RECEIVER)
         self.host = self.text(st.RECEIVER_HOST)
         self.port = self.number(st.RECEIVER_PORT)
@@ -131,6 +133,11 @@ class ReceiverCard(SettingsCard):
             text = f"Not listening: {status.reason}"
         elif on:
             text = "Switched on, and not listening in this window yet."
+        elif self._hooks:
+            text = f"Off: no webhook reaches {brief(self._hooks[0], 40)}"
+            more = len(self._hooks) - 1
+            text += f" and {wording.many(more, 'other trigger')}" if more else ""
+            text += ". Tick the box and apply."
         else:
             text = "Off: nothing listens. Triggers by clock, file and hand work without it."
         self.state.setText(text)
@@ -138,6 +145,12 @@ class ReceiverCard(SettingsCard):
         self.copy_button.setVisible(bool(self.url))
         self._draw()
         self._warn()
+
+    def set_hooks(self, names: list[str]) -> None:
+        """The triggers that a webhook would start: while it is off, that is said."""
+        if names != self._hooks:
+            self._hooks = names
+            self.show_status(self._status)
 
     def _draw(self) -> None:
         state = getattr(self, "_status", None)

@@ -44,9 +44,7 @@ class SettingsCard(Part):
         self.failed.hide()
         self.news = self.label("", MUTED, "meta", wrap=True)
         self.revert_button = QPushButton("Revert")
-        self.revert_button.setToolTip("Show what is in force again (Esc)")
         self.apply_button = QPushButton("Apply")
-        self.apply_button.setToolTip("Save; it holds from the next run on (Enter)")
         self.revert_button.clicked.connect(self.revert)
         self.apply_button.clicked.connect(self.apply)
         settings.watch(self.on_setting)
@@ -190,6 +188,10 @@ class SettingsCard(Part):
         edited = bool(self._edited)
         self.revert_button.setEnabled(edited)
         self.apply_button.setEnabled(edited and fine and not self._writing)
+        same = "Nothing is changed"
+        self.revert_button.setToolTip("Show what is in force again (Esc)" if edited else same)
+        wrong = "Save; it holds from the next run on (Enter)" if fine else "First mend what is marked red"
+        self.apply_button.setToolTip(wrong if edited else same)
         if not edited:
             self.news.clear()
         return fine

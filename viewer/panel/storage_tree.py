@@ -83,7 +83,12 @@ class StorageTree(QTreeView):
         for column, width in ((1, 148), (2, 76), (3, 104)):
             self.header().resizeSection(column, look.px(width))
         self.setIndentation(look.px(16))
-        self.setStyleSheet(f"QTreeView {{ background: {look.colour('surface.window').name()}; }}")
+        ground, chosen, text = (
+            look.colour(token).name() for token in ("surface.window", "surface.selected", "text.strong")
+        )
+        self.setStyleSheet(
+            f"QTreeView {{ background: {ground}; selection-background-color: {chosen}; selection-color: {text}; }}"
+        )
         self.setFont(look.font("ui"))
         self._fit()
 

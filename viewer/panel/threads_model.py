@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtCore import QModelIndex, QObject, QSortFilterProxyModel, Qt
 from typing_extensions import override
 
 from store.threads import ThreadRow, saved
 from viewer import tips, wording
 from viewer.panel import words
+from viewer.panel.lists import Index, Table
 from viewer.theme import icons
 from viewer.theme.look import Look
 
-Index = QModelIndex | QPersistentModelIndex
 ThreadRole: Final = int(Qt.ItemDataRole.UserRole) + 1
 SortRole: Final = ThreadRole + 1
 TRIGGER, THREAD, STATE, AGE, TURNS, LAST, SESSION, SAVED, ACTION = range(9)
@@ -36,13 +36,13 @@ def state_of(row: ThreadRow) -> str:
     return "old" if row.stale and row.state != "running" else row.state
 
 
-class ThreadsModel(QAbstractTableModel):
+class ThreadsModel(Table):
     """One row per thread, in the order they came; the proxy sorts."""
 
+    rows: list[ThreadRow]
+
     def __init__(self, look: Look, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.look = look
-        self.rows: list[ThreadRow] = []
+        super().__init__(HEADS, look, parent)
         self.busy: set[int] = set()  # threads that something is being done with
 
     def set_rows(self, rows: Sequence[ThreadRow]) -> None:
@@ -75,23 +75,13 @@ class ThreadsModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, ACTION))
 
     @override
-    def rowCount(self, parent: Index = QModelIndex()) -> int:
-        return 0 if parent.isValid() else len(self.rows)
-
-    @override
-    def columnCount(self, parent: Index = QModelIndex()) -> int:
-        return 0 if parent.isValid() else len(HEADS)
-
-    @override
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation == Qt.Orientation.Vertical:
-            return None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if section in NUMBERS else Qt.AlignmentFlag.AlignLeft
-            return side | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.ToolTipRole and section == SAVED:
-            return "What a resumed run cost compared with a fresh one of the same thread, with the number of runs."
-        return HEADS[section] if role == Qt.ItemDataRole.DisplayRole else None
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.TextAlignmentRole and section in NUMBERS:
+                return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            if role == Qt.ItemDataRole.ToolTipRole and section == SAVED:
+                return "What a resumed run cost compared with a fresh one of the same thread, with the number of runs."
+        return super().headerData(section, orientation, role)
 
     @override
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

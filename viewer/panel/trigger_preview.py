@@ -39,7 +39,7 @@ class TriggerPreview(Part):
     ) -> None:  # fmt: skip
         super().__init__(look, parent)
         self._jobs, self._db, self._values = jobs, db, values
-        self._asked = 0
+        self._asked = self._taken = 0
         self.found: Preview | None = None
         self.past = QComboBox()
         self.past.setAccessibleName("Payload of a past delivery")
@@ -112,7 +112,8 @@ class TriggerPreview(Part):
     # ---- what it is tried on
 
     def set_past(self, found: tuple[Delivery, ...]) -> None:
-        """Deliveries whose payload can be taken."""
+        """Deliveries whose payload can be taken. One that is on its way was another trigger's."""
+        self._taken += 1
         self.past.clear()
         self.past.addItem("A past delivery…" if found else "No delivery came in yet", None)
         for one in found[:50]:
@@ -126,13 +127,17 @@ class TriggerPreview(Part):
             self.take(one)
 
     def take(self, one: Delivery) -> None:
-        """Its payload, as it came."""
-        db = self._db
+        """Its payload, as it came; of several that were asked for the last one."""
+        self._taken += 1
+        db, number = self._db, self._taken
 
         def failed(error: Exception) -> None:
-            self._blank(str(error), "state.failed")
+            if number == self._taken:
+                self._blank(str(error), "state.failed")
 
         def took(payload: bytes) -> None:
+            if number != self._taken:
+                return
             self.headers.setPlainText(f"X-GitHub-Event: {one.event}" if one.source == "github" and one.event else "")
             self.payload.setPlainText(payload.decode("utf-8", "replace"))
 

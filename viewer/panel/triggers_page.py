@@ -217,6 +217,7 @@ class TriggersPage(Part):
         self.log_heading.setText(f"Deliveries of {brief(chosen.name, 60)}" if chosen is not None else "Deliveries")
         self.try_button.setVisible(bool(found))
         self.try_button.setEnabled(self.log.current() is not None)
+        self.receiver.set_hooks([row.name for row in self.model.rows if row.enabled and triggers.hook_path(row)])
 
     def _refused(self, error: Exception) -> None:
         if not isinstance(error, StoreError):
@@ -228,15 +229,20 @@ class TriggersPage(Part):
 
     def _able(self) -> None:
         row = self.table.current()
+        first = "Choose a trigger below first"
         for button in (self.edit_button, self.switch_button, self.delete_button, self.run_button, self.url_button):
             button.setVisible(bool(self.model.rows))
             button.setEnabled(row is not None)
+            button.setToolTip(first if row is None else "")
         self.switch_button.setText("Switch on" if row is not None and not row.enabled else "Switch off")
         serving = self.serving() is not None
         self.run_button.setEnabled(row is not None and serving)
         idle = "Nothing runs triggers in this window yet: it has just been opened."
-        self.run_button.setToolTip("Start a run by hand, whatever its filter says" if serving else idle)
-        self.url_button.setEnabled(row is not None and bool(triggers.hook_path(row)))
+        if row is not None:
+            self.run_button.setToolTip("Start a run by hand, whatever its filter says" if serving else idle)
+            hooked = bool(triggers.hook_path(row))
+            self.url_button.setEnabled(hooked)
+            self.url_button.setToolTip("The address for its sender" if hooked else "No webhook starts it: no address")
 
     def _trigger_cells(self, row: Trigger) -> tuple[Cell, ...]:
         faint = "text.main" if row.enabled else "text.faint"

@@ -10,15 +10,13 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextCharFormat, QTextFormat, QTextLayout
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextCharFormat, QTextLayout
 
 from viewer.rows.parts import char_format, format_range
 from viewer.rows.simple import Read
 from viewer.rows.typeset import mono_form, strong_form
 from viewer.theme.look import Look
 
-_INK: Final = QTextFormat.Property.ForegroundBrush.value
-_PAPER: Final = QTextFormat.Property.BackgroundBrush.value
 LONGEST: Final = 300  # characters; more are no line of any measure
 SPARE: Final = 2.0  # px that must be left, so that no rounding can break the line
 
@@ -92,13 +90,17 @@ def paint_line(painter: QPainter, line: OneLine, x: float, top: float, look: Loo
 
 @lru_cache(maxsize=32)
 def _face(look: Look, form: str) -> _Face:
-    font = look.font_for("prose", "")
     made = _format(look, form)
-    if made is None:
+    if form == "code":
+        font = look.font_for("mono", "")
+    else:  # with setters: a painter takes what a font only has from another one from its device instead
+        font = QFont(look.font_for("prose", ""))
+        if form == "strong":
+            font.setWeight(QFont.Weight.DemiBold)
+        font.setItalic(form == "italic")
+    if made is None or form != "code":
         return _Face(font, None, None)
-    ink = made.foreground().color() if made.hasProperty(_INK) else None
-    paper = made.background().color() if made.hasProperty(_PAPER) else None
-    return _Face(made.font().resolve(font), ink, paper)
+    return _Face(font, made.foreground().color(), made.background().color())
 
 
 @lru_cache(maxsize=32)

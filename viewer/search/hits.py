@@ -10,7 +10,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from typing_extensions import override
 
 from store.search import Hit
-from viewer import wording
+from viewer import tips, wording
 
 HitRole: Final = Qt.ItemDataRole.UserRole + 1  # Hit, or None for a heading
 HeadRole: Final = Qt.ItemDataRole.UserRole + 2  # (title, project) of a heading, or None
@@ -95,7 +95,7 @@ class HitModel(QAbstractListModel):
             case Qt.ItemDataRole.DisplayRole:
                 return line.snippet.text
             case Qt.ItemDataRole.ToolTipRole:
-                return f"{line.snippet.text}\n{kind(line)} · {wording.full(line.ts)}".rstrip(" ·")
+                return tips.plain(f"{line.snippet.text}\n{kind(line)} · {wording.full(line.ts)}".rstrip(" ·"))
             case Qt.ItemDataRole.AccessibleTextRole:
                 when = wording.ago(line.ts, time.time_ns() // 1000)[0]
                 return ", ".join(part for part in (kind(line), line.snippet.text, when) if part)

@@ -49,6 +49,7 @@ class SearchPane(QWidget):
         self.close_button.setToolTip("Back to the sessions (Esc)")
         self.box = QLineEdit(self)
         self.box.setPlaceholderText("Search the text…")
+        self.box.setProperty("quiet", True)
         self.box.setAccessibleName("Search the text of sessions")
         self.box.setClearButtonEnabled(True)
         self.box.setAcceptDrops(False)
@@ -200,7 +201,7 @@ class SearchPane(QWidget):
 
     def set_look(self, look: Look) -> None:
         side = look.px(12)
-        self._top.setContentsMargins(side, look.px(4), look.px(8), 0)
+        self._top.setContentsMargins(side, look.px(6), look.px(8), 0)
         self._fields.setContentsMargins(side, look.px(4), side, look.px(4))
         self._fields.setSpacing(look.px(8))
         self._blank.setContentsMargins(side, look.px(8), side, 0)

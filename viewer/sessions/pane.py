@@ -50,6 +50,7 @@ class SessionsPane(QWidget):
         self.menu_button.setToolTip("Menu")
         self.filter_box = QLineEdit(self)
         self.filter_box.setPlaceholderText("Filter sessions…")
+        self.filter_box.setProperty("quiet", True)
         self.filter_box.setAccessibleName("Filter sessions")
         self.filter_box.setClearButtonEnabled(True)
         self.filter_box.setAcceptDrops(False)  # what is dropped on the window is opened, not typed
@@ -152,7 +153,7 @@ class SessionsPane(QWidget):
         self.menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; width: 0; }")
         self.search_button.setIcon(icons.icon("search", look))
         self.search_button.setIconSize(QSize(look.px(16), look.px(16)))
-        self._top.setContentsMargins(look.px(8), look.px(8), look.px(8), look.px(4))
+        self._top.setContentsMargins(look.px(8), look.px(6), look.px(8), look.px(6))
         self._top.setSpacing(look.px(4))
         # A first style sheet takes away the font and the margins that were set before it.
         muted = f"color: {look.colour('text.muted').name()}"

@@ -33,11 +33,14 @@ QScrollBar::handle:horizontal { min-width: ${p32}px; margin: ${p3}px ${p2}px; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QLineEdit, QPlainTextEdit[field="true"] {
-  background: $surface_raised; color: $text_main; border: 1px solid $line_hair; border-radius: ${p4}px;
+  background: $surface_window; color: $text_main; border: 1px solid $button_border; border-radius: ${p4}px;
   padding: ${p4}px ${p8}px; selection-background-color: $selection_background; selection-color: $selection_text;
 }
+QLineEdit[quiet="true"], QPlainTextEdit[quiet="true"], QPlainTextEdit[field="true"][readOnly="true"] {
+  background: $surface_raised; border-color: $line_hair;
+}
+QLineEdit:disabled, QPlainTextEdit:disabled { color: $text_disabled; border-color: $line_hair; }
 QLineEdit:focus, QPlainTextEdit[field="true"]:focus { border-color: $accent_focus; }
-QDialog QLineEdit, QDialog QPlainTextEdit[field="true"] { background: $surface_window; border-color: $button_border; }
 QPushButton, QToolButton {
   background: $button_background; color: $button_text; border: 1px solid $button_border; border-radius: ${p4}px;
   padding: ${p4}px ${p12}px;
@@ -52,6 +55,23 @@ QPushButton:default:disabled {
   background: $button_background; color: $text_disabled; border-color: $button_border;
 }
 QPushButton:default:hover:enabled { background: $accent_fill_hover; }
+QPushButton:default:pressed:enabled { background: $accent_fill_pressed; }
+QPushButton:default:focus:enabled { border-color: $text_strong; }
+QCheckBox { spacing: ${p6}px; }
+QCheckBox::indicator {
+  background: $surface_window; border: 1px solid $button_border; border-radius: ${p3}px;
+  width: ${p14}px; height: ${p14}px;
+}
+QCheckBox::indicator:hover { border-color: $accent_main; }
+QCheckBox::indicator:pressed { background: $surface_pressed; }
+QCheckBox::indicator:checked { background: $accent_fill; border-color: $accent_fill; image: url("$check"); }
+QCheckBox::indicator:checked:hover { background: $accent_fill_hover; }
+QCheckBox::indicator:disabled { border-color: $line_hair; }
+QCheckBox::indicator:checked:disabled { background: $line_strong; border-color: $line_strong; }
+QCheckBox::indicator:focus { border-color: $accent_focus; }
+QCheckBox::indicator:checked:focus { border-color: $text_strong; }
+QCheckBox:focus { color: $text_strong; }
+QCheckBox:disabled { color: $text_disabled; }
 QComboBox, QAbstractSpinBox {
   background: $surface_window; color: $text_main; border: 1px solid $button_border; border-radius: ${p4}px;
   padding: ${p3}px ${p8}px; selection-background-color: $selection_background; selection-color: $selection_text;
@@ -136,8 +156,9 @@ def palette(look: Look) -> QPalette:
 def sheet(look: Look) -> str:
     """The style sheet for one Look."""
     words = {name.replace(".", "_"): look.colour(name).name() for name in tokens.tokens()}
-    words |= {f"p{units}": str(look.px(units)) for units in (2, 3, 4, 8, 10, 12, 24, 32)}
-    words |= {name: path(f"themes/{name.replace('_', '-')}.svg").as_posix() for name in ("arrow_down", "arrow_up")}
+    words |= {f"p{units}": str(look.px(units)) for units in (2, 3, 4, 6, 8, 10, 12, 14, 24, 32)}
+    images = ("arrow_down", "arrow_up", "check")
+    words |= {name: path(f"themes/{name.replace('_', '-')}.svg").as_posix() for name in images}
     return SHEET.substitute(words)
 
 

@@ -18,6 +18,7 @@ LIMIT: Final = 50_000_000  # characters; more than that no clipboard takes gladl
 GAP: Final = "\n\n"
 _COMMANDS: Final = ("command", "cmd", "script")  # what agents call it in a tool's input
 _FENCE: Final = re.compile(r"`{3,}")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Copied(NamedTuple):
@@ -92,9 +93,14 @@ def _fenced(text: str, language: str = "") -> str:
 
 
 def command(item: Item) -> str:
-    """What a shell was told to run, as it can be run again; '' for any other row."""
-    if not isinstance(item, Tool) or item.kind != "tool.shell":
-        return ""
+    """What a shell was told to run, as it can be run again; '' for any other row.
+
+    It is pasted into terminals: signs that one would obey are left out.
+    """
+    return _CONTROL.sub("", _told(item)) if isinstance(item, Tool) and item.kind == "tool.shell" else ""
+
+
+def _told(item: Tool) -> str:
     try:
         given: object = orjson.loads(str(item.input))
     except ValueError:

@@ -35,7 +35,6 @@ class Mouse(QObject):
         self._pressed: tuple[int, Hit] | None = None
         self._press_at = QPoint()
         self._dragging = False
-        self._clicks = 0
         self._unit = 1  # 1 characters, 2 words, 3 paragraphs
         self._last = QPoint()
         self._hint = ""

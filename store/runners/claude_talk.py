@@ -1,0 +1,139 @@
+"""A `claude` that somebody answers: prompt and answers go in as lines of JSON, as its control protocol has it.
+
+To who started it, it is a process like any other. When its turn is over its input is closed, and with that it ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from store.formats.claude_asks import response, step, words
+from store.formats.values import string, table
+from store.runners.base import Reply
+from store.sources.process import Exited, Fact, Killed, Process
+
+PROTOCOL: Final = 1.0  # seconds that it has to stop when it is asked to, before it gets a signal
+LONGEST: Final = 64 << 20  # bytes of a line that is looked at
+_MARKS: Final = (b'"control_request"', b'"control_cancel_request"', b'"result"')
+
+
+class Talked:
+    """See the module. Raises StoreError when there is nothing to start."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str] | None,
+        prompt: str,
+        *,
+        out: Callable[[bytes], None],
+        fact: Callable[[Fact], None],
+    ) -> None:
+        self._out = out
+        self._line = bytearray()
+        self._writing = threading.Lock()
+        self._lock = threading.Lock()
+        self._open: dict[str, tuple[dict[str, Any], list[str]]] = {}  # question → its request, what was answered so far
+        self._hushed = False
+        self._process = Process(argv, cwd, env, out=self._take, fact=fact, talk=True)
+        self.pid = self._process.pid
+        self._say({"type": "user", "message": {"role": "user", "content": prompt}})
+
+    @property
+    def ended(self) -> Exited | Killed | None:
+        return self._process.ended
+
+    def stderr(self) -> bytes:
+        return self._process.stderr()
+
+    def join(self, timeout: float | None = None) -> Exited | Killed | None:
+        return self._process.join(timeout)
+
+    def terminate(self, grace: float = 2.0) -> bool:
+        gone = self._process.terminate(grace)
+        self._hush()
+        return gone
+
+    def interrupt(self) -> None:
+        """Ask it to stop as its own interface would; it writes down what it was doing, and ends. Else: the signal."""
+        self._say({"type": "control_request", "request_id": "stop", "request": {"subtype": "interrupt"}})
+        threading.Thread(target=self._insist, name=f"interrupt-{self.pid}", daemon=True).start()
+
+    def answer(self, rpc: str, option: str) -> Reply | None:
+        """Answer an open question. Says what is asked next, or what became of it; None: it is not open (any more)."""
+        with self._lock:
+            if rpc not in self._open:
+                return None
+            request, chosen = self._open[rpc]
+            chosen.append(option)
+            following = step(request, chosen)
+            if following is None:
+                del self._open[rpc]
+        if following is not None:
+            return Reply(*following)
+        told = {"subtype": "success", "request_id": rpc, "response": response(request, chosen)}
+        self._say({"type": "control_response", "response": told})
+        return Reply(words(request, chosen))
+
+    # ---- threads
+
+    def _say(self, record: dict[str, Any]) -> None:
+        """On a thread of its own: it may read nothing for a while, and the window must not wait for it."""
+        data = orjson.dumps(record) + b"\n"
+        threading.Thread(target=self._write, args=(data,), name=f"stdin-{self.pid}", daemon=True).start()
+
+    def _write(self, data: bytes) -> None:
+        with self._writing:
+            if not self._hushed:
+                self._process.write(data)
+
+    def _insist(self) -> None:
+        if self._process.join(PROTOCOL) is None:
+            self._process.interrupt()
+
+    def _take(self, data: bytes) -> None:
+        """Its output, on the reader's thread: kept and shown first, then looked at for what concerns us."""
+        self._out(data)
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            self._line += data[start:end]
+            if any(mark in self._line for mark in _MARKS):
+                self._look(bytes(self._line))
+            self._line.clear()
+            start = end + 1
+        if len(self._line) < LONGEST:
+            self._line += data[start:]
+
+    def _look(self, line: bytes) -> None:
+        try:
+            record = orjson.loads(line)
+        except ValueError:
+            return
+        if type(record) is not dict:
+            return
+        rpc = string(record, "request_id")
+        match record.get("type"):
+            case "control_request":
+                request = table(record, "request")
+                if string(request, "subtype") == "can_use_tool":
+                    with self._lock:
+                        self._open[rpc] = (request, [])
+                else:
+                    told = {"subtype": "error", "request_id": rpc, "error": "Playhead does not know this request."}
+                    self._say({"type": "control_response", "response": told})
+            case "control_cancel_request":
+                with self._lock:
+                    self._open.pop(rpc, None)
+            case "result":
+                threading.Thread(target=self._hush, name=f"hush-{self.pid}", daemon=True).start()
+
+    def _hush(self) -> None:
+        with self._writing:
+            self._hushed = True
+            self._process.hush()
