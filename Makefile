@@ -37,4 +37,4 @@ bench:
 
 soak:
 	@scripts/setup dev
-	@$(BIN)/python -m pytest -m soak --timeout 1800 $(ARGS)
+	@PLAYHEAD_EXAMPLES=20 $(BIN)/python -m pytest -m "soak or hypothesis" --timeout 1800 $(ARGS)

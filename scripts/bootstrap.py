@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+PIPS = 4  # at once
 LOCKS = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
 
 sys.path.insert(0, str(ROOT / "scripts"))  # python -I leaves the script's folder out
@@ -72,16 +75,40 @@ def _make_venv() -> None:
 def _install(level: str) -> None:
     pip = _pip()
     print(f"setup: installing {LOCKS[level]} into .venv", flush=True)
-    quiet = [] if sys.stdout.isatty() else ["--quiet"]
-    common = [*pip, "install", "--disable-pip-version-check", "--no-input", *quiet]
-    # Both from the repository's folder, so that what pip prints is short.
-    subprocess.run([*common, "--require-hashes", "-r", LOCKS[level]], cwd=ROOT, check=True)
+    common = [*pip, "install", "--disable-pip-version-check", "--no-input"]
+    _install_locked(common, ROOT / LOCKS[level])
     # The build backend is in the lock as well: nothing is fetched that is not hashed there.
-    subprocess.run([*common, "--no-deps", "--no-build-isolation", "--editable", "."], cwd=ROOT, check=True)
+    editable = [*common, *_quiet(), "--no-deps", "--no-build-isolation", "--editable", "."]
+    subprocess.run(editable, cwd=ROOT, check=True)
     # pip compiles what it installs, not what it links to: with PYTHONDONTWRITEBYTECODE set, every start would compile
     # all of it again. compileall writes all the same; what does not compile is for the run itself to tell.
     subprocess.run([PYTHON, "-m", "compileall", "-q", "store", "viewer", "resources"], cwd=ROOT, check=False)
     _unpack_support()
+
+
+def _install_locked(pip: list[str | Path], lock: Path) -> None:
+    """In several processes: most of pip's time is spent on a single core, over the lists of every project's files.
+
+    The lock names all there is to install, so no process has to look for what another one's packages depend on.
+    """
+    blocks = [block for block in re.split(r"\n(?=\S)", lock.read_text("utf-8")) if "==" in block]
+    blocks.sort(key=lambda block: block.count("--hash="), reverse=True)  # many hashes: many files to look through
+    running = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(PIPS):
+            part = Path(folder) / f"{lock.stem}-{number}.lock"
+            part.write_text("\n".join(blocks[number::PIPS]) + "\n", "utf-8")
+            # One of them shows how far it is, where somebody looks: the one with Qt, most of all bytes.
+            quiet = _quiet() if any(block.startswith("pyside6") for block in blocks[number::PIPS]) else ["--quiet"]
+            command = [*pip, *quiet, "--no-deps", "--require-hashes", "-r", part]
+            running.append(subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL))
+        failed = [process.returncode for process in running if process.wait()]
+    if failed:
+        raise subprocess.CalledProcessError(failed[0], [*pip])
+
+
+def _quiet() -> list[str]:
+    return [] if sys.stdout.isatty() else ["--quiet"]
 
 
 def _unpack_support() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from msgspec import Struct
 
 from store.archive_import import ArchiveImport, Busy, Progress
 from store.archive_talk import GO, PAUSE, lines
+from store.child import kill, step_back
 from store.errors import StoreError
 from store.paths import data_dir
 from store.relay import cores, environment
@@ -87,7 +87,7 @@ class Background:
         self._cancelled = True
         with self._lock:
             if self._process is not None:
-                _kill(self._process)
+                kill(self._process)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -121,15 +121,6 @@ class Background:
             self._on_over(over or Over(why="The copying of sessions stopped unexpectedly: see the log."))
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """It, and those that work for it."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):  # it ended this very moment; macOS says the second
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-
-
 # ---- the process
 
 
@@ -146,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="store.archive_child", description="Import every session, in the background.")
     parser.add_argument("extra", nargs="*", type=Path)
     options = parser.parse_args(arguments)
-    _step_back()
+    step_back(NICE, idle=True)  # whatever else runs on this machine comes first
     from store.sources.journal import folder
     from store.sources.scan import roots
 
@@ -180,14 +171,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log.warning("the search index is behind: %s", error)
     say(Over(totals.sessions, len(totals.failed)))
     return 0
-
-
-def _step_back() -> None:
-    """Whatever else runs on this machine comes first."""
-    with suppress(OSError, AttributeError):
-        os.nice(NICE)
-    with suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def _deaf() -> Iterator[None]:
 
     It is noted, too: another thread of ours may be given it, and Python would then interrupt us half way into a start.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+    if sys.platform == "win32":
         yield
         return
     came: list[int] = []

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
+from store.child import step_back
 from store.db.search import catch_up
 from store.errors import StoreError
-
-NICE: Final = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="store.archive_index", description="Index what is not indexed yet.")
     parser.add_argument("--db", type=Path, required=True)
     options = parser.parse_args(arguments)
-    with suppress(OSError, AttributeError):
-        os.nice(NICE)
+    step_back()
     try:
         catch_up(options.db)
     except StoreError as error:

@@ -6,7 +6,6 @@ process of its own, because reading gigabytes beside the painter would hold the 
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from store.child import step_back
 from store.coverage import Coverage
 from store.errors import StoreError
 from store.report import files_below, session_files
@@ -74,8 +74,7 @@ def survey(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    with suppress(OSError, AttributeError):
-        os.nice(10)  # the window goes first
+    step_back()
     for told in survey([Path(name) for name in arguments]):
         sys.stdout.buffer.write(orjson.dumps(told, default=str) + b"\n")
         sys.stdout.buffer.flush()

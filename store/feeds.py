@@ -164,16 +164,20 @@ class Feeds:
         stream.ask_source = life.interrupt
         return stream.key
 
-    def acp(self, argv: Sequence[str], cwd: str = "", load: str = "", *, files: bool = True) -> str:
+    def acp(self, argv: Sequence[str], cwd: str = "", load: str = "", *, files: bool = True, parent: str = "") -> str:
         """Start an agent and talk to it by the Agent Client Protocol, in a new session or in the one of id `load`.
 
-        `files`: it is offered that we read and write files for it. Raises StoreError if it cannot start.
+        `files`: it is offered that we read and write files for it. `parent`: key of the session that this one comes
+        after. Raises StoreError if it cannot start.
         """
         from store import acp
 
         where = Path(cwd).expanduser().absolute() if cwd else Path.cwd()
         acp.check(argv, where)
-        stream = self._stream(acp.title(argv), self._journal(Path(argv[0]).name, "acp", argv, where), None, acp.FORMAT)
+        journal = self._journal(Path(argv[0]).name, "acp", argv, where)
+        if journal is not None and parent:
+            journal.note(parent=parent)
+        stream = self._stream(acp.title(argv), journal, None, acp.FORMAT)
         acp.begin(stream, argv, where, load, files)
         return stream.key
 
@@ -267,6 +271,13 @@ class Feeds:
     def is_file(self, key: str) -> bool:
         """Whether that open session is read from a file."""
         return key in self._files
+
+    def path_of(self, key: str) -> Path | None:
+        """The file that an open session is read from, or the journal of a stream that is over."""
+        ingest, stream = self._files.get(key), self._streams.get(key)
+        if ingest is not None:
+            return ingest.path
+        return stream.journal.path if stream is not None and stream.journal is not None and not stream.alive else None
 
     def is_recording(self, key: str) -> bool:
         """Whether that open session is a recording that is played."""

@@ -20,6 +20,9 @@ from store.items import Notice, Plan, Raw
 __all__ = ["FOLD_VERSION", "Change", "Cut", "Put", "State", "fold", "fold_run", "sending"]
 
 
+_PIECES: Final = frozenset((TextDelta, ThoughtDelta))
+
+
 def fold(state: State, event: Event) -> list[Change]:
     """The changes that one event makes."""
     return HANDLERS[type(event)](state, event)
@@ -32,6 +35,10 @@ def fold_run(state: State, run: Sequence[Event]) -> list[Change]:
     """
     changes: list[Change] = []
     handlers = HANDLERS
+    if _PIECES.isdisjoint(map(type, run)):
+        for event in run:
+            changes += handlers[type(event)](state, event)
+        return changes
     first: Any = None  # of the pieces of one text that are being gathered
     last: Any = None
     kind_of_first: type[Event] | None = None

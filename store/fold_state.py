@@ -96,6 +96,8 @@ def widen(spans: tuple[Span, ...], at: At, end: int = 0) -> tuple[Span, ...]:
     length, offset = at.length, at.offset
     if length == 0:
         return spans
+    if not spans and not end:
+        return (Span(at.file, offset, length),)
     if end > offset + length:
         length = end - offset
     if not spans:

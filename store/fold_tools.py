@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from store import events as ev
@@ -73,40 +75,51 @@ def tool_updated(state: State, event: ev.ToolUpdated) -> list[Change]:
         if not isinstance(found, Tool):
             return NONE
         old = found
-    status = old.status
-    ended = old.ended
-    if event.status is not None and (status not in TERMINAL or event.status in TERMINAL):
-        status = event.status
-        if status in TERMINAL and ended is None:
-            ended = at.ts
-    output = old.output
-    if event.output is not None:
-        output = output.append(event.output) if event.append else Text(event.output)
-    title = old.title if event.title is None else event.title
-    kind = old.kind if event.kind is None else event.kind
-    exit_code = old.exit_code if event.exit_code is None else event.exit_code
-    hunks = old.hunks if event.hunks is None else event.hunks
-    child_agent = old.child_agent if event.child_agent is None else event.child_agent
-    duration_us = old.duration_us if event.duration_us is None else event.duration_us
-    images = event.images if event.images > old.images else old.images
-    options, rpc = (old.options, old.rpc) if status == "waiting" else ((), "")
-    answer = old.answer if event.answer is None else event.answer
-    if (
-        status == old.status and output == old.output and hunks == old.hunks and title == old.title
-        and kind == old.kind and exit_code == old.exit_code and child_agent == old.child_agent
-        and duration_us == old.duration_us and images == old.images and options == old.options and ended == old.ended
-        and answer == old.answer
-    ):  # fmt: skip
+    news = _news(old, event)
+    if not news:
         return changes
-    new = replace(
-        old, status=status, ended=ended, output=output, title=title, kind=kind, exit_code=exit_code, hunks=hunks,
-        child_agent=child_agent, duration_us=duration_us, images=images, options=options, spans=widen(old.spans, at),
-        rev=old.rev + 1, rpc=rpc, answer=answer,
-    )  # fmt: skip
+    new = replace(old, rev=old.rev + 1, spans=widen(old.spans, at), **news)
     if changes and isinstance(changes[-1], Put) and changes[-1].row == row:
         changes = changes[:-1]
         new = replace(new, rev=0)
     return changes + put_again(state, row, new)
+
+
+def _news(old: Tool, event: ev.ToolUpdated) -> dict[str, Any]:
+    """What an update changes in a call; most say little."""
+    news: dict[str, Any] = {}
+    status, said = old.status, event.status
+    if said is not None and (said in TERMINAL or status not in TERMINAL):
+        if said != status:
+            status = news["status"] = said
+        if old.ended is None and said in TERMINAL and event.at.ts is not None:
+            news["ended"] = event.at.ts
+    if event.output is not None:
+        output = old.output.append(event.output) if event.append else Text(event.output)
+        if news or output != old.output:
+            news["output"] = output
+    if event.title is not None and event.title != old.title:
+        news["title"] = event.title
+    if event.kind is not None and event.kind != old.kind:
+        news["kind"] = event.kind
+    if event.exit_code is not None and event.exit_code != old.exit_code:
+        news["exit_code"] = event.exit_code
+    if event.hunks is not None and event.hunks != old.hunks:
+        news["hunks"] = event.hunks
+    if event.child_agent is not None and event.child_agent != old.child_agent:
+        news["child_agent"] = event.child_agent
+    if event.duration_us is not None and event.duration_us != old.duration_us:
+        news["duration_us"] = event.duration_us
+    if event.images > old.images:
+        news["images"] = event.images
+    if event.answer is not None and event.answer != old.answer:
+        news["answer"] = event.answer
+    if status != "waiting":  # the question is over
+        if old.options:
+            news["options"] = ()
+        if old.rpc and news:
+            news["rpc"] = ""
+    return news
 
 
 def asked(state: State, event: ev.Asked) -> list[Change]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -23,12 +21,12 @@ from typing import Final
 
 import orjson
 
+from store.child import kill, step_back
 from store.errors import StoreError
 from store.relay import environment
 
 log = logging.getLogger(__name__)
 
-NICE: Final = 10
 EVERY: Final = 0.1  # seconds between two reports
 
 Progress = Callable[[int, int, int], None]  # bytes done, bytes in all, rows so far
@@ -72,7 +70,7 @@ class Import:
         with self._lock:
             self._process = process
             if self._cancelled:
-                _kill(process)
+                kill(process)
         name = f"import {self.path.name}"
         self._thread = threading.Thread(target=self._listen, args=(process,), name=name, daemon=True)
         self._thread.start()
@@ -86,7 +84,7 @@ class Import:
         with self._lock:
             self._cancelled = True
             if self._process is not None and self._process.poll() is None:
-                _kill(self._process)
+                kill(self._process)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -128,15 +126,6 @@ class Import:
             self._on_done(outcome)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """The child, and the one that reads for it."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):  # it ended this very moment; macOS says the second
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-
-
 def _message(line: bytes) -> object:
     try:
         return orjson.loads(line)
@@ -171,9 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--path", type=Path, required=True)
     parser.add_argument("--upto", type=int)
     options = parser.parse_args(arguments)
-    # The painter comes first, also where the cores are few; alone on the machine this takes a whole core all the same.
-    with suppress(OSError, AttributeError):
-        os.nice(NICE)
+    step_back()  # also where the cores are few; alone on the machine this takes a whole core all the same
     started = time.perf_counter()
     from store.intake import take_in, tidy
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -20,12 +19,12 @@ from typing import Final
 import msgspec
 
 from store.archive_talk import lines
+from store.child import step_back
 from store.insight import Insights
 from store.insight_talk import Told, line, order
 
 log = logging.getLogger(__name__)
 
-NICE: Final = 10
 IDLE: Final = 30.0  # seconds without an order after which it ends: the next one starts another
 
 
@@ -46,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--db", type=Path, required=True)
     parser.add_argument("--idle", type=float, default=IDLE)
     options = parser.parse_args(arguments)
-    with suppress(OSError, AttributeError):
-        os.nice(NICE)
+    step_back()
     insights = Insights(options.db)
     orders: SimpleQueue[bytes] = SimpleQueue()
     # A thread of its own, because no wait for a pipe with an end to it works on every system.

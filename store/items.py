@@ -5,7 +5,8 @@ Items are values: a change makes a new item with the same id and the next `rev`.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -136,25 +137,18 @@ def size_of(item: Item) -> int:
             return sum(len(text) for text, _ in item.entries)
 
 
-def _enc_hook(value: object) -> object:
-    if isinstance(value, Text):
-        return str(value)
-    raise TypeError(type(value).__name__)
-
-
 def _dec_hook(kind: type, value: object) -> object:
     if kind is Text and isinstance(value, str):
         return Text(value)
     raise TypeError(kind.__name__)
 
 
-_encoder = msgspec.msgpack.Encoder(enc_hook=_enc_hook)
+_encoder = msgspec.msgpack.Encoder(enc_hook=Text.__str__)  # all there is in an item that msgspec does not know
 _decoder: msgspec.msgpack.Decoder[Item] = msgspec.msgpack.Decoder(Item, dec_hook=_dec_hook)
 
 
-def pack(item: Item) -> bytes:
-    """The item as bytes for the database."""
-    return _encoder.encode(item)
+pack: Final[Callable[[Item], bytes]] = _encoder.encode
+"""The item as bytes for the database."""
 
 
 def unpack(data: bytes) -> Item:

@@ -9,7 +9,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
@@ -23,6 +22,7 @@ from store.session import Session
 from store.told import Completed, Drain, Question, Queued
 
 if TYPE_CHECKING:
+    from store.again import Again
     from store.preflight import Preflight
 
 TICK_MS: Final = 16
@@ -198,6 +198,16 @@ class Live(Ticker):
         """Start an agent that talks ACP, in a new session or in an earlier one of its own. Raises StoreError."""
         return self.feeds.acp(argv, cwd, load, files=files)
 
+    def load_again(self, again: Again, key: str, text: str) -> str:
+        """Start an agent again, for a new session that loads the one of that key and goes on with a prompt: its key.
+
+        Raises StoreError.
+        """
+        path = self.feeds.path_of(key)
+        new = self.feeds.acp(again.argv, again.cwd, again.load, parent=key if path is None else str(path))
+        self.prompt(new, text)
+        return new
+
     def rename(self, key: str, title: str) -> None:
         """Give a stream a title, before it is saved or after. Raises StoreError."""
         self.feeds.rename(key, title)
@@ -231,8 +241,10 @@ class Live(Ticker):
 
     def why_not(self, key: str, header: Header) -> str:
         """The sentence that says why a session cannot be gone on with here; '' when one look may tell."""
-        from store.runners import way_on
+        from store.runners import apart, way_on
 
+        if apart(header.agent) is not None and self.feeds.path_of(key) is not None:
+            return ""
         return way_on(header.agent, header.id, self.feeds.is_file(key))[1]
 
     def prompt(self, key: str, text: str) -> str:
@@ -271,7 +283,10 @@ class Live(Ticker):
 
     def preflight(self, key: str, header: Header) -> Callable[[], Preflight]:
         """A job that looks at what going on with a session would meet."""
-        path = Path(key) if self.feeds.is_file(key) else None
+        from store.runners import apart
+
+        file = self.feeds.is_file(key) or apart(header.agent) is not None
+        path = self.feeds.path_of(key) if file else None
         return lambda: self.feeds.talks.preflight(path, header)
 
     def sweep(self) -> int:

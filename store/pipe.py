@@ -19,6 +19,7 @@ from store.lines import Lines
 log = logging.getLogger(__name__)
 
 CR: Final = 13
+FAILED: Final = "reader of %s failed at %d:%d"
 BLOCK: Final = 32 << 20  # bytes of one JSON value spread over lines that are waited for
 
 Watch: TypeAlias = Callable[[Record | Damage, Sequence[Event]], None]
@@ -101,8 +102,9 @@ class Pipe:
             records += 1
             try:
                 events = read(record)
-            except Exception:
-                events = self._failed(record)
+            except Exception:  # a reader's mistake must not cost the session
+                log.exception(FAILED, self.format.agent, file, offset)
+                events = (unreadable(record, "record", "reader failed"),)
             if Unreadable in map(type, events):
                 self.raw += 1
             if watch is not None:
@@ -146,8 +148,9 @@ class Pipe:
             self.records += 1
             try:
                 events = self._reader.events(piece)
-            except Exception:
-                events = self._failed(piece)
+            except Exception:  # as above
+                log.exception(FAILED, self.format.agent, piece.at.file, piece.at.offset)
+                events = (unreadable(piece, "record", "reader failed"),)
             if Unreadable in map(type, events):
                 self.raw += 1
         else:
@@ -157,11 +160,6 @@ class Pipe:
         if self.watch is not None:
             self.watch(piece, events)
         out += events
-
-    def _failed(self, record: Record) -> Sequence[Event]:
-        """A reader's mistake must not cost the session."""
-        log.exception("reader of %s failed at %d:%d", self.format.agent, record.at.file, record.at.offset)
-        return (unreadable(record, "record", "reader failed"),)
 
     def _at(self, offset: int, length: int) -> At:
         return At(None, self.file, offset, length, self.agent, self.parent)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import orjson
 from msgspec import Struct
 
+from store.again import Again, again
 from store.delta import Header
 from store.errors import StoreError
-from store.runners import way_on
+from store.runners import named, way_on
 from store.runners.base import Runner
 from store.sources import views
 
@@ -60,10 +61,17 @@ class Preflight(Struct, frozen=True):
     fork_command: str = ""
     cwd: str = ""
     pid: int | None = None  # of the other program that has it open
+    again: Again | None = None  # its agent is started again, and loads it into a new session
 
 
 def look(runs: Runs, path: Path, header: Header, now: Callable[[], float] = time.time) -> Preflight:
     """Look at everything. Raises nothing that the world could cause."""
+    try:
+        other = again(path, header.agent, header.id)
+    except StoreError as error:
+        return Preflight(header.id, why=str(error), fork_why=str(error))
+    if other is not None:
+        return _again(other, path, header, runs, now())
     runner, why = way_on(header.agent, header.id, is_file=True)
     if runner is None:
         return Preflight(header.id, why=why)
@@ -96,6 +104,25 @@ def look(runs: Runs, path: Path, header: Header, now: Callable[[], float] = time
 
 
 # ---- the checks
+
+
+def _again(other: Again, path: Path, header: Header, runs: Runs, now: float) -> Preflight:
+    runner = named(other.runner)
+    checks: list[Check] = []
+    cwd = Path(other.cwd) if other.cwd else None
+    program = other.argv[0]
+    if not runs.has(program):
+        tip = f"{program} was not found on your PATH: install it, then try again."
+        checks.append(Check("program", "stop", f"{program} is not installed", tip))
+    _there(runner, path, cwd, runs, checks)
+    _file(path, header, runner, checks, now)
+    if cwd is not None and cwd.is_dir():
+        checks += _changes(cwd)
+    stops = [check for check in checks if check.level == "stop"]
+    return Preflight(
+        session=header.id, runner=runner.name, title=Path(program).name, why=stops[0].tip if stops else "",
+        fork_why=runner.abilities.fork.why, checks=tuple(checks), command=other.command, cwd=other.cwd, again=other,
+    )  # fmt: skip
 
 
 def _elsewhere(runs: Runs, runner: Runner, session: str, path: Path, checks: list[Check]) -> int | None:

@@ -148,7 +148,11 @@ class Receiver(ThreadingHTTPServer):
             return
         with self._mine:
             self._open[request] = time.monotonic()
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # the system has no thread left: its place is free again
+            self._let_go(request)
+            raise
 
     @override
     def process_request_thread(
@@ -157,9 +161,12 @@ class Receiver(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            with self._mine:
-                self._open.pop(request, None)  # type: ignore[arg-type]
-            self._slots.release()
+            self._let_go(request)
+
+    def _let_go(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        with self._mine:
+            self._open.pop(request, None)  # type: ignore[arg-type]
+        self._slots.release()
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:

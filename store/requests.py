@@ -65,12 +65,12 @@ class Requests:
         # Field by field the most: the last record has it, and one that says less leaves out what another one told.
         now = Tokens(
             before.llm or told.llm,
-            max(before.input, told.input),
-            max(before.output, told.output),
-            max(before.cache_read, told.cache_read),
-            max(before.cache_write, told.cache_write),
-            max(before.cache_write_1h, told.cache_write_1h),
-            max(before.searches, told.searches),
+            before.input if before.input > told.input else told.input,
+            before.output if before.output > told.output else told.output,
+            before.cache_read if before.cache_read > told.cache_read else told.cache_read,
+            before.cache_write if before.cache_write > told.cache_write else told.cache_write,
+            before.cache_write_1h if before.cache_write_1h > told.cache_write_1h else told.cache_write_1h,
+            before.searches if before.searches > told.searches else told.searches,
             before.tier or told.tier,
         )
         if now == before:

@@ -99,9 +99,13 @@ class Runs:
 
     def missing(self, runner: Runner) -> str:
         """The sentence that says that a runner's program is not installed; '' when it is. May block for seconds."""
-        if not runner.program or self._environment().find(runner.program) is not None:
+        if not runner.program or self.has(runner.program):
             return ""
         return f"{runner.program} was not found on your PATH: install {runner.title}, then try again."
+
+    def has(self, program: str) -> bool:
+        """Whether there is such a program on the login shell's PATH. May block for seconds."""
+        return self._environment().find(program) is not None
 
     def holder(self, session: str, runner: str = "") -> str | None:
         """The run that works in an agent's session, of any Playhead on this machine; None: there is none."""

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
+
+from store.child import kill
 
 PATIENCE: Final = 5.0  # seconds that a shell's start files may take
 MARK: Final = b"\0playhead-environment\0"
@@ -85,8 +85,7 @@ def _ask(shell: str) -> Environment:
     except subprocess.TimeoutExpired as error:  # maybe only of what it left running
         out = error.output or b""
     finally:
-        with suppress(ProcessLookupError, PermissionError):  # what its start files left running holds the pipe
-            os.killpg(process.pid, signal.SIGKILL)
+        kill(process)  # what its start files left running holds the pipe
         process.wait()
         if process.stdout is not None:
             process.stdout.close()

@@ -15,8 +15,8 @@ class Text:
     __slots__ = ("_count", "_joined", "_parts", "length")
 
     def __init__(self, text: str = "") -> None:
-        self._parts: list[str] = [text] if text else []
-        self._count = len(self._parts)
+        self._parts: list[str] | None = None  # none until it grows, which most texts never do
+        self._count = 0
         self._joined: str | None = text
         self.length = len(text)
 
@@ -25,12 +25,14 @@ class Text:
         if not more:
             return self
         parts = self._parts
-        if len(parts) != self._count:  # somebody already grew this version: do not disturb them
+        if parts is None:
+            parts = [self._joined] if self._joined else []
+        elif len(parts) != self._count:  # somebody already grew this version: do not disturb them
             parts = parts[: self._count]
         parts.append(more)
         new = object.__new__(Text)
         new._parts = parts
-        new._count = self._count + 1
+        new._count = len(parts)
         new._joined = None
         new.length = self.length + len(more)
         return new
@@ -45,10 +47,10 @@ class Text:
         if self._joined is not None:
             return self._joined[start:]
         taken: list[str] = []
-        index = self._count
+        parts, index = self._parts or [], self._count
         while missing > 0:
             index -= 1
-            part = self._parts[index]
+            part = parts[index]
             taken.append(part if len(part) <= missing else part[len(part) - missing :])
             missing -= len(part)
         taken.reverse()
@@ -59,7 +61,7 @@ class Text:
         if self._joined is not None:
             return self._joined[:count]
         taken: list[str] = []
-        for part in self._parts[: self._count]:
+        for part in (self._parts or [])[: self._count]:
             if count <= 0:
                 break
             taken.append(part[:count])
@@ -68,14 +70,16 @@ class Text:
 
     @override
     def __str__(self) -> str:
-        if self._joined is None:
-            self._joined = "".join(self._parts[: self._count])
-            if len(self._parts) == self._count:
+        joined = self._joined
+        if joined is None:
+            parts = self._parts or []
+            joined = self._joined = "".join(parts[: self._count])
+            if len(parts) == self._count:
                 # The newest version: one piece from now on, so that later joins start from here. Older versions that
                 # share the list keep their own count, so they get a list of their own.
-                self._parts = [self._joined]
+                self._parts = [joined]
                 self._count = 1
-        return self._joined
+        return joined
 
     def __len__(self) -> int:
         return self.length

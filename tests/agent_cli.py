@@ -2,7 +2,7 @@
 
 `playhead` finds it as `claude`, `codex`, … on a PATH that `installed` makes. What it does is in the prompt:
 `Say hello`, `hang`, `deaf`, `garbage`, `flood`, `stubborn`, `forks`, `fail`, `refuse`, `die`, `slow N`, `wait FILE`,
-`silent`, `bigcost`, `ask FILE` and `question` (Claude, with somebody there to answer); anything else is answered with the
+`silent`, `bigcost`, `ask FILE` and `question` (Claude, with somebody there); anything else is answered with the
 prompt itself. Imports nothing of ours.
 """
 

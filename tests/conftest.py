@@ -20,6 +20,7 @@ time.tzset()
 import pytest  # noqa: E402
 from cluster import Cluster, programs  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+from thorough import examples  # noqa: E402
 
 os.environ.pop("PLAYHEAD_DATABASE_URL", None)  # no test writes into somebody's archive
 
@@ -27,7 +28,9 @@ REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared"
 
 # A loaded machine must not turn a slow example into a failure: the tests say nothing about time.
-settings.register_profile("playhead", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "playhead", max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("playhead")
 
 HOMES = {

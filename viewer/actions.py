@@ -59,6 +59,7 @@ COMMANDS: Final = (
             "on_panel", True),
     Command("archived", "View", "Archived sessions only", ("Ctrl+Shift+A",), "In the list of sessions", "on_archived",
             True),
+    Command("grouped", "View", "Group sessions by project", (), "Off: one list by day, newest first", "on_grouped", True),
     Command("question", "View", "Go to the question", ("Ctrl+J",), "To the row in which the agent waits for an answer",
             "on_question"),
     Command("inspector", "View", "Raw record", ("Ctrl+I",), "The record behind a row", "on_toggle_inspector", True),

@@ -102,7 +102,8 @@ class Commands(Frame):
         model, row = self.pane.view.timeline, self.pane.view.currentIndex().row()
         found = None if model is None else find(model, row, by)
         if found is not None and model is not None:
-            self.pane.view.set_follow(False)
+            if not self.pane.view.geo.fits:
+                self.pane.view.set_follow(False)
             self.pane.view.reveal(model.item(found).id)
             self.pane.setFocus(Qt.FocusReason.ShortcutFocusReason)
         else:
@@ -167,6 +168,10 @@ class Commands(Frame):
 
     def on_toggle_sessions(self, on: bool) -> None:
         self.sessions_dock.setVisible(on)
+
+    def on_grouped(self, on: bool) -> None:
+        if on != self.settings[st.GROUP]:
+            self._save({st.GROUP.name: on})
 
     def on_toggle_inspector(self, on: bool) -> None:
         self.inspector_dock.setVisible(on)

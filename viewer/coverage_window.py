@@ -263,7 +263,8 @@ class CoverageWindow(QDialog):
             list_.setStyleSheet(  # a cell has 3 px of its own, a section of the header has not
                 f"QTreeView {{ background: {look.colour('surface.window').name()}; border: 1px solid "
                 f"{look.colour('line.hair').name()}; selection-color: {look.colour('text.strong').name()}; "
-                f"selection-background-color: {look.colour('surface.selected').name()}; }} QTreeView::item {{ padding: {look.px(3)}px {look.px(6)}px; }} "
+                f"selection-background-color: {look.colour('surface.selected').name()}; }} "
+                f"QTreeView::item {{ padding: {look.px(3)}px {look.px(6)}px; }} "
                 f"QHeaderView::section {{ background: {look.colour('surface.panel').name()}; border: 0; "
                 f"border-bottom: 1px solid {look.colour('line.hair').name()}; "
                 f"padding: {look.px(4)}px {look.px(6) + 3}px; "

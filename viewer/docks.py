@@ -14,6 +14,7 @@ from viewer.theme.look import Look
 Side: TypeAlias = Literal["left", "right"]
 
 TEXT: Final = 480  # px at zoom 1: narrower than this the transcript is no longer read
+PANEL: Final = 600  # and narrower than this tables have no room for their columns
 LEAST: Final = 220  # px at zoom 1 of a column
 WIDTHS: Final[dict[Side, int]] = {"left": 280, "right": 320}  # px at zoom 1, until a border is dragged
 MOST_LEFT: Final = 360
@@ -33,9 +34,12 @@ class Docks(QObject):
         self._window = window
         self._sides: dict[Side, tuple[QDockWidget, ...]] = {"left": (left,), "right": right}
         self._asked = {dock: not dock.isHidden() for dock in (left, *right)}
-        self._newest: Side = "left"
+        self._newest: Side | None = "left"
+        self._before: Side | None = None  # what was asked for last before the middle needed more
+        self._text = TEXT
         self._widths: dict[Side, float] = dict(WIDTHS)
         self._zoom = 1.0
+        self._stacked: dict[Side, list[QDockWidget]] = {}  # docks that share a column, as they were shared last
         self._fitting = False
         self._fitted = -1  # width of the window for which the docks stand as they do
         for dock in self._asked:
@@ -54,6 +58,18 @@ class Docks(QObject):
         self._fitted = -1
         self.fit()
 
+    def need(self, text: int) -> None:
+        """What stands in the middle needs so much, in px at zoom 1. Who needs more than before was asked for last."""
+        if text == self._text:
+            return
+        if text > self._text:
+            self._before, self._newest = self._newest, None
+        elif self._newest is None:
+            self._newest = self._before
+        self._text = text
+        self._fitted = -1
+        self.fit()
+
     def fit(self) -> None:
         """Make room for the transcript. Costs nothing while the window is as wide as before."""
         width = self._window.width()
@@ -68,24 +84,25 @@ class Docks(QObject):
                     if dock.isHidden() == wanted:
                         dock.setVisible(wanted)
             self._share(shown, width)
+            self._stack(shown)
             self._fitted = width
         finally:
             self._fitting = False
 
     def _choose(self, width: int) -> list[Side]:
         """The columns that there is room for, the one asked for last first; that one is always shown."""
-        other: Side = "right" if self._newest == "left" else "left"
+        order: tuple[Side, Side] = ("right", "left") if self._newest == "right" else ("left", "right")
         shown: list[Side] = []
-        for side in (self._newest, other):
+        for side in order:
             wanted = any(self._asked[dock] for dock in self._sides[side])
-            if wanted and (not shown or (len(shown) + 1) * self._px(LEAST) + self._px(TEXT) <= width):
+            if wanted and (side == self._newest or (len(shown) + 1) * self._px(LEAST) + self._px(self._text) <= width):
                 shown.append(side)
         return shown
 
     def _share(self, shown: list[Side], width: int) -> None:
         """Columns are as wide as they were made; where the transcript would be too narrow, they share the rest."""
         least = self._px(LEAST)
-        room = max(width - self._px(TEXT), least * len(shown))
+        room = max(width - self._px(self._text), least * len(shown))
         more = {side: max(0, self._px(self._widths[side]) - least) for side in shown}
         over = max(0, sum(more.values()) + least * len(shown) - room)
         docks, widths = [], []
@@ -97,6 +114,14 @@ class Docks(QObject):
                     widths.append(least + more[side] - cut)
         if docks:
             self._window.resizeDocks(docks, widths, Qt.Orientation.Horizontal)
+
+    def _stack(self, shown: list[Side]) -> None:
+        """Docks above each other share their column; Qt would leave all of it to the one that was there first."""
+        for side in shown:
+            docks = [dock for dock in self._sides[side] if self._asked[dock]]
+            if docks != self._stacked.get(side) and len(docks) > 1:
+                self._window.resizeDocks(docks, [1000] * len(docks), Qt.Orientation.Vertical)
+            self._stacked[side] = docks
 
     def _px(self, units: float) -> int:
         return round(units * self._zoom)

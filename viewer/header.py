@@ -17,10 +17,9 @@ from viewer.marks import Gauge, StateMark
 from viewer.theme import icons
 from viewer.theme.look import Look
 
-ROOMY: Final = 860  # px at zoom 1: below it model and mode give way to the title
-NARROW: Final = 620  # below this the word beside the follow sign
-TIGHT: Final = 460  # and below this the gauge too
-SLIM: Final = 360  # and below this the folder
+NARROW: Final = 620  # px at zoom 1: below it the follow sign has no word beside it
+TITLE: Final = 200  # px at zoom 1 that are left for the title before anything else is shown
+MOST: Final = 140  # px at zoom 1 that folder and model ask for: they are elided
 
 
 def _now() -> int:
@@ -215,26 +214,38 @@ class HeaderBar(QWidget):
             button.setIconSize(QSize(self.look.px(16), self.look.px(16)))
 
     def _fit(self) -> None:
-        """What matters least goes first when there is little room."""
-        width = self.width() / self.look.zoom
+        """What matters least goes first when there is little room, and whole: half a word says nothing."""
+        px, gap = self.look.px, self._line.spacing()
+        style = Qt.ToolButtonStyle
+        wide = self.width() >= px(NARROW)
+        self.follow.setToolButtonStyle(style.ToolButtonTextBesideIcon if wide else style.ToolButtonIconOnly)
+        margins = self._line.contentsMargins()
+        room = self.width() - margins.left() - margins.right() - min(self.title.sizeHint().width(), px(TITLE))
+        for fixed in (self.sessions_button, self.mark, self.state, self.follow, self.insight_button,
+                      self.inspector_button):  # fmt: skip
+            room -= 0 if fixed.isHidden() else fixed.sizeHint().width() + gap
         known = self._header.used is not None
-        self.project.setVisible(width >= SLIM)
-        self.fresh.setVisible(width >= TIGHT and bool(self.fresh.text()))  # an empty label leaves a hole
-        self.llm.setVisible(width >= ROOMY and bool(self.llm.text()))
-        self.gauge.setVisible(width >= TIGHT and known and bool(self._header.size))
-        self.context.setVisible(width >= TIGHT and known)
-        self.follow.setToolButtonStyle(
-            Qt.ToolButtonStyle.ToolButtonTextBesideIcon if width >= NARROW else Qt.ToolButtonStyle.ToolButtonIconOnly
+        parts: tuple[tuple[tuple[QWidget, ...], bool], ...] = (
+            ((self.project,), bool(self.project.text())),
+            ((self.gauge, self.context) if self._header.size else (self.context,), known),
+            ((self.fresh,), bool(self.fresh.text())),  # an empty label leaves a hole
+            ((self.llm,), bool(self.llm.text())),
         )
+        for widgets, there in parts:
+            if there:
+                room -= sum(min(widget.sizeHint().width(), px(MOST)) + gap for widget in widgets)
+            for widget in widgets:
+                widget.setVisible(there and room >= 0)
+        if not self._header.size:
+            self.gauge.hide()
 
     def _freshen(self) -> None:
         """Say how fresh it is; wake up again when that will be wrong. Hidden or unknown: nothing ticks."""
         text, seconds = wording.ago(self._header.updated, self._clock(), self._absolute)
         if text != self.fresh.text():
-            if bool(text) != bool(self.fresh.text()):
-                self.fresh.setVisible(bool(text) and self.width() / self.look.zoom >= TIGHT)
             self.fresh.setText(text)
             self.fresh.setToolTip(f"Last record {wording.full(self._header.updated)}" if text else "")
+            self._fit()
         if self.isVisible() and seconds < wording.NEVER:
             self._tick.start(int(max(1.0, seconds) * 1000))
         else:

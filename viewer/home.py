@@ -66,6 +66,12 @@ class HomePage(QWidget):
         self.search_button.setVisible(bool(count))
         self.search_button.setDefault(bool(count))  # the demo is for who has nothing yet
         self.demo_button.setDefault(not count)
+        first = self.search_button if count else self.demo_button
+        if self.focusProxy() is not first:
+            focused = self.demo_button.hasFocus() or self.search_button.hasFocus()
+            self.setFocusProxy(first)
+            if focused:
+                first.setFocus(Qt.FocusReason.OtherFocusReason)
         if count:
             self.heading.setText("Choose a session")
             self.text.setText("Pick one on the left, or drop a session file on this window.")

@@ -12,6 +12,7 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QWidget
 
 from store.paths import data_dir
+from viewer import docks
 from viewer.shelving import Shelving
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Panels(Shelving):
     def on_page(self) -> None:
         """Whoever opens a session puts the panel away."""
         self.actions_["panel"].setChecked(self.panel_shown)
+        self.docks.need(docks.PANEL if self.panel_shown else docks.TEXT)
 
     # ---- what it tells
 

@@ -26,7 +26,8 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[
     finally:
         runs.close()
     if swept:
-        say(f"{swept} {'run was' if swept == 1 else 'runs were'} at work when Playhead was ended: see the list for how.")
+        what = "run was" if swept == 1 else "runs were"
+        say(f"{swept} {what} at work when Playhead was ended: see the list for how.")
     found = listed(max(0, chosen.limit))
     if chosen.json:
         lines(map(_object, found))

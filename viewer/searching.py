@@ -88,7 +88,8 @@ class Searching(Prompting):
         if current is None or current.key != hit.session:
             return  # it could not be opened: that has been said
         view = self.pane.view
-        view.set_follow(False)
+        if not view.geo.fits or current.model.position_of(ItemId(hit.item)) is None:
+            view.set_follow(False)  # what comes at the end must not lead away from it
         if not view.reveal(ItemId(hit.item)):
             self._sought = (hit.session, ItemId(hit.item), current.model)
             current.model.applied.append(self._seek)

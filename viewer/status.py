@@ -135,6 +135,7 @@ class StatusLine(QStatusBar):
 
     def set_look(self, look: Look) -> None:
         self.setFont(look.font("meta"))
+        self.setFixedHeight(look.px(26))  # whatever it says: the transcript above must not move
         for label in (self.facts, self.waiting, self.hint, self.progress, self.copies):
             token = "state.waiting" if label is self.waiting else "text.muted"
             # Padding, not a margin: a style sheet overrules the label's own margins.

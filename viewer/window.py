@@ -57,7 +57,7 @@ class MainWindow(Searching):
         self.make_search()
         self._wire()
         self.on_keeping(runs=False, paused=False)
-        self.sessions.set_grouped(settings[st.GROUP])
+        self.on_setting(st.GROUP)
         self.on_setting(st.ABSOLUTE)
         self.on_shown("")
         for warning in settings.warnings:
@@ -237,7 +237,7 @@ class MainWindow(Searching):
         self.header.show_header(None if opened is None else opened.header or Header(state="opening"), _name(key))
         self.setWindowTitle(f"{_name(key)} — Playhead" if there else "Playhead")
         if not self.sessions.filter_box.hasFocus() and (there or self.isVisible()):
-            (self.pane if there else self.home.demo_button).setFocus(Qt.FocusReason.OtherFocusReason)
+            (self.pane if there else self.home).setFocus(Qt.FocusReason.OtherFocusReason)
         if there:  # each model brings its own
             self.pane.view.selectionModel().currentChanged.connect(self.on_row_chosen)
         self.on_followed(self.pane.view.follow)
@@ -330,6 +330,7 @@ class MainWindow(Searching):
         match setting.name:
             case st.GROUP.name:
                 self.sessions.set_grouped(self.settings[st.GROUP])
+                self.actions_["grouped"].setChecked(self.settings[st.GROUP])
             case st.ABSOLUTE.name:
                 self.header.set_absolute(self.settings[st.ABSOLUTE])
                 self.sessions.set_absolute(self.settings[st.ABSOLUTE])
@@ -368,7 +369,7 @@ class MainWindow(Searching):
     def showEvent(self, event: QShowEvent) -> None:
         if self.desk.current is None:
             self.stack.setCurrentWidget(self.home)
-            self.home.demo_button.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.home.setFocus(Qt.FocusReason.OtherFocusReason)
         super().showEvent(event)
 
     @override

@@ -40,11 +40,13 @@ def key_of(session: int, row: int) -> int:
 def press(item: Item) -> bytes:
     """The item as it lies in the database."""
     payload = pack(item)
-    if len(payload) > BIG:
-        small = zlib.compress(payload, 1)
-        if len(small) < len(payload) * 0.9:
-            return small
-    return payload
+    return payload if len(payload) <= BIG else squeeze(payload)
+
+
+def squeeze(payload: bytes) -> bytes:
+    """A big payload, compressed if that is worth it."""
+    small = zlib.compress(payload, 1)
+    return small if len(small) < len(payload) * 0.9 else payload
 
 
 def unpress(payload: bytes) -> Item:

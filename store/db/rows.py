@@ -13,10 +13,10 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from store.db.reads import STRIP, key_of, press
+from store.db.reads import BIG, STRIP, key_of, squeeze
 from store.events import ItemId
 from store.fold import Change, Put, State
-from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool
+from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool, pack
 from store.window import WEIGHT
 
 Record: TypeAlias = tuple[int, str, int, int | None, int, int, bytes]  # as the columns of table `item`
@@ -64,17 +64,18 @@ class Rows:
 
     def add(self, changes: Iterable[Change]) -> None:
         """Take changes in order."""
-        pending = self.pending
+        pending, rows = self.pending, self.rows
         for change in changes:
             if type(change) is Put:
-                row = change.row
-                pending[row] = change.item
-                if row >= self.rows:
-                    self.rows = row + 1
-                    if change.item.agent:
-                        self._nest(row, change.item)
+                row, item = change.row, change.item
+                pending[row] = item
+                if row >= rows:
+                    self.rows = rows = row + 1
+                    if item.agent:
+                        self._nest(row, item)
             else:
                 self._cut_at(change.row)
+                rows = self.rows
 
     def _nest(self, row: int, item: Item) -> None:
         parent = -1
@@ -121,28 +122,32 @@ class Rows:
     def take(self) -> Taken:
         """Everything that waits, as records."""
         written, base = self._written, key_of(self.session, 0)
-        crc32, figures = zlib.crc32, FIGURES
+        crc32, figures, pending = zlib.crc32, FIGURES, self.pending
         late: list[Record] = []
         fresh: list[Record] = []
-        strip, end = None, -1
-        for row in sorted(self.pending):
-            item = self.pending[row]
-            if strip is None or row >= end:
+        end = -1
+        for row in sorted(pending):
+            item = pending[row]
+            if row >= end:
                 strip = self._strip(row)
                 strip.dirty = True
                 end = row - row % STRIP + STRIP
+                weights, ids = strip.weights, strip.ids
             kind, size, lines = figures[type(item)](item)
             weight = size if size < WEIGHT else WEIGHT
             number = crc32(item.id.encode("utf-8", "replace"))
-            record = (base + row, kind, item.turn, item.ts, size, lines, press(item))
+            payload = pack(item)
+            if len(payload) > BIG:
+                payload = squeeze(payload)
+            record = (base + row, kind, item.turn, item.ts, size, lines, payload)
             if row < written:
                 late.append(record)
-                strip.weights[row % STRIP] = weight
-                strip.ids[row % STRIP] = number
+                weights[row % STRIP] = weight
+                ids[row % STRIP] = number
             else:
                 fresh.append(record)
-                strip.weights.append(weight)
-                strip.ids.append(number)
+                weights.append(weight)
+                ids.append(number)
         taken = Taken(self._cut, late, fresh)
         self.pending = {}
         self._cut = None

@@ -165,8 +165,8 @@ class _Trajectory:
             id_ = string(one, "source_call_id")
             found = None
             if id_:
-                for place, row in enumerate(rows):
-                    if row[0] == id_:
+                for place, call in enumerate(rows):
+                    if call[0] == id_:
                         found = rows.pop(place)
                         break
             self._result(one, found, item, index, at)

@@ -111,7 +111,7 @@ if sys.platform == "win32":  # there os.kill ends a process, and 0 is Ctrl-C for
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         kernel.OpenProcess.restype = ctypes.c_void_p
         handle = ctypes.c_void_p(kernel.OpenProcess(0x1000, False, pid & 0xFFFFFFFF))  # QUERY_LIMITED_INFORMATION
-        if not handle:
+        if handle.value is None:
             return ctypes.get_last_error() == 5  # ERROR_ACCESS_DENIED: it is somebody else's
         code = ctypes.c_ulong()
         known = kernel.GetExitCodeProcess(handle, ctypes.byref(code))

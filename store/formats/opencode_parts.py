@@ -39,7 +39,7 @@ PARTS: Final = frozenset({
 })  # fmt: skip
 GOES_ON: Final = frozenset({"", "tool-calls", "unknown"})  # reasons of a step that another one follows
 _REASONS: Final[Mapping[str, str]] = {"stop": "end_turn"}
-_ROWS: Final = (PromptText, MessageDone, ThoughtDone, NoticeAdded, Compacted)
+_ROWS: Final[frozenset[type[Event]]] = frozenset({PromptText, MessageDone, ThoughtDone, NoticeAdded, Compacted})
 
 
 class Message:
@@ -88,7 +88,8 @@ class Parts:
     def part(self, part: dict[str, Any], own: str, message: Message, at: At, out: list[Event]) -> bool:
         """False: of a kind that is not known."""
         time = table(part, "time")
-        ts = moment(time.get("end")) or moment(time.get("start")) or moment(time.get("created")) or at.ts or message.ts
+        told = (moment(time.get("end")) or moment(time.get("start")) or moment(time.get("created"))) if time else None
+        ts = told or at.ts or message.ts
         at = at if ts == at.ts else At(ts, at.file, at.offset, at.length, at.agent, at.parent)
         kind = string(part, "type")
         before = len(out)
@@ -115,7 +116,9 @@ class Parts:
             out.append(Compacting(at, True))
         elif kind not in PARTS:
             return False
-        message.rows += [event.item for event in out[before:] if isinstance(event, _ROWS)]
+        for event in out[before:]:
+            if type(event) in _ROWS:
+                message.rows.append(event.item)  # type: ignore[attr-defined]
         return True
 
     def _text(self, part: dict[str, Any], own: str, message: Message, at: At, out: list[Event]) -> None:

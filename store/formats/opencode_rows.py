@@ -162,25 +162,27 @@ class Rows:
                 for key, stamp, told in (("begin", 0, fixed), ("end", whole(row.get("time_updated")), row)):
                     if key in wanted:
                         yield key, (stamp,), dump({"table": "session", **told}).encode() + b"\n"
-        for table, columns in (("message", ""), ("part", "message_id, ")):
-            ids = [key.removeprefix(f"{table} ") for key in keys if key.startswith(f"{table} ")]
+        for table, column in (("message", "NULL"), ("part", "message_id")):
+            ids = [key[len(table) + 1 :] for key in keys if key.startswith(table)]
             if not ids:
                 continue
             marks = ", ".join("?" * len(ids))
             sql = (
-                f"SELECT id, {columns}session_id, time_created, time_updated, CAST(data AS BLOB) FROM {table} "  # noqa: S608
+                f"SELECT id, {column}, session_id, time_created, time_updated, CAST(data AS BLOB) FROM {table} "  # noqa: S608
                 f"WHERE id IN ({marks}) AND +session_id = ?"
             )
-            cursor = connection.execute(sql, (*ids, self.session))
-            names = [column[0] for column in cursor.description][:-1]
-            for *values, data in cursor:
-                row = {"table": table, **dict(zip(names, values, strict=True))}
+            of = {"message_id": ""} if column != "NULL" else {}
+            one_: dict[str, Any] = {"table": table, "id": "", **of}  # in this order, and filled for each
+            for id_, message, session, created, updated, data in connection.execute(sql, (*ids, self.session)):
+                one_["id"] = id_
+                if of:
+                    one_["message_id"] = message
+                one_["session_id"], one_["time_created"], one_["time_updated"] = session, created, updated
                 try:
-                    head = orjson.dumps(row)
+                    head = orjson.dumps(one_)
                 except TypeError:  # a column holds bytes, or a number that is too big
-                    head = orjson.dumps({key: _plain(value) for key, value in row.items()}, default=str)
-                at = (whole(values[-1]),)
-                yield f"{table} {values[0]}", at, b'%b,"data":%b}\n' % (head[:-1], _line(data))
+                    head = orjson.dumps({key: _plain(value) for key, value in one_.items()}, default=str)
+                yield f"{table} {id_}", (whole(updated),), b'%b,"data":%b}\n' % (head[:-1], _line(data))
 
     def watched(self) -> Watched:
         return Watched(database.watched(self.db), again=database.AGAIN)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat as mode_bits
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -132,7 +133,7 @@ class Tail:
         return ""
 
 
-if hasattr(os, "pread"):
+if sys.platform != "win32":
 
     def _pread(fd: int, count: int, offset: int) -> bytes:
         data = os.pread(fd, count, offset) if count > 0 else b""
@@ -144,7 +145,7 @@ if hasattr(os, "pread"):
             pieces.append(os.pread(fd, count - got, offset + got) if got < count else b"")
         return b"".join(pieces)
 
-else:  # Windows
+else:
 
     def _pread(fd: int, count: int, offset: int) -> bytes:
         os.lseek(fd, offset, os.SEEK_SET)

@@ -13,11 +13,14 @@ import math
 import os
 import select
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Final
 
 from store.sources.notify import Change
+
+assert sys.platform != "win32"  # noqa: S101 - for the type checker: `notify` imports it on Linux only
 
 _MODIFY: Final = 0x2
 _MOVED_FROM: Final = 0x40
@@ -39,6 +42,8 @@ _BUFFER: Final = 16 << 10
 
 class Inotify:
     """One inotify instance. `add` and `remove` may be called by any thread, `wait` by one."""
+
+    exact = True
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)

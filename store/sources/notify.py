@@ -21,8 +21,11 @@ class Change(Struct, frozen=True, gc=False):
 class Notifier(Protocol):
     """Reports what happens directly in a set of folders; `names`: only what comes and goes there need be told.
 
-    `wait` blocks until something happens, `wake` is called or the time (seconds, None: no end) is over.
+    `wait` blocks until something happens, `wake` is called or the time (seconds, None: no end) is over. `exact`: it
+    keeps to that time, else it may take a while longer.
     """
+
+    exact: bool
 
     def add(self, folder: str, names: bool = False) -> None: ...
     def remove(self, folder: str) -> None: ...

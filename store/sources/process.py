@@ -195,7 +195,7 @@ class Process:
 
     def _signal(self, number: int) -> bool:
         """Whether there was anybody to get it."""
-        if not self._empty:
+        if not self._empty and sys.platform != "win32":
             try:
                 os.killpg(self.pid, number)
             except (ProcessLookupError, PermissionError):  # macOS says the second of a group of zombies

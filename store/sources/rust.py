@@ -23,6 +23,8 @@ _QUICK_FOR: Final = 5.0  # seconds after the last change in which the next one i
 class Rust:
     """watchfiles' notifier, for macOS and Windows. Its folders are fixed, so it is made anew when they change."""
 
+    exact = False  # it waits in turns
+
     def __init__(self) -> None:
         self._folders: set[str] = set()
         self._real: dict[str, str] = {}  # where a folder really lies → as it was asked for

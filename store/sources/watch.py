@@ -17,6 +17,7 @@ from typing import Final
 
 from store.sources.folders import Folders, above, is_folder
 from store.sources.notify import Change, Notifier, best
+from store.sources.rhythm import Rhythm
 from store.sources.watched import UNSEEN, Callback, Calls, File, Tree, key_of, note, stamp_of
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 POLL: Final = 3.0  # seconds between two looks at the watched files
 RARELY: Final = 10  # looks after which a tree without notifications is looked at as a whole
 # Seconds from one word to the next: a file that grows all the time is told of in rounds. What comes after a quiet time
-# is told at once. Independent news thus wait half of it, in the middle; and a steady writer wakes us once per round.
+# is told at once. Independent news thus wait half of it, in the middle; and a steady writer wakes us once per round,
+# which then ends with one of its records (`Rhythm`).
 PACE: Final = 0.047
 MOST_FOLDERS: Final = 20_000  # of one tree; a home folder given by mistake must not eat the system's watches
 _SKIPPED: Final = frozenset({".git", "node_modules", "__pycache__", ".venv"})
@@ -51,6 +53,7 @@ class Watcher:
         self._bell = threading.Event()
         self._nap = threading.Lock()  # held but for a moment: to acquire it is a sleep that `_wake` ends
         self._nap.acquire()
+        self._rhythm = Rhythm()
         self._folders = Folders(self._notifier)
         # What was told last, and who was told: the same news again, as of a file that grows, need not be thought about.
         self._last: list[Change] | None = None
@@ -206,6 +209,8 @@ class Watcher:
             if not self._over.is_set():
                 self._nap.acquire(timeout=PACE)  # one call: an Event's wait is a dozen, and all of them are cold
             changes = notifier.wait(0.0)  # what came meanwhile, however many records it tells of
+            if changes and notifier.exact:
+                changes = self._in_time(notifier, changes)
             if changes or self._over.is_set():
                 self.collected = True
                 return changes
@@ -219,6 +224,16 @@ class Watcher:
         self._bell.wait(timeout)
         self._bell.clear()
         return []
+
+    def _in_time(self, notifier: Notifier, changes: list[Change]) -> list[Change]:
+        """The news of a round, and what comes just behind it if the writer keeps a rhythm."""
+        patience = self._rhythm.patience()
+        if not patience:
+            return changes
+        began = time.monotonic()
+        more = notifier.wait(patience)
+        self._rhythm.waited(time.monotonic() - began if more else None)
+        return changes if more is changes or not more else [*changes, *more]
 
     def _tell(self, changes: list[Change]) -> None:
         with self._lock:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from conftest import SHARED
 
@@ -39,16 +42,57 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
     runs_shell.forget()
     runs = Runs(tmp_path / "data")
 
-    def run(prompt: str, runner: str = "claude-code", **asked: Any) -> RunResult:
+    def run(
+        prompt: str, runner: str = "claude-code", answers: Sequence[str] = (), stop: bytes = b"", **asked: Any
+    ) -> RunResult:
+        """`answers`: to what it asks, one after the other. `stop`: it is stopped when it prints that."""
         if why := runs.missing(named(runner)):
             pytest.skip(why)
-        id = runs.start(RunRequest(runner, Ask(prompt, project, **asked), timeout_s=120))
+        left, said, id = list(answers), queue.SimpleQueue[bytes](), ""
+
+        def follow() -> None:
+            while data := said.get():
+                for line in data.split(b"\n"):
+                    if stop and stop in line:
+                        runs.stop(id)
+                    elif b'"can_use_tool"' in line:
+                        reply = runs.answer(id, orjson.loads(line)["request_id"], left.pop(0))
+                        assert reply is not None
+
+        asked |= {"attended": bool(answers or stop)}
+        id = runs.start(RunRequest(runner, Ask(prompt, project, **asked), timeout_s=120), out=said.put)
+        watch = threading.Thread(target=follow)
+        watch.start()
         result = runs.wait(id, 150)
+        said.put(b"")
+        watch.join()
         assert result is not None
+        assert left == []
         return result
 
     yield run
     runs.close()
+
+
+def test_the_real_claude_is_answered(run: Callable[..., RunResult]) -> None:
+    """What the scripted one imitates: it asks on its output and waits; stopped, it says so before any signal."""
+    project = Path(os.environ.get("REALCLI_PROJECT", "/tmp/demo-project"))  # noqa: S108
+    guarded = project / "guarded.txt"
+    guarded.unlink(missing_ok=True)
+    for answer, there in (("deny", False), ("allow", True), ("always", True)):
+        done = run("Touch something that needs permission", answers=[answer])
+        assert (done.state, done.outcome.note, guarded.exists()) == ("ok", "", there)
+        guarded.unlink(missing_ok=True)
+    alone = run("Touch something that needs permission")
+    assert (alone.state, guarded.exists()) == ("ok", False)
+    assert alone.reason == ("1 call was not allowed (Write): its permission mode has to allow them beforehand.")
+    told = run("Ask me something", answers=["0:1"])
+    assert told.session_key is not None
+    assert '=\\"Green\\"' in Path(told.session_key).read_text("utf-8")
+    stopped = run("Touch something that needs permission", stop=b'"can_use_tool"')
+    assert (stopped.state, stopped.outcome.errors, stopped.signal) == ("cancelled", ("It was interrupted.",), None)
+    assert stopped.session_key is not None
+    assert "[Request interrupted by user" in Path(stopped.session_key).read_text("utf-8")
 
 
 def test_the_real_claude(run: Callable[..., RunResult]) -> None:

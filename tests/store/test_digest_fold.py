@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from store import entries as en
 from store.digest import Digest, Part, Turn, dump, fold, load, step, version
@@ -54,7 +55,7 @@ def listed(price: int) -> Callable[[Tokens, int | None, int], int | None]:
 _LATE = en.Answered(row=0, ts=None, agent="", id="a", status="ok", name="", known=False, update=False, shape="")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @example([_LATE, msgspec.structs.replace(_LATE, status="failed")], {0})
 @given(st.lists(ENTRY, max_size=40), st.sets(st.integers(0, 40)))
 def test_incremental_equals_full_at_every_prefix(entries: list[Entry], saved: set[int]) -> None:
@@ -72,7 +73,7 @@ def test_incremental_equals_full_at_every_prefix(entries: list[Entry], saved: se
         assert {**kept, **going.turns} == full.turns
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(ENTRY, max_size=60))
 def test_sums_agree(entries: list[Entry]) -> None:
     """X-07: the digest's figures are those of its turns, added up."""

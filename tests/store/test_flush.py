@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
+from thorough import seeds
 
 from store import events as ev
 from store.delta import Delta
@@ -376,7 +377,7 @@ def without_rev(item: Item) -> object:
     return type(item), fields
 
 
-@pytest.mark.parametrize("hundred", range(11))
+@pytest.mark.parametrize("hundred", seeds(3, 11))
 def test_coalesced_equals_one_at_a_time_equals_any_split(hundred: int) -> None:
     """004-05, 004-06, 004-13: same rows, same header, same facts, same effects for any split into batches."""
     for seed in range(100 * hundred, 100 * hundred + 100):

@@ -10,6 +10,7 @@ from builders import rows, user
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import DATA, mutate
+from thorough import examples
 
 from store.events import At, PromptText, Unreadable
 from store.formats import HEAD, named, sniff
@@ -42,7 +43,7 @@ def survives(agent: str, data: bytes, cuts: list[int]) -> None:
     assert again + other.close() == found
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(60))
 @given(st.integers(0, 1 << 32), st.lists(st.integers(0, 1 << 20), max_size=5))
 def test_mutations(seed: int, cuts: list[int]) -> None:
     rng = random.Random(seed)
@@ -91,7 +92,7 @@ SHAPES = st.recursive(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(30))
 @given(
     st.lists(st.dictionaries(NAMES, SHAPES, max_size=6), max_size=6),
     st.sampled_from(["claude-code", "claude-stream"]),

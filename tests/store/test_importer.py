@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from imports import SESSION, Folded, ListWindow, check, count, cuts, stored, take_in_anew
+from thorough import seeds
 
 from store.events import Event
 from store.facts import Facts
@@ -66,7 +67,7 @@ def test_several_batches_and_strips_join_up(tmp_path: Path, db: Path, monkeypatc
     check(db, path, Folded(Whole(path)).rows)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(3, 12))
 def test_going_on_gives_what_reading_as_a_whole_gives(tmp_path: Path, db: Path, seed: int) -> None:
     """The file grows between imports, anywhere in a line, too."""
     whole = tmp_path / "whole" / f"{SESSION}.jsonl"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from store import entries as en
 from store import events as ev
@@ -88,7 +89,7 @@ def some_event(rng: random.Random, number: int) -> Event:
     return rng.choice(kinds)()  # type: ignore[no-any-return, no-untyped-call]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.integers(0, 1 << 32), st.lists(st.integers(0, 1000), max_size=12), st.booleans())
 def test_random_events_however_cut(seed: int, cuts: list[int], restart: bool) -> None:
     rng = random.Random(seed)

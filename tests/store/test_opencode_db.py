@@ -26,7 +26,7 @@ from store.errors import StoreError
 from store.events import Compacted, Event, NoticeAdded, PromptText, Rewound, Spent, TurnEnded
 from store.feeds import read_spans
 from store.fold import Put, State, fold_run
-from store.formats import named
+from store.formats import named, opencode_rows
 from store.intake import take_in
 from store.items import Prompt, Tool, text_of
 from store.pipe import Pipe
@@ -443,6 +443,39 @@ def test_a_session_that_is_written_while_it_is_read_loses_nothing(running: Start
     texts = sorted(text_of(row) for row in rows.values() if row.id.startswith("prt_0") and row.id[4:].isdigit())
     assert texts == sorted([f"again {n}" for n in range(150)] + [f"{n}" for n in range(150, 300)])
     assert pipe.raw == pipe.damaged == 0
+
+
+def test_a_look_while_it_is_written_costs_what_is_new(running: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part is looked at once; then the last messages only, until the news are over. Then nothing is missing."""
+    long = [kit.answer(kit.part("text", f"prt_{n:03}", text=f"{n}"), id=f"msg_{n:03}", at=n) for n in range(100)]
+    db = running(kit.export(*long))
+    rows = opencode_rows.Rows(db.path, "ses_1")
+    view = pieces.Log(db.session(), rows)
+    holder = views.File(view)
+    monkeypatch.setattr(opencode_rows, "EVERY", 1e9)
+    monkeypatch.setattr(opencode_rows, "BUSY", 1e9)  # somebody writes all the time
+    whole = view.looks().st_size
+    for number in range(5):
+        db.parts([{**kit.part("text", f"prt_1{number:02}", text=f"new {number}"), "messageID": "msg_099"}])
+        db.parts([{**kit.part("text", "prt_098", text=f"longer {number}"), "messageID": "msg_098"}])
+        db.parts([{**kit.part("text", "prt_003", text=f"pruned {number}"), "messageID": "msg_003"}])
+        size = view.looks().st_size
+        assert f"new {number}".encode() in (news := view.read(whole, size - whole))
+        assert f"longer {number}".encode() in news
+        assert b"pruned" not in news  # of an old message: that is found when all are looked at
+        whole = size
+    assert rows.looked == 1
+    db.parts([{**kit.part("text", "prt_004", text="of an old one"), "messageID": "msg_004"}])
+    db.parts([{**kit.part("text", "prt_200", text="late"), "messageID": "msg_004"}])
+    size = view.looks().st_size
+    assert rows.looked == 2  # a new part of an old message: all are looked at at once
+    assert all(word in view.read(whole, size - whole) for word in (b"pruned 4", b"of an old one", b"late"))
+    whole = size
+    db.parts([{**kit.part("text", "prt_005", text="at the end"), "messageID": "msg_005"}])
+    assert view.looks().st_size == whole
+    monkeypatch.setattr(opencode_rows, "BUSY", 0)  # the news are over
+    assert b"at the end" in view.read(whole, view.looks().st_size - whole)
+    holder.close()
 
 
 def test_old_versions_of_rows_are_forgotten_but_never_in_the_way(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from store.db import fts_sqlite as fts
 from store.query import DEEPEST, LONGEST, MOST, And, Facet, Limits, Or, Query, Sessions, Words, parse
@@ -163,7 +164,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=14).map("".join), st.lists(PIECES).map(" ".join)))
 @example(text="((((((((((((a OR b) c) OR d) e) OR f) g) OR h) i) OR j) k) OR l) m)")
 @example(text=" ".join(["a"] * MOST))

@@ -77,6 +77,24 @@ def test_a_request_is_taken_as_it_came(receiver: Receiver, seen: Seen) -> None:
     assert record.headers == {"x-github-event": "ping"}
 
 
+def test_a_system_without_threads_takes_no_place_for_ever(
+    receiver: Receiver, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, failed = threading.Thread.start, list[int]()
+
+    def scarce(thread: threading.Thread) -> None:
+        if "process_request_thread" in thread.name and len(failed) < 3:
+            failed.append(1)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    for _ in range(3):
+        assert talk(receiver, HEAD + b"Content-Length: 2\r\n\r\n{}") == b""
+    assert talk(receiver, HEAD + b"Content-Length: 2\r\n\r\n{}").startswith(b"HTTP/1.0 200 OK")
+    assert len(failed) == 3
+
+
 def test_a_body_that_is_too_big_is_refused_before_it_is_read(receiver: Receiver, seen: Seen) -> None:
     """25 MB: the sender sees the same answer as everybody."""
     size = 25 << 20

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from imports import Folded
+from thorough import seeds
 
 from store.catalog import Catalog
 from store.db import reads
@@ -140,7 +141,7 @@ def test_helpers_whose_files_are_gone_come_over_and_are_gone_on_with(
     assert rows_of(db, path)[: len(rows)] == rows
 
 
-@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(4, 20))])
+@pytest.mark.parametrize("seed", seeds(2, 20))
 def test_broken_pages_cost_no_more_than_their_rows(
     db: Path, paths: list[Path], wanted: list[list[Item]], seed: int
 ) -> None:

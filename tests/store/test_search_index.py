@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from imports import REPO, SESSION
 from sqlalchemy import Engine, event
+from thorough import examples
 
 from store.db import fts_postgres, reads, search
 from store.db import fts_sqlite as fts
@@ -158,7 +159,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=st.lists(items(WORDS), max_size=12), steps=STEPS)
 def test_any_edits_leave_the_index_as_a_new_one(
     tmp_path_factory: pytest.TempPathFactory, first: list[Item], steps: list[tuple[object, ...]]

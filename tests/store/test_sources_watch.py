@@ -255,6 +255,8 @@ class TestTree:
 class Overrun:
     """A notifier that says nothing but that everything was lost, as inotify does when its queue overflows."""
 
+    exact = True
+
     def __init__(self) -> None:
         self.folders: set[str] = set()
         self.news: queue.Queue[list[Change]] = queue.Queue()
@@ -375,6 +377,8 @@ def test_a_steady_writer_is_told_of_in_rounds(tmp_path: Path) -> None:
 
 class Scripted:
     """A notifier that says what a test puts in: for the order of things, which no real writer keeps to."""
+
+    exact = True
 
     def __init__(self) -> None:
         self.news: queue.Queue[list[Change]] = queue.Queue()

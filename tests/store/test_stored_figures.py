@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from imports import cuts
 from raw import IN_A_FILE, ask, change
 from sqlalchemy import Engine, event
+from thorough import examples, seeds
 
 from store import archive
 from store import entries as en
@@ -124,7 +125,7 @@ def test_the_figures_of_the_file(path: Path, tmp_path: Path, db: Path) -> None:
         assert stored(copy, db) == read(copy)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(2, 8))
 def test_incremental_equals_full_wherever_a_file_is_cut(tmp_path: Path, db: Path, seed: int) -> None:
     """000-24: through real storage, with everything saved and loaded again at each step; also while it runs."""
     whole = tmp_path / "whole.jsonl"
@@ -165,7 +166,7 @@ ENTRY: st.SearchStrategy[Entry] = st.one_of(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.lists(st.tuples(ENTRY, st.booleans()), min_size=1, max_size=16))
 def test_incremental_equals_full_at_every_prefix(
     tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[Entry, bool]]

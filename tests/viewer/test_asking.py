@@ -98,7 +98,7 @@ def test_stop_takes_an_open_question_back(app: App, work: Path, qtbot: QtBot) ->
     done = next(one for one in rows(app) if one.id == item.id)
     assert isinstance(done, Tool)
     assert (done.status, done.answer, done.options) == ("cancelled", "Not answered before the run ended", ())
-    assert "[Request interrupted by user]" in app.window.desk.current.path.read_text("utf-8")  # type: ignore[union-attr]
+    assert "[Request interrupted by user]" in Path(app.window.composing.key).read_text("utf-8")
     assert not (work / "never").exists()
 
 

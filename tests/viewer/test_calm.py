@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySide6.QtGui import QTextCharFormat
 from PySide6.QtWidgets import QApplication
+from thorough import examples
 
 from viewer.rows.calm import calm, runs
 from viewer.rows.clean import BREAK, breakable
@@ -69,7 +70,7 @@ def prose_of(source: str, look: Look) -> Prose:
     return Prose(source, look, "text.main", 0, 0, 300)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sampled_from(HEADS), st.lists(chunks, min_size=1, max_size=6), st.integers(1, 40))
 def test_what_is_appended_is_what_a_parse_gives(look: Look, head: str, flushes: list[list[str]], cut: int) -> None:
     prose = prose_of(head, look)

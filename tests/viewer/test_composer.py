@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from store.items import Item, Message, Prompt, text_of
 from store.report import rows_of
+from store.sources.journal import read_meta
 from viewer.app import App
 from viewer.composer.drafts import Drafts
 
@@ -293,6 +294,45 @@ def test_an_acp_session_is_talked_to(app: App, work: Path, qtbot: QtBot) -> None
     qtbot.waitUntil(lambda: idle(app), timeout=WAIT)
     if not app.window.isActiveWindow():
         assert any(text.startswith("Needs your answer") for text in told)
+
+
+def test_an_acp_session_that_is_over_is_loaded_into_a_new_one(app: App, work: Path, qtbot: QtBot) -> None:
+    """Where its agent offers that; the old one stays as it is, and is the new one's parent. Else it says why not."""
+    found = composing(app)
+    command = [sys.executable, str(ACP), ACP_SCRIPT]
+    app.window.start(lambda: app.live.acp(command, str(work)))
+    old = found.key
+    app.window.actions_["compose"].trigger()
+    say(found, "one")
+    qtbot.waitUntil(lambda: idle(app) and "did one" in texts(app), timeout=WAIT)
+    app.live.stop(old)
+    qtbot.waitUntil(lambda: found.pane.strip.told is not None, timeout=WAIT)
+    told = found.pane.strip.told
+    assert told is not None
+    assert (told.why, found.pane.strip.here.text(), found.pane.strip.fork.isEnabled()) == (
+        "", "Load in a new session", False
+    )  # fmt: skip
+    assert told.command.startswith(f"cd {work} && playhead acp --load ")
+    before = texts(app)
+    say(found, "two")
+    qtbot.waitUntil(lambda: found.key != old and idle(app) and "did two" in texts(app), timeout=WAIT)
+    stream = app.live.feeds._streams[found.key]
+    journal = app.live.feeds.path_of(old)
+    assert stream.journal is not None
+    assert journal is not None
+    assert stream.journal.flush()
+    assert b'"session/load"' in stream.journal.path.read_bytes()
+    assert read_meta(stream.journal.path).parent == str(journal)  # type: ignore[union-attr]
+    app.window.desk.show_session(old)
+    qtbot.waitUntil(lambda: texts(app) == before, timeout=WAIT)
+    cannot = "CAPS.clear()\n" + ACP_SCRIPT
+    app.window.start(lambda: app.live.acp([sys.executable, str(ACP), cannot], str(work)))
+    qtbot.waitUntil(lambda: found.connected and bool(found.header and found.header.id), timeout=WAIT)
+    app.live.stop(found.key)
+    found.open()
+    qtbot.waitUntil(lambda: found.pane.strip.told is not None, timeout=WAIT)
+    assert found.pane.strip.sentence.text() == "This agent cannot load a session that is over: start it anew."
+    assert not found.pane.send.isEnabled()
 
 
 def test_a_session_without_a_runner_says_so(app: App, work: Path, qtbot: QtBot) -> None:

@@ -81,3 +81,28 @@ def test_what_gave_way_is_asked_for_in_the_next_start_too(window: MainWindow, tm
     assert columns(window) == (False, True)
     window.resize(1300, 640)
     assert columns(window) == (True, True)
+
+
+def test_two_docks_share_their_column(window: MainWindow, qtbot: QtBot) -> None:
+    """Qt gave all of it to the one that was there first: the other one stood outside of the window."""
+    window.resize(1280, 860)
+    window.actions_["insight"].setChecked(True)
+    window.actions_["inspector"].setChecked(True)
+    both = (window.inspector_dock, window.insight_dock)
+    qtbot.waitUntil(lambda: all(window.rect().contains(dock.geometry()) and dock.height() > 200 for dock in both))
+    window.actions_["insight"].setChecked(False)
+    qtbot.waitUntil(lambda: window.inspector_dock.height() > 600)
+
+
+def test_the_panel_needs_more_than_the_transcript(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(700, 640)
+    assert columns(window) == (True, False)
+    window.show_panel()
+    assert columns(window) == (False, False)
+    window.actions_["sessions"].setChecked(True)  # who asks for it all the same gets it
+    assert columns(window) == (True, False)
+    window.close_panel()
+    assert columns(window) == (True, False)
+    window.show_panel()
+    window.close_panel()
+    assert columns(window) == (True, False)

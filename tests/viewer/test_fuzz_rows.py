@@ -11,6 +11,7 @@ from mutations import DATA, mutate
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication
+from thorough import examples
 
 from store.formats import HEAD, sniff
 from store.hub import Hub
@@ -56,7 +57,7 @@ def survives(rng: random.Random, data: bytes) -> int:
     return model.length
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(60))
 @given(st.integers(0, 1 << 32))
 def test_mutations_to_the_pixel(application: QApplication, seed: int) -> None:
     rng = random.Random(seed)

@@ -14,7 +14,8 @@ from viewer.rows.base import Fold, lay_out
 from viewer.rows.clean import clean
 from viewer.rows.marks import draw_text
 from viewer.rows.message import MessageRow
-from viewer.rows.parts import Lines, Part
+from viewer.rows.oneline import OneLine
+from viewer.rows.parts import COUNT, Lines, Part
 from viewer.rows.prose import Prose
 from viewer.rows.simple import read
 from viewer.rows.words import Words
@@ -224,6 +225,64 @@ def test_a_table_is_copied_with_tabs_and_every_cell_can_be_hit(look: Look) -> No
     assert seen >= set("abcd")
     first = text.index("ccc")
     assert drawn(words, look, (first, first + 3)) != drawn(words, look)
+
+
+ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=12)
+WORDS = st.tuples(st.sampled_from(["{}", "`{}`", "**{}**", "*{}*", "[{}](http://x.y)"]), ASCII).map(
+    lambda one: one[0].format(one[1])
+)
+
+
+def both_rows(source: str, zoom: float, width: int = WIDTH) -> tuple[OneLine, MessageRow] | None:
+    look = make_look("dark", zoom)
+    laid = lay_out(Message(id="m", text=Text(source)), width, look, Fold())
+    if not isinstance(laid, OneLine):
+        return None
+    assert isinstance(laid.whole, MessageRow)
+    return laid, laid.whole
+
+
+def row_drawn(laid: OneLine | MessageRow, selected: tuple[None, None] | None = None) -> QImage:
+    image = QImage(WIDTH, laid.height + 8, QImage.Format.Format_RGB32)
+    image.fill(0)
+    with QPainter(image) as painter:
+        painter.translate(0, 4)
+        laid.paint(painter, 0, laid.height, selected)
+    return image
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(WORDS, min_size=1, max_size=8).map(" ".join), st.sampled_from([0.8, 1.0, 1.25]))
+def test_a_message_of_one_line_looks_as_the_sheet_has_it(source: str, zoom: float) -> None:
+    made = both_rows(f"So {source}", zoom)
+    if made is not None:
+        line, whole = made
+        assert line.height == whole.height
+        assert row_drawn(line) == row_drawn(whole)
+
+
+def test_a_line_is_laid_out_when_it_is_pointed_at_and_no_sooner(look: Look) -> None:
+    source = "Looked at `store/retry.py`, **nothing** to *change* there."
+    before = COUNT.laid_chars
+    laid = lay_out(Message(id="m", text=Text(source)), WIDTH, look, Fold())
+    assert isinstance(laid, OneLine)
+    unselected = row_drawn(laid)
+    assert COUNT.laid_chars == before
+    assert laid.text(None, None) == source
+    assert laid.segments == laid.whole.segments
+    hit = laid.hit(60, laid.height // 2)
+    assert hit.pos is not None
+    assert laid.text(*laid.word(hit.pos)) == "Looked"
+    assert row_drawn(laid, (None, None)) != unselected
+    assert row_drawn(laid) == unselected
+
+
+@pytest.mark.parametrize(
+    "source", ["long " * 50, "two\n\nparagraphs", "[a](http://x)", "Ärger", "# head", "", "`x", "a | b ||| ~~c~~"]
+)
+def test_what_is_no_line_of_plain_letters_has_a_sheet(source: str) -> None:
+    assert both_rows(source, 1.0) is None
+    assert both_rows("Words that fit where there is room.", 1.0, 200) is None
 
 
 def test_what_is_complete_needs_no_document_and_what_streams_does(look: Look) -> None:

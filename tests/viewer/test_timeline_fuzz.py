@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
+from thorough import seeds
 from timeline_kit import ListWindow, added, changed, make_view, message, rebase, same_pixels, tool, tops, wheel
 
 import viewer.rows
@@ -131,7 +132,7 @@ class Life:
 THINGS = [value for name, value in vars(Life).items() if not name.startswith("_") and name not in ("fresh", "check")]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", seeds(4, 20))
 @pytest.mark.usefixtures("slate")
 def test_whatever_happens_nothing_jumps(qtbot, look, seed: int) -> None:
     life = Life(qtbot, look, seed)
@@ -187,7 +188,7 @@ PIECES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(3, 20))
 def test_a_streaming_row_paints_only_what_changed_and_all_of_it(qtbot, look, seed: int) -> None:
     """`grown_from` is exact: whatever Markdown comes next, what it leaves unpainted is what a full paint shows."""
     real_rows()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import sys
 import time
 import uuid
 import zlib
@@ -110,7 +111,9 @@ def _run(db: Path, archive: Path) -> tuple[Totals, float]:
 
 def _spent() -> float:
     """CPU seconds of all that we have started, and of us: what others do on this machine is not in it."""
-    import resource  # here: Windows has none, and the other benches do without
+    if sys.platform == "win32":
+        return float("nan")
+    import resource
 
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, who))

@@ -102,6 +102,8 @@ def rss_mb() -> float:
     status = Path("/proc/self/statm")
     if status.exists():
         return int(status.read_text().split()[1]) * 4096 / 1e6
+    if sys.platform == "win32":
+        return float("nan")
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

@@ -31,6 +31,7 @@ class Composing(Unsent):
     """See the module. `said` has sentences for the user."""
 
     said = Signal(str)
+    begun = Signal(str)  # the key of a session that goes on with this one
     fork_opened = Signal(str)  # the file of a fork that was begun here
 
     def __init__(
@@ -104,8 +105,9 @@ class Composing(Unsent):
             self.header = header
             if changed:
                 self._offering.start(OFFER)
-                if self.pane.opened and not self.connected:
-                    self.look()
+            ended = self.pane.opened and self.pane.strip.told is None and self._job is None
+            if ((changed and self.pane.opened) or ended) and not self.connected:
+                self.look()
             self.update()
 
     # ---- what it offers
@@ -172,6 +174,8 @@ class Composing(Unsent):
             can = False
         elif pane.strip.way == "fork":
             label, text = "Fork", f"{told.title} goes on in a copy of this session."
+        elif told.again is not None:
+            text = f"{told.title} is started again, and loads this session into a new one."
         else:
             text = f"{told.title} goes on in this session."
         pane.send.setText(label)
@@ -292,6 +296,12 @@ class Composing(Unsent):
                     self._forking.append((self.key, text))
                     self._sent()
                     pane.show_hint("The fork is being made…")
+                    return
+                if pane.strip.told is not None and pane.strip.told.again is not None:
+                    new = self._live.load_again(pane.strip.told.again, self.key, text)
+                    self._sent()
+                    self._opened.add(new)
+                    self.begun.emit(new)
                     return
                 self._live.connect_to(self.key, header, pane.strip.permission)
             except StoreError as error:

@@ -19,6 +19,8 @@ SIGNS: Final = {
     "stop": ("circle-x", "state.failed"),
 }
 WORDS: Final = {"ok": "", "warn": "Warning: ", "stop": "Problem: "}
+HERE: Final = "The agent goes on in this session"
+LOADS: Final = "The agent is started again and loads this session; this one stays as it is"
 MODES: Final = {
     "default": "asks for nothing it was not allowed",
     "plan": "plans only",
@@ -135,7 +137,7 @@ class Strip(QWidget):
         self._checks = QWidget(self)
         self._flow = Flow()
         self._checks.setLayout(self._flow)
-        self.here = self._choice("Continue here", "The agent goes on in this session")
+        self.here = self._choice("Continue here", HERE)
         self.fork = self._choice("As a fork", "The agent goes on in a copy; this session stays as it is")
         self._group = QButtonGroup(self)
         for button in (self.here, self.fork):
@@ -237,6 +239,8 @@ class Strip(QWidget):
         self._checks.setVisible(bool(told.checks))
         self._say(told.why, "state.failed" if told.checks else "text.muted")
         there = bool(told.runner)
+        self.here.setText("Load in a new session" if told.again else "Continue here")
+        self.here.setProperty("tip", LOADS if told.again else HERE)
         for button, why in ((self.here, told.why), (self.fork, told.fork_why)):
             button.setVisible(there)
             button.setEnabled(not why)

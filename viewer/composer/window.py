@@ -28,6 +28,7 @@ class Prompting(Panels):
         self.composing = Composing(self.live, self.jobs, self.composer, self.pane, drafts, self)
         self.composing.said.connect(self.status.set_hint)
         self.composing.fork_opened.connect(self.on_fork_opened)
+        self.composing.begun.connect(self.desk.show_session)
         self.stack.currentChanged.connect(lambda _: self.place_composer())
         self.desk.closing.connect(self.composing.forget)
         self.desk.headed.connect(self.on_any_headed)
@@ -70,7 +71,8 @@ class Prompting(Panels):
             if count:
                 what = "A run was" if count == 1 else f"{count:,} runs were"
                 how = "it" if count == 1 else "each"
-                self.notice.say("runs", f"{what} at work when Playhead was ended. “playhead runs” says how {how} ended.")
+                words = f"{what} at work when Playhead was ended. “playhead runs” says how {how} ended."
+                self.notice.say("runs", words)
 
         self.jobs.run(self.live.sweep, done)
 

@@ -54,6 +54,15 @@ class Field(Part):
         self.column.addWidget(self.error)
         self.set_look(self.look)
 
+    def beside(self, other: QWidget) -> None:
+        """What belongs to the widget stands at its right."""
+        at = self.column.indexOf(self.widget)
+        self.column.removeWidget(self.widget)
+        line = QHBoxLayout()
+        line.addWidget(self.widget, 1)
+        line.addWidget(other)
+        self.column.insertLayout(at, line)
+
     @override
     def set_look(self, look: Look) -> None:
         super().set_look(look)

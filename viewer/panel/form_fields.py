@@ -42,7 +42,7 @@ def made(look: Look) -> dict[str, Field]:
                     "data.ticket.id"),
         fields.line("own_authors", "Own accounts", "Names with commas. What they cause is skipped before anything is "
                     "paid for, so that an agent does not answer itself.", look, "acme-bot"),
-        fields.choice("action", "Does", "", look, ACTIONS),
+        fields.choice("action", "What it does", "", look, ACTIONS),
         fields.choice("runner", "Runner", "", look, {"claude-code": "Claude Code"}),
         fields.line("command", "Command of the agent", "Its program with what makes it talk ACP, started without a "
                     "shell.", look, "opencode acp"),

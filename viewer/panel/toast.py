@@ -97,7 +97,7 @@ class Toast(QFrame):
         gap = self._look.px(16)
         wide = min(whole.width() - 2 * gap, self._look.px(560))
         high = self._line.heightForWidth(wide) if self._line.hasHeightForWidth() else self.sizeHint().height()
-        self.setGeometry((whole.width() - wide) // 2, whole.height() - high - gap, wide, high)
+        self.setGeometry(whole.width() - wide - gap, whole.height() - high - gap, wide, high)
 
     def set_look(self, look: Look) -> None:
         self._look = look

@@ -76,7 +76,7 @@ class TriggerForm(Part):
             if name == "source":
                 left.addWidget(self.part(self.secret))
             if name == "cwd":
-                left.addWidget(self.browse_button, 0, Qt.AlignmentFlag.AlignLeft)
+                field.beside(self.browse_button)
             field.changed.connect(partial(self.on_edit, name))
         left.addStretch()
         self.part(self.preview)

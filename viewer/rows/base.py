@@ -52,6 +52,7 @@ class Laid(ABC):
     height: int  # px, at least 0
     segments: int  # text segments that can be selected, top to bottom
     grown_from: int = 0  # after `grow`: the first y whose pixels may differ; above it nothing is painted
+    tidy: bool = False  # paints nothing outside of its height, and leaves the painter as it was but for pen and font
     unpainted: int = PAINTED  # the least of them since the view last asked for a paint; the view's own
 
     @abstractmethod

@@ -7,6 +7,7 @@ from typing_extensions import override
 from store.items import Item, Message
 from viewer.rows.base import Fold, Laid, layer_for, row
 from viewer.rows.markdown import StreamDoc
+from viewer.rows.oneline import one_line
 from viewer.theme.look import Look
 
 
@@ -22,6 +23,10 @@ class MessageRow(StreamDoc):
 def message(item: Item, width: int, look: Look, fold: Fold) -> Laid:
     if not isinstance(item, Message):
         return layer_for("unknown")(item, width, look, fold)
+    return one_line(item, width, look, fold, lambda: _sheet(item, width, look, fold)) or _sheet(item, width, look, fold)
+
+
+def _sheet(item: Message, width: int, look: Look, fold: Fold) -> MessageRow:
     sheet = MessageRow(item, width, look, fold)
     sheet.y = look.px(8)
     sheet.start_text(item.text, item.open, look.px(8))

@@ -1,114 +1,152 @@
-"""A paragraph that is one line of words, painted without being laid out. Used by words.
+"""A message that is one line of words, painted without being laid out. For the renderer of 'message'.
 
-Most answers between two tool calls are such a line. It looks as the layout would draw it, to the pixel (a test compares);
-the layout is made when somebody points at it or selects.
+Most answers between two tool calls are such a line. It looks as the sheet would have it, to the pixel (a test compares);
+that one is made when somebody points at the line or selects in it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from math import ceil, floor
+from typing import Final, TypeAlias
 
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextCharFormat, QTextLayout
+from typing_extensions import override
 
+from store.items import Message
+from viewer.rows.base import Fold, Hit, Laid, Pos
 from viewer.rows.parts import char_format, format_range
-from viewer.rows.simple import Read
-from viewer.rows.typeset import mono_form, strong_form
+from viewer.rows.simple import inline
+from viewer.rows.typeset import measure, mono_form, strong_form
 from viewer.theme.look import Look
 
 LONGEST: Final = 300  # characters; more are no line of any measure
 SPARE: Final = 2.0  # px that must be left, so that no rounding can break the line
 
-
-class _Face(NamedTuple):
-    """How the words of one form look."""
-
-    font: QFont
-    ink: QColor | None
-    paper: QColor | None
+# The font of a form, its ink and its ground (None: the row's own), the widths of ASCII by code, the one they share or 0.
+_Face: TypeAlias = tuple[QFont, QColor | None, QColor | None, list[float], float]
+# Words of one look: where they begin and how wide they are, in px of the line.
+_Stroke: TypeAlias = tuple[float, float, str, _Face]
 
 
-class Stroke(NamedTuple):
-    """Words of one look; x and width in px from the line's beginning."""
+class OneLine(Laid):
+    """The line, and how to have the whole row made. Its signs stay inside of it, and the painter's state as it was."""
 
-    x: float
-    width: float
-    text: str
-    form: str
+    segments = 1
+    tidy = True
+
+    def __init__(
+        self, strokes: list[_Stroke], forms: frozenset[str], left: int, look: Look, whole: Callable[[], Laid]
+    ) -> None:
+        self._strokes = strokes
+        self._left = left
+        self._look = look
+        self._whole: Callable[[], Laid] | Laid = whole
+        tall, ascent = _line(look, forms)
+        high = max(look.px(21), ceil(tall))
+        edge = look.px(8)
+        self.height = high + 2 * edge
+        self._tall = tall
+        self._top = edge + high - tall  # the room that a line has lies above its words
+        self._base = self._top + ascent
+
+    @property
+    def whole(self) -> Laid:
+        """The row as the sheet has it."""
+        if not isinstance(self._whole, Laid):
+            self._whole = self._whole()
+        return self._whole
+
+    @override
+    def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:
+        if selected is not None:
+            self.whole.paint(painter, top, bottom, selected)
+            return
+        main, left, base = self._look.colour("text.main"), self._left, self._base
+        for x, width, text, (font, ink, ground, _, _) in self._strokes:
+            x += left
+            if ground is not None:
+                first, upper = floor(x), floor(self._top)
+                box = first, upper, ceil(x + width) - first, ceil(self._top + self._tall) - upper
+                painter.fillRect(*box, ground)
+            painter.setFont(font)
+            painter.setPen(ink or main)
+            painter.drawText(QPointF(x, base), text)
+
+    @override
+    def hit(self, x: int, y: int) -> Hit:
+        return self.whole.hit(x, y)
+
+    @override
+    def text(self, start: Pos | None, end: Pos | None) -> str:
+        return self.whole.text(start, end)
+
+    @override
+    def word(self, pos: Pos) -> tuple[Pos, Pos]:
+        return self.whole.word(pos)
+
+    @override
+    def paragraph(self, pos: Pos) -> tuple[Pos, Pos]:
+        return self.whole.paragraph(pos)
 
 
-class OneLine(NamedTuple):
-    """All there is to paint, and the line's height and ascent."""
-
-    strokes: list[Stroke]
-    tall: float
-    ascent: float
-
-
-def one_line(read: Read, look: Look, width: float) -> OneLine | None:
-    """The strokes of a text that is one paragraph of plain letters and fits; None: a layout must tell."""
-    text, runs = read.text, read.runs
-    if len(text) > LONGEST or len(read.blocks) != 1 or read.blocks[0].kind != "para" or not text.isascii():
+def one_line(item: Message, width: int, look: Look, fold: Fold, whole: Callable[[], Laid]) -> OneLine | None:
+    """The message as a line of plain letters that fits; None: it is something else."""
+    if item.open or item.text.length > LONGEST or fold.depth:
         return None
-    strokes: list[Stroke] = []
+    source = str(item.text).rstrip(" \n")
+    if not (source.isascii() and source.isprintable() and source[:1].isalpha()) or "\\" in source:
+        return None
+    if "```" in source or "~~~" in source or "]:" in source:
+        return None
+    said = inline(source)
+    if said is None:
+        return None
+    text, runs = said
+    left = look.px(24) + look.px(24)
+    room = min(max(width - look.px(24) - left, look.px(48)), measure(look)) - SPARE
+    strokes: list[_Stroke] = []
     forms: set[str] = set()
     x, at = 0.0, 0
-    for start, length, form, _ in runs:
-        if form == "link":
-            return None  # its underline is left to the layout
+    for start, length, form, target in runs:
+        if target:
+            return None  # its underline is the layout's
         if start > at:
-            x = _put(strokes, x, text[at:start], "", look)
+            x = _put(strokes, x, text[at:start], _face(look, ""))
             forms.add("")
-        x = _put(strokes, x, text[start : start + length], form, look)
-        forms.add(form)
         at = start + length
+        x = _put(strokes, x, text[start:at], _face(look, form))
+        forms.add(form)
     if at < len(text):
-        x = _put(strokes, x, text[at:], "", look)
+        x = _put(strokes, x, text[at:], _face(look, ""))
         forms.add("")
-    return OneLine(strokes, *_line(look, frozenset(forms))) if x + SPARE <= width else None
+    return OneLine(strokes, frozenset(forms), left, look, whole) if x <= room else None
 
 
-def _put(strokes: list[Stroke], x: float, text: str, form: str, look: Look) -> float:
-    widths, cell = _widths(look, form)
-    width = len(text) * cell if cell else sum(map(widths.__getitem__, text.encode()))
-    strokes.append(Stroke(x, width, text, form))
+def _put(strokes: list[_Stroke], x: float, text: str, face: _Face) -> float:
+    """Unshaped, the signs of a text are as wide as each of them."""
+    width = len(text) * face[4] or sum(map(face[3].__getitem__, text.encode()))
+    strokes.append((x, width, text, face))
     return x + width
-
-
-def paint_line(painter: QPainter, line: OneLine, x: float, top: float, look: Look, colour: QColor) -> None:
-    """Paint it at the upper left corner of its line."""
-    base = top + line.ascent
-    for left, width, text, form in line.strokes:
-        font, ink, paper = _face(look, form)
-        if paper is not None:
-            painter.fillRect(QRectF(x + left, top, width, line.tall).toAlignedRect(), paper)
-        painter.setFont(font)
-        painter.setPen(colour if ink is None else ink)
-        painter.drawText(QPointF(x + left, base), text)
 
 
 @lru_cache(maxsize=32)
 def _face(look: Look, form: str) -> _Face:
-    made = _format(look, form)
+    ink = ground = None
     if form == "code":
         font = look.font_for("mono", "")
-    else:  # with setters: a painter takes what a font only has from another one from its device instead
+        made = mono_form(look, code=False, anchor=False)
+        ink, ground = made.foreground().color(), made.background().color()
+    else:  # with setters: what a font only has from another one, a painter takes from its device instead
         font = QFont(look.font_for("prose", ""))
         if form == "strong":
             font.setWeight(QFont.Weight.DemiBold)
         font.setItalic(form == "italic")
-    if made is None or form != "code":
-        return _Face(font, None, None)
-    return _Face(font, made.foreground().color(), made.background().color())
-
-
-@lru_cache(maxsize=32)
-def _widths(look: Look, form: str) -> tuple[list[float], float]:
-    """The widths of the ASCII signs, by code, and the one that they share, else 0."""
-    metrics = QFontMetricsF(_face(look, form).font)
-    widths = [metrics.horizontalAdvance(chr(code)) for code in range(128)]
-    return widths, widths[32] if len(set(widths[32:127])) == 1 else 0.0
+    metrics = QFontMetricsF(font)
+    widths = [metrics.horizontalAdvance(chr(code)) for code in range(127)]
+    return font, ink, ground, widths, widths[32] if len(set(widths[32:])) == 1 else 0.0
 
 
 @lru_cache(maxsize=64)

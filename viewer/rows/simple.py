@@ -98,6 +98,33 @@ def _signs(words: str) -> bool:
     return False
 
 
+def inline(text: str, start: int = 0) -> tuple[str, list[Run]] | None:
+    """What the words of one block say, and their runs, counted from `start`; None: the engine must tell."""
+    if "`" not in text and "*" not in text and "[" not in text:
+        return None if _signs(text) else (text, [])
+    runs: list[Run] = []
+    said: list[str] = []
+    between: list[str] = []
+    at, here = start, 0
+    for match in _RUN.finditer(text):
+        plain = text[here : match.start()]
+        here = match.end()
+        which = match.lastindex or 0
+        words, target = (match[5], match[6]) if which == 6 else (match[which], "")
+        form = _FORMS[which]
+        if form != "code" and _signs(words):
+            return None
+        said += (plain, words)
+        between.append(plain)
+        at += len(plain)
+        runs.append(Run(at, len(words), form, target))
+        at += len(words)
+    rest = text[here:]
+    between.append(rest)
+    said.append(rest)
+    return None if _signs("x".join(between)) else ("".join(said), runs)
+
+
 class _Reader:
     """Takes line after line. What it refuses makes `read` say None."""
 
@@ -223,32 +250,12 @@ class _Reader:
 
     def put(self, kind: Kind, level: int, sign: str, text: str, ends: str = "\n") -> bool:
         start = self._at
-        shown = text
-        if "`" in text or "*" in text or "[" in text:
-            said: list[str] = []
-            between: list[str] = []
-            at, here = start, 0
-            for match in _RUN.finditer(text):
-                plain = text[here : match.start()]
-                here = match.end()
-                which = match.lastindex or 0
-                words, target = (match[5], match[6]) if which == 6 else (match[which], "")
-                form = _FORMS[which]
-                if form != "code" and _signs(words):
-                    return False
-                said += (plain, words)
-                between.append(plain)
-                at += len(plain)
-                self._runs.append(Run(at, len(words), form, target))
-                at += len(words)
-            rest = text[here:]
-            between.append(rest)
-            said.append(rest)
-            if _signs("x".join(between)):
-                return False
-            shown = "".join(said)
-        elif _signs(text):
+        said = inline(text, start)
+        if said is None:
             return False
+        shown, runs = said
+        if runs:
+            self._runs += runs
         self._texts += (shown, ends)
         end = start + len(shown)
         self._blocks.append(Block(start, end, kind, level, sign))

@@ -89,7 +89,7 @@ def _pattern(family: str) -> re.Pattern[str]:
             parts = [
                 r"(?P<comment>(?:^|(?<=\s))\#[^\n]*)",
                 rf"(?P<string>{_STRING})",
-                r"(?P<type>\$\{[^}\n]*\}|\$\w+)",
+                r"(?P<type>\$\{[^}\n]{0,200}\}|\$\w+)",
                 r"(?P<tag>(?:^|(?<=\s))--?[A-Za-z][\w-]*)",
                 keyword,
             ]
@@ -104,7 +104,7 @@ def _pattern(family: str) -> re.Pattern[str]:
         case "data":
             parts = [
                 r"(?P<comment>(?:^|(?<=\s))[#;][^\n]*|//[^\n]*)",
-                r"(?P<name>\"(?:[^\"\\\n]|\\.)*\"(?=\s*:)|^[ \t-]*[\w.-]+(?=\s*[:=])|^\[[^\]\n]*\])",
+                r"(?P<name>\"(?:[^\"\\\n]|\\.)*\"(?=\s*:)|^[ \t-]*[\w.][\w.-]*(?=\s*[:=])|^\[[^\]\n]*\])",
                 rf"(?P<string>{_STRING})",
                 keyword,
                 rf"(?P<number>-?{_NUMBER})",
@@ -121,7 +121,7 @@ def _pattern(family: str) -> re.Pattern[str]:
             parts = [
                 r"(?P<open><!--)",
                 r"(?P<tag></?[A-Za-z][\w:-]*|/?>)",
-                r"(?P<name>\b[\w:-]+(?==[\"'{]))",
+                r"(?P<name>(?<![\w:-])[\w:-]+(?==[\"'{]))",
                 r"(?P<string>\"[^\"\n]*\"|'[^'\n]*')",
             ]
     return re.compile("|".join(parts), re.MULTILINE)

@@ -15,7 +15,6 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QTextCharFormat, QTextLayout, QTextLine, QTextOption
 from typing_extensions import override
 
-from viewer.rows.oneline import OneLine, one_line, paint_line
 from viewer.rows.parts import COUNT, KEPT_SHAPES, Lines, Part, char_format, format_range
 from viewer.rows.simple import Block, Read, Run
 from viewer.rows.typeset import HEADINGS, PIXELS, gap, measure, mono_form, prose_option, strong_form
@@ -49,11 +48,10 @@ def _for_gap(block: Block) -> str:
 class Words(Lines):
     """Blocks of one piece in one layout, each at its own indent and line height; cells of a table side by side."""
 
-    __slots__ = ("_lefts", "_links", "_one", "_read", "_ruled", "_signs", "_tops", "first", "last", "widest")
+    __slots__ = ("_lefts", "_links", "_read", "_ruled", "_signs", "_tops", "first", "last", "widest")
 
     def __init__(self, read: Read, look: Look, colour: str, x: int, y: int, width: int) -> None:
-        self._read = read  # until it is laid out, which is at once unless it is a line
-        self._one: OneLine | None = None
+        self._read = read  # until it is laid out, which is at once
         self._links = [run for run in read.runs if run.target] if read.runs else []
         self.first = _for_gap(read.blocks[0])
         self.last = _for_gap(read.blocks[-1])
@@ -67,10 +65,6 @@ class Words(Lines):
 
     @override
     def _tall(self) -> int:
-        look = self._look
-        one = self._one = one_line(self._read, look, min(self.width, measure(look)))
-        if one is not None:
-            return max(look.px(21), ceil(one.tall))
         self.lay()
         return self._tops[-1]
 
@@ -230,10 +224,6 @@ class Words(Lines):
     @override
     def paint(self, painter: QPainter, clip: QRectF, selected: tuple[int, int] | None) -> None:
         look = self._look
-        if self._one is not None and self._layout is None and selected is None:
-            one = self._one  # the room that a line has lies above its words
-            paint_line(painter, one, self.x, self.y + self.height - one.tall, look, look.colour(self.colour))
-            return
         self.lay()
         if self._ruled:
             _paint_ruled(painter, self._ruled, self.x, self.y, look)

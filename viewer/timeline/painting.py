@@ -28,6 +28,14 @@ def paint(painter: QPainter, scene: Scene, region: QRegion, current: int, focuse
     for area in (bounds,) if whole else rects(region):
         painter.fillRect(area, back)
     for placed in scene.geo.between(upper, lower):
+        row, top, (_, _, laid, height, lead) = placed
+        inside = whole and upper <= top and top + height <= lower and not lead
+        if inside and laid.tidy and scene.selection.within(row) is None:
+            if not _paint_tidy(painter, scene, placed):
+                return False
+            if row == current:
+                _paint_current(painter, scene, placed, focused)
+            continue
         if whole:
             top = max(upper, placed.top)
             areas = [QRect(left, top, width, min(lower, placed.bottom) - top)]
@@ -62,6 +70,24 @@ def _paint_row(painter: QPainter, scene: Scene, placed: Placed, area: QRect) -> 
         scene.dirty = True
         return False
     painter.restore()
+    return True
+
+
+def _paint_tidy(painter: QPainter, scene: Scene, placed: Placed) -> bool:
+    """All of a row that needs no clip and leaves the painter as it was, as most do that come live."""
+    _, top, (item, rev, laid, height, _lead) = placed
+    counters = scene.counters
+    counters.rows_painted += 1
+    counters.px_painted += height
+    painter.translate(0, top)
+    try:
+        laid.paint(painter, 0, height, None)
+    except Exception:
+        if scene.layouts.give_up(item, rev):
+            log.exception("row %s cannot be painted", item)
+        scene.dirty = True
+        return False
+    painter.translate(0, -top)
     return True
 
 
