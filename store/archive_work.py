@@ -153,8 +153,7 @@ class Work:
         reading = begun.reading
         for events in reading:
             content = content or has_content(events)
-            rows.add(book.fold(state, events))
-            facts.add(events)
+            rows.add(book.fold(state, facts.sift(events)))
             self._between()
         sources = sources_of(reading, begun.looks, None)
         records = sum(pipe.records for pipe in reading.pipes)

@@ -184,9 +184,7 @@ def _from_scratch(
         book = writer.first_book(str(path))
         for events in reading:
             content = content or has_content(events)
-            rows.add(book.fold(state, events))
-            if not relayed:
-                facts.add(events)
+            rows.add(book.fold(state, events if relayed else facts.sift(events)))
             if content and (len(rows.pending) >= BATCH or reading.read - written >= HELD):
                 # In this thread: one of its own was no faster (300 MB, 2 cores).
                 writer.put(draft, rows, rows.take(), book)

@@ -43,8 +43,9 @@ class Ledger:
     def fold(self, state: State, events: Sequence[Event]) -> list[Change]:
         """The changes of the events, as `fold_run` gives them; their entries are noted."""
         kinds = set(map(type, events))
-        if ev.Spent in kinds:
-            self.requests.expect([event.key for event in events if type(event) is ev.Spent])
+        spent = ev.Spent
+        if spent in kinds:
+            self.requests.expect([event.key for event in events if type(event) is spent])  # type: ignore[attr-defined]
         if ev.Rewound not in kinds and len(events) <= SLICE:
             return self._run(state, events)
         changes: list[Change] = []

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Final
+
+MOST: Final = 128 << 20  # bytes of a line that are kept: a value takes five to ten times as much when it is decoded
+HEAD: Final = 64 << 10  # bytes of a longer one that are
 
 
 class Lines:
     """Splits on the newline byte only: other separators may stand raw inside JSON strings.
 
-    The unfinished rest is kept as pieces and joined once, so a line of any size costs its length and no more.
+    The unfinished rest is kept as pieces and joined once, so a line of any size costs its length and no more. Of one
+    that is longer than `MOST` only the beginning is kept; with its end it is `long`, and none of the lines.
     """
 
-    __slots__ = ("_parts", "_size", "start")
+    __slots__ = ("_parts", "_size", "long", "start")
 
     def __init__(self, start: int = 0) -> None:
         self.start = start  # offset of the first byte that belongs to no finished line
+        self.long: tuple[int, int, bytes] | None = None  # offset, length and beginning: before the lines of this cut
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -33,16 +39,35 @@ class Lines:
         last = pieces.pop() if not data.endswith(b"\n") and pieces else b""
         if not pieces:
             if last:
-                self._parts.append(last)
-                self._size += len(last)
+                self._keep(last)
             return pieces
-        self.start += self._size + len(data) - len(last)
-        if self._parts:
+        before, self.start = self.start, self.start + self._size + len(data) - len(last)
+        if self._size > MOST:
+            self.long = (before, self._size + len(pieces.pop(0)) - 1, self.rest)
+        elif self._parts:
             self._parts.append(pieces[0])
             pieces[0] = b"".join(self._parts)
         self._parts = [last] if last else []
         self._size = len(last)
         return pieces
+
+    def _keep(self, data: bytes) -> None:
+        """More of a line that has no end yet."""
+        if self._size <= MOST:
+            self._parts.append(data)
+        self._size += len(data)
+        if self._size > MOST and len(self._parts) > 1:
+            head = b""
+            for part in self._parts:
+                head += part[:HEAD]
+                if len(head) >= HEAD:
+                    break
+            self._parts = [head[:HEAD]]
+
+    @property
+    def too_long(self) -> bool:
+        """What waits for its end is none any more: `rest` and `finish` give its beginning."""
+        return self._size > MOST
 
     @property
     def rest(self) -> bytes:

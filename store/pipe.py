@@ -14,13 +14,14 @@ import orjson
 from store.decode import decode, unreadable
 from store.events import At, Event, ItemId, Unreadable
 from store.formats.base import Damage, Format, Reader, Record
-from store.lines import Lines
+from store.lines import MOST, Lines
 
 log = logging.getLogger(__name__)
 
 CR: Final = 13
 FAILED: Final = "reader of %s failed at %d:%d"
-BLOCK: Final = 32 << 20  # bytes of one JSON value spread over lines that are waited for
+BLOCK: Final = 64 << 20  # bytes of one JSON value spread over lines that are waited for
+KEPT: Final = 64  # lines of a bigger one that are kept
 
 Watch: TypeAlias = Callable[[Record | Damage, Sequence[Event]], None]
 
@@ -64,8 +65,8 @@ class Pipe:
 
     @property
     def rest(self) -> bytes:
-        """What waits for the end of its line."""
-        return self._lines.rest
+        """What waits for the end of its line, and may be one."""
+        return b"" if self._lines.too_long else self._lines.rest
 
     def reading(self) -> bytes:
         """What the reader remembers, for whoever goes on at `offset`; b"" is nothing that is worth it."""
@@ -80,7 +81,11 @@ class Pipe:
         file, agent, parent = self.file, self.agent, self.parent
         end = self._lines.start
         records = 0
-        for line in self._lines.cut(data):
+        lines = self._lines.cut(data)
+        if self._lines.long is not None:
+            end = self._too_long(*self._lines.long, out)
+            self._lines.long = None
+        for line in lines:
             offset, length = end, len(line) - 1
             end = offset + length + 1
             if length and line[length - 1] == CR:
@@ -117,7 +122,10 @@ class Pipe:
         """No more bytes for now: a rest that is a whole value counts. One that is not stays and may grow."""
         out: list[Event] = []
         rest = self._lines.rest
-        if self._block:
+        if self._lines.too_long:
+            length = self._lines.offset - self._lines.start
+            self._too_long(self._lines.finish()[0], length, rest, out)
+        elif self._block:
             if rest.startswith((b"}", b"]")):
                 self._gather(*self._lines.finish(), out)
         elif rest:
@@ -133,7 +141,7 @@ class Pipe:
         """There never will be more bytes: what is left is damage."""
         out = self.finish()
         if self._block:
-            self._replay(out)
+            self._replay(self._lines.start, out)
             out += self.finish()
         if self._lines.rest:
             offset, line = self._lines.finish()
@@ -164,6 +172,13 @@ class Pipe:
     def _at(self, offset: int, length: int) -> At:
         return At(None, self.file, offset, length, self.agent, self.parent)
 
+    def _too_long(self, offset: int, length: int, head: bytes, out: list[Event]) -> int:
+        """A line of which only the beginning was kept; the offset behind it."""
+        if self._block:
+            self._replay(offset, out)
+        self._one(Damage(self._at(offset, length), _too_big(length, MOST), head), out)
+        return offset + length + 1
+
     # ---- values that are printed over several lines
 
     def _gather(self, offset: int, line: bytes, out: list[Event]) -> None:
@@ -174,9 +189,19 @@ class Pipe:
             self._block_size = len(line)
             return
         first = line[:1]
-        block.append((offset, line))
+        if self._block_size <= BLOCK:
+            block.append((offset, line))
+        elif len(block) > KEPT:
+            del block[KEPT:]
         self._block_size += len(line) + 1
-        if first == (b"}" if block[0][1] == b"{" else b"]"):
+        if self._block_size > BLOCK:
+            if first and first not in b" \t":
+                end = first in b"}]"
+                self._replay(offset + len(line) if end else offset, out)
+                if not end:
+                    for piece in decode(line, self._at(offset, len(line))):
+                        self._one(piece, out)
+        elif first == (b"}" if block[0][1] == b"{" else b"]"):
             start = block[0][0]
             size = offset + len(line) - start
             whole = b"\n".join([text for _, text in block])
@@ -188,13 +213,22 @@ class Pipe:
                 for piece in pieces:
                     self._one(piece, out)
             else:
-                self._replay(out)
-        elif (first and first not in b" \t") or self._block_size > BLOCK:
-            self._replay(out)
+                self._replay(offset + len(line), out)
+        elif first and first not in b" \t":
+            self._replay(offset + len(line), out)
 
-    def _replay(self, out: list[Event]) -> None:
-        """It was no such value: line by line after all. A line that could begin another one may do so."""
+    def _replay(self, end: int, out: list[Event]) -> None:
+        """It was no such value: line by line after all, up to `end`. A line that could begin another one may do so."""
         block, self._block = self._block, []
+        if self._block_size > BLOCK:  # it was one, and too big
+            start = block[0][0]
+            head = b"\n".join([text for _, text in block[:KEPT]])
+            self._one(Damage(self._at(start, end - start), _too_big(end - start, BLOCK), head), out)
+            return
         for offset, line in block:
             for piece in decode(line, self._at(offset, len(line))):
                 self._one(piece, out)
+
+
+def _too_big(length: int, most: int) -> str:
+    return f"a record of {length / 1e6:,.0f} MB; more than {most / 1e6:,.0f} MB are not read"

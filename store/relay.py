@@ -27,7 +27,7 @@ from store.formats import named
 from store.formats.base import Format
 from store.whole import Whole
 
-PIECE: Final = 512 << 10  # bytes read per message, at least: subagents' files cut a session into many small batches
+PIECE: Final = 256 << 10  # bytes read per message, at least: subagents' files cut a session into many small batches
 PIPE: Final = 1 << 20  # bytes that wait in the pipe, so that neither end waits for the other all the time
 HEAD: Final = 8  # bytes before a message that say how long it is
 

@@ -18,7 +18,8 @@ from msgspec import Struct
 from store.db import place, reads
 from store.errors import StoreError
 from store.formats import named
-from store.storage_walk import ENDS, File, Walk, grounds
+from store.sources import views
+from store.storage_walk import File, Walk, grounds
 from store.whole import live_state
 
 DAY_NS: Final = 86_400_000_000_000
@@ -28,7 +29,8 @@ WHERE s.state = 'ready' AND s.rows > 0{mine}
 """
 _THREADS: Final = "SELECT claude_session_id FROM trigger_session_threads WHERE claude_session_id IS NOT NULL"
 NEWER, IN_USE, THREAD, NO_COPY = "newer", "at work", "a thread goes on in it", "no whole copy in Playhead"
-MANY: Final = "not a session of its own"  # a database, or one of the many small files of a session
+DATABASE: Final = "in a file with all sessions of an agent (delete them there)"
+PARTS: Final = "in many small files (delete them with their agent)"
 
 
 class Plan(Struct, frozen=True):
@@ -65,8 +67,10 @@ def plan(
             continue
         main = _main(file.path, copies)
         why = ""
-        if not file.single or not file.path.endswith(ENDS):
-            why = MANY
+        if not file.single:
+            why = DATABASE
+        elif views.at(file.path) is not None:
+            why = PARTS
         elif newest[main] >= cutoff:
             why = NEWER
         elif any(id in main for id in threads):

@@ -33,6 +33,7 @@ from store.pipe import Pipe
 from store.sources import views
 
 CHUNK: Final = 1 << 20
+READ: Final = 256 << 10  # bytes read at once: with all that is made of them they fit into a core's own cache
 FRESH_S: Final = 60  # a file that was written to this lately is taken for live when no registry knows better
 _OWN: Final = (Spent, Usage, SessionNamed, AdapterSeen)  # of the session that they are said in
 DEPTH: Final = 32  # subagents in subagents; deeper ones come last
@@ -148,7 +149,7 @@ class Whole:
             if index == 0 and self.start:
                 file.seek(self.start)
             while left is None or left > 0:
-                data = _read(file, CHUNK if left is None else min(CHUNK, left), path)
+                data = _read(file, READ if left is None else min(READ, left), path)
                 if not data:
                     break
                 if left is not None:

@@ -57,7 +57,7 @@ def test_everything_declared_is_locked() -> None:
 def test_ci_runs_every_check_and_every_suite() -> None:
     """000-43: lint, types and all tests, the ones of digest, turns, agents, migrations and figures among them."""
     steps = (REPO / ".ci" / "run").read_text("utf-8").splitlines()
-    assert {"make check", "make test"} <= {step.strip() for step in steps}
+    assert {"make check", "make test"} <= {" ".join(step.split()[:2]) for step in steps}
     made = (REPO / "Makefile").read_text("utf-8")
     check = made[made.index("\ncheck:") :].split("\n\n")[0]
     for tool in ("ruff check", "mypy", "lint-imports"):

@@ -18,7 +18,7 @@ from viewer.theme import icons
 from viewer.theme.look import Look
 
 NARROW: Final = 620  # px at zoom 1: below it the follow sign has no word beside it
-TITLE: Final = 200  # px at zoom 1 that are left for the title before anything else is shown
+TITLE: Final = 160  # px at zoom 1 that are left for the title before anything else is shown
 MOST: Final = 140  # px at zoom 1 that folder and model ask for: they are elided
 
 

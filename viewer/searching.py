@@ -42,6 +42,11 @@ class Searching(Prompting):
         """Called once, by the window."""
         self.desk.shown.connect(self.on_shown_to_search)
         self.sessions.search_wanted.connect(self.search_for)
+        for name in ("next_failure", "previous_failure"):  # letters: fields and lists have their own
+            action = self.actions_[name]
+            self.removeAction(action)
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            self.pane.addAction(action)
 
     def on_find(self) -> None:
         """In the open session, if there is one."""

@@ -173,9 +173,7 @@ class _Trajectory:
         for _, row, _ in rows:  # no result was recorded: it is over all the same
             self._out.append(ToolUpdated(at, row, "ok"))
 
-    def _result(
-        self, one: dict[str, Any], call: tuple[str, str, str] | None, item: ItemId, index: int, at: At
-    ) -> None:
+    def _result(self, one: dict[str, Any], call: tuple[str, str, str] | None, item: ItemId, index: int, at: At) -> None:
         output, images = text_of(one.get("content"))
         refs = one.get("subagent_trajectory_ref")
         names: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from typing import Any, Final
+from zlib import crc32
 
 from store.decode import unreadable
 from store.events import (
@@ -28,6 +29,7 @@ from store.formats.claude_tools import result, started
 from store.formats.claude_usage import tokens_of
 from store.formats.values import count, one_line, string, table, tag, texts
 
+_CONTEXT: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 MESSAGES: Final = 256  # messages whose blocks are still counted
 _CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _INJECTED: Final = (
@@ -82,11 +84,12 @@ class Talk:
     def used_is(self, at: At, out: list[Event], usage: dict[str, Any]) -> None:
         """Context in use: what the last request of the main chain read."""
         get = usage.get
-        fresh, read, written = get("input_tokens"), get("cache_read_input_tokens"), get("cache_creation_input_tokens")
-        if type(fresh) is int and type(read) is int and type(written) is int:  # nearly always
-            total = fresh + read + written
-        else:
-            total = (count(fresh) or 0) + (count(read) or 0) + (count(written) or 0)
+        try:
+            total = get("input_tokens") + get("cache_read_input_tokens") + get("cache_creation_input_tokens")
+        except TypeError:
+            total = None
+        if type(total) is not int:  # hardly ever
+            total = sum([count(get(key)) or 0 for key in _CONTEXT])
         if total != self.used and 0 < total < 1 << 62:
             self.used = total
             out.append(Usage(at, total))
@@ -110,7 +113,9 @@ class Talk:
             return
         content = message.get("content")
         usage = message.get("usage")
-        llm = string(message, "model")
+        llm = message.get("model")
+        if type(llm) is not str or "\0" in llm:  # `string`, without the call
+            llm = string(message, "model")
         synthetic = llm == "<synthetic>"
         error = data.get("error")
         if data.get("isApiErrorMessage") is True or (synthetic and type(error) is str):
@@ -133,7 +138,9 @@ class Talk:
                 self.used_is(at, out, usage)
         if type(content) is not list:
             content = [] if content is None else [content]  # none: only what it took
-        id_ = string(message, "id") or string(data, "uuid")
+        id_ = message.get("id")
+        if type(id_) is not str or not id_ or "\0" in id_:
+            id_ = string(message, "id") or string(data, "uuid")
         name = id_ or f"@{at.file}:{at.offset}"
         for block in content:
             if type(block) is str:
@@ -191,7 +198,11 @@ class Talk:
                 self._blocks.popitem(last=False)
         kind = block.get("type")
         said = block.get("id") or block.get("text") or block.get("thinking") or block.get("signature")
-        key = hash((kind if type(kind) is str else "", said if type(said) is str else len(places)))
+        key = -1 - len(places)  # another one
+        if type(said) is str:
+            # Not `hash`: that is another one in the next process, for which this is kept (`store.reader_state`).
+            start = crc32(kind.encode(errors="replace")) if type(kind) is str else 0
+            key = len(said) << 32 | crc32(said.encode(errors="replace"), start)
         return places.setdefault(key, len(places))
 
     # ---- user

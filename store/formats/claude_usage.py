@@ -14,6 +14,8 @@ LLMS: Final = 64  # whose sums are remembered
 
 def tokens_of(usage: dict[str, Any], llm: str) -> Tokens:
     """The usage of one request. What a record leaves out is 0: another record of the request tells it."""
+    if not usage:
+        return Tokens(llm)
     get = usage.get
     fresh, output, read = get("input_tokens"), get("output_tokens"), get("cache_read_input_tokens")
     written, split, served = get("cache_creation_input_tokens"), get("cache_creation"), get("server_tool_use")

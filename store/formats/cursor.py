@@ -112,9 +112,11 @@ class Reader:
 
     def _prompt(self, text: str, item: str, at: At, out: list[Event]) -> None:
         """What was typed stands in a tag where the program added to it."""
-        queries = _QUERY.findall(text) if "<user_query>" in text else []
+        # Behind the last closing tag nothing is looked for: each opening one would be followed to the text's end.
+        tagged, tag, rest = text.rpartition("</user_query>")
+        queries = _QUERY.findall(tagged + tag)
         if queries:
-            added = _QUERY.sub("", text).strip()
+            added = (_QUERY.sub("", tagged + tag) + rest).strip()
             if added:
                 out.append(PromptText(at, f"{item}+", added, "injected"))
             text = "\n\n".join(queries).strip()

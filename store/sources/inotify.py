@@ -53,6 +53,7 @@ class Inotify:
         self._folders: dict[int, list[str]] = {}  # the kernel knows folders, not names: a link gives a second name
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._buffer = bytearray(_BUFFER)
         self._data = b""  # what was read last, and what it says for as long as no folder comes or goes
         self._said: list[Change] = []
         self._awake, self._bell = os.pipe()
@@ -98,20 +99,25 @@ class Inotify:
 
         The same news again comes as the same list: whoever gets it must not change it.
         """
-        for fd, _ in self._poll.poll(None if timeout is None else max(0, math.ceil(timeout * 1000))):
-            if fd == self._awake:
-                os.read(self._awake, 4096)
-                continue
-            try:
-                data = os.read(self._fd, _BUFFER)
-            except BlockingIOError:
-                continue
-            with self._lock:
-                if data != self._data:  # else a file that grows has grown again
-                    self._data = data
-                    self._said = list(self._changes(data))
-                return self._said
-        return []
+        if timeout != 0:
+            news = False
+            for fd, _ in self._poll.poll(None if timeout is None else max(0, math.ceil(timeout * 1000))):
+                if fd == self._awake:
+                    os.read(self._awake, 4096)
+                else:
+                    news = True
+            if not news:
+                return []
+        try:
+            size = os.readv(self._fd, [self._buffer])
+        except BlockingIOError:
+            return []
+        data = bytes(memoryview(self._buffer)[:size])
+        with self._lock:
+            if data != self._data:  # else a file that grows has grown again
+                self._data = data
+                self._said = list(self._changes(data))
+            return self._said
 
     def _changes(self, data: bytes) -> Iterator[Change]:
         """Called with the lock."""

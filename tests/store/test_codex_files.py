@@ -22,7 +22,7 @@ from store.intake import take_in
 from store.items import text_of
 from store.report import files_below, find_session, sessions
 from store.sources import scan, views
-from store.sources.packed import BITE, PIECE, Packed
+from store.sources.packed import BITE, PIECE, Packed, Unpacker
 from store.whole import events_of
 from store.window import known
 
@@ -132,7 +132,7 @@ def test_a_bomb_is_unpacked_in_small_bites(tmp_path: Path) -> None:
     assert path.stat().st_size < 4 * BITE
     view = Packed(path)
     assert view.looks().st_size == size + 3
-    assert max(len(piece) for piece in iter(view._unpacked, b"")) <= 33 << 20
+    assert max(len(piece) for piece in iter(Unpacker(path).unpacked, b"")) <= 33 << 20
 
 
 def test_reading_anywhere_in_it(tmp_path: Path) -> None:
@@ -148,6 +148,33 @@ def test_reading_anywhere_in_it(tmp_path: Path) -> None:
         while len(got) < 10 and (piece := view.read(offset + len(got), 10 - len(got))):
             got += piece
         assert got == data[offset : offset + 10]
+
+
+def test_further_frames_are_read_on_and_anything_else_anew(tmp_path: Path) -> None:
+    path, compressor = tmp_path / "x.jsonl.zst", zstandard.ZstdCompressor()
+    lines = [random.Random(n).randbytes(40_000).hex().encode() + b"\n" for n in range(6)]
+    path.write_bytes(compressor.compress(lines[0]) + compressor.compress(lines[1]))
+    view = Packed(path)
+    first, ahead, reader = view.looks(), view._ahead, view._reader
+    assert view.read(0, 1 << 20)
+    for line in lines[2:4]:
+        with path.open("ab") as file:
+            file.write(compressor.compress(line))
+    grown = view.looks()
+    assert (grown.st_ino, grown.st_size) == (first.st_ino, sum(map(len, lines[:4])))
+    got = b""
+    while piece := view.read(len(got), 1 << 20):
+        got += piece
+    assert got == b"".join(lines[:4])
+    assert (view._ahead, view._reader) == (ahead, reader)  # nothing was unpacked a second time
+    with path.open("ab") as file:
+        file.write(compressor.compress(lines[4])[:-100])  # a frame that has no end yet
+    assert view.looks().st_ino == first.st_ino
+    path.write_bytes(path.read_bytes() + compressor.compress(lines[5]))  # and never will have one
+    assert view.looks().st_ino != first.st_ino
+    path.write_bytes(compressor.compress(lines[5]))
+    assert view.looks().st_size == len(lines[5])
+    assert view.read(0, 1 << 20) == lines[5][: 1 << 20]
 
 
 def test_it_is_imported_under_its_name_and_no_second_time(tmp_path: Path) -> None:

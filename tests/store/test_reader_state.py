@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import random
+import subprocess
+import sys
 import zlib
 from contextlib import closing
 from pathlib import Path
@@ -45,6 +48,31 @@ def test_a_reader_that_is_kept_after_every_record_tells_the_same(path: Path) -> 
         other._reader = kept
         assert other.feed(piece) == wanted
     assert other.close() == one.close()
+
+
+SAID = [
+    b'{"type":"assistant","message":{"id":"m","role":"assistant","content":[{"type":"text","text":"%s"}]}}\n' % word
+    for word in (b"one", b"two")
+]
+
+
+def test_a_reader_that_is_kept_is_the_same_in_another_process() -> None:
+    """A block that is said again there is the one of here; the hash of a text differs between two."""
+    code = (
+        "import sys; from store.formats import named; from store.pipe import Pipe; pipe = Pipe(named('claude-code'));"
+        f"pipe.feed({b''.join(SAID)!r}); sys.stdout.buffer.write(pipe.reading())"
+    )
+    seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    child = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
+    )
+    format = named("claude-code")
+    here = Pipe(format)
+    here.feed(b"".join(SAID))
+    kept = load(child.stdout, format)
+    assert kept is not None
+    there = Pipe(format, reader=kept)
+    assert there.feed(SAID[1]) == here.feed(SAID[1]) != []
 
 
 FIRST = [next(RECORDED.glob(f"{agent}/*.jsonl")) for agent in sorted({path.parent.name for path in CASES})]

@@ -23,7 +23,7 @@ def check(folder: Path, count: int, empty: int) -> None:
 
 
 def test_001_02_a_share_of_the_starts_leaves_the_others(tmp_path: Path) -> None:
-    """001-03, 002-06: 32.4 % empty, as there; no row of these, and every column and row of the others equal to eager creation."""
+    """001-03, 002-06: 32.4 % empty, no row of these, and each column and row of the others equal to eager creation."""
     check(tmp_path, 330, 107)
 
 

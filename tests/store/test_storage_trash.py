@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -15,7 +16,7 @@ from panel_kit import thread, trigger
 from store.errors import StoreError
 from store.intake import take_in
 from store.paths import data_dir
-from store.storage_trash import IN_USE, NEWER, NO_COPY, THREAD, plan
+from store.storage_trash import DATABASE, IN_USE, NEWER, NO_COPY, PARTS, THREAD, plan
 
 DAY = 86400
 
@@ -92,3 +93,36 @@ def test_without_a_database_nothing_is_copied(folder: Path) -> None:
         path.unlink()
     assert names(plan(db, 30)) == []
     assert names(plan(db, 30, only_copied=False)) == ["old.jsonl", "threaded.jsonl", "uncopied.jsonl"]
+
+
+def test_files_of_other_kinds_go_or_say_why_they_stay(home: Path) -> None:
+    """003-85: a session that is one JSON file goes; one of many files and a database of all of them say where to go."""
+    db = data_dir() / "playhead.db"
+    chats = home / ".gemini" / "tmp" / "demo" / "chats"
+    chats.mkdir(parents=True)
+    for name in ("session-2026-09-01T08-00-aaaaaaaa", "session-2026-09-02T08-00-bbbbbbbb"):
+        told = {"sessionId": name[-8:], "projectHash": "p", "startTime": "2026-09-01T08:00:00Z",
+                "messages": [{"id": "1", "type": "user", "content": "Go"}]}  # fmt: skip
+        (chats / f"{name}.json").write_text(json.dumps(told))
+        aged(chats / f"{name}.json", 60)
+    data = home / ".local" / "share" / "opencode"
+    data.mkdir(parents=True, exist_ok=True)
+    (data / "opencode.db").write_bytes(b"SQLite format 3\0")
+    aged(data / "opencode.db", 60)
+    root = data / "storage"
+    main = root / "session" / "p1" / "ses_1.json"
+    for path, said in (
+        (main, {"id": "ses_1", "title": "Parts", "time": {"created": 1, "updated": 2}}),
+        (root / "message" / "ses_1" / "msg_1.json",
+         {"id": "msg_1", "sessionID": "ses_1", "role": "user", "time": {"created": 1}}),
+        (root / "part" / "msg_1" / "prt_1.json",
+         {"id": "prt_1", "messageID": "msg_1", "sessionID": "ses_1", "type": "text", "text": "Go"}),
+    ):  # fmt: skip
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(said))
+        aged(path, 60)
+    take_in(db, chats / "session-2026-09-01T08-00-aaaaaaaa.json")
+    take_in(db, main)
+    found = plan(db, 30)
+    assert names(found) == ["session-2026-09-01T08-00-aaaaaaaa.json"]
+    assert found.kept == {DATABASE: 1, NO_COPY: 1, PARTS: 1}

@@ -10,7 +10,7 @@ from hooks import Web, agents, comment
 from panel_kit import Panel, trigger
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from store import settings as st
@@ -159,10 +159,13 @@ def test_switch_edit_and_delete(panel: Panel, tmp_path: Path) -> None:
     panel.open(1)
     page = panel.panel.triggers
     panel.until(lambda: page.model.rowCount() == 1)
+    assert page.switch_button.toolTip() == "Choose a trigger below first"  # what cannot be done says why
+    assert "no webhook reaches review." in page.receiver.state.text()  # the receiver is off
     page.table.select_id(row.id)
     panel.press(page.switch_button)
     panel.says("review is switched off")
     panel.until(lambda: page.switch_button.text() == "Switch on")
+    assert "nothing listens" in page.receiver.state.text()  # and nobody waits for it
     panel.press(page.edit_button)
     secret = page.form.secret.widget
     assert isinstance(secret, QLineEdit)
@@ -215,6 +218,13 @@ def test_a_delivery_is_logged_its_thread_shown_and_its_payload_tried(
         made.press(page.url_button)
         assert QGuiApplication.clipboard().text() == f"http://127.0.0.1:{web.port}/hooks/review"
         made.until(lambda: page.run_button.isEnabled())
+        box_of = page.table.viewport()
+        box_of.setFocus()
+        made.press(page.run_button)
+        made.says("review: No thread key")
+        web.until(lambda: len(web.runs_made()) == 2 and web.service.queue.settled(0))
+        assert [run.state for run in web.runs_made()] == ["ok", "ok"]
+        made.until(lambda: page.log_model.rowCount() == 3)
     finally:
         web.close()
         made.jobs.shutdown()
@@ -237,6 +247,32 @@ def test_the_receiver_card_saves_what_is_right_only(panel: Panel) -> None:
     panel.says("3 settings saved")
     again = Settings(panel.settings.path)
     assert (again[st.RECEIVER], again[st.RECEIVER_PORT]) == (True, 9001)
+
+
+def test_the_form_is_filled_in_with_keys_alone(panel: Panel, tmp_path: Path) -> None:
+    """Tab goes as the eye does and out of every field; Ctrl+Enter saves from any of them, Escape leaves."""
+    made = form(panel)
+    panel.qtbot.waitUntil(lambda: made.fields["name"].widget.hasFocus())
+    met: list[QWidget] = []
+    while (now := QApplication.focusWidget()) is not None and now not in met:
+        met.append(now)
+        panel.qtbot.keyClick(now, Qt.Key.Key_Tab)
+        assert len(met) < 60
+    shown = [field.widget for name, field in made.fields.items() if not field.isHidden()]
+    for widget in (*shown, made.secret.widget, made.browse_button, made.save_button, made.cancel_button):
+        assert any(widget is one or widget.isAncestorOf(one) for one in met) or not widget.isEnabled(), widget
+    left = [one.mapTo(made, one.rect().topLeft()) for one in met if made._left.isAncestorOf(one)]
+    assert left == sorted(left, key=lambda spot: (spot.y(), spot.x()))
+    assert all(one.accessibleName() or getattr(one, "text", str)() for one in met)
+    panel.qtbot.keyClick(made.fields["name"].widget, Qt.Key.Key_Escape)
+    panel.until(lambda: not made.isVisible())
+    assert list_triggers(panel.db) == ()
+    panel.press(panel.panel.triggers.new_button)
+    for name, value in (("name", "by-keys"), ("cwd", str(tmp_path))):
+        panel.qtbot.keyClicks(made.fields[name].widget, value)
+    made.fields["prompt"].write("Look")
+    panel.qtbot.keyClick(made.fields["cwd"].widget, Qt.Key.Key_Return)
+    panel.says("by-keys is saved")
 
 
 @pytest.mark.parametrize(

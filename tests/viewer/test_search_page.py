@@ -43,6 +43,7 @@ def find(app: App, qtbot: QtBot, query: str) -> int:
 
 
 def test_a_hit_leads_to_its_row_in_a_session_that_was_not_open(app: App, qtbot: QtBot) -> None:
+    """X-09: with the keyboard alone."""
     window = app.window
     window.actions_["search"].trigger()
     assert window.left.currentWidget() is window.search
@@ -107,9 +108,10 @@ def test_failures_are_found_by_one_key_and_commands_are_copied(app: App, qtbot: 
     ]  # fmt: skip
     assert bad
     view.set_current(0)
+    view.setFocus()
     seen = []
     for _ in bad:
-        window.actions_["next_failure"].trigger()
+        qtbot.keyClick(view, Qt.Key.Key_E)
         seen.append(view.currentIndex().row())
     assert seen == [row for row in bad if row > 0] or seen[: len(bad) - 1] == [row for row in bad if row > 0]
     commands = [copying.command(item) for item in model.items(0, model.length)]

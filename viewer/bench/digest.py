@@ -1,4 +1,8 @@
-"""`bench digest`: the figures of an archived session, the first time and every other time, also in the dock."""
+"""`bench digest`: the figures of an archived session, the first time and every other time, also in the dock.
+
+`agents` is the agent set over a connection that is there, `agents_alone` with the database opened for that question,
+as a command does it, and `open` what that opening takes of it, whatever is asked then.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +53,7 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
             found[f"{name}_agents_alone_ms"] = [
                 _timed(lambda path=path: _agents_alone(path, db)) for _ in range(arguments.repeat)
             ]
+            found[f"{name}_open_ms"] = [_timed(lambda: _opened(db)) for _ in range(arguments.repeat)]
             with closing(Reader(db)) as reader:
                 _agents(reader, path)
                 found[f"{name}_agents_ms"] = [
@@ -127,6 +132,12 @@ def _open(path: Path, db: Path) -> Figures:
 def _agents(reader: Reader, path: Path) -> None:
     """Over a connection that is kept, as whoever asks more than once has it."""
     assert agents_of(reader, path)
+
+
+def _opened(db: Path) -> None:
+    """Opened, found to be ours, and closed again."""
+    with closing(Reader(db)) as reader:
+        assert reader.there
 
 
 def _agents_alone(path: Path, db: Path) -> None:

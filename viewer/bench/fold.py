@@ -1,8 +1,8 @@
 """`bench fold`: bytes on disk to rows, on one core, against a bare parse of the same bytes in the same run.
 
 With `--agent`, of another agent's session: its recording, grown to that size; `all` is every agent there is one of.
-`with_entries_per_s` is the same with the entries that figures are made of, as an import does it. Nobody looks for garbage
-meanwhile, as in every process of ours that folds (`store/importer.py`, `store/archive_work.py`, `viewer/garbage.py`).
+`with_entries_per_s` is the same with the entries that figures are made of, as an import does it. Python looks for no
+garbage meanwhile, as in every process of ours that folds: that of an import, of an archive's, and a window's.
 """
 
 from __future__ import annotations

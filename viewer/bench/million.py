@@ -70,12 +70,13 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
 @contextmanager
 def window(nothing: Path) -> Iterator[App]:
     """The app, with no session anywhere, once it is at rest."""
+    from store import settings
     from viewer.app import App
     from viewer.options import Options
 
     nothing.mkdir()
     app = App(Options(paths=(str(nothing),), size=(1200, 900)))
-    app.keeping = None  # the bench says when
+    app.settings[settings.KEEP] = False  # the bench says when: two imports at once are none
     told: list[object] = []
     app.live.sessions.connect(lambda delta: told.append(delta.total))
     app.start(restore=False)
@@ -137,7 +138,7 @@ def _meanwhile(app: App, home: Path, figures: dict[str, list[float]], arguments:
     background.start()
     _until(app, lambda: bool(told or over))
     if over:
-        raise RuntimeError(f"the import has ended: {over[0]}")
+        raise RuntimeError(f"The import ended before the frames did: {over[0]}.")
     before = told[-1]
     _note(figures, "_importing", *stream.run(arguments.frames))
     figures["import_went_on"] = [float(not over)]

@@ -301,7 +301,7 @@ class Strip(QWidget):
         self._look = look
         self._column.setSpacing(look.px(4))
         self._flow.gap = look.px(12)
-        self._line.gap = look.px(4)
+        self._line.gap = look.px(8)
         self.sentence.setFont(look.font("ui"))
         border, focus = look.colour("button.border").name(), look.colour("accent.focus").name()
         chosen = look.colour("surface.selected").name()

@@ -104,6 +104,7 @@ class TrashDialog(QDialog):
         line.addStretch()
         column.addLayout(line)
         column.addWidget(self.copied)
+        self.kept.setWordWrap(True)
         for label in (self.warning, self.sum, self.kept):
             label.setTextFormat(Qt.TextFormat.PlainText)
             column.addWidget(label)

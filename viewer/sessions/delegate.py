@@ -19,7 +19,7 @@ LONGEST: Final = 300  # characters that are measured: a title may be a whole pro
 
 
 class SessionDelegate:
-    """All lines are equally high, headings too: the view never has to ask each of ten thousand.
+    """All sessions are equally high, all headings too: the view never has to ask each of ten thousand.
 
     None of Qt's delegates: those speak in QStyle, whose 570 names are made with its first use, a thirtieth of a start.
     """
@@ -66,6 +66,11 @@ class SessionDelegate:
         """Of a line."""
         look = self.look
         return look.metrics("ui").height() + look.metrics("meta").height() + look.px(14)
+
+    @property
+    def heading_height(self) -> int:
+        """Of a heading: its text, and air above it."""
+        return self.look.metrics("meta.bold").height() + self.look.px(16)
 
     def paint(self, painter: QPainter, rect: QRect, index: QModelIndex, *, hovered: bool, focused: bool) -> None:
         row: Row | None = index.data(SessionRole)

@@ -137,6 +137,14 @@ class SessionsModel(QAbstractListModel):
         """How many sessions the list does not show because they are deleted."""
         return 0 if self._filter.deleted else len(self._gone)
 
+    def heads(self) -> list[int]:
+        """The rows that are headings, ascending."""
+        rows, first = [], 0
+        for group in self._groups:
+            rows.append(first)
+            first += len(group)
+        return rows
+
     def shown(self) -> int:
         """How many sessions the filter lets through."""
         return len(self._shown)

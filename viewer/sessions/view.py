@@ -1,4 +1,4 @@
-"""The list view of the sessions: lines of one height that it places itself, and a list's keys. For the pane."""
+"""The list view of the sessions: lines that it places itself, and a list's keys. For the pane."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from typing_extensions import override
 from viewer import viewport
 from viewer.sessions.delegate import SessionDelegate
 from viewer.sessions.model import SessionRole, SessionsModel
+from viewer.sessions.stand import Stand
 from viewer.theme.look import Look
 
 
@@ -27,7 +28,7 @@ class SessionList(QListView):
     """Enter or a click opens; j and k go down and up; / asks for the filter, Escape for the way out.
 
     A stock list asks a Python model for every row whenever one moves: 10,000 calls per update of a live session. With
-    lines of one height there is nothing to ask. It stays a QListView for what a screen reader sees.
+    two heights of lines there is nothing to ask. It stays a QListView for what a screen reader sees.
     """
 
     opened = Signal(str)  # session id
@@ -38,6 +39,7 @@ class SessionList(QListView):
         self._high = 1  # stock constructors call our overrides
         self._hover = -1
         self._sessions: SessionsModel | None = None
+        self._stand: Stand | None = None  # None: the lines have changed
         super().__init__(parent)
         viewport.give(self)
         self.painter_delegate = SessionDelegate(look)
@@ -48,6 +50,9 @@ class SessionList(QListView):
         self.setMouseTracking(True)
         self.setAccessibleName("Sessions")
         self._sessions = model
+        # Before the model is set: whatever Qt asks of a change, it gets the places after it.
+        for changed in (model.modelReset, model.rowsInserted, model.rowsRemoved, model.rowsMoved):
+            changed.connect(self.on_lines)
         self.setModel(model)
         self.clicked.connect(self.on_clicked)
         self.set_look(look)
@@ -55,6 +60,7 @@ class SessionList(QListView):
     def set_look(self, look: Look) -> None:
         self.painter_delegate.look = look
         self._high = self.painter_delegate.height
+        self._stand = None
         self.verticalScrollBar().setSingleStep(self._high)
         self.doItemsLayout()
 
@@ -75,8 +81,8 @@ class SessionList(QListView):
 
     def visible_rows(self) -> range:
         """The rows that are on the screen, wholly or in part."""
-        first = self.verticalOffset() // self._high
-        last = (self.verticalOffset() + self.viewport().height() - 1) // self._high
+        first = self.stand.row_at(self.verticalOffset())
+        last = self.stand.row_at(self.verticalOffset() + self.viewport().height() - 1)
         return range(first, min(last + 1, self._count()))
 
     def on_clicked(self, index: QModelIndex) -> None:
@@ -85,6 +91,18 @@ class SessionList(QListView):
             self.opened.emit(row.id)
 
     # ---- geometry
+
+    def on_lines(self) -> None:
+        self._stand = None
+
+    @property
+    def stand(self) -> Stand:
+        """Where the lines stand now."""
+        if self._stand is None:
+            heads = [] if self._sessions is None else self._sessions.heads()
+            low = self.painter_delegate.heading_height if self._sessions is not None else self._high
+            self._stand = Stand(heads, self._count(), self._high, low)
+        return self._stand
 
     def _count(self) -> int:
         return 0 if self._sessions is None else self._sessions.rowCount()
@@ -99,7 +117,7 @@ class SessionList(QListView):
         room = self.viewport().height()
         bar = self.verticalScrollBar()
         bar.setPageStep(room)
-        bar.setRange(0, max(0, self._count() * self._high - room))
+        bar.setRange(0, max(0, self.stand.total - room))
 
     @override
     def verticalOffset(self) -> int:
@@ -113,11 +131,12 @@ class SessionList(QListView):
     def visualRect(self, index: QModelIndex | QPersistentModelIndex) -> QRect:
         if not index.isValid():
             return QRect()
-        return QRect(0, index.row() * self._high - self.verticalOffset(), self.viewport().width(), self._high)
+        row, stand = index.row(), self.stand
+        return QRect(0, stand.top(row) - self.verticalOffset(), self.viewport().width(), stand.height(row))
 
     @override
     def indexAt(self, p: QPoint) -> QModelIndex:
-        row = (p.y() + self.verticalOffset()) // self._high
+        row = self.stand.row_at(p.y() + self.verticalOffset())
         return self.model().index(row, 0) if p.y() >= 0 and 0 <= row < self._count() else QModelIndex()
 
     @override
@@ -132,10 +151,10 @@ class SessionList(QListView):
     ) -> None:
         if not index.isValid():
             return
-        bar, top, room = self.verticalScrollBar(), index.row() * self._high, self.viewport().height()
+        bar, top, room = self.verticalScrollBar(), self.stand.top(index.row()), self.viewport().height()
         self.updateGeometries()
         if top < bar.value():
-            bar.setValue(top if top > self._high else 0)  # the first heading belongs to the first session
+            bar.setValue(top if index.row() > 1 else 0)  # the first heading belongs to the first session
         elif top + self._high > bar.value() + room:
             bar.setValue(top + self._high - room)
 

@@ -59,7 +59,9 @@ def follow(
     """Rows that reach down to `end` moved by `way`, and new ones follow them down to `end`: move and ask for those."""
     if not way:
         return
-    floating = any(child.isVisible() for child in afloat)  # the pill stays, and would be moved with the rows
+    floating = False
+    for child in afloat:  # the pill stays, and would be moved with the rows
+        floating = floating or child.isVisible()
     if floating or not -end < way < 0 or viewport.devicePixelRatioF() % 1:
         viewport.update()
         counters.full += 1
