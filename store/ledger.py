@@ -45,7 +45,7 @@ class Ledger:
         kinds = set(map(type, events))
         spent = ev.Spent
         if spent in kinds:
-            self.requests.expect([event.key for event in events if type(event) is spent])  # type: ignore[attr-defined]
+            self.requests.expect([event.key for event in events if type(event) is spent])
         if ev.Rewound not in kinds and len(events) <= SLICE:
             return self._run(state, events)
         changes: list[Change] = []

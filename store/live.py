@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from store.preflight import Preflight
 
 TICK_MS: Final = 16
-SAID_MS: Final = 250  # between two words about how many ticks there were: nobody reads figures faster
+SAID_MS: Final = 1000  # between two words about how many ticks there were: nobody reads figures faster
 # The word comes with the next tick then, or so much later if there is none: a timer of its own would be a wake-up more.
 SAID_LAST_MS: Final = 250
 

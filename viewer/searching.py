@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from store.events import ItemId
 from store.paths import data_dir
 from viewer.composer.window import Prompting
+from viewer.sessions.filter import ARCHIVED, DELETED
 
 if TYPE_CHECKING:
     from store.search import Hit
@@ -58,7 +59,7 @@ class Searching(Prompting):
     def search_for(self, text: str) -> None:
         """What was typed to filter sessions by name, in their texts."""
         self._show_search(here=False)
-        self.search.search(text)
+        self.search.search(" ".join(word for word in text.split() if word not in (ARCHIVED, DELETED)))
 
     def _show_search(self, *, here: bool) -> None:
         self.sessions_dock.show()
@@ -67,6 +68,7 @@ class Searching(Prompting):
 
     def close_search(self) -> None:
         """Back to the list and to the transcript."""
+        self.search.stop()
         self.left.setCurrentWidget(self.sessions)
         (self.pane if self.desk.current is not None else self.sessions.list).setFocus(Qt.FocusReason.OtherFocusReason)
 

@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -35,6 +36,12 @@ from store.ledger import Ledger
 from store.requests import Elsewhere, Requests
 from store.states import CLOSED
 from store.window import Known, Source
+
+ASKED: Final = (1, 16, 64, 160, 500)  # numbers in a statement: few lengths, so that it is not compiled every time
+_WHOSE: Final = {
+    size: f"SELECT number, session_id FROM request WHERE number IN ({', '.join('?' * size)})"  # noqa: S608 - marks
+    for size in ASKED
+}
 
 
 class Made(Struct, frozen=True):
@@ -225,9 +232,10 @@ class Writer(Moves, Leftovers, Living):
         def ask(numbers: Sequence[int]) -> Set[int]:
             found: set[int] = set()
             for some in figures.batched(numbers):
-                marks = ", ".join("?" * len(some))
-                sql = f"SELECT number, session_id FROM request WHERE number IN ({marks})"  # noqa: S608 - marks alone
-                found.update(one for one, session in find.execute(sql, tuple(some)).fetchall() if session not in mine)
+                size = next(size for size in ASKED if size >= len(some))
+                padded = (*some, *(some[-1:] * (size - len(some))))
+                rows = find.execute(_WHOSE[size], padded).fetchall()
+                found.update(one for one, session in rows if session not in mine)
             return found
 
         return ask

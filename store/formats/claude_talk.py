@@ -83,7 +83,7 @@ class Talk:
 
     def used_is(self, at: At, out: list[Event], usage: dict[str, Any]) -> None:
         """Context in use: what the last request of the main chain read."""
-        get = usage.get
+        get: Any = usage.get
         try:
             total = get("input_tokens") + get("cache_read_input_tokens") + get("cache_creation_input_tokens")
         except TypeError:

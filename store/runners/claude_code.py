@@ -60,7 +60,8 @@ def talk(
     fact: Callable[[Fact], None],
 ) -> Child:
     """Start it with somebody there: what it asks is answered while it runs."""
-    return Talked(argv, cwd, env, _prompt(asked), out=out, fact=fact)
+    prompt = _prompt(asked).encode("utf-8", "replace").decode()  # JSON has no halves of surrogate pairs
+    return Talked(argv, cwd, env, prompt, out=out, fact=fact)
 
 
 def _prompt(asked: Ask) -> str:

@@ -1,8 +1,8 @@
 """Whether a writer keeps a rhythm: then a round ends with one of its records, and none waits without need. For `watch`.
 
-A round that ends when its time is over keeps the records waiting that came early in it, and the next one has just missed
-it. If the next record comes soon and about as soon as it did last time, it is worth waiting for: the same records take
-fewer rounds, and wait less. Records that come at random gain nothing by it, so nothing is waited for then.
+The next record just misses a round that ends when its time is over. If it comes soon, and as soon as it did last time,
+it is worth waiting for: the same records take fewer rounds, and wait less. Records that come at random gain nothing by
+it, so nothing is waited for then.
 """
 
 from __future__ import annotations

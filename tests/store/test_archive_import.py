@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
+import io
 import os
 import random
 import sqlite3
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
@@ -108,22 +109,22 @@ def test_every_session_comes_in_and_drafts_do_not(root: Path, db: Path) -> None:
     check_all(db, sessions(root))
 
 
-opened: list[str] | None = None
-
-
-def _hook(event: str, arguments: tuple[object, ...]) -> None:
-    if opened is not None and event == "open":
-        opened.append(os.fsdecode(arguments[0]) if isinstance(arguments[0], (str, bytes)) else "")
-
-
 @pytest.fixture
-def openings() -> Iterator[list[str]]:
-    """Every file that this process opens."""
-    global opened
-    sys.addaudithook(_hook)
-    opened = []
-    yield opened
-    opened = None
+def openings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every file that Python code of this process opens. No audit hook: that stays, and costs every later test."""
+    opened: list[str] = []
+
+    def noted(real: Callable[..., object]) -> Callable[..., object]:
+        def noting(path: object, *more: object, **named: object) -> object:
+            if not isinstance(path, int):
+                opened.append(os.fsdecode(path))  # type: ignore[arg-type]
+            return real(path, *more, **named)
+
+        return noting
+
+    for module in (os, io, builtins):
+        monkeypatch.setattr(module, "open", noted(module.open))  # type: ignore[attr-defined]
+    return opened
 
 
 @IN_A_FILE

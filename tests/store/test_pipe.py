@@ -117,6 +117,32 @@ def test_a_value_printed_over_several_lines() -> None:
         assert kinds[2:] == [("Damage", b"{"), ("Damage", b"no"), ("Damage", b"{"), ("Damage", b'"x": 1')]
 
 
+@pytest.mark.parametrize("cut", [1, 7, 300, 100_000])
+def test_a_value_that_is_too_big_is_one_row_and_its_bytes_add_up(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one line or on many: it is not decoded, what stands around it is, and its beginning is kept."""
+    for name in ("store.lines.MOST", "store.pipe.MOST", "store.pipe.BLOCK"):
+        monkeypatch.setattr(name, 2000)
+    first, second, third = (orjson.dumps({"type": "x", "n": n}) for n in range(3))
+    line = orjson.dumps({"type": "big", "text": "x" * 3000})
+    block = orjson.dumps({"type": "big", "list": list(range(500))}, option=orjson.OPT_INDENT_2)
+    unfinished = orjson.dumps({"list": list(range(500))}, option=orjson.OPT_INDENT_2)[:-1]
+    told = [first, line, second, block, third, unfinished, first, line]
+    data = b"\n".join(told)
+    seen: list[Record | Damage] = []
+    pipe = Pipe(named("claude-code"), watch=lambda piece, _events: seen.append(piece))
+    for start in range(0, len(data), cut):
+        pipe.feed(data[start : start + cut])
+    pipe.finish()
+    assert [type(piece) is Damage for piece in seen] == [False, True, False, True, False, True, False, True]
+    assert [piece.at.offset for piece in seen] == [data.index(one) for one in told[:6]] + [
+        len(data) - len(line) - 1 - len(first), len(data) - len(line),
+    ]  # fmt: skip
+    assert sum(piece.at.length + 1 for piece in seen) in (len(data), len(data) + 1)
+    assert "a record of 0 MB; more than 0 MB are not read" in {getattr(piece, "reason", "") for piece in seen}
+    assert all(len(piece.raw) < len(data) and told[n].startswith(piece.raw[:50]) for n, piece in enumerate(seen))
+    assert (pipe.fed, pipe.close()) == (len(data), [])
+
+
 def test_a_reader_that_fails_costs_one_record(caplog: pytest.LogCaptureFixture) -> None:
     class Bad:
         def events(self, record: Record) -> Sequence[Event]:

@@ -71,7 +71,7 @@ def test_a_reader_that_is_kept_is_the_same_in_another_process() -> None:
     here.feed(b"".join(SAID))
     kept = load(child.stdout, format)
     assert kept is not None
-    there = Pipe(format, reader=kept)
+    there = Pipe(format, start=here.fed, reader=kept)
     assert there.feed(SAID[1]) == here.feed(SAID[1]) != []
 
 

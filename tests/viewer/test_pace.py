@@ -20,6 +20,12 @@ from viewer.options import Options
 from viewer.pace import Pace
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The yardstick of a bench is nothing that is tested here, and takes a second."""
+    monkeypatch.setattr("viewer.bench.common.LOOPS", 10_000)
+
+
 def test_the_first_at_once_and_then_in_rounds(qtbot: QtBot) -> None:
     told: list[Sequence[str]] = []
     owner = QObject()

@@ -35,6 +35,12 @@ from viewer.rows.parts import COUNT
 REPO = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The yardstick of a bench is nothing that is tested here, and takes a second."""
+    monkeypatch.setattr("viewer.bench.common.LOOPS", 10_000)
+
+
 @pytest.fixture
 def rig(qtbot: QtBot) -> Iterator[Rig]:
     """The bench's own: real hub, session, model and view, stepped by hand."""

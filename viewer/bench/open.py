@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import orjson
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QAbstractSlider
 from typing_extensions import override
 
 from store.live import Live
 from viewer.bench.apart import folder, session
-from viewer.bench.common import Report, figure, report, rss_mb
+from viewer.bench.common import Report, figure, report, rss_mb, yardstick
 from viewer.bench.rig import application
 from viewer.theme import make_look
 from viewer.timeline.model import TimelineModel
@@ -55,6 +56,8 @@ def _warm(path: Path) -> None:
 
 
 def _never_seen(path: Path, figures: dict[str, list[float]]) -> None:
+    """Besides the seconds: what they would be where the yardstick is 0.1 s, and how many bare decodes fit into them."""
+    first, bare = yardstick(), _bare(path)
     opening = Opening(path)
     view, model = opening.pane.view, opening.model
     opening.until(lambda: opening.first > 0)
@@ -69,7 +72,19 @@ def _never_seen(path: Path, figures: dict[str, list[float]]) -> None:
     note(figures, "never_seen", opening)
     figures.setdefault("never_seen_whole_s", []).append(whole)
     figures.setdefault("rows_moved", []).append(sum(after.get(item) != top for item, top in before.items()))
-    opening.close()
+    opening.close()  # and what indexes behind the import: the yardstick is taken alone
+    figures.setdefault("scaled_never_seen_whole_s", []).append(whole * 0.2 / (first + yardstick()))
+    figures.setdefault("orjson_loads_s", []).append(bare)
+    figures.setdefault("times_orjson_loads", []).append(whole / bare)
+
+
+def _bare(path: Path) -> float:
+    """Seconds for decoding every line on one core, and nothing else."""
+    loads, start = orjson.loads, time.perf_counter()
+    with path.open("rb") as file:
+        for line in file:
+            loads(line)
+    return time.perf_counter() - start
 
 
 def _known(path: Path, figures: dict[str, list[float]]) -> None:

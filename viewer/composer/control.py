@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from store.delta import Header
 from store.errors import StoreError
+from viewer import tips
 from viewer.composer.drafts import Drafts
 from viewer.composer.pane import INVITE, ComposerPane
 from viewer.composer.unsent import Unsent
@@ -180,7 +181,7 @@ class Composing(Unsent):
             text = f"{told.title} goes on in this session."
         pane.send.setText(label)
         pane.send.setEnabled(can)
-        pane.send.setToolTip(f"{label} (Ctrl+Enter)" if can else told.why if told is not None else "")
+        pane.send.setToolTip(f"{label} (Ctrl+Enter)" if can else tips.plain(told.why) if told is not None else "")
         pane.show_hint(text, failed=failed)
         if self._editing:
             pane.show_keys("saves", "keeps it as it was")

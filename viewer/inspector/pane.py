@@ -70,7 +70,8 @@ class InspectorPane(QWidget):
         self.heading = QLabel("Raw record", self)
         self.note = QLabel(self)
         self.note.setWordWrap(True)
-        self.note.setTextFormat(Qt.TextFormat.PlainText)
+        for label in (self.heading, self.note):
+            label.setTextFormat(Qt.TextFormat.PlainText)
         self.copy_button = QToolButton(self)
         self.save_button = QToolButton(self)
         self.close_button = QToolButton(self)

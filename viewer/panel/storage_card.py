@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from store import storage
 from store.storage import Progress, Storage
-from viewer import wording
+from viewer import tips, wording
 from viewer.jobs import Job, Jobs
 from viewer.panel import words
 from viewer.panel.parts import FAILED, MUTED, Part
@@ -175,7 +175,7 @@ class StorageCard(Part):
         self.refused.setVisible(bool(found.refused_count))
         many = wording.many(found.refused_count, "place")
         self.refused.setText(f"{many} could not be looked at, and nothing in there is counted.")
-        self.refused.setToolTip("\n".join(found.refused[:20]))
+        self.refused.setToolTip(tips.plain("\n".join(found.refused[:20])))
         own = found.own
         self.empties_button.setVisible(bool(own.empties) or bool(own.removed))
         empty = own.empties or own.removed

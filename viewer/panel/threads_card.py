@@ -69,7 +69,7 @@ class ThreadsCard(Part):
         self.count.setAccessibleName("Number of threads")
         self.filter_box = QLineEdit()
         self.filter_box.setProperty("quiet", True)
-        self.filter_box.setPlaceholderText("Filter threads…")
+        self.filter_box.setPlaceholderText("Filter…")
         self.filter_box.setAccessibleName("Filter threads")
         self.filter_box.setClearButtonEnabled(True)
         self.cleanup_button = QPushButton("Clean up…")

@@ -59,7 +59,7 @@ class TriggerForm(Part):
         self.cancel_button = QPushButton("Cancel")
         self.save_button = QPushButton("Save")
         self.save_button.setDefault(True)
-        self.save_button.setToolTip("Check every field, then save (Ctrl+Enter)")
+        self.save_button.setToolTip("Check every field, then save (Enter in a line, Ctrl+Enter anywhere)")
         self.fields: dict[str, Field] = made(look)
         self.secret = fields.line("secret", "Secret", "", look)
         secret_box = self.secret.widget
@@ -277,7 +277,8 @@ class TriggerForm(Part):
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
         control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and control:
+        line = isinstance(self.focusWidget(), QLineEdit)  # elsewhere Enter is a new line, or presses a button
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (control or line):
             self.save()
         elif event.key() == Qt.Key.Key_Escape:
             self.left.emit()

@@ -1,7 +1,7 @@
 """A message that is one line of words, painted without being laid out. For the renderer of 'message'.
 
-Most answers between two tool calls are such a line. It looks as the sheet would have it, to the pixel (a test compares);
-that one is made when somebody points at the line or selects in it.
+Most answers between two tool calls are such a line. It looks as the sheet has it, to the pixel (a test compares); that
+one is made when somebody points at the line or selects in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from viewer.theme.look import Look
 LONGEST: Final = 300  # characters; more are no line of any measure
 SPARE: Final = 2.0  # px that must be left, so that no rounding can break the line
 
-# The font of a form, its ink and its ground (None: the row's own), the widths of ASCII by code, the one they share or 0.
+# The font of a form, its ink and ground (None: the row's own), the widths of ASCII by code, the one they share or 0.
 _Face: TypeAlias = tuple[QFont, QColor | None, QColor | None, list[float], float]
 # Words of one look: where they begin and how wide they are, in px of the line.
 _Stroke: TypeAlias = tuple[float, float, str, _Face]

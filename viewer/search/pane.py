@@ -24,6 +24,11 @@ BLANK: Final = (
     "Every word is found in what was said, thought, run and printed.\n\n"
     "“Several words” are a phrase, and a * ends a beginning."
 )
+SYNTAX: Final = (
+    "OR, NOT and parentheses combine words\n"
+    "said: thought: input: output: look there only\n"
+    "kind:prompt tool:Bash is:error agent:claude project:atlas since:2d until:2026-09-01 narrow it"
+)
 EXAMPLES: Final = (
     ("What failed since yesterday", "is:error since:2d"),
     ("Commands that failed", "is:error kind:tool.shell"),
@@ -50,6 +55,7 @@ class SearchPane(QWidget):
         self.box = QLineEdit(self)
         self.box.setPlaceholderText("Search the text…")
         self.box.setProperty("quiet", True)
+        self.box.setToolTip(SYNTAX)
         self.box.setAccessibleName("Search the text of sessions")
         self.box.setClearButtonEnabled(True)
         self.box.setAcceptDrops(False)
@@ -107,6 +113,7 @@ class SearchPane(QWidget):
         self.where.setCurrentIndex(int(here and bool(self._session)))
         self.box.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.box.selectAll()
+        self.ask()
 
     def set_session(self, path: str) -> None:
         """The session in the transcript; '' is none, or one that lies in no file."""
@@ -124,6 +131,11 @@ class SearchPane(QWidget):
         self._pause.stop()
         self.ask()
         self.box.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def stop(self) -> None:
+        """Nobody looks any more."""
+        self._pause.stop()
+        self._asker.stop()
 
     # ---- asked and answered
 

@@ -19,8 +19,8 @@ from typing_extensions import override
 FINE: Final = 8  # parts of a pixel; the thumb on the screen is never further from its place
 # Seconds until the bar knows of rows that came while the end is followed: with the next of them, which costs no wake-up
 # of its own, or after so many ms if no more come.
-LATE: Final = 0.3
-LAST: Final = 600
+LATE: Final = 0.6
+LAST: Final = 900
 _QUIET: Final = Qt.WidgetAttribute.WA_UpdatesDisabled
 
 
