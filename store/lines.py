@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Final
 
-MOST: Final = 128 << 20  # bytes of a line that are kept: a value takes five to ten times as much when it is decoded
+MOST: Final = 128_000_000  # bytes of a line that are kept: a value takes five to ten times as much when it is decoded
 HEAD: Final = 64 << 10  # bytes of a longer one that are
 
 
@@ -42,8 +42,8 @@ class Lines:
                 self._keep(last)
             return pieces
         before, self.start = self.start, self.start + self._size + len(data) - len(last)
-        if self._size > MOST:
-            self.long = (before, self._size + len(pieces.pop(0)) - 1, self.rest)
+        if self._size and self._size + len(pieces[0]) - 1 > MOST:
+            self.long = (before, self._size + len(pieces.pop(0)) - 1, self.rest[:HEAD])
         elif self._parts:
             self._parts.append(pieces[0])
             pieces[0] = b"".join(self._parts)

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 CR: Final = 13
 FAILED: Final = "reader of %s failed at %d:%d"
-BLOCK: Final = 64 << 20  # bytes of one JSON value spread over lines that are waited for
+BLOCK: Final = 64_000_000  # bytes of one JSON value spread over lines that are waited for
 KEPT: Final = 64  # lines of a bigger one that are kept
 
 Watch: TypeAlias = Callable[[Record | Damage, Sequence[Event]], None]
@@ -76,6 +76,8 @@ class Pipe:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete, in order."""
+        if len(data) > MOST:
+            return [one for at in range(0, len(data), MOST) for one in self.feed(data[at : at + MOST])]
         out: list[Event] = []
         loads, read, watch = orjson.loads, self._reader.events, self.watch
         file, agent, parent = self.file, self.agent, self.parent
@@ -141,7 +143,7 @@ class Pipe:
         """There never will be more bytes: what is left is damage."""
         out = self.finish()
         if self._block:
-            self._replay(self._lines.start, out)
+            self._replay(self._lines.start - 1, out)
             out += self.finish()
         if self._lines.rest:
             offset, line = self._lines.finish()
@@ -175,7 +177,7 @@ class Pipe:
     def _too_long(self, offset: int, length: int, head: bytes, out: list[Event]) -> int:
         """A line of which only the beginning was kept; the offset behind it."""
         if self._block:
-            self._replay(offset, out)
+            self._replay(offset - 1, out)
         self._one(Damage(self._at(offset, length), _too_big(length, MOST), head), out)
         return offset + length + 1
 
@@ -197,7 +199,7 @@ class Pipe:
         if self._block_size > BLOCK:
             if first and first not in b" \t":
                 end = first in b"}]"
-                self._replay(offset + len(line) if end else offset, out)
+                self._replay(offset + len(line) if end else offset - 1, out)
                 if not end:
                     for piece in decode(line, self._at(offset, len(line))):
                         self._one(piece, out)

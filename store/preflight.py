@@ -6,6 +6,7 @@ What is not known is left out of the sentence or said to be unknown; only what w
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from store.again import Again, again
 from store.delta import Header
 from store.errors import StoreError
 from store.runners import named, way_on
-from store.runners.base import Runner
+from store.runners.base import Ask, Runner
 from store.sources import views
 
 if TYPE_CHECKING:  # the composer imports this on the GUI thread, and runs bring SQLAlchemy
@@ -104,6 +105,19 @@ def look(runs: Runs, path: Path, header: Header, now: Callable[[], float] = time
 
 
 # ---- the checks
+
+
+def starts(told: Preflight, permission: str, *, fork: bool) -> str:
+    """The command line that a prompt would start, `…` being the prompt; '' where nothing can be."""
+    if told.again is not None:
+        return shlex.join(told.again.argv)
+    if not told.runner or not told.session:
+        return ""
+    try:
+        asked = Ask("…", Path(told.cwd), told.session, fork, permission, attended=True)
+        return shlex.join(named(told.runner).command(asked).argv).replace("'…'", "…")
+    except StoreError:
+        return ""
 
 
 def _again(other: Again, path: Path, header: Header, runs: Runs, now: float) -> Preflight:
@@ -244,8 +258,6 @@ def _changes(cwd: Path) -> list[Check]:
 
 def _command(runner: Runner, session: str, cwd: Path, *, fork: bool) -> str:
     """What a terminal is given: the program as a person would start it."""
-    import shlex
-
     words = runner.terminal(session, fork)
     return f"cd {shlex.quote(str(cwd))} && {shlex.join(words)}" if words else ""
 

@@ -28,6 +28,7 @@ from store.formats.base import Format
 from store.whole import Whole
 
 PIECE: Final = 256 << 10  # bytes read per message, at least: subagents' files cut a session into many small batches
+EVENTS: Final = 8192  # per message of a document, which is one record: whoever takes them has not all at once
 PIPE: Final = 1 << 20  # bytes that wait in the pipe, so that neither end waits for the other all the time
 HEAD: Final = 8  # bytes before a message that say how long it is
 
@@ -185,11 +186,12 @@ def relay(whole: Whole, teller: Teller) -> None:
     told = 0
     facts = Facts()
     for events in whole:
-        batches.append(facts.sift(events))
-        read = whole.read
-        if read - told >= PIECE:
-            teller.tell(Piece(read, batches))
-            batches, told = [], read
+        for first in range(0, len(events), EVENTS):  # nearly always all of them; a document is one batch
+            batches.append(facts.sift(events[first : first + EVENTS]))
+            read = whole.read
+            if read - told >= PIECE or len(events) > EVENTS:
+                teller.tell(Piece(read, batches))
+                batches, told = [], read
     teller.tell(Piece(whole.read, batches))
     places = [
         Place(

@@ -118,7 +118,7 @@ class Work:
         self._wake.set()
 
     def answer(self, rpc: str, option: str) -> Reply | None:
-        process = self._process
+        process: object = self._process  # most take no answers
         return process.answer(rpc, option) if isinstance(process, Answering) else None
 
     # ---- the process's threads

@@ -59,7 +59,8 @@ COMMANDS: Final = (
             "on_panel", True),
     Command("archived", "View", "Archived sessions only", ("Ctrl+Shift+A",), "In the list of sessions", "on_archived",
             True),
-    Command("grouped", "View", "Group sessions by project", (), "Off: one list by day, newest first", "on_grouped", True),
+    Command("grouped", "View", "Group sessions by project", (), "Off: one list by day, newest first", "on_grouped",
+            True),
     Command("question", "View", "Go to the question", ("Ctrl+J",), "To the row in which the agent waits for an answer",
             "on_question"),
     Command("inspector", "View", "Raw record", ("Ctrl+I",), "The record behind a row", "on_toggle_inspector", True),
@@ -71,8 +72,8 @@ COMMANDS: Final = (
     Command("zoom_reset", "View", "Actual size", ("Ctrl+0",), "Text at its own size", "on_zoom_reset"),
     Command("full", "View", "Full screen", ("F11",), "Nothing but this window", "on_full_screen", True),
     Command("settings", "View", "Settings…", ("Ctrl+,",), "Change how Playhead behaves", "on_settings", False, True),
-    Command("coverage", "Help", "Coverage: what is understood…", ("Ctrl+Shift+U",), "What of every session is understood, and what is not",
-            "on_coverage"),
+    Command("coverage", "Help", "Coverage: what is understood…", ("Ctrl+Shift+U",), "What of every session is "
+            "understood, and what is not", "on_coverage"),
     Command("shortcuts", "Help", "Keyboard shortcuts", ("F1", "?"), "All keys on one sheet", "on_shortcuts"),
     Command("logs", "Help", "Show the log", (), "Open the folder with the log files", "on_logs"),
 )  # fmt: skip

@@ -200,9 +200,10 @@ def _open(options: Options) -> int:
 
 def load() -> None:
     """Everything that a window needs. Qt comes in here, and only here."""
-    from viewer import garbage
+    from viewer import garbage, imports
 
     garbage.hold()
+    imports.plain()
     importlib.import_module("viewer.app")
 
 

@@ -73,7 +73,7 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     yield from _sessions(app, broken, everything)
     yield from _panel(app)
     yield from _question(app)
-    yield from gallery_search.search(app)
+    yield from gallery_search.search(app, broken)
     app.settings.put({st.ZOOM.name: 1.5})
     yield "zoomed"
     app.settings.put({st.ZOOM.name: 1.0})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from store.search import Found, Hit, Snippet
 from viewer.app import App
+from viewer.screenshot import wait_until_loaded
 
 _MINUTE: Final = 60_000_000
 _MADE: Final = (
@@ -38,9 +40,11 @@ def found(word: str = "locked") -> Found:
     return Found(tuple(hits), waiting=1)
 
 
-def search(app: App) -> Iterator[str]:
-    """Nothing is asked of a database: what stands there is made up."""
+def search(app: App, session: Path) -> Iterator[str]:
+    """Beside a session. Nothing is asked of a database: what stands there is made up."""
     window = app.window
+    window.open_path(str(session))
+    wait_until_loaded(app)
     window.actions_["search"].trigger()
     page = window.search
     yield "search-empty"
@@ -54,3 +58,4 @@ def search(app: App) -> Iterator[str]:
     page.box.setText("")
     page.box.blockSignals(False)
     window.close_search()
+    window.actions_["close"].trigger()

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from store.db import tables as t
@@ -28,6 +28,12 @@ from store.sources import views
 _CLAIM: Final = "INSERT INTO request (number, session_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 STALE: Final = 0  # version of entries that are to be made again
 _ENTRY: Final = "INSERT INTO entry (session_id, first, data) VALUES (?, ?, ?)"
+
+_LEDGER: Final = text(  # as text, because every session of an archive pays for it
+    "INSERT INTO ledger (session_id, version, entries, state) VALUES (:number, :version, :entries, :state) "
+    "ON CONFLICT (session_id) DO UPDATE SET version = excluded.version, entries = excluded.entries, "
+    "state = excluded.state"
+)
 
 
 class Counted(Exception):  # noqa: N818
@@ -61,9 +67,8 @@ class Book:
         if new and _claim(tx, number, new) != len(new):
             raise Counted
         self._claimed = set(counted)
-        values = {"version": LEDGER_VERSION, "entries": self.entries, "state": self.ledger.dump()}
-        if not tx.execute(update(t.ledger).where(t.ledger.c.session_id == number).values(values)).rowcount:
-            tx.execute(insert(t.ledger).values(session_id=number, **values))
+        values = {"number": number, "version": LEDGER_VERSION, "entries": self.entries, "state": self.ledger.dump()}
+        tx.execute(_LEDGER, values)
         lost = before - counted
         if lost:  # its file does not tell them any more, and others may
             recount(tx, lost)

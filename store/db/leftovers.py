@@ -12,6 +12,7 @@ from store.db import place, reads, search
 from store.db.tables import item, session, source
 from store.db.transactions import Transactions
 from store.draft import too_old
+from store.sources import views
 
 SWEEP: Final = 2_000  # rows deleted per transaction
 
@@ -46,7 +47,7 @@ class Leftovers(Transactions):
             paths = select(source.c.path).where(source.c.session_id == number)
             again = select(source.c.path).join(session).where(session.c.state == "ready", session.c.key.in_(keys))
             unread = tx.execute(paths.where(source.c.path.not_in(again))).scalars().all()
-        return all(os.path.lexists(path) for path in unread)
+        return all(map(_there, unread))
 
     def sweep(self, numbers: Sequence[int]) -> None:
         """Delete such sessions, in small steps so that other writers get their turn."""
@@ -62,3 +63,10 @@ class Leftovers(Transactions):
                     first = max(low, last - SWEEP + 1)
                     search.forget_rows(tx, number, first - low)
                     tx.execute(delete(item).where(item.c.seq >= first, item.c.seq < end))
+
+
+def _there(path: str) -> bool:
+    """Whether a file can be read again: not what a link only names, but also what lies packed or in a database. Where
+    that cannot be told, its rows stay."""
+    view = views.at(path)
+    return os.path.exists(path) if view is None else bool(view.written())  # noqa: PTH110 - text only

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 
 from store import facts as facts_
 from store.db import reads, search
@@ -26,6 +26,21 @@ _REPLACE: Final = (
     f"{_INSERT} ON CONFLICT (seq) DO UPDATE SET kind = excluded.kind, turn = excluded.turn, ts = excluded.ts, "
     "chars = excluded.chars, lines = excluded.lines, payload = excluded.payload"
 )
+
+# Every session of an archive pays for these: as text, because putting a statement together costs more than it does.
+_STRIP: Final = text(
+    "INSERT INTO strip (session_id, first, weights, nested, ids) VALUES (:session_id, :first, :weights, :nested, :ids) "
+    "ON CONFLICT (session_id, first) DO UPDATE SET weights = excluded.weights, nested = excluded.nested, "
+    "ids = excluded.ids"
+)
+_FORGET: Final = text("DELETE FROM source WHERE session_id = :number")
+_ABOUT: Final = (
+    "UPDATE session SET state = 'ready', agent = :agent, agent_session = :agent_session, title = :title, cwd = :cwd, "
+    "branch = :branch, llm = :llm, started = :started, updated = :updated, rows = :rows, turn = :turn, "
+    "facts = :facts, missing = 0{} WHERE id = :number AND state <> 'old'"
+)
+_KEPT: Final = text(_ABOUT.format(""))
+_FOLDED: Final = text(_ABOUT.format(", fold_version = :fold_version, fold = :fold"))
 
 
 class Overtaken(Exception):  # noqa: N818
@@ -81,20 +96,17 @@ def write_about(
     number = rows.session
     dirty = {first: one for first, one in rows.strips.items() if one.dirty}
     if dirty:
-        tx.execute(delete(strip).where(strip.c.session_id == number, strip.c.first.in_(dirty)))
-        tx.execute(insert(strip), [_strip(number, first, one) for first, one in dirty.items()])
-    tx.execute(delete(source).where(source.c.session_id == number))
+        tx.execute(_STRIP, [_strip(number, first, one) for first, one in dirty.items()])
+    tx.execute(_FORGET, {"number": number})
     add_sources(tx, number, 0, sources)
     values = {
-        "state": "ready", "agent": agent, "agent_session": facts.id, "title": facts.title,
-        "cwd": facts.cwd, "branch": facts.branch, "llm": facts.llm or "", "started": facts.started,
-        "updated": facts.updated, "rows": rows.rows, "turn": state.turn, "fold_version": FOLD_VERSION,
-        "facts": facts_.dump(facts), "fold": fold_of(state, sources), "missing": 0,
+        "number": number, "agent": agent, "agent_session": facts.id, "title": facts.title, "cwd": facts.cwd,
+        "branch": facts.branch, "llm": facts.llm or "", "started": facts.started, "updated": facts.updated,
+        "rows": rows.rows, "turn": state.turn, "facts": facts_.dump(facts),
     }  # fmt: skip
-    if kept:
-        del values["fold_version"], values["fold"]
-    changed = tx.execute(update(session).where(session.c.id == number, session.c.state != "old").values(values))
-    if changed.rowcount != 1:
+    if not kept:
+        values |= {"fold_version": FOLD_VERSION, "fold": fold_of(state, sources)}
+    if tx.execute(_KEPT if kept else _FOLDED, values).rowcount != 1:
         raise Overtaken
 
 

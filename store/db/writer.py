@@ -233,7 +233,7 @@ class Writer(Moves, Leftovers, Living):
             found: set[int] = set()
             for some in figures.batched(numbers):
                 size = next(size for size in ASKED if size >= len(some))
-                padded = (*some, *(some[-1:] * (size - len(some))))
+                padded = (*some, *[some[-1]] * (size - len(some)))
                 rows = find.execute(_WHOSE[size], padded).fetchall()
                 found.update(one for one, session in rows if session not in mine)
             return found

@@ -16,7 +16,20 @@ from store.formats.acp_content import dollars, failure, spent
 from store.formats.acp_talk import STOPS
 from store.formats.acp_wire import Frame, unwrap, way_of
 from store.formats.values import string, table
-from store.runners.base import YES, Abilities, Ability, Ask, Child, Command, End, Outcome, Runner, count, records
+from store.runners.base import (
+    YES,
+    Abilities,
+    Ability,
+    Ask,
+    Child,
+    Command,
+    End,
+    Outcome,
+    Runner,
+    count,
+    micros,
+    records,
+)
 from store.runners.base import tail as last_words
 from store.sources.process import Fact
 
@@ -149,7 +162,7 @@ class _Told:
         used = self._used()
         cost = None
         if self._cost is not None and self._before is not None and self._cost >= self._before:
-            cost = round((self._cost - self._before) * 1_000_000)
+            cost = micros(self._cost - self._before)
         return Outcome(
             ok=ok,
             stale=self._gone and not self._asked,

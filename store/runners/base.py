@@ -17,6 +17,7 @@ from msgspec import Struct
 from store.events import Option
 from store.sources.process import Exited, Killed
 
+BELIEVED: Final = 10**15  # tokens, turns, millionths of a dollar
 ARGUMENT: Final = 120_000  # bytes of one argument: Linux takes 128 KiB
 CHATTER: Final = frozenset({"Reading additional input from stdin..."})  # said in runs that are well
 LINE: Final = 64 << 20  # bytes of one line of output that are looked at as a record
@@ -203,8 +204,14 @@ def records(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def count(value: Any) -> int | None:
-    """A figure of a record; None where there is none."""
-    return value if type(value) is int and value >= 0 else None
+    """A figure of a record; None where there is none, or more than is believed: it would not fit into a row."""
+    return value if type(value) is int and 0 <= value <= BELIEVED else None
+
+
+def micros(dollars: Any) -> int | None:
+    """What something cost, in millionths of a dollar; None as above."""
+    known = type(dollars) in (int, float) and 0 <= dollars * 1_000_000 <= BELIEVED
+    return round(dollars * 1_000_000) if known else None
 
 
 def text(value: Any) -> str:

@@ -20,6 +20,7 @@ from store.runners.base import (
     Runner,
     count,
     ended_well,
+    micros,
     records,
 )
 from store.runners.base import tail as last_words
@@ -111,7 +112,7 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
         output_tokens=_sum(used, "output_tokens"),
         cache_read_tokens=_sum(used, "cache_read_input_tokens"),
         cache_write_tokens=_sum(used, "cache_creation_input_tokens"),
-        cost_micros=round(cost * 1_000_000) if isinstance(cost, (int, float)) and began else None,
+        cost_micros=micros(cost) if began else None,
         in_all=True,
         told=True,
         note="" if failed or asks else _refused(results),
@@ -183,7 +184,7 @@ def _cost(data: bytes, at: int) -> int | None:
     line = data[data.rfind(b"\n", 0, at) + 1 :].split(b"\n", 1)[0]
     record = next(iter(records([line])), None)
     cost = record.get("totalCostUSD") if record is not None and record.get("type") == "cost-state" else None
-    return round(cost * 1_000_000) if isinstance(cost, (int, float)) else None
+    return micros(cost)
 
 
 RUNNER = Runner(

@@ -20,6 +20,7 @@ from store.runners.base import (
     Runner,
     count,
     ended_well,
+    micros,
     records,
 )
 from store.runners.base import tail as last_words
@@ -78,7 +79,7 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
                     if (number := count(value)) is not None:
                         figures[name] = figures.get(name, 0) + number
                 price = told.get("cost")
-                if isinstance(price, (int, float)) and type(price) is not bool:
+                if micros(price) is not None:
                     cost = (cost or 0) + price
     said = last_words(stderr)
     ok = finished and not errors and ended_well(end)
@@ -93,7 +94,7 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
         output_tokens=figures.get("out"),
         cache_read_tokens=figures.get("read"),
         cache_write_tokens=figures.get("write"),
-        cost_micros=None if cost is None else round(cost * 1_000_000),
+        cost_micros=micros(cost),
         told=finished,
     )
 

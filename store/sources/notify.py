@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import sys
 from typing import Protocol
 
 from msgspec import Struct
@@ -37,7 +37,7 @@ class Notifier(Protocol):
 def best() -> Notifier:
     """The notifier for this system. Raises OSError when the system has no more of them."""
     # Imported here: watchfiles brings anyio, which a start on Linux has no use for.
-    if platform.system() == "Linux":
+    if sys.platform == "linux":
         from store.sources.inotify import Inotify
 
         return Inotify()

@@ -207,9 +207,12 @@ class Watcher:
             self._told = False
             self._nap.acquire(blocking=False)
             if not self._over.is_set():
-                self._nap.acquire(timeout=PACE)  # one call: an Event's wait is a dozen, and all of them are cold
+                # One call: an Event's wait is a dozen, and all of them are cold.
+                self._nap.acquire(timeout=self._rhythm.nap(PACE, time.monotonic()))
             changes = notifier.wait(0.0)  # what came meanwhile, however many records it tells of
-            if changes and notifier.exact:
+            if not changes:
+                self._rhythm.lost()
+            elif notifier.exact:
                 changes = self._in_time(notifier, changes)
             if changes or self._over.is_set():
                 self.collected = True
@@ -232,7 +235,8 @@ class Watcher:
             return changes
         began = time.monotonic()
         more = notifier.wait(patience)
-        self._rhythm.waited(time.monotonic() - began if more else None)
+        now = time.monotonic()
+        self._rhythm.waited(now - began if more else None, now)
         return changes if more is changes or not more else [*changes, *more]
 
     def _tell(self, changes: list[Change]) -> None:

@@ -44,7 +44,7 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Web:
 
 @pytest.mark.parametrize("point", ["store.runs.Runs.ended", "store.aftermath.conclude"])
 def test_a_run_that_ended_well_is_said_so_after_a_kill(web: Web, point: str) -> None:
-    """Before its row, and between its row and its thread: the log tells, once, and the thread goes on with it."""
+    """X-06: before its row, and between its row and its thread: the log tells, once, and the thread goes on with it."""
     web.trigger()
     web.service.sweep()
     killed_at(web, point, comment(text="bigcost"))

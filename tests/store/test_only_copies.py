@@ -76,6 +76,11 @@ def rows_of(db: Path, path: Path) -> list[Item]:
         found.window.close()
 
 
+def sources_of(db: Path, number: int) -> list[str]:
+    with closing(sqlite3.connect(db)) as connection:
+        return [path for (path,) in connection.execute("SELECT path FROM source WHERE session_id = ?", (number,))]
+
+
 def delete(path: Path) -> None:
     for file in path.with_suffix("").rglob("*.jsonl"):
         file.unlink()
@@ -199,6 +204,13 @@ def test_what_was_replaced_goes_only_when_nothing_of_it_is_lost(db: Path, sessio
     assert outcome.anew
     with closing(Writer(db)) as writer:
         assert writer.leftovers() == []
+        paths = [Path(one) for one in sources_of(db, first.session)]
+        (gone, *_) = missing = [path for path in paths if not path.exists()]
+        for path in missing:
+            path.symlink_to(gone.with_name("nowhere"))  # a name without a file is no file
+        assert writer.leftovers() == []
+        for path in missing:
+            path.unlink()
     assert count(db, first.session) == first.rows
     write_session(session, records=120, seed=4, agents=2)
     with closing(Writer(db)) as writer:

@@ -50,6 +50,19 @@ def test_what_recorded_ends_mean(run: str, recordings: Path) -> None:
     assert not out.text or out.ok
 
 
+def test_figures_that_nobody_believes_are_unknown() -> None:
+    """They would not fit into a row: the run would have no end, and the sweep of the next start would fail at it."""
+    said = [
+        b'{"type":"system","subtype":"init","session_id":"s"}',
+        b'{"type":"result","result":"x","num_turns":-1,"total_cost_usd":1e300,"usage":{"input_tokens":%d}}' % (1 << 63),
+    ]
+    out = named("claude-code").outcome(said, b"", Exited(0))
+    assert (out.ok, out.text, out.turns) == (True, "x", 0)
+    assert (out.cost_micros, out.input_tokens) == (None, None)
+    step = b'{"type":"step_finish","sessionID":"s","part":{"type":"step-finish","reason":"stop","cost":-1e300}}'
+    assert named("opencode").outcome([step], b"", Exited(0)).cost_micros is None
+
+
 def test_a_resumed_session_tells_the_cost_of_all_its_runs(recordings: Path) -> None:
     """What the transcript said before is taken off by `store.runs`."""
     claude = named("claude-code")

@@ -200,6 +200,18 @@ def test_incremental_equals_full_at_every_prefix(
             assert found.fresh
 
 
+@pytest.mark.parametrize("many", [1, 15, 16, 17, 160, 161, 501])
+def test_requests_are_asked_about_in_any_number(session: Path, db: Path, many: int) -> None:
+    """However many a statement takes: who has counted them is told of each, and of no other."""
+    take_in(db, session)
+    ((number,),) = ask(db, "SELECT id FROM session")
+    theirs = list(range(1, 2 * many, 2))
+    with closing(Writer(db)) as writer:
+        writer.run("INSERT INTO request (number, session_id) VALUES (?, ?)", [(one, number) for one in theirs])
+        assert writer.counted()(list(range(2 * many))) == set(theirs)
+        assert writer.counted(str(session))(theirs) == set()
+
+
 # ---- nothing twice
 
 

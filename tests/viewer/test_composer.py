@@ -176,7 +176,14 @@ def test_a_fork_is_another_session(app: App, session: Path, work: Path, qtbot: Q
     """The copy is shown and goes on there; this one stays as it is, byte for byte."""
     before = session.read_bytes()
     found = opened(app, qtbot)
-    found.pane.strip.fork.click()
+    strip = found.pane.strip
+    assert strip.starts.text().startswith("claude -p --output-format stream-json")
+    assert strip.starts.text().endswith(f"--resume {SESSION}")
+    strip.fork.click()
+    assert strip.starts.text().endswith(f"--resume {SESSION} --fork-session"), "what is started is shown before"
+    strip.choose_mode("plan")
+    assert " --permission-mode plan " in strip.starts.text()
+    strip.choose_mode("")
     assert found.pane.send.text() == "Fork"
     gate = work / "go"
     say(found, f"slow {gate}")

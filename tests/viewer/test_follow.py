@@ -189,6 +189,19 @@ def test_the_pill(qtbot, look) -> None:
     assert view.follow
 
 
+def test_no_pill_where_all_rows_are_in_sight(qtbot, look) -> None:
+    """It would lead nowhere; it is there as soon as rows are out of sight."""
+    pane = TimelinePane(look)
+    qtbot.addWidget(pane)
+    pane.resize(600, 400)
+    pane.set_model(window_model(1))
+    pane.show()
+    pane.view.set_follow(False)
+    assert not pane.pill.isVisible()
+    feed(pane.view, 100)
+    assert pane.pill.isVisible()
+
+
 def test_j_and_k_walk_over_shown_rows(qtbot, look) -> None:
     model = TimelineModel()
     rows = [

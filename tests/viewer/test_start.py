@@ -41,7 +41,7 @@ LATE = {
 # every class there is, or for those with hundreds of names.
 UNMADE = {"QCalendarWidget", "QDialog", "QGraphicsView", "QMessageBox", "QStyle", "QWizard"}
 START = """
-import json, sys
+import json, linecache, sys
 from viewer import cli
 cli.load()
 from PySide6 import QtWidgets
@@ -53,7 +53,7 @@ paint = view.paintEvent
 def painted(event):
     paint(event)
     if view.timeline is not None and view.timeline.length:
-        print(json.dumps([sorted(sys.modules), sorted(vars(QtWidgets))]), flush=True)
+        print(json.dumps([sorted(sys.modules), sorted(vars(QtWidgets)), sorted(linecache.cache)]), flush=True)
         QTimer.singleShot(0, app.window.close)
         view.paintEvent = paint
 view.paintEvent = painted
@@ -81,8 +81,11 @@ def test_a_first_paint_makes_no_more_than_it_shows(tmp_path: Path) -> None:
         [sys.executable, "-c", START, str(path)], cwd=REPO, capture_output=True, text=True, env={**os.environ, **own}
     )
     assert done.stderr == ""
-    modules, classes = map(set, json.loads(done.stdout))
+    modules, classes, read = map(set, json.loads(done.stdout))
     assert sorted(modules & LATE) == []
+    assert not [name for name in read if name.startswith((f"{REPO}/store", f"{REPO}/viewer"))], (
+        "PySide6 reads the source of what is imported"
+    )
     assert sorted(classes & UNMADE) == []
 
 

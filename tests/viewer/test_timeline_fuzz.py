@@ -177,6 +177,23 @@ def test_pixels_are_right_with_the_real_rows(qtbot, look) -> None:
     assert view.counters.grown > 40
 
 
+def test_lines_that_come_live_are_moved_and_painted_without_a_layout(qtbot, look) -> None:
+    real_rows()
+    model = TimelineModel()
+    model.apply(added(model, *(message(row, "A **line** with `code`.") for row in range(30))))
+    view: TimelineView = make_view(qtbot, look, model, 700, 500)
+    QApplication.processEvents()
+    laid = COUNT.laid_chars
+    for row in range(30, 42):
+        model.apply(added(model, message(row, f"Line {row}: *looked* at `a/b.py`, done.")))
+        same_pixels(view)
+    assert COUNT.laid_chars == laid
+    view.selectAll()
+    same_pixels(view)
+    wheel(view, pixels=33)  # a row that the edge cuts is clipped as any other
+    same_pixels(view)
+
+
 PIECES = (
     "Some words that go on ", "and **bold** ", "half a `code", "` span ", "*open ", "emphasis* ", "[a link](",
     "https://e.org) ", "\n", "\n\n", "\n\n# A heading\n\n", "\n- item", "\n  1. deeper ", "\n- [ ] task ",

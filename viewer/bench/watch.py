@@ -21,10 +21,10 @@ class Watch(QObject):
         self.seconds = seconds
         self.rows = rows
         self.view = app.window.pane.view
-        self.painted: dict[str, float] = {}
+        self.painted: list[tuple[int, float]] = []  # so many rows there were, and when; asked for no more meanwhile
         self.told = False
         self.ready = False
-        self.known = 0
+        self.first = self.known = 0
         self.cpu = 0.0
         self.began = 0.0
         paint = self.view.paintEvent
@@ -44,11 +44,10 @@ class Watch(QObject):
         if not self.told:
             self.told = True
             say("painted", now)
-        if self.ready:
-            for row in range(self.known, model.length):
-                self.painted[model.item(row).id] = now
+        if self.ready and model.length > self.known:
             self.known = model.length
-            if self.rows and len(self.painted) >= self.rows:
+            self.painted.append((self.known, now))
+            if self.rows and self.known - self.first >= self.rows:
                 self.finish()
 
     def look(self) -> None:
@@ -61,7 +60,7 @@ class Watch(QObject):
             QTimer.singleShot(20, self.look)
             return
         assert self.view.timeline is not None
-        self.known = self.view.timeline.length
+        self.first = self.known = self.view.timeline.length
         self.ready = True
         self.began = time.monotonic()
         self.cpu = time.process_time()
@@ -69,10 +68,14 @@ class Watch(QObject):
         QTimer.singleShot(int(self.seconds * 1000), self.finish)
 
     def finish(self) -> None:
-        say(
-            "done",
-            {"painted": self.painted, "cpu": time.process_time() - self.cpu, "seconds": time.monotonic() - self.began},
-        )
+        cpu, seconds = time.process_time() - self.cpu, time.monotonic() - self.began
+        painted: dict[str, float] = {}
+        model, row = self.view.timeline, self.first
+        for end, at in self.painted:
+            while model is not None and row < end:
+                painted[model.item(row).id] = at
+                row += 1
+        say("done", {"painted": painted, "cpu": cpu, "seconds": seconds})
         self.app.window.close()
         self.app.shutdown()
 

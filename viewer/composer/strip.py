@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QLayout, QLayoutItem, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QLayoutItem,
+    QLineEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 from typing_extensions import override
 
-from store.preflight import Check, Preflight
+from store.preflight import Check, Preflight, starts
 from viewer import tips
 from viewer.theme import icons
 from viewer.theme.look import Look
@@ -160,7 +170,12 @@ class Strip(QWidget):
             self._line.addWidget(button)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.sentence, self._checks, self._actions):
+        self.starts = QLineEdit(self)  # can be selected and copied, and is never wider than there is room
+        self.starts.setReadOnly(True)
+        self.starts.setFrame(False)
+        self.starts.setAccessibleName("Command that a prompt starts")
+        self._group.buttonClicked.connect(self._show_start)
+        for widget in (self.sentence, self._checks, self._actions, self.starts):
             self._column.addWidget(widget)
         self.set_look(look)
         self.show_looking()
@@ -202,6 +217,7 @@ class Strip(QWidget):
         self._say("Looking whether this session can be gone on with…", "text.muted")
         self._checks.hide()
         self._actions.hide()
+        self.starts.hide()
 
     def show_small(self, small: bool) -> None:
         """Only what can still be chosen once the session is gone on with."""
@@ -213,6 +229,7 @@ class Strip(QWidget):
         for button in (self.copy, self.terminal):
             button.setVisible(not small and self._told is not None and bool(self._told.command))
         self._actions.setVisible(there)
+        self.starts.setVisible(not small and bool(self.starts.text()))
         self.setVisible(not small or (there and not self.modes.isHidden()))
 
     def show_trouble(self, why: str) -> None:
@@ -220,6 +237,7 @@ class Strip(QWidget):
         self._told = None
         self._say(why, "state.failed")
         self._checks.hide()
+        self.starts.hide()
         self._actions.show()
         for button in (self.here, self.fork, self.modes, self.copy, self.terminal):
             button.hide()
@@ -255,7 +273,17 @@ class Strip(QWidget):
         self.again.setVisible(there)
         self._actions.setVisible(there)
         self._menu(told.modes)
+        self._show_start()
         self.updateGeometry()
+
+    def _show_start(self) -> None:
+        """What would be started, before it is."""
+        told = self._told
+        line = "" if told is None or not self.way else starts(told, self.permission, fork=self.way == "fork")
+        self.starts.setText(line)
+        self.starts.setCursorPosition(0)
+        self.starts.setToolTip(tips.plain(f"A prompt starts, in {told.cwd}: {line}") if told is not None else "")
+        self.starts.setVisible(bool(line))
 
     def _checked_can(self) -> bool:
         button = self._group.checkedButton()
@@ -285,6 +313,7 @@ class Strip(QWidget):
         self.permission = mode
         if self._told is not None:
             self._menu(self._told.modes)
+            self._show_start()
         self.chosen.emit()
 
     def _say_mode(self) -> None:
@@ -303,6 +332,10 @@ class Strip(QWidget):
         self._flow.gap = look.px(12)
         self._line.gap = look.px(8)
         self.sentence.setFont(look.font("ui"))
+        self.starts.setFont(look.font("mono"))
+        self.starts.setStyleSheet(
+            f"QLineEdit {{ background: transparent; border: none; padding: 0px; color: {look.colour('text.muted').name()}; }}"
+        )
         border, focus = look.colour("button.border").name(), look.colour("accent.focus").name()
         chosen = look.colour("surface.selected").name()
         for button in (self.here, self.fork, self.modes):

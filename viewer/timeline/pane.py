@@ -34,11 +34,13 @@ class TimelinePane(QWidget):
         self._look = look
         self._model: TimelineModel | None = None
         self._empty = True
+        self._loose = False  # the end was let go
         self.setFocusProxy(self.view)
         QWidget.setTabOrder(self.view, self.pill)
         self.pill.clicked.connect(self.on_pill)
         self.view.follow_changed.connect(self.on_follow)
         self.view.behind_changed.connect(self.on_behind)
+        self.view.verticalScrollBar().rangeChanged.connect(self.on_range)
         self.set_look(look)
 
     def set_look(self, look: Look) -> None:
@@ -68,6 +70,14 @@ class TimelinePane(QWidget):
         if empty != self._empty:  # asked after every delta
             self._empty = empty
             self.empty.setVisible(empty)
+        if self._loose:
+            self._show_pill()
+
+    def _show_pill(self) -> None:
+        """The end was let go; where all rows are in sight it leads nowhere."""
+        wanted = self._loose and not self.view.geo.fits
+        if wanted == self.pill.isHidden():
+            self.pill.setVisible(wanted)
 
     @Slot()
     def on_pill(self) -> None:
@@ -78,12 +88,19 @@ class TimelinePane(QWidget):
     def on_follow(self, follow: bool) -> None:
         if follow and self.pill.hasFocus():
             self.view.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.pill.setVisible(not follow)
+        self._loose = not follow
+        self._show_pill()
         self._arrange()
+
+    @Slot(int, int)
+    def on_range(self, least: int, most: int) -> None:
+        if self._loose:  # a row was opened or closed, or some came
+            self._show_pill()
 
     @Slot(int)
     def on_behind(self, rows: int) -> None:
         self.pill.on_behind(rows)
+        self._show_pill()
         self._arrange()
 
     @override
@@ -94,5 +111,6 @@ class TimelinePane(QWidget):
         self.view.setGeometry(self.rect())
         margin = self._look.px(24)
         self.empty.setGeometry(self.rect().adjusted(margin, margin, -margin, -margin))
+        self._show_pill()
         room, size, gap = self.view.viewport().size(), self.pill.size(), self._look.px(16)
         self.pill.move(room.width() - size.width() - gap, room.height() - size.height() - gap)
