@@ -105,7 +105,7 @@ class Pipe:
                     self._one(piece, out)
                 continue
             # The way of nearly every line: `_one`, without the call.
-            record = Record(value, at, line)
+            record = Record(value, at, line[:length])
             records += 1
             try:
                 events = read(record)

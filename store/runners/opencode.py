@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from store.errors import StoreError
 from store.runners.base import (
@@ -78,7 +78,7 @@ def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:
                                     ("read", cache.get("read")), ("write", cache.get("write"))):  # fmt: skip
                     if (number := count(value)) is not None:
                         figures[name] = figures.get(name, 0) + number
-                price = told.get("cost")
+                price: Any = told.get("cost")
                 if micros(price) is not None:
                     cost = (cost or 0) + price
     said = last_words(stderr)

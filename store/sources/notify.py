@@ -37,10 +37,10 @@ class Notifier(Protocol):
 def best() -> Notifier:
     """The notifier for this system. Raises OSError when the system has no more of them."""
     # Imported here: watchfiles brings anyio, which a start on Linux has no use for.
-    if sys.platform == "linux":
-        from store.sources.inotify import Inotify
+    if sys.platform != "linux":
+        from store.sources.rust import Rust
 
-        return Inotify()
-    from store.sources.rust import Rust
+        return Rust()
+    from store.sources.inotify import Inotify
 
-    return Rust()
+    return Inotify()

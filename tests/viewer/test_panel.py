@@ -142,7 +142,9 @@ def test_what_others_write_is_shown_and_the_last_write_wins(panel: Panel, qtbot:
     panel.until(lambda: panel.settings[st.COMPACT_TURNS] == 99 and not panel.overview.resume._edited)
     assert Settings(other.path)[st.COMPACT_TURNS] == 99
     with qtbot.waitSignal(fresh.trouble, timeout=30_000) as said:
-        other.path.write_text("[threads\n")
+        broken = other.path.with_suffix(".new")  # moved into its place: written there it would be empty for a moment
+        broken.write_text("[threads\n")
+        broken.replace(other.path)
     assert "stay as they are" in said.args[0]
     assert (panel.settings[st.COMPACT_TURNS], other.path.read_text()) == (99, "[threads\n")
     other.path.unlink()

@@ -333,9 +333,8 @@ class Strip(QWidget):
         self._line.gap = look.px(8)
         self.sentence.setFont(look.font("ui"))
         self.starts.setFont(look.font("mono"))
-        self.starts.setStyleSheet(
-            f"QLineEdit {{ background: transparent; border: none; padding: 0px; color: {look.colour('text.muted').name()}; }}"
-        )
+        muted = look.colour("text.muted").name()
+        self.starts.setStyleSheet(f"QLineEdit {{ background: transparent; border: none; padding: 0px; color: {muted}; }}")
         border, focus = look.colour("button.border").name(), look.colour("accent.focus").name()
         chosen = look.colour("surface.selected").name()
         for button in (self.here, self.fork, self.modes):
