@@ -334,7 +334,7 @@ class Strip(QWidget):
         self.sentence.setFont(look.font("ui"))
         self.starts.setFont(look.font("mono"))
         muted = look.colour("text.muted").name()
-        self.starts.setStyleSheet(f"QLineEdit {{ background: transparent; border: none; padding: 0px; color: {muted}; }}")
+        self.starts.setStyleSheet(f"QLineEdit {{ background: none; border: none; padding: 0px; color: {muted}; }}")
         border, focus = look.colour("button.border").name(), look.colour("accent.focus").name()
         chosen = look.colour("surface.selected").name()
         for button in (self.here, self.fork, self.modes):
