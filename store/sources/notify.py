@@ -41,6 +41,6 @@ def best() -> Notifier:
         from store.sources.rust import Rust
 
         return Rust()
-    from store.sources.inotify import Inotify
+    from store.sources.inotify import Inotify  # type: ignore[attr-defined, unused-ignore] # on Windows it has none
 
     return Inotify()
