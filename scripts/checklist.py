@@ -56,6 +56,8 @@ ROWS: Final = {
     "004-31": "Bench: the spread shows the noise",
     "004-32": "Tests see values, not objects changed in place",
     "004-35": "The bench is documented and measures the real store",
+    "004-36": "A text that streams does not repaint the list of sessions",
+    "004-37": "A session that was never seen paints its end first; the rest comes in above without a jump",
     "004-38": "A session that nobody looks at is released after 20 s and comes back in place, also after a failed read",
     "004-39": "Sessions whose agent is at work are never released, however many there are",
     "004-40": "50,000 events in one burst: bounded ticks, order kept, backlog shown, all rows there",

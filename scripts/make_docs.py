@@ -9,7 +9,7 @@ import os
 import pkgutil
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -51,6 +51,29 @@ def format_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def format_notes() -> str:
+    """Per format what it rests on, and which records it understands and does not show, with the reason."""
+    parts = []
+    listed: dict[int, str] = {}  # a table of hidden records → the format that it stands at
+    for module in modules(formats):
+        _, _, rest = (inspect.getdoc(module) or "").partition("\n\n")
+        words = re.sub(r"\s*Found by folder[^.]*\.", "", " ".join(rest.split())).strip()
+        for found in vars(module).values():
+            if isinstance(found, formats.base.Format) and (words or found.hidden):
+                same = listed.setdefault(id(found.hidden), found.agent)
+                table = hidden_table(found.hidden) if same == found.agent else f"Not shown is the same as of `{same}`."
+                parts += [f"## {found.title} (`{found.agent}`)", words, table]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def hidden_table(hidden: Mapping[str, str]) -> str:
+    by: dict[str, list[str]] = {}
+    for kind, why in hidden.items():
+        by.setdefault(why, []).append(f"`{kind}`")
+    rows = [f"| {why} | {', '.join(kinds)} |" for why, kinds in by.items()]
+    return "\n".join(("| understood, and not shown because | records |", "|---|---|", *rows)) if rows else ""
+
+
 def kind_table() -> str:
     lines = ["| kinds | file | what it shows |", "|---|---|---|"]
     for module in modules(rows):
@@ -65,7 +88,7 @@ def pages() -> dict[str, str]:
     """File name in docs/ → what it must contain."""
     return {
         "settings.md": f"# Settings\n\n{MADE}{settings.table()}",
-        "formats.md": f"# Agent formats\n\n{MADE}{format_table()}",
+        "formats.md": f"# Agent formats\n\n{MADE}{format_table()}\n{format_notes()}",
         "row-kinds.md": f"# Row kinds\n\n{MADE}A kind is looked up from the right: `tool.edit`, `tool`, `unknown`.\n\n"
         f"{kind_table()}",
         "checklist.md": f"# Checklist\n\n{MADE}What was promised, and the tests that prove it.\n\n"

@@ -15,10 +15,11 @@ import msgspec
 from msgspec import Struct
 
 from store.db import place, reads
+from store.delta import Spent
 from store.digest_parts import version
 from store.errors import StoreError
 from store.ledger import LEDGER_VERSION
-from store.states import CLOSED, Closed
+from store.states import CLOSED, FINE, Closed
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,11 @@ _CLOSED: Final = """
 SELECT s.key, s.status, coalesce(l.refused, 0) FROM pragma_user_version AS v, session AS s
 LEFT JOIN ledger AS l ON l.session_id = s.id
 WHERE v.user_version = ? AND s.state = 'ready' AND s.status IN ('archived', 'deleted') ORDER BY s.key
+"""
+_SPENT: Final = """
+SELECT s.key, d.cost_micros, d.outcome, f.size FROM pragma_user_version AS v, session AS s
+JOIN digest AS d ON d.session_id = s.id AND d.agent = 0 JOIN source AS f ON f.session_id = s.id AND f.file = 0
+WHERE v.user_version = ? AND s.state = 'ready' AND d.schema_version = ?
 """
 _names = msgspec.json.Decoder(list[str])
 
@@ -179,6 +185,13 @@ def closed(db: Path) -> dict[str, Closed]:
     with closing(Reader(db)) as reader:
         found = reader.ask(_CLOSED, (reads.SCHEMA,))
     return {place.path_of(key, db): Closed(status, refused) for key, status, refused in found}
+
+
+def spent(db: Path) -> dict[str, Spent]:
+    """What is known of the figures of sessions, by the path of the main file; none are made. Raises StoreError."""
+    with closing(Reader(db)) as reader:
+        found = reader.ask(_SPENT, (reads.SCHEMA, version()))
+    return {place.path_of(key, db): Spent(cost, outcome not in FINE, size) for key, cost, outcome, size in found}
 
 
 def parse_names(data: bytes | None) -> list[str] | None:

@@ -18,11 +18,14 @@ from store.db import deliveries_db, runs_db, threads_db
 from store.db.serving import Serving
 from store.runners import named
 from store.runs import RunResult
+from store.trigger import Trigger
 from store.triggers import list_triggers
 
 HANDOVER: Final = 6_000  # characters that a fresh run is told of what was before
 _SAID: Final = 1_200  # of these from one run
 RESUMED: Final = 1  # how a run is marked: 0 fresh, 2 fresh because the session was gone, 3 after the turn limit
+KINDS: Final = ("Fresh session.", "Resumed.", "", "")  # of the other two their notes say more
+NOTES: Final = ("", "", "Its session was gone: begun anew.", "Begun anew with a summary.")  # where there are none
 CUT_OFF: Final = "Interrupted: Playhead ended while its run went on. It can be fired again."
 
 
@@ -41,6 +44,24 @@ class Doing(Struct, frozen=True):
     runner: str
     cwd: str
     event: str
+
+
+class Fired(Struct, frozen=True):
+    """How the last run of a delivery ended, for whoever is told of it. `state` as in `RunResult`.
+
+    `session`: the key of the session that shows it, or ''.
+    """
+
+    trigger: str
+    state: str
+    reason: str
+    duration_us: int | None = None
+    session: str = ""
+
+
+def fired(trigger: Trigger, result: RunResult) -> Fired:
+    reason = "" if result.state == "ok" else why(result)
+    return Fired(trigger.name, result.state, reason, result.duration_us, result.session_key or "")
 
 
 def conclude(tx: Connection, doing: Doing, result: RunResult, resumed: int, notes: str, now: int) -> bool:
@@ -62,7 +83,7 @@ def conclude(tx: Connection, doing: Doing, result: RunResult, resumed: int, note
         )  # fmt: skip
         if not kept:  # reset while it ran
             threads_db.outlive(tx, thread.id, thread.epoch, came)
-    deliveries_db.handled(tx, doing.delivery, now, f"{notes} {told(result)}".strip())
+    deliveries_db.handled(tx, doing.delivery, now, " ".join(filter(None, (notes, KINDS[resumed], told(result)))))
     threads_db.release(tx, thread.id, thread.holder, stale=resumed == 2 and not kept and result.outcome.session is None)
     return kept
 
@@ -133,7 +154,8 @@ def _settle(db: Path, serving: Serving, delivery: int, row: runs_db.RunRow, now:
             deliveries_db.retry(tx, delivery, row.id)  # the one fresh retry is still to come
             return None
         event = deliveries_db.event(tx, delivery)
-        conclude(tx, Doing(delivery, thread, row.runner, cwd, event), result, row.resumed, "", now)
+        doing = Doing(delivery, thread, row.runner, cwd, event)
+        conclude(tx, doing, result, row.resumed, NOTES[row.resumed], now)
         return thread
 
     thread = serving.write(write)

@@ -163,12 +163,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for why in totals.failed:
         log.warning("not imported: %s", why)
     if totals.state == "done":
+        from store import figures
         from store.db.search import catch_up
 
-        try:
-            catch_up(db)
-        except StoreError as error:
-            log.warning("the search index is behind: %s", error)
+        for what, bring_up in (("the search index is", catch_up), ("figures are", figures.catch_up)):
+            try:
+                bring_up(db)
+            except StoreError as error:
+                log.warning("%s behind: %s", what, error)
     say(Over(totals.sessions, len(totals.failed)))
     return 0
 

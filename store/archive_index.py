@@ -1,4 +1,7 @@
-"""The process that makes imported rows searchable after `playhead import` has ended. Killed, the next one goes on."""
+"""The process that makes imported rows searchable after `playhead import` has ended, then folds their figures.
+
+Killed, the next one goes on.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from store import figures
 from store.child import step_back
 from store.db.search import catch_up
 from store.errors import StoreError
@@ -18,12 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--db", type=Path, required=True)
     options = parser.parse_args(arguments)
     step_back()
-    try:
-        catch_up(options.db)
-    except StoreError as error:
-        logging.getLogger(__name__).warning("the search index is behind: %s", error)
-        return 1
-    return 0
+    code = 0
+    for what, bring_up in (("the search index is", catch_up), ("figures are", figures.catch_up)):
+        try:
+            bring_up(options.db)
+        except StoreError as error:
+            logging.getLogger(__name__).warning("%s behind: %s", what, error)
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

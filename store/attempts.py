@@ -20,7 +20,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from store import aftermath, links
-from store.aftermath import Doing
+from store.aftermath import Doing, Fired, fired
 from store.db import deliveries_db, reads, threads_db
 from store.db.serving import Serving, ask
 from store.errors import StoreError
@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 _LIVE: Final = f"SELECT {', '.join(deliveries_db.COLUMNS)}, payload FROM delivery WHERE id = ? AND handled IS NULL"  # noqa: S608
 
 
+WAITS: Final = "Waits:"  # how the log says of a delivery that its run has not begun, and why
+AT_WORK: Final = f"{WAITS} a run is at work in its session."
+
+
 class Starter(Protocol):
     """What is needed of `store.runs.Runs`."""
 
@@ -48,7 +52,7 @@ class Starter(Protocol):
 
 
 class BusyError(Exception):
-    """Somebody works in the thread or its session: later."""
+    """Somebody works in the thread or its session: later. With one sentence that says who."""
 
 
 class TakenError(Exception):
@@ -60,22 +64,29 @@ class EndedError(Exception):
 
 
 class Job(Struct):
-    """One delivery with all that its runs need. `run_id`: the last run that was begun for it; `begun`: all of them."""
+    """One delivery with all that its runs need. `run_id`: the last run that was begun for it; `begun`: all of them.
+
+    `logged`: what the delivery log says of it so far.
+    """
 
     id: int
     trigger: Trigger
     found: Judged
     prompt: str
     payload: bytes
+    logged: str = ""
     run_id: str | None = None
     begun: list[str] = []
 
 
 class Attempts:
-    """Blocking, one call per worker; any number at a time."""
+    """Blocking, one call per worker; any number at a time. `tell`: hears how the last run of a delivery ended."""
 
-    def __init__(self, db: Path, serving: Serving, runs: Starter, compact_turns: Callable[[], int]) -> None:
-        self._db, self._serving, self._runs, self._compact_turns = db, serving, runs, compact_turns
+    def __init__(
+        self, db: Path, serving: Serving, runs: Starter, compact_turns: Callable[[], int],
+        tell: Callable[[Fired], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        self._db, self._serving, self._runs, self._compact_turns, self._tell = db, serving, runs, compact_turns, tell
         self._ended = False
         self.links = links.Links(db)
 
@@ -110,12 +121,17 @@ class Attempts:
             log.info("delivery %d is run by another Playhead", number)
         except EndedError:
             log.info("delivery %d is for the next Playhead", number)
+        except BusyError as error:
+            self._waits(job, str(error))
+            raise
         except (AtWorkError, reads.BusyError) as error:
             if job.run_id is not None:
                 raise
+            self._waits(job, AT_WORK if isinstance(error, AtWorkError) else "")
             raise BusyError from error
         except StoreError as error:  # a folder that is gone, a program that is missing
             self._over(job, f"It could not be started: {error}")
+            self._tell(Fired(job.trigger.name, "failed", f"It could not be started: {error}"))
         finally:
             for id in job.begun:
                 self._runs.let_go(id)
@@ -132,15 +148,17 @@ class Attempts:
         payload = zlib.decompress(row["payload"] or zlib.compress(b"{}"))
         headers = {"x-github-event": row["event"], "linear-event": row["event"], "x-event": row["event"]}
         found = judged(trigger, headers, payload)  # for its fields; the verdict was given when it came
-        key = row["thread_key"] or ""
-        found = Judged(ACCEPTED, row["reason"], found.event, found.payload, key, found.how)
-        return Job(number, trigger, found, prompt_of(trigger, found).text, payload)
+        key, logged = row["thread_key"] or "", row["reason"]
+        reason = found.reason if logged.startswith(WAITS) else logged
+        found = Judged(ACCEPTED, reason, found.event, found.payload, key, found.how)
+        return Job(number, trigger, found, prompt_of(trigger, found).text, payload, logged)
 
     # ---- without a thread
 
     def _alone(self, job: Job) -> None:
         result = self._run(job, ask_of(job.trigger, job.prompt, job.payload))
         self._over(job, f"{why_fresh(job.trigger, job.found)} {aftermath.told(result)}")
+        self._tell(fired(job.trigger, result))
 
     # ---- with one
 
@@ -165,7 +183,7 @@ class Attempts:
             self.sweep()  # its run may have outlived it, and what came of it is the thread's
             found = self._serving.write(take)
         if isinstance(found, str):
-            raise BusyError
+            raise BusyError(f"{WAITS} a run is at work in its thread.")
         return found
 
     def _thread_runs(self, job: Job, thread: threads_db.Thread, run_id: str) -> None:
@@ -206,17 +224,21 @@ class Attempts:
         event = " ".join(filter(None, (job.found.event.event, job.found.event.action)))
         doing, kind = Doing(job.id, thread, trigger.runner, trigger.cwd, event), _kind(session, resumed)
         self._serving.write(lambda tx: aftermath.conclude(tx, doing, result, kind, " ".join(notes), _now()))
+        self._tell(fired(trigger, result))
         if result.outcome.session and parent and result.outcome.session != parent:
             self.links.add(result.outcome.session, parent)
 
     def _wait_for(self, session: str, runner: Runner, cwd: Path) -> None:
         """Never two runs in one session, not even with the user's own terminal."""
         if self._runs.holder(session, runner.name) is not None:
-            raise BusyError
+            raise BusyError(AT_WORK)
         if runner.holder is not None and runner.transcript is not None:
             file = runner.transcript(session, cwd)
-            if file is not None and runner.holder(file) is not None:
-                raise BusyError
+            pid = None if file is None else runner.holder(file)
+            if pid is not None:
+                raise BusyError(
+                    f"{WAITS} its session is open in another {runner.program} (process {pid}). It runs when that ends."
+                )
 
     def _compact(self, job: Job, thread: threads_db.Thread, session: str) -> tuple[str, bool]:
         asked = Ask(
@@ -235,6 +257,14 @@ class Attempts:
 
     def _lost(self, thread: threads_db.Thread, result: RunResult | None, session: str) -> None:
         self._serving.write(lambda tx: aftermath.lost(tx, thread, result, session, _now()))
+
+    def _waits(self, job: Job, why: str) -> None:
+        """Once per reason: it is asked again every other second."""
+        if why and why != job.logged:
+            try:
+                self._serving.write(lambda tx: deliveries_db.say(tx, job.id, why))
+            except StoreError as error:  # it waits all the same
+                log.info("why delivery %d waits is not written: %s", job.id, error)
 
     def _over(self, job: Job, told: str) -> None:
         self._serving.write(lambda tx: deliveries_db.handled(tx, job.id, _now(), told.strip()))
@@ -259,11 +289,17 @@ class Attempts:
             title=job.trigger.name, id=run_id, kept=begins, **more,
         )  # fmt: skip
 
+        def begin(tx: Connection) -> bool:
+            begun = deliveries_db.begin(tx, job.id, run_id, job.run_id)
+            if begun and job.logged.startswith(WAITS):
+                deliveries_db.say(tx, job.id, job.found.reason)
+            return begun
+
         def claim() -> None:
             if self._ended:
                 raise EndedError
             if begins:
-                if not self._serving.write(lambda tx: deliveries_db.begin(tx, job.id, run_id, job.run_id)):
+                if not self._serving.write(begin):
                     raise TakenError
                 job.run_id = run_id
                 job.begun.append(run_id)

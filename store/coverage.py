@@ -6,7 +6,7 @@ For the commands (`store.report`) and for the process behind the window (`store.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,6 +59,7 @@ class Coverage:
         self._path = Path()
         self._agent = ""
         self._version = ""
+        self._names: Callable[[dict[str, Any]], str] | None = None
 
     def add(self, path: Path) -> None:
         """Read one file to its end. Raises StoreError."""
@@ -73,6 +74,7 @@ class Coverage:
                 format_ = sniff(data, path)
                 pipe = Pipe(format_, watch=self._watch)
                 self._path, self._agent, self._version = path, format_.agent, ""
+                self._names = format_.names
                 self.files += 1
                 while data:
                     self.bytes += len(data)
@@ -112,7 +114,7 @@ class Coverage:
                 break
             if kind is AdapterSeen and event.version:  # type: ignore[attr-defined]
                 self._version = event.version  # type: ignore[attr-defined]
-        known = type_of(piece.data)
+        known = (self._names(piece.data) if self._names and type(piece.data) is dict else "") or type_of(piece.data)
         name = known if missed is None or missed.type in ("", "record") else missed.type
         counts = self.by_type.get(name)
         if counts is None:

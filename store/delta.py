@@ -124,6 +124,14 @@ class Row(Struct, frozen=True, gc=False):
     host: str = ""  # another one, where its file is: what is here is what the archive has of it
 
 
+class Spent(Struct, frozen=True, gc=False):
+    """What is known of a session's figures, for its line in the list: as they were made last."""
+
+    cost: int | None = None  # micro-dollars; None: not all of its requests have a known price
+    failed: bool = False  # its last turn did
+    bytes: int = 0  # of its file at that time: a larger one has gone on since
+
+
 class SessionsDelta(Struct, frozen=True, gc=False):
     """Changes to the list of sessions: one item per session."""
 

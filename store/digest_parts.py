@@ -13,7 +13,7 @@ from store.events import Tokens
 from store.latency import BUCKETS
 from store.prices import edition
 
-DIGEST_VERSION: Final = 2
+DIGEST_VERSION: Final = 3
 SAMPLES: Final = 200  # of an error or issue; the count beside them stays exact
 CALLS: Final = 25  # samples of a tool
 CLOSED: Final = "closed"  # a turn that ended without a word about how

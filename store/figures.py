@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from copy import deepcopy
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -21,9 +22,10 @@ from store import entries as en
 from store.about import About, Reader
 from store.db import place, reads
 from store.digest import Digest, Turn, load, step
-from store.digest_parts import Money, Sum
+from store.digest_parts import Money, Sum, version
 from store.errors import StoreError
 from store.formats import named
+from store.ledger import LEDGER_VERSION
 from store.prices import Price, price
 from store.sources import views
 from store.whole import live_state
@@ -38,6 +40,13 @@ Ask = Callable[[str, tuple[Any, ...]], Any]  # a statement and its values → ro
 Result = TypeVar("Result")
 
 _ENTRIES: Final = "SELECT first, data FROM entry WHERE session_id = ? AND first >= ? ORDER BY first"
+_BEHIND: Final = """
+SELECT s.id FROM session AS s JOIN ledger AS l ON l.session_id = s.id
+LEFT JOIN digest AS d ON d.session_id = s.id AND d.agent = 0
+WHERE s.state = 'ready' AND l.version = ?
+  AND (d.session_id IS NULL OR d.schema_version <> ? OR d.watermark < l.entries)"""
+_NEWEST: Final = " ORDER BY s.updated DESC, s.id DESC"
+TOGETHER: Final = 64  # sessions whose digests are folded, then written
 _FIRST: Final = "SELECT max(first) FROM entry WHERE session_id = ? AND first <= ?"
 _FIGURES: Final = "SELECT figures FROM digest WHERE session_id = ? AND agent = 0"
 _TURNS: Final = """
@@ -250,6 +259,46 @@ def fold_on(db: Path, number: int, list_price: Price = price, host: str = "") ->
     except sqlite3.Error as error:
         raise reads.trouble(error, db) from error
     patiently(db, lambda writer: writer.save_digest(number, digest, anew=anew), host=host)
+
+
+def catch_up(db: Path, list_price: Price = price) -> int:
+    """Fold the digests that are behind their entries, those of the newest sessions first; returns how many.
+
+    For quiet times, so that a list has what sessions cost. A session of another host is that one's. Raises StoreError.
+    """
+    try:
+        with closing(reads.connect(db)) as connection:
+            behind = connection.execute(_BEHIND + place.mine(db, "s") + _NEWEST, (LEDGER_VERSION, version())).fetchall()
+            numbers = [number for (number,) in behind]
+    except sqlite3.Error as error:
+        raise reads.trouble(error, db) from error
+    done = 0
+    for at in range(0, len(numbers), TOGETHER):
+        ahead = _ahead(db, numbers[at : at + TOGETHER], list_price)
+        done += len(ahead)
+        patiently(db, partial(_save, ahead=ahead))
+    return done
+
+
+def _ahead(db: Path, numbers: Sequence[int], list_price: Price) -> list[Ahead]:
+    ahead: list[Ahead] = []
+    try:
+        with closing(reads.connect(db)) as connection:
+            for number in numbers:
+                try:
+                    ahead.append(Ahead(number, "", *folded(connection.execute, number, list_price)))
+                except (ValueError, TypeError, IndexError, zlib.error):  # one session must not cost the others
+                    log.exception("the entries of session %d cannot be read", number)
+    except sqlite3.Error as error:
+        raise reads.trouble(error, db) from error
+    return ahead
+
+
+def _save(writer: Writer, ahead: list[Ahead]) -> None:
+    while ahead:  # what is saved is not saved again: its turns have been taken
+        one = ahead[-1]
+        writer.save_digest(one.number, one.digest, anew=one.anew)
+        ahead.pop()
 
 
 def folded(ask: Ask, number: int, list_price: Price) -> tuple[Digest, bool]:

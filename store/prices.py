@@ -32,7 +32,8 @@ SLOT: Final = 900_000_000  # microseconds: some prices change with the hour of t
 TABLES: Final = {"0.2.3": "2026-11-10"}  # version of genai-prices → the day on which it came out
 _PICO: Final = 1_000_000  # pico-dollars in a micro-dollar; dollars per million tokens are as many per token
 _HEAD: Final = re.compile(r"^(?:.*/)?(?:(?:[a-z-]+\.)?anthropic\.)?")
-_TAIL: Final = re.compile(r"-v\d+(?::\d+)?$")
+_TAIL: Final = re.compile(r"(?:-v\d+(?::\d+)?)?(?:\[[^\[\]]*\])?$")  # Bedrock's version, and a window: `[1m]`
+_DATE: Final = re.compile(r"[-@](?:\d{4}-\d\d-\d\d|\d{8})$")
 _CONTEXT: Final = {"batch": {"processing": "batch"}, "fast": {"speed": "fast"}}
 
 
@@ -131,9 +132,10 @@ def _rates(llm: str, tier: str, slot: int | None, edition: int) -> tuple[Rates, 
 
 
 def _names(llm: str) -> Iterable[str]:
-    """The name as it is told, and without what clouds and routers put around it."""
+    """The name as it is told, without what clouds and routers put around it, and then without its date."""
     bare = _TAIL.sub("", _HEAD.sub("", llm))
-    return dict.fromkeys((llm, bare, bare.replace(".", "-")))
+    plain = _DATE.sub("", bare)
+    return dict.fromkeys((llm, bare, bare.replace(".", "-"), plain, plain.replace(".", "-")))
 
 
 def _of_user(rates: Mapping[str, int]) -> Rates:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from msgspec import Struct
 
 from store import settings
+from store.aftermath import Fired
 from store.attempts import Attempts
 from store.calm import Calm
 from store.db import deliveries_db, reads
@@ -81,17 +82,19 @@ class Chosen:
 
 
 class Service:
-    """See the module. `told` is called on any thread when something has changed that a list shows."""
+    """See the module. `told` is called on any thread when something has changed that a list shows; `ended` with each
+    delivery's run that is over, on its worker."""
 
     def __init__(
-        self, db: Path, settings_file: Path, runs: Runs, told: Callable[[], None] = lambda: None, *, quiet: bool = False
-    ) -> None:
+        self, db: Path, settings_file: Path, runs: Runs, told: Callable[[], None] = lambda: None, *,
+        quiet: bool = False, ended: Callable[[Fired], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         """`quiet`: only what is fired by hand; nothing is received, watched or done by the clock. Raises StoreError."""
         self.db, self.runs, self.told, self._quiet = db, runs, told, quiet
         self.chosen = Chosen(settings_file)
         self.calm = Calm()
         self._serving = Serving(db)
-        self._attempts = Attempts(db, self._serving, runs, lambda: self.chosen[settings.COMPACT_TURNS])
+        self._attempts = Attempts(db, self._serving, runs, lambda: self.chosen[settings.COMPACT_TURNS], ended)
         self.inbox = Inbox(db, self._serving, self._take, self._room, self._changed, self.calm)
         known = self.inbox.known
         self.queue = Deliver(self._attempts, lambda: self.chosen[settings.PARALLEL], known.id, self._changed, self.calm)

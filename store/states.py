@@ -9,6 +9,8 @@ from msgspec import Struct
 from store.errors import StoreError
 
 STATES: Final = ("active", "paused", "archived", "deleted")
+FINE: Final = frozenset({None, "", "success", "end_turn", "completed", "cancelled", "closed", "terminated"})
+"""What a digest may say of the end of its last turn without it having failed."""
 CLOSED: Final = ("archived", "deleted")  # nothing leads out of these, and nothing comes in
 ACTIONS: Final = ("resume", "pause", "archive", "fork", "delete", "restore")
 MOVES: Final = {

@@ -156,6 +156,7 @@ class App(QObject):
         self.settings.watch(serving.on_setting)
         serving.trouble.connect(lambda why: self.window.notice.say("triggers", why))
         serving.news.connect(self.window.panel_news)
+        serving.ended.connect(self.window.on_fired)
         self.window.service = serving
 
     def _read_ahead(self) -> None:

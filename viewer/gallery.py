@@ -19,7 +19,7 @@ from store.preflight import Check, Preflight
 from viewer import asking, gallery_panel, gallery_question, gallery_search
 from viewer.app import App
 from viewer.coverage_window import CoverageWindow
-from viewer.gallery_sessions import MADE, write_drifted, write_sessions
+from viewer.gallery_sessions import MADE, made_costs, write_drifted, write_sessions
 from viewer.notice import Remedy
 from viewer.options import Options
 from viewer.screenshot import save, turn, wait_until_loaded
@@ -41,6 +41,7 @@ def states(app: App, broken: Path, everything: Path) -> Iterator[str]:
     live = app.live.demo(LIVE_SPEED)
     window.start(lambda: live)
     wait_for_list(app)
+    window.sessions.sessions.set_spent(made_costs(window.sessions.sessions.sessions()))
     wait_for_rows(app, 17)
     for name, size in SIZES.items():
         window.resize(*size)
@@ -116,6 +117,10 @@ def _composer(app: App, session: Path) -> Iterator[str]:
     window.resize(*SIZES["narrow"])
     yield "composer-narrow"
     window.resize(*SIZES["main"])
+    composing.pane.strip.show_preflight(gallery_question.loads(header.id))
+    composing.update()
+    yield "composer-again"
+    composing.pane.strip.show_preflight(told)
     key = composing.key
     app.live.connect_to(key, header)
     app.live.change(key, lambda session: session.run_began("picture", None))
@@ -128,6 +133,11 @@ def _composer(app: App, session: Path) -> Iterator[str]:
     turn(60)
     yield "composer-edit"
     composing.on_left()
+    app.live.hub.put(key, gallery_question.asks())
+    turn(200)
+    for name, size in (("composer-asking-narrow", "narrow"), ("composer-asking", "main")):
+        window.resize(*SIZES[size])
+        yield name
     window.desk.close_session(key)
     composing.drafts.put(key, "")
 

@@ -75,14 +75,16 @@ def triggers() -> Loaded:
                 action="script", runner="shell", prompt="make import", enabled=False),
     )  # fmt: skip
     came = (
-        (1, "issue_comment", "created", "grace", "accepted", "github:acme/atlas:pr:12", "Resumed. It ended well."),
+        (0, "issue_comment", "created", "grace", "accepted", "github:acme/atlas:pr:9", WAITS),
+        (1, "issue_comment", "created", "linus", "accepted", "github:acme/atlas:pr:12", "Thread … (issue.number)."),
+        (2, "issue_comment", "created", "grace", "accepted", "github:acme/atlas:pr:12", "Resumed. It ended well."),
         (4, "issue_comment", "created", "acme-bot", "skipped", None, "Caused by your own account acme-bot."),
         (9, "push", "", "grace", "skipped", None, "event is push, not issue_comment or pull_request."),
         (70, "", "", "", "refused", None, "The signature is wrong: check the secret."),
     )
     log = tuple(
-        Delivery(9 - at, 1, NOW - age * MINUTE, NOW, "github", f"d-{at}", event, action, sender, verdict, 4200, None,
-                 key, reason)
+        Delivery(9 - at, 1, NOW - age * MINUTE, NOW if at > 1 else None, "github", f"d-{at}", event, action, sender,
+                 verdict, 4200, "run" if at else None, key, reason)
         for at, (age, event, action, sender, verdict, key, reason) in enumerate(came)
     )  # fmt: skip
     return Loaded(made, log)
@@ -92,6 +94,7 @@ def receiver() -> ReceiverStatus:
     return ReceiverStatus("on", "http://127.0.0.1:8787", "", 12, 1, 0, 1, 11)
 
 
+WAITS: Final = "Waits: its session is open in another claude (process 4711). It runs when that ends."
 KEPT: Final = "keyring:trigger-1"
 HEADERS: Final = "X-GitHub-Event: issue_comment"
 PAYLOAD: Final = """{

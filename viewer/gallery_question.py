@@ -1,9 +1,13 @@
-"""An agent of the pictures that asks for permission and waits: a small program that talks ACP. For the gallery."""
+"""Agents of the pictures that ask and wait: a small program that talks ACP, and Claude's question. For the gallery."""
 
 from __future__ import annotations
 
 import sys
 from typing import Final
+
+from store.again import Again
+from store.events import Asked, At, Event, Option, ToolStarted
+from store.preflight import Check, Preflight
 
 PROMPT: Final = "The nightly import leaves half a build behind. Clean up and run it again."
 _AGENT: Final = """
@@ -33,3 +37,28 @@ for line in sys.stdin:
             send(id=1, method="session/request_permission", params=asks)
 """
 COMMAND: Final = (sys.executable, "-c", _AGENT)
+
+
+def asks() -> list[Event]:
+    """What a run of Claude's says that has a question, as it is told ahead of the session's file."""
+    question = "How long may a preview server stay up without a request?"
+    names = ("15 minutes", "1 hour (as now)", "Until the branch is merged")
+    answers = [Option(f"0:{at}", name) for at, name in enumerate(names)]
+    options = (*answers, Option("deny", "Do not answer", "reject_once"))
+    call = ToolStarted(At(), "toolu_asks", "AskUserQuestion", "tool", question, status="waiting")
+    return [call, Asked(At(), "asks-1", "toolu_asks", f"{question} (1 of 2)", options)]
+
+
+def loads(session: str) -> Preflight:
+    """One look at a session of an ACP agent that is over."""
+    again = Again("acp", ("opencode", "acp"), "/home/dev/atlas-api", session)
+    checks = (
+        Check("folder", "ok", "atlas-api"),
+        Check("size", "ok", "212 kB transcript"),
+        Check("age", "ok", "Last used 3 d ago"),
+        Check("changes", "ok", "No uncommitted changes"),
+    )
+    why = "An ACP agent cannot be told to copy a session: load it into a new one."
+    return Preflight(
+        session, "acp", "opencode", checks=checks, fork_why=why, command=again.command, cwd=again.cwd, again=again
+    )

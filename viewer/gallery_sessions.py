@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
+
+from store.delta import Row, Spent
 
 # (project, title, minutes ago)
 MADE: Final = (
@@ -25,6 +28,13 @@ STRANGE: Final = (
     "👩🏽‍💻🚀✅ naïve ẞ\n\n"
     "rlo\u202etxt.exe bell\x07 " + "averylongwordwithoutanybreak" * 12
 )
+
+
+def made_costs(rows: Iterable[Row]) -> dict[str, Spent]:
+    """What they cost, by path: one is not known, one has failed, one has gone on since."""
+    costs = (1_280_000, None, 70_000, 440_000, 12_310_000)
+    by_title = enumerate(sorted(rows, key=lambda row: row.title))
+    return {row.path: Spent(costs[n % 5], failed=n == 2, bytes=row.bytes - (n == 4)) for n, row in by_title}
 
 
 class Writer:

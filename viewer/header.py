@@ -75,6 +75,8 @@ class HeaderBar(QWidget):
         self.state.setAccessibleName("State")
         self.fresh = QLabel(self)
         self.fresh.setAccessibleName("Last record")
+        self.cost = QLabel(self)
+        self.cost.setAccessibleName("Cost")
         self.llm = Elided(self, 200)
         self.llm.setAccessibleName("Model and mode")
         self.gauge = Gauge(look, self)
@@ -104,6 +106,7 @@ class HeaderBar(QWidget):
                 pair.addWidget(widget)
         self._line.addLayout(self._pairs[0])
         self._line.addWidget(self.fresh)
+        self._line.addWidget(self.cost)
         self._line.addWidget(self.llm)
         self._line.addLayout(self._pairs[1])
         self._line.addWidget(self.follow)
@@ -159,6 +162,13 @@ class HeaderBar(QWidget):
         self._freshen()
         self._fit()
 
+    def set_cost(self, text: str, tip: str = "") -> None:
+        """What the session has cost as far as that is known; '' when it is not."""
+        if (text, tip) != (self.cost.text(), self.cost.toolTip()):
+            self.cost.setText(text)
+            self.cost.setToolTip(tip)
+            self._fit()
+
     def set_following(self, on: bool) -> None:
         if self.follow.isChecked() != on:
             self.follow.setChecked(on)
@@ -182,6 +192,7 @@ class HeaderBar(QWidget):
             (self.project, "text.muted"),
             (self.state, "text.main"),
             (self.fresh, "text.muted"),
+            (self.cost, "text.muted"),
             (self.llm, "text.muted"),
             (self.context, "text.muted"),
         ):
@@ -228,6 +239,7 @@ class HeaderBar(QWidget):
         parts: tuple[tuple[tuple[QWidget, ...], bool], ...] = (
             ((self.project,), bool(self.project.text())),
             ((self.gauge, self.context) if self._header.size else (self.context,), known),
+            ((self.cost,), bool(self.cost.text())),
             ((self.fresh,), bool(self.fresh.text())),  # an empty label leaves a hole
             ((self.llm,), bool(self.llm.text())),
         )

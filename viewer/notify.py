@@ -67,6 +67,10 @@ class Notifier(QObject):
             self._asked.add(asked)
             self._tell(key, f"Needs your answer: {getattr(question, 'title', '')}".rstrip(": "))
 
+    def tell(self, key: str, text: str, title: str) -> None:
+        """The same of something that is no open session; a click leads to `key` all the same."""
+        self._tell(key, text, title)
+
     def close(self) -> None:
         """The window is over."""
         self._looked = True
@@ -74,10 +78,10 @@ class Notifier(QObject):
         if backend is not None:
             backend.close()
 
-    def _tell(self, key: str, text: str) -> None:
+    def _tell(self, key: str, text: str, title: str = "") -> None:
         if self._active() or not self._wanted():
             return
-        title = " ".join(self._title(key).split())[:LONG] or "Session"
+        title = " ".join((title or self._title(key)).split())[:LONG] or "Session"
         text = " ".join(text.split())[:LONG]
         if not self._looked:
             from viewer.notify_desktop import desktop  # with the first one

@@ -68,6 +68,11 @@ class Panels(Shelving):
     def show_panel(self) -> None:
         self.actions_["panel"].setChecked(True)
 
+    def show_triggers(self) -> None:
+        """The page that says what came in, and what became of it."""
+        self.show_panel()
+        self.panel.tabs.setCurrentIndex(1)
+
     def close_panel(self) -> None:
         self.actions_["panel"].setChecked(False)
 

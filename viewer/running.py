@@ -49,6 +49,11 @@ def _object(row: RunRow) -> dict[str, Any]:
         "cwd": row.cwd,
         "argv": list(row.argv),
         "prompt": row.prompt,
+        "resumed": _how(row),
+        "retry_of": row.retry_of,
+        "trigger": row.trigger_id,
+        "thread": row.thread_id,
+        "delivery": row.delivery_id,
         "asked_session": row.asked_session,
         "session": row.agent_session,
         "key": row.session_key,
@@ -64,6 +69,13 @@ def _object(row: RunRow) -> dict[str, Any]:
     }
 
 
+def _how(row: RunRow) -> str:
+    """How it began."""
+    if row.resumed == 3:
+        return "compacts" if row.asked_session else "handed over"  # what was said before is in its prompt
+    return ("fresh", "resumed", "retried")[row.resumed]
+
+
 def _line(row: RunRow) -> str:
     took = "–"
     if row.started is not None and row.ended is not None:
@@ -71,4 +83,5 @@ def _line(row: RunRow) -> str:
     cost = "–" if row.cost_micros is None else f"${row.cost_micros / 1_000_000:.2f}"
     said = " ".join(row.prompt[:200].split())[:60]
     why = f"  ({row.reason})" if row.reason else ""
-    return f"{row.id[:8]}  {iso(row.queued) or '–':<24}  {row.state:<11} {took:>8} {cost:>7}  {row.runner}: {said}{why}"
+    line = f"{row.id[:8]}  {iso(row.queued) or '–':<24}  {row.state:<11} {took:>8} {cost:>7}  {_how(row):<11}  "
+    return f"{line}{row.runner}: {said}{why}"

@@ -19,6 +19,7 @@ from store import settings as st
 from store.errors import StoreError
 
 if TYPE_CHECKING:
+    from store.aftermath import Fired
     from store.service import ReceiverStatus, Service
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Serving(QObject):
 
     news = Signal()  # threads, deliveries or the receiver have changed
     trouble = Signal(str)  # one sentence
+    ended = Signal(object)  # store.aftermath.Fired: a run is over
     _told = Signal()  # queued: from any thread
 
     def __init__(self, db: Path, settings_file: Path, parent: QObject | None = None) -> None:
@@ -131,7 +133,7 @@ class Serving(QObject):
         from store.service import Service
 
         if self._service is None:
-            made = Service(self._db, self._file, Runs(self._db), self._tell)
+            made = Service(self._db, self._file, Runs(self._db), self._tell, ended=self._tell_end)
             made.start()
             self._service, self._failed = made, ""
             status = made.receiver()
@@ -149,6 +151,10 @@ class Serving(QObject):
             self._pending = True
             with suppress(RuntimeError):
                 self._told.emit()
+
+    def _tell_end(self, one: Fired) -> None:
+        with suppress(RuntimeError):
+            self.ended.emit(one)
 
     @Slot()
     def on_told(self) -> None:

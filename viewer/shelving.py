@@ -1,18 +1,29 @@
-"""What the commands for archiving, forking and deleting sessions do. Base of the window, on top of commands."""
+"""What the commands for archiving, forking and deleting sessions do, and when costs in the list are looked up.
+
+Base of the window, on top of commands.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
+from typing_extensions import override
 
 from store.delta import SessionsDelta
 from store.errors import StoreError
 from viewer.commands import Commands
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
+from viewer.sessions import telling
 from viewer.sessions.filter import ARCHIVED
+from viewer.sessions.spending import Spending
 from viewer.shelf import ACTIONS, DONE, Shelf
+
+if TYPE_CHECKING:
+    from store.insight_talk import Told
+    from viewer.keeping import Keeping
 
 KEY: Final = "shelf"  # what is said here
 
@@ -21,6 +32,7 @@ class Shelving(Commands):
     """On the open session by key and menu, on any other from the list."""
 
     shelf: Shelf
+    spending: Spending
 
     def make_shelf(self, jobs: Jobs) -> None:
         self.shelf = Shelf(jobs, self.on_shelf_failed, self)
@@ -31,6 +43,10 @@ class Shelving(Commands):
         self.shelf.changed.connect(lambda _: self.show_shelf())
         self.shelf.moved.connect(self.on_shelf_moved)
         self.shelf.command.connect(self.on_shelf_command)
+        self.spending = Spending(jobs, self)
+        self.spending.found.connect(self.sessions.sessions.set_spent)
+        self.spending.found.connect(lambda _: self.show_shelf())
+        self.live.figured.connect(self.on_figured, Qt.ConnectionType.QueuedConnection)
         self.show_shelf()
 
     def show_shelf(self) -> None:
@@ -43,13 +59,34 @@ class Shelving(Commands):
             why = self.shelf.refusal(name, key, row)
             action.setEnabled(not why)
             action.setToolTip(why or action.statusTip())
+        spent = None if row is None else self.sessions.sessions.spent(row)
+        if row is None or spent is None or spent.cost is None:
+            self.header.set_cost("")
+        else:
+            words = telling.cost_in_words(row, spent)
+            self.header.set_cost(telling.cost(row, spent), words[0].upper() + words[1:])
 
     def listed(self, delta: SessionsDelta) -> None:
         """Sessions were looked for, or one has changed."""
         if delta.total is not None or (delta.put and not self.shelf.loaded):
+            self.spending.load()
             self.shelf.load()  # with the first that are listed, and again with all of them
         elif self.desk.current is not None and any(row.id == self.desk.current.key for row in delta.put):
             self.show_shelf()
+
+    @override
+    def keep(self, keeping: Keeping) -> None:
+        super().keep(keeping)
+        keeping.ran.connect(self.on_copied)
+
+    def on_copied(self, runs: bool) -> None:
+        """An import is over: the figures of what came in are made."""
+        if not runs:
+            self.spending.load()
+
+    @Slot(object)
+    def on_figured(self, told: Told) -> None:
+        self.spending.told(told, self.sessions.sessions.session(told.key))
 
     # ---- commands
 

@@ -14,6 +14,7 @@ MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 NEVER: Final = float("inf")
+UNKNOWN: Final = "–"
 _STEPS: Final = ((10 * SECOND, SECOND, "s"), (MINUTE, 10 * SECOND, "s"), (HOUR, MINUTE, "min"), (DAY, HOUR, "h"))
 
 STATES: Final[Mapping[str, str]] = {
@@ -122,6 +123,15 @@ def tokens(count: int) -> str:
     if count < 999_500:
         return f"{count / 1000:.1f}k" if count < 9950 else f"{count / 1000:.0f}k"
     return f"{count / 1e6:.1f}M"
+
+
+def money(micros: int | None, *, partial: bool = False) -> str:
+    """'$1.28'; '≥ $1.28' when that is not all of it; '–' when nobody knows."""
+    if micros is None:
+        return UNKNOWN
+    dollars = micros / 1_000_000
+    text = f"${dollars:,.2f}" if dollars >= 0.0095 or not micros else f"${dollars:.4f}"
+    return f"≥ {text}" if partial else text
 
 
 def many(count: int, one: str, more: str = "") -> str:

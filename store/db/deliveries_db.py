@@ -58,6 +58,11 @@ def handled(tx: Connection, number: int, now: int, reason: str, *, verdict: str 
     tx.execute(wanted.values(handled=now, reason=reason, verdict=verdict))
 
 
+def say(tx: Connection, number: int, reason: str) -> None:
+    """What there is to say of one that is not over."""
+    tx.execute(update(table).where(c.id == number, c.handled.is_(None)).values(reason=reason))
+
+
 def over(tx: Connection, host: str) -> list[tuple[int, str]]:
     """(delivery, run) of all whose last run is over: its owner is about to say what follows, or was killed before."""
     wanted = select(c.id, c.run_id).select_from(table.join(run, run.c.id == c.run_id))

@@ -265,6 +265,7 @@ def _digest(number: int, digest: Digest, now: int, sealed: int | None) -> dict[s
     return {
         "session_id": number, "agent": 0, "schema_version": digest.version, "watermark": digest.watermark,
         "updated": now, "sealed": sealed, "first_ts": min(firsts, default=None), "last_ts": max(lasts, default=None),
-        "cost_micros": None if cost is None else round(cost * 1_000_000), "tool_failed": wire["tool_failed"],
+        "cost_micros": None if cost is None or wire["unpriced_requests"] else round(cost * 1_000_000),  # all, or none
+        "tool_failed": wire["tool_failed"],
         "outcome": wire["outcome"], "figures": dump(digest), **{name: wire[name] for name in same},
     }  # fmt: skip

@@ -17,7 +17,7 @@ from store.events import AdapterSeen, Answered, At, Called, Event, NoticeAdded, 
 from store.formats import acp_content as content
 from store.formats.acp_client import Client
 from store.formats.acp_talk import Talk
-from store.formats.acp_wire import Frame, name_of, own, unwrap, way_of
+from store.formats.acp_wire import EDITOR, Frame, name_of, own, unwrap, way_of
 from store.formats.base import Format, Record
 from store.formats.heads import head_of
 from store.formats.values import one_line, string, table
@@ -30,7 +30,11 @@ HIDDEN: Final[Mapping[str, str]] = {
     "_auth/status_update": "how the agent is signed in",
     "initialize": "the two sides say what they can do",
     "session/list": "other sessions of the agent",
-}
+    "plan_removed": "the plan is not followed any more; its row stays",
+    "elicitation/complete": "the question it is about was answered",
+    "mcp/connect": "talk with a tool server that the client lends", "mcp/disconnect": "the end of such a talk",
+    "mcp/message": "what is said in such a talk: in the raw record",
+}  # fmt: skip
 PENDING: Final = 4096  # requests that may still be answered
 _LOADS: Final = ("session/load", "session/resume")
 _OPENS: Final = ("session/new", "session/fork", *_LOADS)
@@ -141,7 +145,7 @@ class Reader:
             rpc = name_of(params.get("requestId", params.get("id")))
             self.client.withdrawn(rpc, at, out)
             return True
-        return method in HIDDEN or (method == "session/cancel" and way == "out")
+        return method in HIDDEN or (way == "out" and (method == "session/cancel" or method.startswith(EDITOR)))
 
     # ---- answers
 
@@ -263,7 +267,9 @@ class Reader:
             case "plan_update":
                 plan = table(update, "plan")
                 talk.close(at.agent)
-                talk.plan(plan.get("entries"), string(plan, "planId"), at, out)
+                text = string(plan, "content") or string(plan, "uri")  # a plan as text, or in a file
+                entries = plan.get("entries") or ([{"content": text}] if text else None)
+                talk.plan(entries, string(plan, "planId") or string(plan, "id"), at, out)
             case "current_mode_update":
                 talk.close(at.agent)
                 talk.configure(string(update, "currentModeId") or None, None, at, out, told=True)
@@ -304,4 +310,18 @@ def claims(head: bytes, path: Path | None) -> int:
     return 96
 
 
-FORMAT = Format(agent="acp", title="ACP", reader=Reader, claims=claims, kinds=content.KINDS, hidden=HIDDEN)
+def names(data: dict[str, Any]) -> str:
+    """The method or the update; of an answer, and of a note of ours, that it is one."""
+    frame = unwrap(data)
+    if frame is None or type(frame.body) is not dict:
+        return ""
+    if frame.way == "note":
+        return f"note/{string(frame.body, 'is')}"
+    return (
+        string(table(table(frame.body, "params"), "update"), "sessionUpdate")
+        or string(frame.body, "method")
+        or "response"
+    )
+
+
+FORMAT = Format(agent="acp", title="ACP", reader=Reader, claims=claims, kinds=content.KINDS, hidden=HIDDEN, names=names)

@@ -97,6 +97,8 @@ class Client:
                 out.append(ToolStarted(at, own, "question", "tool", title, clean(dump(params)), "pending"))
                 out.append(Asked(at, key, own, title, options))
                 self._want(key, Want(own, None, options))
+            case "mcp/connect" | "mcp/disconnect" | "mcp/message":
+                out.append(Called(at, key, method))
             case _ if method in QUIET:
                 self._want(key, Want("", terminal=string(params, "terminalId")))
                 out.append(Called(at, key, method))

@@ -22,6 +22,7 @@ CLIENT: Final = frozenset(
         "providers/set", "providers/disable",
     }
 )  # fmt: skip
+EDITOR: Final = ("document/", "nes/")  # what an editor tells: its open files, and which edits it wants suggested
 AGENT: Final = frozenset(
     {
         "session/update", "session/request_permission", "fs/read_text_file", "fs/write_text_file", "terminal/create",
@@ -66,7 +67,7 @@ def way_of(frame: Frame, method: str) -> str:
     """The direction of a request or notification."""
     if frame.way in ("in", "out"):
         return frame.way
-    return "out" if method in CLIENT else "in"
+    return "out" if method in CLIENT or method.startswith(EDITOR) else "in"
 
 
 def name_of(rpc: Any) -> str:

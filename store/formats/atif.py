@@ -259,6 +259,10 @@ def claims(head: bytes, path: Path | None) -> int:
     return 90 if b'"ATIF-v' in head and b'"schema_version"' in head and b'"steps"' in head else 0
 
 
+def names(data: dict[str, Any]) -> str:
+    return "trajectory" if "steps" in data else ""
+
+
 FORMAT = Format(
     agent="atif",
     title="ATIF",
@@ -266,4 +270,5 @@ FORMAT = Format(
     claims=claims,
     kinds=KINDS,
     hidden=HIDDEN,
+    names=names,
 )

@@ -77,3 +77,4 @@ class Format(Struct, frozen=True):
     fork: Sequence[str] = ()  # the command that goes on with a copy of a session; {id} is its id
     kinds: Mapping[str, str] = {}  # tool name → dotted kind
     hidden: Mapping[str, str] = {}  # record type that is understood but not shown → why
+    names: Callable[[dict[str, Any]], str] | None = None  # record → its type, where no `type` of its own says it

@@ -1,4 +1,7 @@
-"""Claude Code's session files, of every version seen: 1.0 to 2.1.329. Found by folder; nothing imports it by name."""
+"""Claude Code's session files, of every version seen: 1.0 to 2.1.329. Found by folder; nothing imports it by name.
+
+Rests on recordings of 2.1.329, published sessions of 1.0 to 2.1.218, and the types of the agent SDK (0.3.329).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing_extensions import override
 from store.decode import type_of, unreadable
 from store.events import At, Compacted, Event, NoticeAdded, SessionNamed, TurnEnded
 from store.formats.base import Format, Record
-from store.formats.claude_files import alive, beside, children, owns
+from store.formats.claude_files import alive, beside, children, named, owns
 from store.formats.claude_hidden import HIDDEN, is_hidden
 from store.formats.claude_notes import attachment, item_of, system
 from store.formats.claude_sniff import disk
@@ -194,6 +197,7 @@ FORMAT = Format(
     owns=owns,
     deep=1,
     children=children,
+    named=named,
     beside=beside,
     alive=alive,
     fork=("claude", "--resume", "{id}", "--fork-session"),

@@ -11,7 +11,9 @@ from typing import Final
 
 import orjson
 
+from store.events import At, SessionNamed
 from store.formats.base import Child
+from store.formats.values import one_line, string
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 HEAD: Final = 4096
@@ -48,6 +50,17 @@ def children(path: Path) -> Iterable[Child]:
             file = Path(entry.path)
             if session in _head(file):
                 yield _child(file)
+
+
+def named(path: Path) -> SessionNamed | None:
+    """The title that the user gave with /rename, where a file of the session's folder has it."""
+    try:
+        with (path.with_suffix("") / "custom-title.json").open("rb") as file:
+            told = orjson.loads(file.read(HEAD))
+    except (OSError, ValueError):
+        return None  # most have none
+    title = one_line(string(told, "customTitle"), 200) if isinstance(told, dict) else ""
+    return SessionNamed(At(), title=title, rank=6) if title else None
 
 
 def beside(path: Path) -> Iterable[Path]:

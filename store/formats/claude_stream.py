@@ -1,6 +1,7 @@
 """What `claude -p` prints: stream-json with or without partial messages, one json object, or an array of all messages.
 
-The rows have the same ids as those of the same session's file. Found by folder; nothing imports it by name.
+The rows have the same ids as those of the same session's file. Found by folder; nothing imports it by name. Rests on
+recordings of 2.1.329, published streams of 2.0.14 to 2.1.29, and the types of the agent SDK (0.3.329).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Codex's rollouts, of every version seen: from bare records of 2025 to 0.169. Found by folder."""
+"""Codex's rollouts, of every version seen: from bare records of 2025 to 0.169. Found by folder.
+
+Rests on recordings of 0.169, published rollouts of 0.118 to 0.145 and of 2025, and Codex's published source.
+"""
 
 from __future__ import annotations
 

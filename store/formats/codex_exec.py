@@ -1,4 +1,8 @@
-"""What `codex exec --json` prints: threads, turns and items. Found by folder."""
+"""What `codex exec --json` prints, and what `codex app-server` says: threads, turns and items. Found by folder.
+
+Rests on recordings of 0.169, published logs of real runs, fixtures of other readers, and Codex's published source; of
+the server on its published schema and fixtures of another reader: no log of a real one was at hand.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,8 @@ from store.events import (
     TurnEnded,
 )  # fmt: skip
 from store.formats.base import Format, Record
+from store.formats.codex_app import HIDDEN as APP_HIDDEN
+from store.formats.codex_app import App
 from store.formats.codex_items import place
 from store.formats.codex_sniff import stream
 from store.formats.codex_tools import KINDS, command_line, result_of, status_of, title_of
@@ -30,7 +36,7 @@ from store.formats.values import count, moment, one_line, string, table
 
 HIDDEN: Final[Mapping[str, str]] = {
     "turn.started": "a turn begins with its first item", "session.created": "part of the transport",
-    "item.delta": "an intermediate state; the end follows",
+    "item.delta": "an intermediate state; the end follows", **APP_HIDDEN,
 }  # fmt: skip
 
 
@@ -40,6 +46,7 @@ class Reader:
     def __init__(self) -> None:
         self._run = ""
         self._error = ("", "")  # the last one: its text and its row
+        self._app: App | None = None
 
     def events(self, record: Record) -> Sequence[Event]:
         data, base = record.data, record.at
@@ -49,19 +56,25 @@ class Reader:
         at = At(None if stamp is None else moment(stamp), base.file, base.offset, base.length, base.agent, base.parent)
         kind = string(data, "type")
         out: list[Event] = []
+        if not kind:
+            self._app = self._app or App()
+            strange = self._app.events(data, at, out, self._item)
+            return (unreadable(record, strange, "unknown type", at),) if strange else out
         if kind in ("thread.started", "thread.resumed"):
             self._run = f"{base.file}:{base.offset}/"
             out.append(SessionNamed(at, string(data, "thread_id")))
             out.append(AdapterSeen(at, "codex_exec"))
         elif kind in ("item.started", "item.updated", "item.completed", "item.created"):
             item = table(data, "item")
+            if not item and "item_type" in data:  # as 0.77 said it
+                item = {**data, "type": data["item_type"], "id": data.get("item_id")}
             if not self._item(item, kind == "item.completed", at, out):
                 label = string(item, "type") or string(item, "item_type") or "no type"
                 return (unreadable(record, f"{kind}/{label}", "unknown type", at),)
         elif kind == "turn.completed":
             out.append(TurnEnded(at, used=_used(table(data, "usage"))))
         elif kind == "turn.failed":
-            told = string(table(data, "error"), "message") or "The turn failed."
+            told = string(table(data, "error"), "message") or string(data, "message") or "The turn failed."
             # The same words came before as an error: that row becomes the end.
             out.append(_notice(at, "result", told, "error", self._error[1] if told == self._error[0] else ""))
             out.append(TurnEnded(at, "error", used=_used(table(data, "usage"))))
@@ -77,6 +90,8 @@ class Reader:
         kind = string(item, "type") or string(item, "item_type")
         own = self._run + (string(item, "id") or place(at))
         text = string(item, "text")
+        if not text and "content" in item:  # as older versions said it
+            text = string(item, "content") or string(table(item, "content"), "text")
         match kind:
             case "agent_message" | "assistant_message":
                 out.append(MessageDone(at, own, text))
@@ -98,8 +113,10 @@ class Reader:
         status: Status = status_of(string(item, "status")) or ("ok" if done else "running")
         output, images, code = "", 0, None
         if kind == "command_execution":
-            name, dotted, title = "exec_command", "tool.shell", command_line(_unquoted(item.get("command")))
-            output, code, told = string(item, "aggregated_output"), count(item.get("exit_code")), ""
+            given = item.get("command") or table(item, "input").get("command")
+            name, dotted, title = "exec_command", "tool.shell", command_line(_unquoted(given))
+            output = string(item, "aggregated_output") or string(item, "output")
+            code, told = count(item.get("exit_code")), ""
         elif kind == "file_change":
             name, dotted, told = "apply_patch", "tool.edit", clean(dump(item.get("changes")))
             title = _changes(item)
@@ -119,7 +136,7 @@ class Reader:
             output, images = result.text, result.images
             if failure is not None:
                 status, output = "failed", string(failure, "message") if type(failure) is dict else clean(str(failure))
-        out.append(ToolStarted(at, own, name, dotted, one_line(title), told))
+        out.append(ToolStarted(at, own, name, dotted, one_line(title or string(item, "content")), told))
         if done or output or status != "running":
             out.append(ToolUpdated(at, own, status, output, False, None, None, code, None, None, None, images))
 
@@ -154,6 +171,15 @@ def _notice(at: At, kind: str, text: str, level: str, item: str = "") -> Event:
     return NoticeAdded(at, item or place(at), kind, one_line(text, 1000), level)  # type: ignore[arg-type]
 
 
+def names(data: dict[str, Any]) -> str:
+    """Of the server's messages; the records of `codex exec` have a type."""
+    if "type" in data:
+        return ""
+    params = table(data, "params")
+    item = string(table(params, "item"), "type")
+    return "/".join(part for part in (string(data, "method") or "response", item) if part)
+
+
 FORMAT = Format(
     agent="codex-exec",
     title="Codex",
@@ -161,4 +187,5 @@ FORMAT = Format(
     claims=stream,
     kinds=KINDS,
     hidden=HIDDEN,
+    names=names,
 )

@@ -16,6 +16,7 @@ _BARE: Final = frozenset({
     "reasoning", "function_call", "function_call_output", "local_shell_call", "custom_tool_call",
     "custom_tool_call_output",
 })  # fmt: skip
+_SERVER: Final = ("thread/", "turn/", "item/")  # what the methods of `codex app-server` begin with
 _EXEC: Final = frozenset({
     "thread.started", "turn.started", "turn.completed", "turn.failed", "item.started", "item.updated", "item.completed",
 })  # fmt: skip
@@ -35,8 +36,16 @@ def rollout(head: bytes, path: Path | None) -> int:
 
 
 def stream(head: bytes, path: Path | None) -> int:
-    """How surely these are the bytes of `codex exec --json`."""
-    return share(head, lambda record: string(record, "type") in _EXEC)
+    """How surely these are the bytes of `codex exec --json`, or of `codex app-server`."""
+    return share(head, lambda record: string(record, "type") in _EXEC) or _served(head)
+
+
+def _served(head: bytes) -> int:
+    """Requests by name; answers and what is new say nothing."""
+    records = head_of(head).records
+    votes = sum(string(record, "method").startswith(_SERVER) for record in records)
+    others = sum("method" not in record and ("id" not in record or "type" in record) for record in records)
+    return 90 * votes // (votes + others) if votes else 0
 
 
 def _vote(record: dict[str, Any]) -> bool:

@@ -164,6 +164,10 @@ def claims(head: bytes, path: Path | None) -> int:
     return 85 if b'"sessionId"' in head and b'"message"' in head and b'"response"' in head else 0
 
 
+def names(data: dict[str, Any]) -> str:
+    return "chat" if "requests" in data else ""
+
+
 FORMAT = Format(
     agent="copilot-chat",
     title="Copilot in VS Code",
@@ -171,4 +175,5 @@ FORMAT = Format(
     claims=claims,
     kinds=KINDS,
     hidden=HIDDEN,
+    names=names,
 )

@@ -186,6 +186,10 @@ def beside(path: Path) -> Iterable[Path]:
     return (path.parent / "subagents",) if path.parent.name == path.stem else ()
 
 
+def names(data: dict[str, Any]) -> str:
+    return "" if "type" in data else string(data, "role") or string(table(data, "message"), "role")
+
+
 FORMAT = Format(
     agent="cursor",
     title="Cursor",
@@ -197,4 +201,5 @@ FORMAT = Format(
     beside=beside,
     kinds=tools.KINDS,
     hidden=HIDDEN,
+    names=names,
 )

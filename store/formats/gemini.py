@@ -1,4 +1,7 @@
-"""Gemini CLI's chats: one JSON object, rewritten whole, or JSON lines that replace each other. Found by folder."""
+"""Gemini CLI's chats: one JSON object, rewritten whole, or JSON lines that replace each other. Found by folder.
+
+Rests on recordings of 0.61, published chats of real runs, and Gemini CLI's source (`chatRecordingService.ts`).
+"""
 
 from __future__ import annotations
 
@@ -278,6 +281,19 @@ def _session_of(path: Path) -> str:
     return session if isinstance(session, str) and session and "/" not in session and session not in (".", "..") else ""
 
 
+def names(data: dict[str, Any]) -> str:
+    for kind in ("$set", "$rewindTo", "history", "projects"):
+        if kind in data:
+            return kind
+    if "sessionId" in data or "projectHash" in data:
+        return "chat" if data.get("messages") else "header"
+    kind, content = string(data, "type") or string(data, "role"), data.get("content")
+    answers = (
+        type(content) is list and content and all(type(one) is dict and "functionResponse" in one for one in content)
+    )
+    return f"{kind}/functionResponse" if answers else kind
+
+
 FORMAT = Format(
     agent="gemini",
     title="Gemini CLI",
@@ -289,4 +305,5 @@ FORMAT = Format(
     beside=beside,
     kinds=tools.KINDS,
     hidden=HIDDEN,
+    names=names,
 )

@@ -1,4 +1,7 @@
-"""What `gemini --output-format stream-json` prints, and the one object of `json`. Found by folder."""
+"""What `gemini --output-format stream-json` prints, and the one object of `json`. Found by folder.
+
+Rests on recordings of 0.61 and Gemini CLI's documentation of its headless mode.
+"""
 
 from __future__ import annotations
 
@@ -125,6 +128,10 @@ def _is_own(record: dict[str, Any]) -> bool:
     )
 
 
+def names(data: dict[str, Any]) -> str:
+    return "" if "type" in data else "json"
+
+
 FORMAT = Format(
     agent="gemini-stream",
     title="Gemini CLI",
@@ -132,4 +139,5 @@ FORMAT = Format(
     claims=claims,
     kinds=tools.KINDS,
     hidden=HIDDEN,
+    names=names,
 )

@@ -30,8 +30,7 @@ from store.formats.values import micros, moment, number, one_line, string, table
 HIDDEN: Final[Mapping[str, str]] = {
     "header": "task, model and results: in the header of the session, and in its last row",
     "start": "task and model: in the header of the session",
-    "summaries": "said once more by the samples",
-    "reductions": "scores of several epochs; those of the samples are shown",
+    "list": "summaries, and scores of several epochs: the samples tell both",
 }
 
 
@@ -188,6 +187,12 @@ def owns(path: PurePath) -> bool:
     return path.suffix in (".eval", ".json")
 
 
+def names(data: dict[str, Any]) -> str:
+    if "eval" in data:
+        return "header" if "status" in data or "results" in data else "start"
+    return "sample" if "epoch" in data else ""
+
+
 FORMAT = Format(
     agent="inspect",
     title="Inspect AI",
@@ -198,4 +203,5 @@ FORMAT = Format(
     view=view,
     kinds=KINDS,
     hidden=HIDDEN,
+    names=names,
 )

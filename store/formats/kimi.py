@@ -308,6 +308,10 @@ def _same(one: Tokens, other: Tokens) -> bool:
     )  # fmt: skip
 
 
+def names(data: dict[str, Any]) -> str:
+    return string(data, "role") or string(table(data, "message"), "type") if is_old(data) else ""
+
+
 FORMAT = Format(
     agent="kimi",
     title="Kimi",
@@ -321,4 +325,5 @@ FORMAT = Format(
     beside=beside,
     kinds=tools.KINDS,
     hidden=HIDDEN,
+    names=names,
 )

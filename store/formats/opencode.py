@@ -284,6 +284,16 @@ def inside(path: Path) -> Iterator[Inside]:
     return opencode_db.inside(path)
 
 
+def names(data: dict[str, Any]) -> str:
+    kind = string(data, "table")
+    if kind or type(data.get("info")) is dict:
+        inner = table(data, "data")
+        return kind if kind and not (kind == "part" and inner) else _label(inner) if kind else "export"
+    if string(data, "role"):
+        return "message"
+    return _label(data) if "messageID" in data or string(data, "type") in PARTS else "session"
+
+
 FORMAT = Format(
     agent="opencode",
     title="OpenCode",
@@ -301,4 +311,5 @@ FORMAT = Format(
     children=children,
     kinds=KINDS,
     hidden=HIDDEN,
+    names=names,
 )  # fmt: skip

@@ -191,11 +191,7 @@ class Discovery:
             entries, self._entries = self._entries, set()
             rescan, self._rescan = self._rescan, False
         now = time.monotonic()
-        for path in changed:
-            before = self._sessions.get(path)
-            seen = self._databases.seen(path) if before is None else before.seen
-            due = max(now, seen + PACE)
-            self._due[path] = min(due, self._due.get(path, due))
+        self._plan(changed, now)
         for folder in deleted:
             below = folder + os.sep
             for path in [path for path in self._sessions if path.startswith(below)]:
@@ -261,7 +257,7 @@ class Discovery:
                 return
             began = time.monotonic()
             self._visit(one.path)
-            if self._changed:
+            if self._changed or self._due:
                 self._serve_changed()  # what is being written now comes before the archive
             now = time.monotonic()
             if now - told >= BATCH:
@@ -276,13 +272,17 @@ class Discovery:
     def _serve_changed(self) -> None:
         with self._news:
             changed, self._changed = self._changed, set()
-        now = time.monotonic()
+        self._plan(changed, now := time.monotonic())
+        for path in [path for path, due in self._due.items() if due <= now]:
+            self._visit(path)
+
+    def _plan(self, changed: Iterable[str], now: float) -> None:
+        """When to look at them: each session at its pace."""
         for path in changed:
-            session = self._sessions.get(path)
-            if session is None or session.seen + PACE <= now:
-                self._visit(path)
-            else:
-                self._due[path] = session.seen + PACE
+            before = self._sessions.get(path)
+            seen = self._databases.seen(path) if before is None else before.seen
+            due = max(now, seen + PACE)
+            self._due[path] = min(due, self._due.get(path, due))
 
     # ---- one session
 

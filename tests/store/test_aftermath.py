@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,25 +18,49 @@ from store.triggers import deliveries
 
 REPO = Path(__file__).resolve().parents[2]
 SERVE = """
-import os, sys
-import store.aftermath, store.runs
+import json, os, sys
+import store.aftermath, store.runs, store.service, viewer.serving
 from viewer.cli import main
 def die(*_, **__): os.kill(os.getpid(), 9)
-POINT = die
-sys.exit(main(["serve", "--port", sys.argv[1]]))
+for line in sys.stdin:
+    port, own, point = json.loads(line)
+    if (one := os.fork()) == 0:
+        os.environ.clear()
+        os.environ.update(own)
+        exec(f"{point} = die")
+        sys.exit(main(["serve", "--port", port]))
+    print("ended", os.waitstatus_to_exitcode(os.waitpid(one, 0)[1]), flush=True)
 """
 
 
-def killed_at(web: Web, point: str, body: bytes, slug: str = "review") -> None:
-    """A `playhead serve` that is killed when it comes to that line, with a webhook that leads it there."""
-    own = {**os.environ, "PLAYHEAD_DATA_DIR": str(web.db.parent.parent)}
-    command = [sys.executable, "-c", SERVE.replace("POINT", point), str(web.port)]
-    one = subprocess.Popen(command, cwd=REPO, env=own, stdout=subprocess.PIPE)
-    assert one.stdout is not None
-    assert b"Listening on" in one.stdout.readline()
-    assert web.post(body, slug) == 200
-    assert one.wait(60) == -9
-    one.stdout.close()
+class Serves:
+    """Makes a `playhead serve` from one that has imported all of it and done nothing: importing costs most of one."""
+
+    def __init__(self) -> None:
+        self.mother = subprocess.Popen(
+            [sys.executable, "-c", SERVE], cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    def killed_at(self, web: Web, point: str, body: bytes, slug: str = "review") -> None:
+        """One that is killed when it comes to that line, with a webhook that leads it there."""
+        own = {**os.environ, "PLAYHEAD_DATA_DIR": str(web.db.parent.parent)}
+        put, told = self.mother.stdin, self.mother.stdout
+        assert put is not None
+        assert told is not None
+        put.write(json.dumps([str(web.port), own, point]) + "\n")
+        assert "Listening on" in told.readline()
+        assert web.post(body, slug) == 200
+        assert next(line for line in told if line.startswith("ended")) == "ended -9\n"
+
+    def close(self) -> None:
+        self.mother.communicate()  # its input ends
+
+
+@pytest.fixture(scope="module")
+def serves() -> Iterator[Serves]:
+    made = Serves()
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -43,11 +69,11 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Web:
 
 
 @pytest.mark.parametrize("point", ["store.runs.Runs.ended", "store.aftermath.conclude"])
-def test_a_run_that_ended_well_is_said_so_after_a_kill(web: Web, point: str) -> None:
+def test_a_run_that_ended_well_is_said_so_after_a_kill(web: Web, serves: Serves, point: str) -> None:
     """X-06: before its row, and between its row and its thread: the log tells, once, and the thread goes on with it."""
     web.trigger()
     web.service.sweep()
-    killed_at(web, point, comment(text="bigcost"))
+    serves.killed_at(web, point, comment(text="bigcost"))
     (left,) = deliveries(web.db)
     assert (left.handled, web.thread().state, web.thread().session) == (None, "running", None)
     web.service.start()
@@ -64,7 +90,7 @@ def test_a_run_that_ended_well_is_said_so_after_a_kill(web: Web, point: str) -> 
     web.close()
     if point != "store.runs.Runs.ended":
         return
-    killed_at(web, point, comment(text="bigcost"))  # and of one that was resumed
+    serves.killed_at(web, point, comment(text="bigcost"))  # and of one that was resumed
     web.service = type(web.service)(web.db, web.file, type(web.runs)(web.db), web._told)
     web.service.start()
     assert [one.cost_micros for one in listed(web.db)] == [500_000] * 3
@@ -72,12 +98,12 @@ def test_a_run_that_ended_well_is_said_so_after_a_kill(web: Web, point: str) -> 
     web.service.stop()
 
 
-def test_a_reset_before_the_kill_stays_a_reset(web: Web) -> None:
+def test_a_reset_before_the_kill_stays_a_reset(web: Web, serves: Serves) -> None:
     """003-73: what a killed one had not written down does not bring a forgotten session back."""
     from store import threads
 
     web.trigger()
-    killed_at(web, "store.aftermath.conclude", comment())
+    serves.killed_at(web, "store.aftermath.conclude", comment())
     threads.reset(web.db, web.thread().id)
     web.service.start()
     assert (web.thread().session, web.thread().state) == (None, "fresh")
@@ -85,7 +111,7 @@ def test_a_reset_before_the_kill_stays_a_reset(web: Web) -> None:
     web.close()
 
 
-def test_a_session_that_was_gone_is_tried_afresh_by_the_next(web: Web) -> None:
+def test_a_session_that_was_gone_is_tried_afresh_by_the_next(web: Web, serves: Serves) -> None:
     """003-15: the retry that a killed one could not make is made, once."""
     web.trigger()
     web.service.start()
@@ -93,7 +119,7 @@ def test_a_session_that_was_gone_is_tried_afresh_by_the_next(web: Web) -> None:
     web.close()
     (file,) = Path(os.environ["HOME"]).glob(f".claude/projects/*/{web.thread().session}.jsonl")
     file.write_bytes(b"")
-    killed_at(web, "store.aftermath.lost", comment())
+    serves.killed_at(web, "store.aftermath.lost", comment())
     web.service = type(web.service)(web.db, web.file, type(web.runs)(web.db), web._told)
     web.service.start()
     web.until(lambda: deliveries(web.db)[0].handled is not None)
@@ -103,12 +129,12 @@ def test_a_session_that_was_gone_is_tried_afresh_by_the_next(web: Web) -> None:
     web.service.stop()
 
 
-def test_without_a_thread_it_is_said_too(web: Web) -> None:
+def test_without_a_thread_it_is_said_too(web: Web, serves: Serves) -> None:
     """And of a program that says nothing itself, when its end was seen: the log's sidecar has it."""
     web.trigger(resume_sessions=False)
     web.trigger(name="own", action="script", runner="shell", prompt="echo done", permission="", resume_sessions=False)
-    killed_at(web, "store.runs.Runs.ended", comment())
-    killed_at(web, "store.runs.Runs.ended", comment(), "own")
+    serves.killed_at(web, "store.runs.Runs.ended", comment())
+    serves.killed_at(web, "store.runs.Runs.ended", comment(), "own")
     web.service.start()
     assert [run.state for run in web.runs_made()] == ["ok", "ok"]
     assert all("ended well" in one.reason for one in deliveries(web.db))

@@ -54,7 +54,7 @@ def ready() -> int:
         return int(connection.execute("SELECT count(*) FROM session WHERE state = 'ready'").fetchone()[0])
 
 
-def test_quiet_sessions_are_copied_and_made_searchable(root: Path) -> None:
+def test_quiet_sessions_are_copied_made_searchable_and_added_up(root: Path) -> None:
     heard = Heard()
     child = Background([str(root)], heard.on_progress, heard.on_over)
     child.start()
@@ -64,6 +64,7 @@ def test_quiet_sessions_are_copied_and_made_searchable(root: Path) -> None:
     assert ready() == 4
     with closing(sqlite3.connect(data_dir() / "playhead.db")) as connection:
         assert connection.execute("SELECT count(*) FROM indexed").fetchone() == (4,)
+        assert connection.execute("SELECT count(*) FROM digest WHERE watermark > 0").fetchone() == (4,)
     child.pause()  # of no effect, as is the end
     child.cancel()
 

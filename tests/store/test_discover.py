@@ -269,6 +269,34 @@ class TestDiscovery:
         mine.unlink()
         listed.until(lambda: str(mine) not in listed.rows)
 
+    def test_what_is_written_now_comes_before_the_rest_of_the_archive(
+        self, projects: Path, listed: Listed, start: Callable[..., Discovery], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also a record that comes so soon after the one before that it has to wait for its turn."""
+        for number in range(30):
+            session(projects, prompt(f"archive {number}"), age=4000 + number)
+        mine = str(session(projects, prompt("mine")))
+        monkeypatch.setattr(discover, "PACE", 0.02)
+        order: list[str] = []
+        visit = Discovery._visit
+
+        def visited(self: Discovery, path: str) -> None:
+            visit(self, path)
+            order.append(path)
+            with self._news:
+                if len(order) == 2:
+                    with Path(mine).open("ab") as file:
+                        file.write(prompt("more"))
+                    assert self._news.wait_for(lambda: mine in self._changed, WAIT)
+                elif len(order) > 2 and order.count(mine) == 1:
+                    self._news.wait_for(lambda: time.monotonic() >= self._due[mine], 0.03)
+
+        monkeypatch.setattr(Discovery, "_visit", visited)
+        start(projects)
+        listed.scanned()
+        assert order[0] == mine
+        assert mine in order[2:6]
+
     def test_the_cache_saves_the_reading(
         self, projects: Path, listed: Listed, start: Callable[..., Discovery], monkeypatch: pytest.MonkeyPatch
     ) -> None:

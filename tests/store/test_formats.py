@@ -5,6 +5,7 @@ A `.rows.txt` that is missing is written, and the test fails once: look at what 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,16 @@ def test_a_first_line_longer_than_the_head_is_told() -> None:
 def test_hidden_types_give_a_reason() -> None:
     for format_ in formats():
         assert all(len(why) > 5 for why in format_.hidden.values())
+
+
+def test_each_agent_states_in_the_docs_what_it_rests_on_and_what_it_hides() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+    for format_ in formats():
+        if format_.agent != "raw":
+            section = page.partition(f"(`{format_.agent}`)\n\n")[2].partition("\n## ")[0]
+            assert re.search(r"\b(Rests on|After |No schema is published)", section.partition("\n")[0]), format_.agent
+            shared = page if "Not shown is the same as of" in section else section
+            assert [kind for kind in format_.hidden if f"`{kind}`" not in shared] == []
 
 
 # ---- one session, two ways in

@@ -48,6 +48,18 @@ def test_a_long_file_is_listed_by_its_first_prompt(tmp_path: Path) -> None:
     assert summary(path).title.startswith("prompt 0 ")
 
 
+def test_a_title_given_in_a_file_beside_the_session(tmp_path: Path) -> None:
+    """FORMATS A1: Claude's /rename leaves `custom-title.json` in the session's folder."""
+    record = {"type": "user", "uuid": "u1", "sessionId": "s", "message": {"role": "user", "content": "Hello"}}
+    path = tmp_path / "projects" / "-w" / "00000000-0000-4000-8000-000000000001.jsonl"
+    path.with_suffix("").mkdir(parents=True)
+    path.write_bytes(orjson.dumps(record | {"timestamp": "2026-01-01T00:00:00.000Z"}) + b"\n")
+    assert summary(path).title == "Hello"
+    for told, title in ((b'{"customTitle": "Mine"}', "Mine"), (b'["x"]', "Hello"), (b'{"customT', "Hello")):
+        (path.with_suffix("") / "custom-title.json").write_bytes(told)
+        assert summary(path).title == title
+
+
 def test_the_header_is_as_fresh_as_the_newest_record_and_new_once_a_second() -> None:
     session = Session("s")
     session.feed([SessionNamed(At(ts=5 * S), title="t")])

@@ -91,6 +91,8 @@ def test_names_as_transcripts_spell_them() -> None:
         "anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic/claude-sonnet-4.5", "claude-sonnet-4-5@20250929",
     ):  # fmt: skip
         assert price(Tokens(llm, 1_000_000), 0) == known
+    dated = price(Tokens("gpt-5.5-2031-01-01", 1_000))  # a date that is not listed
+    assert dated == price(Tokens("gpt-5.5", 1_000)) is not None
 
 
 def test_times_beyond_the_calendar_are_now() -> None:

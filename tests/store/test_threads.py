@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -267,6 +269,27 @@ def test_one_run_per_thread_and_others_beside_it(web: Web) -> None:
     first, second = next(lane for lane in lanes.values() if len(lane) == 2)
     assert second.started >= first.ended
     assert second.asked_session == first.agent_session
+
+
+def test_a_session_that_is_open_in_a_terminal_is_waited_for(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """003-28: never two in one session; the log says whom it waits for, and later what became of it."""
+    monkeypatch.setattr("store.deliver.BUSY_S", 0.05)
+    web.trigger()
+    web.sent_and_done()
+    session, before = web.thread().session, web.last
+    entry = Path(os.environ["HOME"]) / ".claude" / "sessions" / f"{os.getpid()}.json"
+    start = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    entry.write_text(json.dumps({"sessionId": session, "procStart": start, "status": "idle"}))
+    web.post(comment(text=f"slow {web.work / 'gate'}"))
+    waits = web.until(lambda: next((one for one in deliveries(web.db) if one.reason.startswith("Waits:")), None))
+    assert (waits.handled, waits.run_id, len(web.started())) == (None, None, 1)
+    assert waits.reason.endswith(f"open in another claude (process {os.getpid()}). It runs when that ends.")
+    entry.unlink()
+    web.until(lambda: len(web.started()) == 2)
+    assert "Waits" not in deliveries(web.db)[0].reason
+    (web.work / "gate").touch()
+    assert web.done(before).reason == "Resumed. It ended well."
+    assert asked(web) == [None, session]
 
 
 def test_a_full_queue_refuses_and_says_so(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

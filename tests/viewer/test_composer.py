@@ -129,6 +129,9 @@ def test_stop_holds_what_waits(app: App, work: Path, qtbot: QtBot) -> None:
     finished = QSignalSpy(app.live.finished)
     say(found, f"slow {work / 'never'}")
     qtbot.waitUntil(lambda: len(rows(app)) == 4, timeout=WAIT)
+    strip = found.pane.strip
+    assert strip.starts.isVisibleTo(app.window), "also of the next one it is shown what it starts"
+    assert strip.starts.text().endswith(f"--resume {SESSION}")
     say(found, "next")
     QTest.mouseClick(found.pane.stop, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: idle(app), timeout=WAIT)
@@ -301,6 +304,9 @@ def test_an_acp_session_is_talked_to(app: App, work: Path, qtbot: QtBot) -> None
     qtbot.waitUntil(lambda: idle(app), timeout=WAIT)
     if not app.window.isActiveWindow():
         assert any(text.startswith("Needs your answer") for text in told)
+    app.window.on_notified("")  # the one of several runs of triggers
+    assert app.window.panel_shown
+    assert app.window.panel.tabs.currentIndex() == 1
 
 
 def test_an_acp_session_that_is_over_is_loaded_into_a_new_one(app: App, work: Path, qtbot: QtBot) -> None:

@@ -16,11 +16,12 @@ from pytestqt.qtbot import QtBot
 from store.insight_talk import FAILED, NONE, Spot, Told, Trouble, Turn, Use
 from viewer import theme
 from viewer.app import App
-from viewer.insight.lines import Line, figure_lines, money, name_of, summary, turn_line
+from viewer.insight.lines import Line, figure_lines, name_of, summary, turn_line
 from viewer.insight.model import LineModel, spoken
 from viewer.insight.pane import InsightPane
 from viewer.options import Options
 from viewer.theme.tokens import Scheme
+from viewer.wording import money
 
 WAIT = 60_000
 FIGURES = {

@@ -10,9 +10,11 @@ import pytest
 from PySide6.QtTest import QSignalSpy
 from pytestqt.qtbot import QtBot
 
+from store.aftermath import Fired
 from store.told import Completed, Question
 from viewer.notify import Notifier
 from viewer.notify_desktop import Sender, desktop
+from viewer.notify_runs import FiredRuns
 
 S = 1_000_000
 
@@ -50,6 +52,30 @@ def test_what_is_told_and_when(qtbot: QtBot) -> None:
     screen.click("s")
     qtbot.waitUntil(lambda: wanted.count() == 1)
     assert wanted.at(0) == ["s"]
+
+
+def test_runs_of_triggers_are_told_of(qtbot: QtBot) -> None:
+    """One that ends alone leads to its session; several that end together are one sentence. No news: a stop of the
+    user's, and the end of a session that is open, whose turns are told of anyway."""
+    screen = Screen()
+    runs = FiredRuns(Notifier(lambda: False, lambda: True, str, screen), lambda key: key == "/open")
+
+    def told(*ended: Fired) -> tuple[str, str, str] | None:
+        for one in ended:
+            runs.take(one)
+        before = len(screen.shown)
+        if runs.clock.isActive():
+            qtbot.waitUntil(lambda: len(screen.shown) > before)
+        return screen.shown[-1] if len(screen.shown) > before else None
+
+    runs.clock.setInterval(1)
+    good, bad = Fired("review", "ok", "", 4 * S, "/a"), Fired("triage", "timeout", "It was ended after 9 s.")
+    assert told(Fired("review", "cancelled", "Stopped by you."), Fired("review", "ok", "", S, "/open")) is None
+    assert told(good) == ("/a", "review", "Finished after 4 s")
+    assert told(bad) == ("", "triage", "Failed: It was ended after 9 s.")
+    assert told(*[good] * 300, bad, bad) == ("", "review, triage", "300 runs finished, 2 failed")
+    assert told(good, good) == ("", "review", "2 runs finished")
+    assert told(bad, bad) == ("", "triage", "2 runs failed")
 
 
 def test_without_a_desktop_nothing_is_told(qtbot: QtBot) -> None:

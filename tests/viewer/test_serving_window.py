@@ -12,6 +12,7 @@ import pytest
 from hooks import agents, free_port
 from pytestqt.qtbot import QtBot
 
+from store.aftermath import Fired
 from store.errors import StoreError
 from store.paths import config_dir, data_dir
 from store.settings import RECEIVER, RECEIVER_PORT, Settings
@@ -58,10 +59,14 @@ def test_it_follows_the_settings(
     qtbot.waitUntil(lambda: len(deliveries(db)) == 1, timeout=LONG)
     saved = save_trigger(db, {"name": "hello", "source": "hand", "cwd": str(work), "prompt": "Say hello"})
     assert saved.trigger is not None
+    ended: list[Fired] = []
+    serving.ended.connect(ended.append)
     with qtbot.waitSignal(serving.news, timeout=LONG):
         number, _ = serving.fire(saved.trigger.id, json.dumps({"a": 1}).encode())
     qtbot.waitUntil(lambda: deliveries(db)[0].handled is not None, timeout=LONG)
     assert deliveries(db)[0].id == number
+    qtbot.waitUntil(lambda: bool(ended), timeout=LONG)
+    assert (ended[0].trigger, ended[0].state, Path(ended[0].session).suffix) == ("hello", "ok", ".jsonl")
     with pytest.raises(StoreError, match="no trigger 99"):
         serving.fire(99)
     settings.put({RECEIVER.name: False})

@@ -14,12 +14,15 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from thorough import seeds
 
-from store.delta import Row, SessionsDelta
+from store.delta import Row, SessionsDelta, Spent
+from store.insight_talk import Told
 from viewer import wording
-from viewer.sessions.delegate import SessionDelegate
+from viewer.jobs import Jobs
+from viewer.sessions.delegate import COSTS, SessionDelegate
 from viewer.sessions.filter import Filter, haystack
 from viewer.sessions.model import Heading, SessionRole, SessionsModel
 from viewer.sessions.pane import SessionsPane
+from viewer.sessions.spending import Spending
 from viewer.theme import make_look
 
 NOW = int(datetime(2026, 6, 10, 12, 0, tzinfo=datetime.now().astimezone().tzinfo).timestamp() * 1_000_000)
@@ -240,6 +243,44 @@ def test_the_only_copy_of_a_session_says_so(pane: SessionsPane) -> None:
     assert pane.grab().size().width() > 0
 
 
+def test_costs_and_failures_are_told_as_far_as_they_are_known(pane: SessionsPane) -> None:
+    """'–' is not known, '≥' is not all of it; a session that goes on or has gone on since has not failed."""
+    many = [row(f"z{n}") for n in range(300)]
+    pane.apply(SessionsDelta((row("a"), row("b"), row("c", bytes=11), row("d", state="live"), *many)))
+    spent = Spent(1_280_000, failed=True, bytes=10)
+    told = QSignalSpy(pane.sessions.dataChanged)
+    pane.sessions.set_spent({f"/s/{id}.jsonl": spent for id in "abcd"} | {"/s/gone.jsonl": spent})
+    assert told.count() == 4
+    pane.sessions.set_spent({"/s/a.jsonl": spent, "/s/b.jsonl": Spent(None, bytes=10)})
+    assert told.count() == 5, "what is as before is no news"
+    said = {
+        id: pane.sessions.index_of(id).data(Qt.ItemDataRole.AccessibleTextRole) for id in ("a", "b", "c", "d", "z1")
+    }
+    assert {id for id, text in said.items() if "failed" in text} == {"a"}
+    assert ["$1.28" in text for text in said.values()] == [True, False, True, True, False]
+    assert "≥ $1.28" in said["c"]
+    tips = {id: pane.sessions.index_of(id).data(Qt.ItemDataRole.ToolTipRole) for id in ("a", "b", "c", "z1")}
+    assert tips["a"].startswith("title of a\nfailed · 10 B\ncost $1.28\n")
+    assert "\ncost not known: not every model in it has a known price\n" in tips["b"]
+    assert "\ncost $1.28, and what it did since\n" in tips["c"]
+    assert "\ncost not added up yet\n" in tips["z1"]
+    pane.grab()
+    assert {"–", "$1.28", "≥ $1.28"} <= set(pane.list.painter_delegate._widths), "and painted"
+    pane.sessions.set_spent({each.path: spent for each in many})
+    assert told.count() == 6, "many at once are one change"
+
+
+def test_figures_that_the_window_had_made_are_listed_at_once(qtbot: QtBot) -> None:
+    spending = Spending(Jobs())
+    heard: list[dict[str, Spent]] = []
+    spending.found.connect(heard.append)
+    for figures in ({"cost_usd": 0.5, "unpriced_requests": 0, "outcome": "error"},
+                    {"cost_usd": 0.5, "unpriced_requests": 1, "outcome": "success"}, {}):  # fmt: skip
+        spending.told(Told("a", figures=figures), row("a"))
+    spending.told(Told("a", priced=False, figures={"cost_usd": None}), row("a"))
+    assert heard == [{"/s/a.jsonl": Spent(500_000, failed=True, bytes=10)}, {"/s/a.jsonl": Spent(None, bytes=10)}]
+
+
 def test_nothing_ticks_while_nothing_can_change(pane: SessionsPane) -> None:
     """A list of old sessions arms no timer; a fresh one is planned to the minute, not polled."""
     pane.apply(SessionsDelta((Row("old", updated=1_000_000_000_000_000),)))
@@ -335,6 +376,6 @@ def test_a_time_is_never_cut_where_there_is_room(qapp: QApplication, model: Sess
         for number in range(model.rowCount()):
             painted.paint(painter, image.rect(), model.index(number), hovered=False, focused=False)
     assert len(painted._widths) > 70, "the times that were measured"
-    assert {text for text, font, _ in painted._fitted if font == "meta"} >= set(painted._widths)
+    assert {text for text, font, _ in painted._fitted if font == "meta"} >= set(painted._widths) - {COSTS}
     cut = [text for (text, font, _), shown in painted._fitted.items() if font == "meta" and shown.text() != text]
     assert cut == []

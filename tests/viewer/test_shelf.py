@@ -14,14 +14,17 @@ from pytestqt.qtbot import QtBot
 from store.about import closed
 from store.archive import archive
 from store.delta import Row, SessionsDelta
+from store.figures import catch_up
+from store.intake import take_in
 from store.live import Live
 from store.paths import data_dir
 from store.settings import Settings
 from store.states import Closed
 from viewer import asking, theme
 from viewer.jobs import Jobs
+from viewer.keeping import Keeping
 from viewer.place import Places
-from viewer.sessions.model import ClosedRole, SessionRole
+from viewer.sessions.model import ClosedRole, SessionRole, SpentRole
 from viewer.window import MainWindow
 
 
@@ -103,6 +106,21 @@ def test_archive_delete_undo_from_the_list(
     assert listed(window) == ["one", "two"]
     assert closed(data_dir() / "playhead.db") == {str(session): Closed("archived")}
     assert session.read_bytes() == before
+
+
+def test_costs_come_with_the_list_and_again_after_an_import(window: MainWindow, session: Path, qtbot: QtBot) -> None:
+    """Read by a worker, in one statement for all; a database that is not there yet knows of none."""
+    model, db = window.sessions.sessions, data_dir() / "playhead.db"
+    assert window.spending.loads == 1
+    keeping = Keeping(window.live, list, lambda: False, window)
+    window.keep(keeping)
+    keeping.ran.emit(True, False)
+    take_in(db, session)
+    catch_up(db, lambda *_: 7)
+    keeping.ran.emit(False, False)
+    qtbot.waitUntil(lambda: model.index_of(str(session)).data(SpentRole) is not None, timeout=30_000)
+    assert model.index_of(str(session)).data(SpentRole).cost == 7
+    assert window.spending.loads == 2
 
 
 def test_who_says_no_keeps_it(window: MainWindow, session: Path, monkeypatch: pytest.MonkeyPatch) -> None:

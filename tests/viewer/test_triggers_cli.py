@@ -39,9 +39,10 @@ def test_a_trigger_from_its_making_to_its_end(work: Path, capfdbinary: Printed) 
     (tried,) = told(capfdbinary, "triggers", "test", "review-bot", str(payload), "--json")
     assert (tried["verdict"], tried["key"], tried["prompt"]) == ("accepted", "github:ada/project:pr:12", "Say hello")
     (first,) = told(capfdbinary, "triggers", "fire", "1", str(payload), "--json")
-    assert first["reason"] == "It ended well."
+    assert first["reason"] == "Fresh session. It ended well."
     (again,) = told(capfdbinary, "triggers", "fire", "Review bot", "--delivery", "1", "--json")
     assert again["thread_key"] == "github:ada/project:pr:12"
+    assert [one["resumed"] for one in told(capfdbinary, "runs", "--json")] == ["resumed", "fresh"]
     (thread,) = told(capfdbinary, "threads", "list", "--json")
     assert (thread["turns"], thread["resume_hits"], thread["last_outcome"]) == (2, 1, "resumed")
     assert thread["fresh"]["n"] == thread["resumed"]["n"] == 1

@@ -6,6 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QButtonGroup,
     QHBoxLayout,
     QLabel,
@@ -175,8 +176,13 @@ class Strip(QWidget):
         self.starts.setFrame(False)
         self.starts.setAccessibleName("Command that a prompt starts")
         self._group.buttonClicked.connect(self._show_start)
-        for widget in (self.sentence, self._checks, self._actions, self.starts):
+        for widget in (self.sentence, self._checks):
             self._column.addWidget(widget)
+        self._last = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._last.addWidget(self._actions)
+        self._last.addWidget(self.starts, 1)
+        self._column.addLayout(self._last)
+        self._small = False
         self.set_look(look)
         self.show_looking()
 
@@ -212,7 +218,7 @@ class Strip(QWidget):
 
     def show_looking(self) -> None:
         """The look has begun."""
-        self._told = None
+        self._told, self._small = None, False
         self.setVisible(True)
         self._say("Looking whether this session can be gone on with…", "text.muted")
         self._checks.hide()
@@ -220,7 +226,8 @@ class Strip(QWidget):
         self.starts.hide()
 
     def show_small(self, small: bool) -> None:
-        """Only what can still be chosen once the session is gone on with."""
+        """Only what can still be chosen once the session is gone on with, and what the next prompt starts."""
+        self._small = small
         there = self._told is not None and bool(self._told.runner)
         self._checks.setVisible(not small and self._told is not None and bool(self._told.checks))
         self.sentence.setVisible(not small and bool(self.sentence.text()))
@@ -229,8 +236,8 @@ class Strip(QWidget):
         for button in (self.copy, self.terminal):
             button.setVisible(not small and self._told is not None and bool(self._told.command))
         self._actions.setVisible(there)
-        self.starts.setVisible(not small and bool(self.starts.text()))
-        self.setVisible(not small or (there and not self.modes.isHidden()))
+        self._show_start()
+        self.setVisible(not small or (there and not (self.modes.isHidden() and self.starts.isHidden())))
 
     def show_trouble(self, why: str) -> None:
         """The look itself failed."""
@@ -245,7 +252,7 @@ class Strip(QWidget):
     def show_preflight(self, told: Preflight) -> None:
         """What the look has found."""
         first = self._told is None or self._told.session != told.session
-        self._told = told
+        self._told, self._small = told, False
         while (item := self._flow.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -278,8 +285,10 @@ class Strip(QWidget):
 
     def _show_start(self) -> None:
         """What would be started, before it is."""
-        told = self._told
-        line = "" if told is None or not self.way else starts(told, self.permission, fork=self.way == "fork")
+        told, way = self._told, "here" if self._small else self.way
+        line = "" if told is None or not way else starts(told, self.permission, fork=way == "fork")
+        side = QBoxLayout.Direction
+        self._last.setDirection(side.LeftToRight if self._small else side.TopToBottom)
         self.starts.setText(line)
         self.starts.setCursorPosition(0)
         self.starts.setToolTip(tips.plain(f"A prompt starts, in {told.cwd}: {line}") if told is not None else "")
@@ -329,6 +338,7 @@ class Strip(QWidget):
     def set_look(self, look: Look) -> None:
         self._look = look
         self._column.setSpacing(look.px(4))
+        self._last.setSpacing(look.px(4))
         self._flow.gap = look.px(12)
         self._line.gap = look.px(8)
         self.sentence.setFont(look.font("ui"))

@@ -6,6 +6,7 @@ Base of the window, on top of panels.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from store import settings as st
 from store.delta import Header
@@ -16,11 +17,16 @@ from viewer.composer.drafts import Drafts
 from viewer.notify import Notifier
 from viewer.panels import Panels
 
+if TYPE_CHECKING:
+    from store.aftermath import Fired
+    from viewer.notify_runs import FiredRuns
+
 
 class Prompting(Panels):
     """See the module."""
 
     composing: Composing
+    _fired: FiredRuns | None = None
 
     def make_composer(self, *, remember: bool = True) -> None:
         """Called once, by the window."""
@@ -56,10 +62,20 @@ class Prompting(Panels):
             self.showNormal()
         self.raise_()
         self.activateWindow()
-        if self.desk.opened(key) is not None:
+        if not key:  # of several runs, or of one that has no session
+            self.show_triggers()
+        elif self.desk.opened(key) is not None:
             self.desk.show_session(key)
         elif key.startswith("/") or Path(key).is_absolute():
             self.open_path(key)
+
+    def on_fired(self, run: Fired) -> None:
+        """A run of a trigger is over."""
+        if self._fired is None:
+            from viewer.notify_runs import FiredRuns
+
+            self._fired = FiredRuns(self.notifier, lambda key: self.desk.opened(key) is not None)
+        self._fired.take(run)
 
     def sweep_runs(self) -> None:
         """Once, when the first list is there: runs that a killed Playhead has left."""

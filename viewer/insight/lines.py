@@ -11,8 +11,8 @@ from msgspec import Struct
 from store.insight_talk import Told, Trouble, Turn, Use
 from viewer import wording
 from viewer.rows.sheet import span_text
+from viewer.wording import UNKNOWN, money
 
-UNKNOWN: Final = "–"
 EXACT: Final = 200  # turns whose times are known one by one; of more, counts in buckets tell enough
 FEW: Final = 20  # turns of which no 95 % can be told: the longest is
 COMING: Final = "…"  # in its place while it is being looked up
@@ -94,15 +94,6 @@ def summary(told: Told, turns: Sequence[Turn]) -> str:
         parts.append(took)
     parts.append(_cost(figures) if told.priced else COMING)
     return " · ".join(parts)
-
-
-def money(micros: int | None, *, partial: bool = False) -> str:
-    """'$1.28'; '≥ $1.28' when something in it has no known price; '–' when nothing has one."""
-    if micros is None:
-        return UNKNOWN
-    dollars = micros / 1_000_000
-    text = f"${dollars:,.2f}" if dollars >= 0.0095 or not micros else f"${dollars:.4f}"
-    return f"≥ {text}" if partial else text
 
 
 def _cost(figures: Mapping[str, Any]) -> str:

@@ -287,7 +287,7 @@ class ThreadsCard(Part):
         self._cleaning = False
         days = wording.many(found.days, "day")
         if not found.deleted:
-            skipped = f" {wording.many(found.skipped, 'thread')} in use stays." if found.skipped else ""
+            skipped = f" In use, and kept: {wording.many(found.skipped, 'thread')}." if found.skipped else ""
             self._say(f"Nothing is stale: every thread was used in the last {days}.{skipped}")
             self.load()
             return
@@ -326,7 +326,7 @@ class ThreadsCard(Part):
 
     def _back(self, undone: Undo, count: int) -> None:
         lost = len(undone.rows) - count
-        more = f" {wording.many(lost, 'thread')} has gone on since and stays as it is." if lost else ""
+        more = f" Gone on since, and left as it is: {wording.many(lost, 'thread')}." if lost else ""
         self._say(f"{wording.many(count, 'thread')} as before.{more}")
         self._after()
 

@@ -42,6 +42,9 @@ VERDICTS: Final = {
     "refused": ("circle-x", "state.failed"),
 }
 
+AT_WORK: Final = ("at work", "circle-dot", "state.running")
+WAITING: Final = ("waiting", "clock", "state.waiting")  # behind others of its thread, or for somebody who works there
+
 
 class Loaded(Struct, frozen=True):
     """What the page shows."""
@@ -261,7 +264,7 @@ class TriggersPage(Part):
         what = " · ".join(part for part in (row.event, row.action) if part) or row.source
         verdict = row.verdict
         if row.handled is None and verdict == "accepted":
-            verdict, icon, tone = "at work", "circle-dot", "state.running"
+            verdict, icon, tone = AT_WORK if row.run_id is not None else WAITING
         return (
             Cell(moment(row.received, time.time_ns() // 1000), f"{wording.full(row.received)}, "
                  f"{wording.size(row.bytes)}, {row.delivery_id or 'no delivery id'}", "text.muted"),

@@ -8,13 +8,14 @@ from typing import Final
 from PySide6.QtCore import QModelIndex, QPointF, QRect, Qt
 from PySide6.QtGui import QPainter, QStaticText
 
-from store.delta import Row
+from store.delta import Row, Spent
 from viewer import marks, wording
-from viewer.sessions.model import ClosedRole, SessionRole, UnreadRole
-from viewer.sessions.telling import closed_in_words
+from viewer.sessions import telling
+from viewer.sessions.model import ClosedRole, SessionRole, SpentRole, UnreadRole
 from viewer.theme.look import Look
 
 REMEMBERED: Final = 2000  # texts that were measured
+COSTS: Final = "$00.00"  # the room that costs have at least
 LONGEST: Final = 300  # characters that are measured: a title may be a whole prompt of a megabyte
 
 
@@ -80,8 +81,9 @@ class SessionDelegate:
         if row is None:
             self._heading(painter, rect, str(index.data()))
         else:
-            closed = closed_in_words(index.data(ClosedRole))
-            self._session(painter, rect, row, int(index.data(UnreadRole)), closed, hovered, focused)
+            closed = telling.closed_in_words(index.data(ClosedRole))
+            spent = index.data(SpentRole)
+            self._session(painter, rect, row, int(index.data(UnreadRole)), closed, spent, hovered, focused)
         painter.restore()
 
     def _heading(self, painter: QPainter, rect: QRect, text: str) -> None:
@@ -94,9 +96,11 @@ class SessionDelegate:
         painter.drawText(box, Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft, shown)
 
     def _session(
-        self, painter: QPainter, rect: QRect, row: Row, unread: int, closed: str, hovered: bool, focused: bool
-    ) -> None:
+        self, painter: QPainter, rect: QRect, row: Row, unread: int, closed: str, spent: Spent | None, hovered: bool,
+        focused: bool,
+    ) -> None:  # fmt: skip
         look = self.look
+        state = telling.state_of(row, spent)
         opened = row.id == self.opened
         if opened:
             painter.fillRect(rect, look.colour("surface.selected"))
@@ -114,8 +118,8 @@ class SessionDelegate:
         second = QRect(left, first.bottom() + 1 + look.px(2), right - left, low.height())
 
         middle = first.center().y()
-        if row.state != "ended":  # most have ended: a sign for that on every line would be the loudest thing here
-            marks.paint_state(painter, QPointF(rect.x() + look.px(18), middle + 1), row.state, look)
+        if state != "ended":  # most have ended: a sign for that on every line would be the loudest thing here
+            marks.paint_state(painter, QPointF(rect.x() + look.px(18), middle + 1), state, look)
         badge = marks.badge_width(unread, look)
         if badge:
             marks.paint_badge(painter, right, middle + 1, unread, look, badge)
@@ -128,8 +132,8 @@ class SessionDelegate:
 
         when, _ = wording.ago(row.updated, time.time_ns() // 1000, self.absolute, coarse=True)
         parts = [wording.agent(row.agent)] if self.grouped else [row.project, wording.agent(row.agent)]
-        if row.state != "ended":
-            parts.insert(0, wording.state(row.state))
+        if state != "ended":
+            parts.insert(0, wording.state(state))
         if row.missing:
             parts.insert(0, "only copy")
         if row.host:
@@ -138,8 +142,13 @@ class SessionDelegate:
             parts.insert(0, closed)
         painter.setFont(look.font("meta"))
         painter.setPen(look.colour("text.muted"))
-        wide = self._width(when)
-        painter.drawStaticText(second.right() + 1 - wide, second.y(), self._fit(when, "meta", second.width()))
-        width = second.width() - wide - look.px(8)
+        end = second.right() + 1
+        if row.state != "draft":  # costs stand below each other
+            paid = telling.cost(row, spent)
+            painter.drawStaticText(end - self._width(paid), second.y(), self._fit(paid, "meta", second.width()))
+            end -= max(self._width(paid), self._width(COSTS)) + look.px(8)
+        end -= self._width(when)
+        painter.drawStaticText(end, second.y(), self._fit(when, "meta", second.width()))
+        width = max(0, end - look.px(8) - second.x())
         about = self._fit(" · ".join(part[:LONGEST] for part in parts if part), "meta", width)
         painter.drawStaticText(second.topLeft(), about)

@@ -10,16 +10,18 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from typing_extensions import override
 
-from store.delta import Row, SessionsDelta
+from store.delta import Row, SessionsDelta, Spent
 from store.states import Closed
 from viewer import tips, wording
 from viewer.sessions import telling
 from viewer.sessions.filter import Filter, haystack
+from viewer.sessions.groups import Group, Key, key_of, order
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
 SessionRole: Final = Qt.ItemDataRole.UserRole + 1  # Row, or None for a heading
 UnreadRole: Final = Qt.ItemDataRole.UserRole + 2  # how many; -1: some
 ClosedRole: Final = Qt.ItemDataRole.UserRole + 3  # Closed, or None: it is archived or deleted
+SpentRole: Final = Qt.ItemDataRole.UserRole + 4  # Spent, or None: nobody knows its figures
 BULK: Final = 256  # more rows than this at once are sorted as a whole
 LIVE: Final = ("live", "waiting")  # its agent is at work, or would be if it had an answer
 
@@ -28,31 +30,6 @@ class Heading(NamedTuple):
     """A line between sessions."""
 
     text: str
-
-
-class Key(NamedTuple):
-    """Where a session stands in its group: newest first."""
-
-    age: int
-    id: str
-
-
-class _Group:
-    """The sessions under one heading, sorted."""
-
-    __slots__ = ("keys", "name", "newest")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.keys: list[Key] = []
-        self.newest = Key(0, "")  # its order as it is on the screen
-
-    def __len__(self) -> int:
-        return len(self.keys) + 1  # its heading
-
-
-def key_of(row: Row) -> Key:
-    return Key(-(row.updated or row.started or 0), row.id)
 
 
 def _now() -> int:
@@ -75,11 +52,12 @@ class SessionsModel(QAbstractListModel):
         self._rows: dict[str, Row] = {}
         self._hay: dict[str, str] = {}
         self._shown: dict[str, tuple[Key, str]] = {}  # what is in a group: its key there, and the group's name
-        self._groups: list[_Group] = []
+        self._groups: list[Group] = []
         self._flat: list[str | Heading] = []
         self._unread: dict[str, int] = {}
         self._filter = Filter()
         self._closed: Mapping[str, Closed] = {}  # by path
+        self._spent: dict[str, Spent] = {}  # by path
         self._gone: set[str] = set()  # ids of sessions that are deleted
 
     # ---- what is asked
@@ -109,16 +87,19 @@ class SessionsModel(QAbstractListModel):
             case Qt.ItemDataRole.DisplayRole:
                 return row.title[:500] or "Untitled session"
             case Qt.ItemDataRole.ToolTipRole:
-                return tips.plain(telling.tip(row, self._closed.get(row.path)))
+                return tips.plain(telling.tip(row, self._closed.get(row.path), self._spent.get(row.path)))
             case Qt.ItemDataRole.AccessibleTextRole:
                 unread = self._unread.get(row.id, 0)
-                return telling.spoken(row, self._closed.get(row.path), unread, self._clock())
+                closed, spent = self._closed.get(row.path), self._spent.get(row.path)
+                return telling.spoken(row, closed, unread, self._clock(), spent)
             case _ if role == SessionRole:
                 return row
             case _ if role == UnreadRole:
                 return self._unread.get(row.id, 0)
             case _ if role == ClosedRole:
                 return self._closed.get(row.path)
+            case _ if role == SpentRole:
+                return self._spent.get(row.path)
         return None
 
     def session(self, id: str) -> Row | None:
@@ -126,6 +107,9 @@ class SessionsModel(QAbstractListModel):
 
     def sessions(self) -> Iterable[Row]:
         return self._rows.values()
+
+    def spent(self, row: Row) -> Spent | None:
+        return self._spent.get(row.path)
 
     def index_of(self, id: str) -> QModelIndex:
         """The index of a session; invalid when it is filtered out or unknown."""
@@ -183,6 +167,18 @@ class SessionsModel(QAbstractListModel):
             self._place(row)
         if rows:
             self.counted.emit()
+
+    def set_spent(self, spent: Mapping[str, Spent]) -> None:
+        """What is known of the figures of sessions, by path; those that are not told stay as they are."""
+        changed = {path for path, one in spent.items() if self._spent.get(path) != one}
+        self._spent |= {path: spent[path] for path in changed}
+        if len(changed) > BULK:  # to find each of them would take longer than to paint what is on the screen
+            self.dataChanged.emit(self.index(0), self.index(len(self._flat) - 1))
+            return
+        for row in [row for row in self._rows.values() if row.path in changed]:
+            index = self.index_of(row.id)
+            if index.isValid():
+                self.dataChanged.emit(index, index)
 
     def set_grouped(self, grouped: bool) -> None:
         """By project, or by day."""
@@ -290,9 +286,9 @@ class SessionsModel(QAbstractListModel):
     def _insert(self, id: str, key: Key, name: str) -> None:
         number, first = self._start(name)
         if number < 0:
-            group = _Group(name)
+            group = Group(name)
             group.newest = key
-            number = bisect_left(self._groups, key, key=_order)
+            number = bisect_left(self._groups, key, key=order)
             first = sum(map(len, self._groups[:number]))
             self.beginInsertRows(QModelIndex(), first, first + 1)
             group.keys.append(key)
@@ -351,7 +347,7 @@ class SessionsModel(QAbstractListModel):
         if fresh == group.newest:
             return
         others = self._groups[:number] + self._groups[number + 1 :]
-        to = bisect_left(others, fresh, key=_order)
+        to = bisect_left(others, fresh, key=order)
         if to == number:
             group.newest = fresh
             return
@@ -369,28 +365,24 @@ class SessionsModel(QAbstractListModel):
 
     def _rebuild(self, ids: Iterable[str]) -> None:
         self.rebuilds += 1
-        groups: dict[str, _Group] = {}
+        groups: dict[str, Group] = {}
         shown: dict[str, tuple[Key, str]] = {}
         for id in ids:
             row = self._rows[id]
             key, name = key_of(row), self._group_of(row)
             group = groups.get(name)
             if group is None:
-                group = groups[name] = _Group(name)
+                group = groups[name] = Group(name)
             group.keys.append(key)
             shown[id] = (key, name)
         for group in groups.values():
             group.keys.sort()
             group.newest = group.keys[0]
         self.beginResetModel()
-        self._groups = sorted(groups.values(), key=_order)
+        self._groups = sorted(groups.values(), key=order)
         self._shown = shown
         self._flat = []
         for group in self._groups:
             self._flat.append(Heading(group.name))
             self._flat += [key.id for key in group.keys]
         self.endResetModel()
-
-
-def _order(group: _Group) -> Key:
-    return group.newest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.delta import Row
+from store.delta import Row, Spent
 from store.states import Closed
 from viewer import wording
 
@@ -15,18 +15,40 @@ def closed_in_words(closed: Closed | None) -> str:
     return wording.state(closed.status) + late
 
 
-def spoken(row: Row, closed: Closed | None, unread: int, now: int) -> str:
+def current(row: Row, spent: Spent) -> bool:
+    """Whether its figures are those of all that there is of it."""
+    return spent.bytes >= row.bytes or row.missing or bool(row.host)
+
+
+def state_of(row: Row, spent: Spent | None) -> str:
+    """Its state; one that is over has failed if its last turn did."""
+    failed = row.state == "ended" and spent is not None and spent.failed and current(row, spent)
+    return "failed" if failed else row.state
+
+
+def cost(row: Row, spent: Spent | None) -> str:
+    """'$1.28'; '≥ $1.28' where it went on since that was added up; '–' when nobody knows."""
+    if spent is None:
+        return wording.UNKNOWN
+    return wording.money(spent.cost, partial=not current(row, spent))
+
+
+def spoken(row: Row, closed: Closed | None, unread: int, now: int, spent: Spent | None = None) -> str:
     """`unread`: how many, -1 is some; `now` in microseconds UTC."""
     news = "" if not unread else ", unread" if unread < 0 else f", {unread} unread"
     when = wording.ago(row.updated, now)[0]
     title = row.title[:500] or "Untitled session"
     copy = "only copy" if row.missing else f"on {row.host}" if row.host else ""
-    states = (wording.state(row.state), closed_in_words(closed), copy)
-    return ", ".join(part for part in (title, *states, row.project, wording.agent(row.agent), when) if part) + news
+    states = (wording.state(state_of(row, spent)), closed_in_words(closed), copy)
+    paid = cost(row, spent) if spent is not None and spent.cost is not None else ""
+    parts = (title, *states, row.project, wording.agent(row.agent), paid, when)
+    return ", ".join(part for part in parts if part) + news
 
 
-def tip(row: Row, closed: Closed | None) -> str:
-    lines = [row.title[:500], f"{wording.state(row.state)} · {wording.size(row.bytes)}", row.cwd or row.path]
+def tip(row: Row, closed: Closed | None, spent: Spent | None = None) -> str:
+    state = wording.state(state_of(row, spent))
+    size = wording.size(row.bytes)
+    lines = [row.title[:500], f"{state} · {size}", cost_in_words(row, spent), row.cwd or row.path]
     if row.updated is not None:
         lines.append(f"last record {wording.full(row.updated)}")
     if row.missing:
@@ -38,3 +60,13 @@ def tip(row: Row, closed: Closed | None) -> str:
         if closed.refused:
             lines.append(f"{wording.many(closed.refused, 'event')} came too late and stayed in its file")
     return "\n".join(line for line in lines if line)
+
+
+def cost_in_words(row: Row, spent: Spent | None) -> str:
+    """The same as a sentence without its end."""
+    if spent is None:
+        return "" if row.state == "draft" else "cost not added up yet"
+    if spent.cost is None:
+        return "cost not known: not every model in it has a known price"
+    since = "" if current(row, spent) else ", and what it did since"
+    return f"cost {wording.money(spent.cost)}{since}"
