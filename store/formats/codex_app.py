@@ -74,7 +74,7 @@ class App:
     """One per stream. Remembers what it was told in sums, and whose answers are awaited."""
 
     def __init__(self) -> None:
-        self._sums = Sums()
+        self._sums: dict[str, Sums] = {}  # thread → its own
         self._thread = ""
         self._llm = ""
         self._asked: dict[Any, str] = {}  # id of a question → the item that it is about
@@ -87,6 +87,9 @@ class App:
         stamp = params.get("completedAtMs") or params.get("startedAtMs")
         if stamp is not None and at.ts is None:
             at = At(moment(stamp), at.file, at.offset, at.length, at.agent, at.parent)
+        thread = string(params, "threadId")
+        if thread and self._thread and thread != self._thread:  # a subagent's
+            at = At(at.ts, at.file, at.offset, at.length, thread, at.parent)
         id = string(params, "itemId") or place(at)
         match method:
             case "thread/started":
@@ -105,7 +108,7 @@ class App:
                 told = tuple((string(step, "step"), _snake(string(step, "status")) or "pending") for step in steps)
                 out.append(PlanSet(at, f"plan/{string(params, 'turnId')}", told))
             case "thread/tokenUsage/updated":
-                self._spent(table(params, "tokenUsage"), at, out)
+                self._spent(thread, table(params, "tokenUsage"), at, out)
             case "error":
                 text, again = string(table(params, "error"), "message"), params.get("willRetry") is True
                 out.append(_notice(at, "api_error", text, "warning" if again else "error"))
@@ -129,10 +132,11 @@ class App:
     def _answer(self, data: dict[str, Any], at: At, out: list[Event]) -> str:
         if "id" not in data or not ("result" in data or "error" in data):
             return "no type"
-        asked = self._asked.pop(str(data["id"]), "")
         result, error = table(data, "result"), data.get("error")
+        # Both sides count their requests, each for itself: only an answer to a question decides.
+        asked = self._asked.pop(str(data["id"]), "") if "decision" in result else ""
         if asked:
-            said = string(result, "decision") or "cancel"
+            said = string(result, "decision") or "accept, with a change"  # an object says which
             yes = said.startswith("accept")
             told = f"{'Allowed' if yes else 'Refused'}: {one_line(said, 100)}"
             out.append(ToolUpdated(at, asked, "running" if yes else "cancelled", answer=told))
@@ -164,7 +168,8 @@ class App:
         match kind:
             case "user_message":
                 text, images = texts(told.get("content"))
-                out.append(PromptText(at, id, text, images=images + _images(told.get("content"))))
+                origin = "agent" if at.agent else "human"
+                out.append(PromptText(at, id, text, origin, images + _images(told.get("content"))))
             case "agent_message" | "plan" if not done and not string(told, "text"):
                 pass  # it begins; its pieces follow
             case "reasoning":
@@ -193,6 +198,9 @@ class App:
                 took = micros(told.get("durationMs"))
                 if known and took is not None:
                     out.append(ToolUpdated(at, id, duration_us=took))
+                others = told.get("receiverThreadIds")
+                if type(others) is list and len(others) == 1 and type(others[0]) is str and others[0]:
+                    out.append(ToolUpdated(at, id, child_agent=clean(others[0])))
                 return known
         return True
 
@@ -208,22 +216,25 @@ class App:
 
     def _ended(self, turn: dict[str, Any], at: At, out: list[Event]) -> None:
         status, took = string(turn, "status"), micros(turn.get("durationMs"))
+        end = TurnEnded(at, duration_us=took)
         if status == "failed":
             words = string(table(turn, "error"), "message") or "The turn failed."
             out.append(_notice(at, "result", words, "error"))
-            out.append(TurnEnded(at, "error", took))
+            end = TurnEnded(at, "error", took)
         elif status == "interrupted":
             out.append(_notice(at, "interruption", "Turn ended: interrupted", "warning"))
-            out.append(TurnEnded(at, "cancelled", took, reason=status))
-        else:
-            out.append(TurnEnded(at, duration_us=took))
+            end = TurnEnded(at, "cancelled", took, reason=status)
+        if not at.agent:  # the session goes on when a subagent's turn is over
+            out.append(end)
 
-    def _spent(self, usage: dict[str, Any], at: At, out: list[Event]) -> None:
+    def _spent(self, thread: str, usage: dict[str, Any], at: At, out: list[Event]) -> None:
         last = snake(table(usage, "last"))
         info: dict[str, Any] = {"last_token_usage": last}
         if type(usage.get("total")) is dict:
             info["total_token_usage"] = snake(usage["total"])
-        spent = self._sums.spent(info, self._llm)
+        spent = self._sums.setdefault(thread, Sums()).spent(info, self._llm)
+        if len(self._sums) > MOST:
+            del self._sums[next(iter(self._sums))]
         if spent is not None:
             out.append(Spent(at, "", spent))
         out.append(Usage(at, size_of(last), count(usage.get("modelContextWindow"))))

@@ -200,7 +200,7 @@ def test_prices_of_your_own(tmp_path: Path, home: Path) -> None:
     file = home / "playhead" / "config" / "prices.toml"
     session = tmp_path / f"{ONE}.jsonl"
     record = asked("m1", "2026-03-01", 1_000_000, "r1")
-    record["message"]["model"] = "our-own-model"
+    record["message"]["model"] = "our-own-model[1m]"  # FORMATS G: the window in a name makes no other model
     session.write_bytes(lines(user("go"), record))
     db = tmp_path / "playhead.db"
     take_in(db, session)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from acp_kit import AGENT
+from msgspec.structs import replace
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
@@ -18,6 +19,7 @@ from viewer.app import App
 from viewer.options import Options
 from viewer.rows import question
 from viewer.rows.base import Fold, lay_out
+from viewer.rows.parts import Lines
 from viewer.theme.look import Look
 from viewer.timeline.model import spoken
 
@@ -58,6 +60,21 @@ def test_no_answer_is_left_out(look: Look) -> None:
     laid = lay_out(asking(*many), 500, look, Fold())
     actions = {laid.hit(x, y).action for y in range(0, laid.height, 6) for x in range(0, 500, 6)}
     assert {f"answer:o{n}" for n in range(50)} <= actions
+
+
+@pytest.mark.parametrize("kind", ["tool", "tool.shell", "tool.edit", "tool.agent", "tool.mcp"])
+def test_what_is_asked_about_is_there_to_its_end(look: Look, kind: str) -> None:
+    """A command that is allowed is read before, also in a narrow window; once it is answered it is one line again."""
+    title = "tar cf - build | ssh backup 'cat > build.tar' && " * 6 + "rm -rf ~"
+
+    def shown(title: str, **more: object) -> str:
+        item = asking(*ASKS, kind=kind)
+        laid = lay_out(replace(item, title=title, **more), 400, look, Fold())
+        return "\n".join(part.text for part in laid.parts if isinstance(part, Lines))
+
+    assert shown(title) == title
+    assert "…" in shown(title, status="ok", options=())
+    assert shown("x" * 9_000).endswith("\n… 5,000 more characters: open it to read them")
 
 
 def test_what_became_of_it_stays_in_the_row(look: Look) -> None:

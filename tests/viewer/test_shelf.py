@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from store.about import closed
 from store.archive import archive
-from store.delta import Row, SessionsDelta
+from store.delta import Row, SessionsDelta, Spent
 from store.figures import catch_up
 from store.intake import take_in
 from store.live import Live
@@ -121,6 +121,11 @@ def test_costs_come_with_the_list_and_again_after_an_import(window: MainWindow, 
     qtbot.waitUntil(lambda: model.index_of(str(session)).data(SpentRole) is not None, timeout=30_000)
     assert model.index_of(str(session)).data(SpentRole).cost == 7
     assert window.spending.loads == 2
+    window.open_path(str(session))
+    window.spending.found.emit({str(session): Spent(1_280_000)})
+    assert (window.header.cost.text(), window.header.cost.toolTip()) == ("$1.28", "Cost $1.28")
+    window.desk.close_session(str(session))
+    assert window.header.cost.text() == ""
 
 
 def test_who_says_no_keeps_it(window: MainWindow, session: Path, monkeypatch: pytest.MonkeyPatch) -> None:

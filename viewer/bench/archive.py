@@ -6,6 +6,7 @@ import argparse
 import os
 import random
 import sys
+import sysconfig
 import time
 import uuid
 import zlib
@@ -22,7 +23,7 @@ from store.db.search import catch_up
 from store.relay import cores
 from viewer.bench.apart import folder
 from viewer.bench.common import Report, figure, report, yardstick
-from viewer.bench.make_session import lines
+from viewer.bench.make_session import lines, write_printing
 
 NAME: Final = "import"
 HELP: Final = "every session of an archive into the database, and a look at an unchanged one"
@@ -67,25 +68,32 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
                 start = time.perf_counter()
                 catch_up(home / f"import-{turn}" / "playhead.db")
                 note("index_s", time.perf_counter() - start)
-        for name, value in _packed(home / "import-0" / "playhead.db").items():
-            note(name, value)
+        bare_bytes, stored = _packed(home / "import-0" / "playhead.db")
+        note("payloads_packed_ratio", bare_bytes / stored)
         note("database_by_archive", (home / "import-0" / "playhead.db").stat().st_size / (arguments.size_mb * 1e6))
+        note("big_payloads_packed_ratio", _big(home / "big"))
         _look_again(home, arguments, note)
     params = {"sessions": arguments.sessions, "size_mb": arguments.size_mb, "unchanged": arguments.unchanged}
     return [report(NAME, {**params, "cores": cores()}, {name: figure(values) for name, values in figures.items()})]
 
 
-def _packed(db: Path) -> dict[str, float]:
-    """How much smaller payloads lie there than they are: of all, and of those that are big enough to be compressed."""
-    bare = stored = big = small = 0
+def _packed(db: Path) -> tuple[int, int]:
+    """Bytes of all payloads as they are, and as they lie there."""
+    bare = stored = 0
     with closing(reads.connect_file(db)) as connection:
         for (payload,) in connection.execute("SELECT payload FROM item"):
-            whole = len(zlib.decompress(payload)) if payload[0] == reads.ZLIB else len(payload)
-            bare, stored = bare + whole, stored + len(payload)
-            if whole > len(payload):
-                big, small = big + whole, small + len(payload)
-    found = {"payloads_packed_ratio": bare / max(1, stored)}
-    return found | ({"big_payloads_packed_ratio": big / small} if small else {})
+            bare += len(zlib.decompress(payload)) if payload[0] == reads.ZLIB else len(payload)
+            stored += len(payload)
+    return bare, stored
+
+
+def _big(home: Path) -> float:
+    """How much smaller big payloads lie there: a session whose commands print real text, Python's own source."""
+    path = home / "projects" / "-bench" / "00000000-0000-4000-8000-0000000000b1.jsonl"
+    write_printing(path, sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")))
+    _run(home / "playhead.db", home / "projects")
+    bare, stored = _packed(home / "playhead.db")
+    return bare / stored
 
 
 def _look_again(home: Path, arguments: argparse.Namespace, note: Callable[[str, float], None]) -> None:

@@ -8,7 +8,7 @@ pools made once, so that a gigabyte takes seconds and not minutes.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ import orjson
 
 START: Final = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 CHUNK: Final = 4 << 20  # bytes per write
+BIG_OUTPUT: Final = 16_384  # bytes of a printed file from which on its payload is compressed
 _WORDS: Final = tuple(
     word
     for line in (
@@ -202,6 +203,15 @@ class Maker:
                 record |= {"subtype": "turn_duration", "durationMs": duration, "messageCount": 12, "isMeta": False}
                 yield record
 
+    def printing(self, outputs: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """A turn whose commands print these texts."""
+        yield self._prompt()
+        for text in outputs:
+            call, message = (f"{kind}_{self._rng.getrandbits(96):024x}" for kind in ("toolu", "msg"))
+            given = {"command": "cat it", "description": "Show it"}
+            yield self._answer(message, {"type": "tool_use", "id": call, "name": "Bash", "input": given}, 0, "tool_use")
+            yield self._result(call, text, {"stdout": text, "stderr": "", "interrupted": False})
+
     def _text(self, low: int, high: int) -> dict[str, Any]:
         return {"type": "text", "text": self._cut(self._pools.markdown, low, high)}
 
@@ -232,6 +242,14 @@ def lines(seed: int = 0, session: str = "00000000-0000-4000-8000-000000000000", 
     dumps = orjson.dumps
     for record in Maker(seed, session, **more).records():
         yield dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def write_printing(path: Path, files: Iterable[Path]) -> None:
+    """Write a session whose commands print these files, each that is big enough for a payload to be compressed."""
+    texts = (file.read_text("utf-8", "replace") for file in files if file.stat().st_size > BIG_OUTPUT)
+    made = (orjson.dumps(record) + b"\n" for record in Maker(0, path.stem).printing(texts))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(made))
 
 
 def write_session(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QButtonGroup,
@@ -128,6 +129,23 @@ class Chip(QWidget):
         self.setAccessibleDescription(check.tip)
 
 
+class CommandLine(QLineEdit):
+    """Can be selected and copied; is never wider than there is room, and until it is used shows its beginning and end:
+    there stands which session it goes on with."""
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        room = self.contentsRect().adjusted(2, 0, -2, 0)  # as its base leaves it
+        if self.hasFocus() or self.fontMetrics().horizontalAdvance(self.text()) <= room.width():
+            super().paintEvent(event)
+            return
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room.width())
+        painter = QPainter(self)
+        painter.setPen(self.palette().text().color())
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+        painter.end()
+
+
 class Strip(QWidget):
     """See the module. `way` is what was chosen: 'here' or 'fork'."""
 
@@ -171,7 +189,7 @@ class Strip(QWidget):
             self._line.addWidget(button)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self.starts = QLineEdit(self)  # can be selected and copied, and is never wider than there is room
+        self.starts = CommandLine(self)
         self.starts.setReadOnly(True)
         self.starts.setFrame(False)
         self.starts.setAccessibleName("Command that a prompt starts")

@@ -6,8 +6,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextOption
 
 from store.items import Tool
-from viewer.rows.clean import one_line
+from viewer.rows.clean import clean, one_line
 from viewer.rows.parts import Lines, Span, advance, elide
+from viewer.rows.question import is_open
 from viewer.rows.sheet import Sheet, leading, span_text
 
 ICONS = {
@@ -32,6 +33,7 @@ STATES = {
 # What these mean once the session has ended.
 OVER = {"pending": "no result", "running": "no result", "waiting": "no answer"}
 HEIGHT = 28
+MOST = 4_000  # characters of a title that a question shows
 RIGHT = Qt.AlignmentFlag.AlignRight
 
 
@@ -118,15 +120,17 @@ def header(
         x -= px(6)
 
     start = sheet.left
-    if named:
-        name = elide(look, "ui", tool_name(item), max(px(40), (x - start) // 2))
-        start += sheet.label(name, "ui", "text.muted", start, y, height) + px(8)
+    name = elide(look, "ui", tool_name(item), max(px(40), (x - start) // 2))
     full = item.title if title is None else title
     line = one_line(full)
     # A path is known by its end: it is cut in its middle, and its folders are quieter than its name.
     path = item.kind.startswith(("tool.read", "tool.edit")) and "/" in line and " " not in line
-    shown = elide(look, role, line, x - start - px(8), middle=path) if line else ""
-    if shown:
+    room = x - start - px(8) - (advance(look, "ui", name) + px(8) if named else 0)
+    shown = elide(look, role, line, room, middle=path) if line else ""
+    asked = is_open(item) and not sheet.fold.over and shown != full.strip()
+    if named or asked:
+        start += sheet.label(name, "ui", "text.muted", start, y, height) + px(8)
+    if shown and not asked:
         folders = shown.rfind("/") + 1 if path else 0
         muted = [Span(0, folders, look.colour("text.muted").rgba())] if folders else []
         step = leading(look, role)
@@ -141,3 +145,17 @@ def header(
     if item.ts is not None:
         sheet.zone(x, y, sheet.right - x + px(24), height, when=item.ts)
     sheet.y = y + height
+    if asked:
+        _all_of(sheet, full, role)
+
+
+def _all_of(sheet: Sheet, title: str, role: str) -> None:
+    """Whoever is asked may have to know the end of it: no part of what a question is about is left out."""
+    text = clean(title.strip()[:MOST])
+    left = len(title.strip()) - MOST
+    more = f"\n… {left:,} more characters: open it to read them" if left > 0 else ""
+    width = sheet.right - sheet.left
+    sheet.add(
+        Lines(text + more, sheet.look, role, "text.main", sheet.left, sheet.y, width, whole=title if left > 0 else "")
+    )
+    sheet.y += sheet.look.px(4)
