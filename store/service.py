@@ -31,6 +31,8 @@ from store.settings import Setting
 from store.trigger import Trigger
 from store.triggers import find
 
+__all__ = ["Chosen", "Fired", "ReceiverStatus", "Service", "wanted"]
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")

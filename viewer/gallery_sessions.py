@@ -34,7 +34,7 @@ def made_costs(rows: Iterable[Row]) -> dict[str, Spent]:
     """What they cost, by path: one is not known, one has failed, one has gone on since."""
     costs = (1_280_000, None, 70_000, 440_000, 12_310_000)
     by_title = enumerate(sorted(rows, key=lambda row: row.title))
-    return {row.path: Spent(costs[n % 5], failed=n == 2, bytes=row.bytes - (n == 4)) for n, row in by_title}
+    return {row.path or row.id: Spent(costs[n % 5], failed=n == 2, bytes=row.bytes - (n == 4)) for n, row in by_title}
 
 
 class Writer:

@@ -15,7 +15,7 @@ from viewer.notify import Notifier
 from viewer.rows.sheet import span_text
 
 if TYPE_CHECKING:
-    from store.aftermath import Fired
+    from store.service import Fired
 
 MOMENT: Final = 1_000  # ms from the first on
 

@@ -19,8 +19,7 @@ from store import settings as st
 from store.errors import StoreError
 
 if TYPE_CHECKING:
-    from store.aftermath import Fired
-    from store.service import ReceiverStatus, Service
+    from store.service import Fired, ReceiverStatus, Service
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ class Serving(QObject):
 
     news = Signal()  # threads, deliveries or the receiver have changed
     trouble = Signal(str)  # one sentence
-    ended = Signal(object)  # store.aftermath.Fired: a run is over
+    ended = Signal(object)  # store.service.Fired: a run is over
     _told = Signal()  # queued: from any thread
 
     def __init__(self, db: Path, settings_file: Path, parent: QObject | None = None) -> None:

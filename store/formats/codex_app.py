@@ -75,6 +75,7 @@ class App:
 
     def __init__(self) -> None:
         self._sums: dict[str, Sums] = {}  # thread → its own
+        self._calls: dict[str, str] = {}  # thread of a subagent → the call that began it
         self._thread = ""
         self._llm = ""
         self._asked: dict[Any, str] = {}  # id of a question → the item that it is about
@@ -89,7 +90,7 @@ class App:
             at = At(moment(stamp), at.file, at.offset, at.length, at.agent, at.parent)
         thread = string(params, "threadId")
         if thread and self._thread and thread != self._thread:  # a subagent's
-            at = At(at.ts, at.file, at.offset, at.length, thread, at.parent)
+            at = At(at.ts, at.file, at.offset, at.length, thread, self._calls.get(thread, at.parent))
         id = string(params, "itemId") or place(at)
         match method:
             case "thread/started":
@@ -200,6 +201,8 @@ class App:
                     out.append(ToolUpdated(at, id, duration_us=took))
                 others = told.get("receiverThreadIds")
                 if type(others) is list and len(others) == 1 and type(others[0]) is str and others[0]:
+                    if len(self._calls) < MOST:
+                        self._calls.setdefault(others[0], id)
                     out.append(ToolUpdated(at, id, child_agent=clean(others[0])))
                 return known
         return True

@@ -58,6 +58,18 @@ def test_sums_of_another_version_are_not_told(tmp_path: Path, database: Path) ->
     assert spent(database)[str(path)].cost == 7
 
 
+def test_one_that_came_in_without_entries_is_read_for_them(tmp_path: Path, database: Path) -> None:
+    """As of two that tell the same request and come in at once. Not one whose file is gone."""
+    paths = [write(tmp_path / name, *GO) for name in ("there.jsonl", "gone.jsonl")]
+    for path in paths:
+        take_in(database, path)
+    for statement in ("DELETE FROM ledger", "DELETE FROM entry", "DELETE FROM request"):
+        change(database, statement)
+    paths[1].unlink()
+    assert catch_up(database, priced) == 1
+    assert spent(database)[str(paths[0])].cost == 7
+
+
 def test_one_that_cannot_be_read_costs_the_others_nothing(tmp_path: Path, database: Path) -> None:
     broken, good = (write(tmp_path / name, *GO) for name in ("broken.jsonl", "good.jsonl"))
     for path in (broken, good):

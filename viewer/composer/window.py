@@ -18,7 +18,7 @@ from viewer.notify import Notifier
 from viewer.panels import Panels
 
 if TYPE_CHECKING:
-    from store.aftermath import Fired
+    from store.service import Fired
     from viewer.notify_runs import FiredRuns
 
 

@@ -57,7 +57,7 @@ class SessionsModel(QAbstractListModel):
         self._unread: dict[str, int] = {}
         self._filter = Filter()
         self._closed: Mapping[str, Closed] = {}  # by path
-        self._spent: dict[str, Spent] = {}  # by path
+        self._spent: dict[str, Spent] = {}  # by path, streams without one by id
         self._gone: set[str] = set()  # ids of sessions that are deleted
 
     # ---- what is asked
@@ -87,10 +87,10 @@ class SessionsModel(QAbstractListModel):
             case Qt.ItemDataRole.DisplayRole:
                 return row.title[:500] or "Untitled session"
             case Qt.ItemDataRole.ToolTipRole:
-                return tips.plain(telling.tip(row, self._closed.get(row.path), self._spent.get(row.path)))
+                return tips.plain(telling.tip(row, self._closed.get(row.path), self._spent.get(row.path or row.id)))
             case Qt.ItemDataRole.AccessibleTextRole:
                 unread = self._unread.get(row.id, 0)
-                closed, spent = self._closed.get(row.path), self._spent.get(row.path)
+                closed, spent = self._closed.get(row.path), self._spent.get(row.path or row.id)
                 return telling.spoken(row, closed, unread, self._clock(), spent)
             case _ if role == SessionRole:
                 return row
@@ -99,7 +99,7 @@ class SessionsModel(QAbstractListModel):
             case _ if role == ClosedRole:
                 return self._closed.get(row.path)
             case _ if role == SpentRole:
-                return self._spent.get(row.path)
+                return self._spent.get(row.path or row.id)
         return None
 
     def session(self, id: str) -> Row | None:
@@ -109,7 +109,7 @@ class SessionsModel(QAbstractListModel):
         return self._rows.values()
 
     def spent(self, row: Row) -> Spent | None:
-        return self._spent.get(row.path)
+        return self._spent.get(row.path or row.id)
 
     def index_of(self, id: str) -> QModelIndex:
         """The index of a session; invalid when it is filtered out or unknown."""
@@ -175,7 +175,7 @@ class SessionsModel(QAbstractListModel):
         if len(changed) > BULK:  # to find each of them would take longer than to paint what is on the screen
             self.dataChanged.emit(self.index(0), self.index(len(self._flat) - 1))
             return
-        for row in [row for row in self._rows.values() if row.path in changed]:
+        for row in [row for row in self._rows.values() if (row.path or row.id) in changed]:
             index = self.index_of(row.id)
             if index.isValid():
                 self.dataChanged.emit(index, index)

@@ -52,7 +52,7 @@ class Spending(QObject):
         usd = figures.get("cost_usd")
         whole = usd is not None and not figures.get("unpriced_requests")
         cost = round(usd * 1_000_000) if whole and usd is not None else None
-        self.found.emit({row.path: Spent(cost, figures.get("outcome") not in FINE, row.bytes)})
+        self.found.emit({row.path or row.id: Spent(cost, figures.get("outcome") not in FINE, row.bytes)})
 
     def _take(self, found: Mapping[str, Spent]) -> None:
         self._over()
