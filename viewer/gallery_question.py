@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from store.again import Again
 from store.events import Asked, At, Event, Option, ToolStarted
-from store.preflight import Check, Preflight
+from store.preflight import Again, Check, Preflight
 
 PROMPT: Final = "The nightly import leaves half a build behind. Clean up and run it again."
 _AGENT: Final = """
