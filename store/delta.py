@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -69,13 +69,21 @@ class Window(Protocol):
 
 @runtime_checkable
 class Late(Window, Protocol):
-    """A Window whose `read` may say LaterError: then `arrived` (first, count) is called when it is worth to ask again,
-    on any thread."""
+    """A Window that nobody waits for. `read` may say LaterError: then `arrived` (first, count, here) is called when it
+    is worth to ask again, on any thread; `here`: with an answer, else the question was given up for newer ones."""
 
-    arrived: Callable[[int, int], None] | None
+    arrived: Callable[[int, int, bool], None] | None
 
-    def read_now(self, first: int, count: int) -> Sequence[Item]:
-        """For whoever cannot go on without them."""
+    def candidates(self, item: ItemId) -> Sequence[int]:
+        """The rows that may be this item, the newest first. None of them: there is no such row."""
+        ...
+
+    def may_be(self, row: int, item: ItemId) -> bool:
+        """Whether a row may be this item."""
+        ...
+
+    def run(self, first: int, end: int) -> Iterator[Item]:
+        """Rows [first, end), however long it takes: not for the GUI thread. Raises StoreError."""
         ...
 
 

@@ -239,6 +239,7 @@ class PromptSent(Event, frozen=True, gc=False):
     item: ItemId
     text: str
     steer: bool = False
+    images: int = 0
 
 
 class Answered(Event, frozen=True, gc=False):

@@ -109,26 +109,29 @@ def prompt_sent(state: State, event: ev.PromptSent) -> list[Change]:
         row, old = known
         if isinstance(old, Prompt) and old.sending:
             state.unmatched.pop(_said(old.text), None)
-            new = replace(old, sending=False, text=event.text, rev=old.rev + 1, ts=at.ts, spans=widen(old.spans, at))
+            new = replace(
+                old, sending=False, text=event.text, images=event.images, rev=old.rev + 1, ts=at.ts,
+                spans=widen(old.spans, at),
+            )  # fmt: skip
             return put_again(state, row, new)
         return NONE
     origin = "steer" if event.steer else "human"
     if not event.steer and _said(event.text) in state.unmatched:
-        return prompt_text(state, ev.PromptText(at, event.item, event.text, origin))
+        return prompt_text(state, ev.PromptText(at, event.item, event.text, origin, event.images))
     changes = close(state, at.agent, at.ts)
     state.turn += not event.steer
     item = Prompt(
         id=event.item, ts=at.ts, turn=state.turn, agent=at.agent, parent=at.parent, spans=widen((), at),
-        text=event.text, origin=origin,
+        text=event.text, origin=origin, images=event.images,
     )  # fmt: skip
     return changes + put(state, item)
 
 
-def sending(state: State, item: ItemId, text: str, ts: int | None) -> list[Change]:
+def sending(state: State, item: ItemId, text: str, ts: int | None, images: int = 0) -> list[Change]:
     """Show a prompt that was sent from here before its echo is back; the echo, found by its text, takes its place."""
     state.turn += 1
     state.unmatched[_said(text)] = item
-    return put(state, Prompt(id=item, ts=ts, turn=state.turn, text=text, sending=True))
+    return put(state, Prompt(id=item, ts=ts, turn=state.turn, text=text, images=images, sending=True))
 
 
 def _said(text: str) -> str:

@@ -5,6 +5,7 @@ Also for what needs no signature: a file that changed, the clock, the user's own
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -35,6 +36,11 @@ log = logging.getLogger(__name__)
 FRESH_S: Final = 1.0  # how long the list of triggers is taken as it was read
 AGAIN_S: Final = 1.0  # until a database that would not take it is asked once more
 REFUSED_STEP: Final = 500  # after so many that were refused the log is made shorter: a flood of them has no end
+
+
+REPLAYED: Final = "A replay: the very same signed body was here before, as delivery"
+MEANT: Final = "If its sender means it twice, let the trigger take the same body again (repeats)."
+_AGAIN: Final = {"delivery_id": None, "signed": None}  # of a row that holds up nothing that comes later
 
 
 class Accepted(Struct, frozen=True):
@@ -252,19 +258,26 @@ class Inbox:
         }  # fmt: skip
         if record.hand:
             row |= {"delivery_id": f"hand:{uuid.uuid4().hex}"}
+        elif trigger.source in WEBHOOKS and not trigger.repeats:
+            said = webhooks.named(trigger.source).signed(record.headers, record.body)
+            row |= {"signed": hashlib.sha256(said).hexdigest()}
         if found.verdict != ACCEPTED and not (record.hand and found.verdict == SKIPPED):
-            row |= {"delivery_id": None}  # once the filter is changed, the sender may send it again
+            row |= _AGAIN  # once the filter is changed, the sender may send it again
             return _log(tx, row, found.verdict, found.reason, _pressed(found.payload))
         full = self._room(trigger.id, found.key, beside.get((trigger.id, found.key), 0))
         if full:
-            row |= {"delivery_id": None}
+            row |= _AGAIN
             return _log(tx, row, REFUSED, full, _pressed(found.payload))
         number = deliveries_db.add(
             tx, {**row, "verdict": ACCEPTED, "reason": found.reason, "payload": _pressed(found.payload)}
         )
         if number is None:
-            again = f"A repeat of delivery {event.delivery[:80]}: it was here before."
-            return _log(tx, {**row, "delivery_id": None}, SKIPPED, again)
+            before = deliveries_db.signed_before(tx, trigger.id, event.delivery, row.get("signed"))
+            if before is None:
+                again = f"A repeat of delivery {event.delivery[:80]}: it was here before."
+                return _log(tx, {**row, **_AGAIN}, SKIPPED, again)
+            why = f"{REPLAYED} {before[:80]}. {MEANT}"
+            return _log(tx, {**row, **_AGAIN}, REFUSED, why, _pressed(found.payload))
         return Accepted(number, trigger.id, found.key), found.reason
 
 

@@ -84,6 +84,7 @@ class FileIngest:
         self._archived = False  # nothing comes in any more: what does is counted
         self._late = 0  # such events
         self._draft = False  # nobody has said or done anything in it so far
+        self._screen = 0  # rows that were shown before the whole was there
         self._turn = threading.Lock()  # held by whoever reads: the worker, or the watcher's thread for a moment
         self._broken = False  # by an error of our own: nothing more is read
         self._bell = threading.Event()
@@ -237,6 +238,7 @@ class FileIngest:
             return False
         self._adopt(whole.files, whole.pipes)
         self._draft = not (rows.content or start)
+        self._screen = len(rows.tail)
         self._hub.put(self.key, loaded(rows))
         return True
 
@@ -263,7 +265,7 @@ class FileIngest:
         at_once = self._import is None
         if at_once:
             self._hub.put(self.key, shown(before))
-        rest, news = gain(self.path, before, self._format, at_once=at_once)
+        rest, news = gain(self.path, before, self._format, at_once=at_once, screen=self._screen)
         self._adopt(rest.files, rest.pipes, rest.asleep)
         self._hub.put(self.key, news)
         return True

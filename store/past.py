@@ -23,8 +23,8 @@ from store.resume import Rest
 from store.sources import views
 from store.told import Gained, Loaded
 from store.whole import open_file
-from store.window import DbWindow, Known
-from store.window_away import for_screen
+from store.window import Known
+from store.window_away import SLOW, for_screen
 
 if TYPE_CHECKING:
     from store.session import Session
@@ -67,10 +67,10 @@ class Rows:
         return [*cut, *newer, *(Put(row, item) for row, item in enumerate(self.tail, self.base))]
 
 
-def loaded(rows: Rows, before: Known | None = None) -> Loaded:
-    """The past as it was read, behind what the database has of it."""
+def loaded(rows: Rows, before: Known | None = None, screen: int = 0) -> Loaded:
+    """The past as it was read, behind what the database has of it; so many rows of its end are on the screen already."""
     told = list(before.facts.events()) if before is not None else []
-    window = for_screen(before.window) if before is not None else None
+    window = for_screen(before.window, screen) if before is not None else None
     past = Rebase(window, rows.overlay, tuple(rows.tail))
     return Loaded(rows.state, past, rows.state.rows, [*told, *rows.facts.events()])
 
@@ -82,15 +82,16 @@ def shown(before: Known) -> Loaded:
 
 
 def gain(
-    path: Path, before: Known, format: Format, *, at_once: bool
+    path: Path, before: Known, format: Format, *, at_once: bool, screen: int = 0
 ) -> tuple[Rest, Loaded | Callable[[Session], None]]:
-    """Read what the files gained since; what stands there now, and the news of it. `at_once`: `shown` was put before.
+    """Read what the files gained since; what stands there now, and the news of it. `at_once`: `shown` was put before;
+    otherwise the screen has so many rows of the end already.
 
     Raises StoreError.
     """
     window = before.window
     if at_once:  # a connection of our own: the screen reads now
-        window = DbWindow(window.path, before.session, before.rows)
+        window = window.again(SLOW)
     rows = Rows(before.state(window), before.rows)
     if at_once:
         window.close()
@@ -98,7 +99,7 @@ def gain(
     for events in rest:
         rows.add(events)
     if not at_once:
-        return rest, loaded(rows, before)
+        return rest, loaded(rows, before, screen)
     news = Gained(rows.state, rows.changes(before.rows), rows.facts.events())
     return rest, lambda session: session.gain(news)
 

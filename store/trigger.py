@@ -56,6 +56,7 @@ class Trigger(Struct, frozen=True, kw_only=True):
     schedule: str = ""
     watch_path: str = ""
     command: str = ""
+    repeats: bool = False
     secret_ref: str = ""
     created: int = 0
     updated: int = 0
@@ -262,5 +263,5 @@ _CHECKS: Final[dict[str, Any]] = {
     "permission": _line, "model": _line, "resume_sessions": flag, "timeout_s": _whole(1, 86_400),
     "max_parallel": _whole(1, 32), "payload_limit": _whole(200, MOST), "enabled": flag, "own_authors": _authors,
     "command": partial(_line, most=4_000), "filter": _filter, "key_path": _key_path, "schedule": _schedule,
-    "watch_path": _path,
+    "watch_path": _path, "repeats": flag,
 }  # fmt: skip

@@ -119,7 +119,7 @@ def find(db: Path, wanted: str | int) -> Trigger:
 
 def _trigger(row: tuple[Any, ...]) -> Trigger:
     values = dict(zip(triggers_db.COLUMNS, row, strict=True))
-    for name in ("resume_sessions", "enabled"):
+    for name in ("resume_sessions", "enabled", "repeats"):
         values[name] = bool(values[name])
     values["own_authors"] = tuple(orjson.loads(values["own_authors"]))
     values["filter"] = {name: tuple(some) for name, some in orjson.loads(values["filter"]).items()}
@@ -144,7 +144,8 @@ def save_trigger(
     now, host = time.time_ns() // 1000, host_here(db)
     fields: dict[str, Any] = {name: getattr(made, name) for name in FIELDS}
     fields |= {
-        "resume_sessions": int(made.resume_sessions), "enabled": int(made.enabled), "secret_ref": ref, "updated": now,
+        "resume_sessions": int(made.resume_sessions), "enabled": int(made.enabled), "repeats": int(made.repeats),
+        "secret_ref": ref, "updated": now,
         "own_authors": orjson.dumps(made.own_authors).decode(), "filter": orjson.dumps(made.filter).decode(),
     }  # fmt: skip
 

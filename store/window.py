@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -27,7 +27,7 @@ from store.sources import views
 from store.states import CLOSED
 
 CHECKED: Final = 4096  # bytes at the start and before the offset that tell whether a file is still the same
-PATIENCE: Final = 1_000  # milliseconds that a server has for rows: the window waits for them
+PATIENCE: Final = 1_000  # milliseconds that a server has to say whether it knows a session: its file can be read, too
 STRIPS: Final = 2  # strips of hashes that a window keeps: half a megabyte
 WEIGHT: Final = 65_535
 _ITEMS: Final = "SELECT payload FROM item WHERE seq >= ? AND seq < ? ORDER BY seq"
@@ -36,6 +36,20 @@ _ITEMS: Final = "SELECT payload FROM item WHERE seq >= ? AND seq < ? ORDER BY se
 def weight_of(item: Item) -> int:
     """What a row is estimated to need."""
     return min(WEIGHT, size_of(item))
+
+
+def hash_of(item: ItemId) -> bytes:
+    """What a strip has of a row's id."""
+    return array("I", (zlib.crc32(item.encode("utf-8", "replace")),)).tobytes()
+
+
+def places(hashes: bytes, wanted: bytes) -> Iterator[int]:
+    """Where in a row of hashes one stands."""
+    at = hashes.find(wanted)
+    while at >= 0:
+        if at % 4 == 0:
+            yield at // 4
+        at = hashes.find(wanted, at + 1)
 
 
 class DbWindow:
@@ -70,6 +84,14 @@ class DbWindow:
     def close(self) -> None:
         self._connection.close()
 
+    def again(self, patience: int) -> DbWindow:
+        """The same with a connection of its own, for another thread; a server has so many milliseconds."""
+        try:
+            connection = reads.connect(self.path, patience)
+        except sqlite3.Error as error:
+            raise reads.trouble(error, self.path) from error
+        return DbWindow(self.path, self.session, self._length, connection, kept=self.kept)
+
     def read(self, first: int, count: int) -> list[Item]:
         first, stop = max(0, first), min(self._length, first + count)
         if stop <= first:
@@ -99,20 +121,21 @@ class DbWindow:
             del pairs[-2:]
         return pairs
 
+    def hashes(self) -> bytes:
+        """What `places` looks for, of all rows: four bytes each."""
+        return b"".join(data for (data,) in self._strips("ids"))[: 4 * self._length]
+
     def find(self, item: ItemId) -> int | None:
-        wanted = array("I", (zlib.crc32(item.encode("utf-8", "replace")),)).tobytes()
+        wanted = hash_of(item)
         version = self._ask("PRAGMA data_version")
         if version != self._version:
             self._version, self._ids = version, {}
         # Newest first, because what is asked for is nearly always near the end.
         for (first,) in self._ask("SELECT first FROM strip WHERE session_id = ? ORDER BY first DESC", self.session):
-            data = self._ids_of(first)
-            at = data.find(wanted)
-            while at >= 0:
-                row = first + at // 4
-                if at % 4 == 0 and row < self._length and self.read(row, 1)[0].id == item:
+            for at in places(self._ids_of(first), wanted):
+                row = first + at
+                if row < self._length and self.read(row, 1)[0].id == item:
                     return int(row)
-                at = data.find(wanted, at + 1)
         return None
 
     def _ids_of(self, first: int) -> bytes:

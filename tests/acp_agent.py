@@ -45,24 +45,38 @@ def say(text: str) -> None:
     update("agent_message_chunk", content={"type": "text", "text": text})
 
 
-def ask(method: str, id: Any = None, **params: Any) -> Message:
-    """Ask the client and wait for its answer."""
+def begin(method: str, id: Any = None, **params: Any) -> Callable[[], Message]:
+    """Ask the client. What is returned waits for its answer."""
     key = next(_ids) if id is None else id
     waits = _answers[key] = (threading.Event(), [])
     send({"id": key, "method": method, "params": {"sessionId": SESSION, **params}})
-    waits[0].wait()
-    return waits[1][0]
+
+    def answer() -> Message:
+        waits[0].wait()
+        return waits[1][0]
+
+    return answer
 
 
-def permit(call: str, title: str, kind: str = "execute") -> str:
-    """Ask for permission: the id of the option that was chosen, or 'cancelled'."""
+def ask(method: str, id: Any = None, **params: Any) -> Message:
+    """Ask the client and wait for its answer."""
+    return begin(method, id, **params)()
+
+
+def begin_permit(call: str, title: str, kind: str = "execute") -> Callable[[], Message]:
+    """Ask for permission. What is returned waits for the answer."""
     options = [
         {"optionId": "yes", "name": "Allow once", "kind": "allow_once"},
         {"optionId": "ever", "name": "Always allow", "kind": "allow_always"},
         {"optionId": "no", "name": "Reject", "kind": "reject_once"},
     ]
     tool = {"toolCallId": call, "title": title, "kind": kind}
-    outcome = ask("session/request_permission", toolCall=tool, options=options)["result"]["outcome"]
+    return begin("session/request_permission", toolCall=tool, options=options)
+
+
+def permit(call: str, title: str, kind: str = "execute") -> str:
+    """Ask for permission: the id of the option that was chosen, or 'cancelled'."""
+    outcome = begin_permit(call, title, kind)()["result"]["outcome"]
     return str(outcome.get("optionId", outcome["outcome"]))
 
 

@@ -8,13 +8,13 @@ prompt itself. Imports nothing of ours.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,8 +74,25 @@ def misbehave(prompt: str) -> None:
             if log := os.environ.get("AGENT_CLI_LOG"):
                 Path(log + ".child").write_text(str(child.pid))
         case "wait":
-            while not Path(prompt.split(" ")[1]).exists():
-                time.sleep(0.01)
+            if not opened(Path(prompt.split(" ")[1])):
+                raise KeyboardInterrupt
+
+
+def opened(gate: Path) -> bool:
+    """Wait until a test has made this file. False: an interrupt came before it. The kernel says when to look again."""
+    news = {signal.SIGIO, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, news)
+    folder = os.open(gate.parent, os.O_RDONLY)
+    fcntl.fcntl(folder, fcntl.F_NOTIFY, fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT)
+    try:
+        while not gate.exists():
+            if signal.sigwait(news) == signal.SIGINT:
+                return False
+        return True
+    finally:
+        os.close(folder)
+        signal.signal(signal.SIGIO, signal.SIG_IGN)  # one that is still on its way
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, news)
 
 
 def answer_to(prompt: str, before: int) -> str:
@@ -145,8 +162,8 @@ class Claude:
              "permissionMode": option(self.argv, "--permission-mode") or "default", "tools": [],
              "claude_code_version": "2.1.329"})  # fmt: skip
         if prompt.startswith("late "):  # said before it is written, as the real one does
-            while not Path(prompt.split(" ")[1]).exists():
-                time.sleep(0.01)
+            if not opened(Path(prompt.split(" ")[1])):
+                raise KeyboardInterrupt
             self.file.write_text("".join(line + "\n" for line in before), "utf-8")
         self.live("busy")
         try:
@@ -218,8 +235,8 @@ class Claude:
         for word in re.findall(r"\S+\s*", text):
             self.event({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}})
             said += word
-            while gate and not Path(gate).exists() and not stopped:
-                time.sleep(0.01)  # half an answer, until the test has seen it
+            if gate and not opened(Path(gate)):  # half an answer, until the test has seen it
+                stopped = True
             if stopped:
                 break
         if prompt.startswith("die"):

@@ -9,27 +9,25 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import psycopg
 
 # The server runs behind a shell that reads from a pipe which every worker holds open: when the last of them ends,
-# however, it ends, and its folder goes.
+# however, it ends, and its folder goes. By another pipe it says when the server takes connections; or closes it.
 _SCRIPT = """
 folder=$1; bin=$2
 serve() {
-    exec 3<"$folder/held"
-    "$bin/initdb" -D "$folder/data" -U playhead --auth=trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1 || {
+    exec 3<"$folder/held" 4>"$folder/up"
+    "$bin/initdb" -D "$folder/data" -U playhead --auth=trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1 3<&- 4>&- || {
         cat "$folder/log" >&2; rm -rf "$folder"; exit 1
     }
-    "$bin/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
-        -c full_page_writes=off -c max_connections=200 -c autovacuum=off >>"$folder/log" 2>&1 3<&- &
-    server=$!
+    "$bin/pg_ctl" start -w -t 120 -D "$folder/data" -l "$folder/log" -o "-k $folder -c listen_addresses= -c fsync=off \
+        -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c autovacuum=off" >/dev/null 3<&- 4>&- &&
+        echo up >&4
+    exec 4>&-
     read -r _ <&3
-    kill -QUIT "$server" 2>/dev/null
-    [ -f "$folder/data/postmaster.pid" ] && kill -QUIT "$(head -n 1 "$folder/data/postmaster.pid")" 2>/dev/null
-    wait
+    "$bin/pg_ctl" stop -w -m immediate -D "$folder/data" >/dev/null 2>&1
     cd / && rm -rf "$folder"
 }
 serve </dev/null >/dev/null &
@@ -123,9 +121,11 @@ class Cluster:
     def _start(self, programs: Path) -> None:
         who = _unprivileged()
         self.folder = Path(tempfile.mkdtemp(prefix="playhead-pg-"))
-        os.mkfifo(self.folder / "held", 0o600)
+        pipes = self.folder / "held", self.folder / "up"
+        for pipe in pipes:
+            os.mkfifo(pipe, 0o600)
         if who is not None:
-            for path in (self.folder, self.folder / "held"):
+            for path in (self.folder, *pipes):
                 os.chown(path, who.pw_uid, who.pw_gid)
         self._held = os.open(self.folder / "held", os.O_RDWR)  # for both: so it waits for nobody
         try:
@@ -135,7 +135,8 @@ class Cluster:
                 user=None if who is None else who.pw_uid, group=None if who is None else who.pw_gid,
                 extra_groups=None if who is None else [],
             )  # fmt: skip
-            self._wait()
+            if not (self.folder / "up").read_bytes():
+                raise RuntimeError("the server did not start")
             from store.db.engine_postgres import open_engine
 
             self._run("CREATE DATABASE made TEMPLATE template0")
@@ -143,18 +144,6 @@ class Cluster:
         except BaseException:
             self.close()
             raise
-
-    def _wait(self) -> None:
-        """Until it takes connections."""
-        while True:
-            try:
-                psycopg.connect(self.url(), connect_timeout=5).close()
-            except psycopg.OperationalError as error:
-                if not self.folder.exists():
-                    raise RuntimeError("the server did not start") from error
-                time.sleep(0.05)
-            else:
-                return
 
 
 def _unprivileged() -> pwd.struct_passwd | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
+import itertools
 import json
 import os
 import threading
@@ -28,6 +29,9 @@ SECRET = "It's a Secret to Everybody"  # noqa: S105 - of the documentation of Gi
 PROMPT = "{{comment.body}}"
 
 
+_comments = itertools.count(7)  # no two are alike: what is, is a replay
+
+
 def signed(body: bytes, secret: str = SECRET) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
@@ -38,7 +42,8 @@ def comment(number: int = 12, text: str = "Say hello", login: str = "grace", pr:
     if pr:
         issue["pull_request"] = {"url": f"https://example.org/pulls/{number}"}
     payload = {
-        "action": "created", "issue": issue, "comment": {"id": 7, "body": text, "user": {"login": login, "id": 9}},
+        "action": "created", "issue": issue,
+        "comment": {"id": next(_comments), "body": text, "user": {"login": login, "id": 9}},
         "repository": {"id": 1, "full_name": "ada/project", "name": "project"}, "sender": {"login": login, "id": 9},
         **more,
     }  # fmt: skip

@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 SESSION = "5e551014-0000-4000-8000-000000000009"
 STUBBORN = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
 )
-HOLDER = "import time; time.sleep(600)"
+HOLDER = "import signal; signal.pause()"
 
 
 def said(number: int, text: str) -> bytes:
@@ -46,7 +45,7 @@ def main(what: str) -> None:
             put(said(1, "bye"))
             os.kill(os.getpid(), signal.SIGKILL)
         case "silent":  # it connects, and never says anything
-            time.sleep(600)
+            signal.pause()
         case "leave":  # a child goes on and holds the output
             child = subprocess.Popen([sys.executable, "-c", HOLDER])
             put(said(1, f"pids {child.pid}"))
@@ -56,7 +55,7 @@ def main(what: str) -> None:
             assert child.stdout is not None
             child.stdout.readline()  # it ignores the signal by now
             put(said(1, f"pids {os.getpid()} {child.pid}"))
-            time.sleep(600)
+            signal.pause()
 
 
 if __name__ == "__main__":

@@ -20,18 +20,27 @@ SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM delivery WHERE host = ?"  # n
 PAYLOAD: Final = "SELECT payload FROM delivery WHERE id = ?"
 _INTO: Final = (
     "trigger_id", "host", "received", "handled", "source", "delivery_id", "event", "action", "sender", "verdict",
-    "bytes", "thread_key", "reason", "payload",
+    "bytes", "thread_key", "reason", "payload", "signed",
 )  # fmt: skip
 _ADD: Final = text(
     f"INSERT INTO delivery ({', '.join(_INTO)}) VALUES ({', '.join(':' + name for name in _INTO)}) "  # noqa: S608
-    "ON CONFLICT (trigger_id, delivery_id) DO NOTHING RETURNING id"
+    "ON CONFLICT DO NOTHING RETURNING id"
 )
 
 
 def add(tx: Connection, values: dict[str, Any]) -> int | None:
-    """The new row's number; None: this delivery has been here before."""
+    """The new row's number; None: this delivery, or what was signed with it, has been here before."""
     found = tx.execute(_ADD, {name: values.get(name) for name in _INTO}).scalar()
     return None if found is None else int(found)
+
+
+def signed_before(tx: Connection, trigger: int, delivery_id: str, signed: str | None) -> str | None:
+    """The delivery that brought just what was signed under another id; None: it is this delivery that comes again."""
+    mine = select(c.id).where(c.trigger_id == trigger, c.delivery_id == delivery_id)
+    if signed is None or (delivery_id and tx.execute(mine).scalar() is not None):
+        return None
+    found = tx.execute(select(c.delivery_id).where(c.trigger_id == trigger, c.signed == signed)).scalar()
+    return str(found or "")
 
 
 def waiting(tx: Connection, host: str) -> list[tuple[int, int, str]]:

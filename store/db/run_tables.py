@@ -39,6 +39,7 @@ trigger: Final = Table(
     Column("own_authors", Text, nullable=False, server_default="[]"),  # JSON
     Column("filter", Text, nullable=False, server_default="{}"),  # JSON
     Column("prompt", Text, nullable=False, server_default=""),
+    Column("repeats", Integer, nullable=False, server_default="0"),  # 1: the same signed body is taken again
     UniqueConstraint("host", "slug"),
     sqlite_autoincrement=True,  # deliveries and runs outlive it
 )
@@ -93,7 +94,9 @@ delivery: Final = Table(
     Column("thread_key", Text),
     Column("reason", Text, nullable=False, server_default=""),
     Column("payload", LargeBinary),  # compressed
+    Column("signed", Text),  # hash of what its sender signed; NULL where that may come again
     UniqueConstraint("trigger_id", "delivery_id"),
+    Index("ix_delivery_signed", "trigger_id", "signed", unique=True),
     Index("ix_delivery_received", "received"),
     Index("ix_delivery_handled", "handled", "verdict"),
 )

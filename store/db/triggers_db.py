@@ -12,7 +12,7 @@ from store.db.run_tables import trigger as table
 COLUMNS: Final = (
     "id", "name", "slug", "source", "action", "runner", "cwd", "prompt", "permission", "model", "resume_sessions",
     "timeout_s", "max_parallel", "payload_limit", "enabled", "key_path", "own_authors", "filter", "schedule",
-    "watch_path", "command", "secret_ref", "created", "updated",
+    "watch_path", "command", "repeats", "secret_ref", "created", "updated",
 )  # fmt: skip
 SELECT: Final = f'SELECT {", ".join(COLUMNS)} FROM "trigger" WHERE host = ?'  # noqa: S608 - names from above
 

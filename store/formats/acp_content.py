@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 from store.decode import clean, dump
 from store.events import Hunk, Option, Tokens
 from store.formats.diffs import between, unified
-from store.formats.values import count, number, string, table, tokens
+from store.formats.values import count, number, one_line, string, table, tokens
 
 KINDS: Final[Mapping[str, str]] = {
     "read": "tool.read", "edit": "tool.edit", "delete": "tool.edit", "move": "tool.edit", "search": "tool.search",
@@ -65,6 +66,38 @@ def prompt_text(prompt: Any) -> str:
         return clean(prompt)
     blocks = prompt if type(prompt) is list else [prompt]
     return "\n".join(clean(dump(block)) if (text := block_text(block)) is None else text for block in blocks)
+
+
+class Said(NamedTuple):
+    """A prompt: its words, with a line per file that goes along; its images; the texts of files, apart from them."""
+
+    text: str
+    images: int = 0
+    beside: tuple[str, ...] = ()
+
+
+def _link(uri: str) -> str:
+    return f"[{one_line(unquote(uri.rstrip('/').rpartition('/')[2]), 200) or uri}]({uri})"
+
+
+def said_in(prompt: Any) -> Said:
+    """What a person said with these blocks. What a client put in besides is told apart: nobody typed it."""
+    parts: list[str] = []
+    beside: list[str] = []
+    images = 0
+    for block in prompt if type(prompt) is list else [prompt]:
+        kind = block.get("type") if type(block) is dict else ""
+        if kind == "image":
+            images += 1
+            if uri := string(block, "uri"):
+                parts.append(_link(uri))
+        elif kind == "resource" and (uri := string(table(block, "resource"), "uri")):
+            parts.append(_link(uri))
+            beside.append(block_text(block) or "")
+        else:
+            text = block_text(block)
+            parts.append(clean(dump(block)) if text is None else text)
+    return Said("\n".join(parts), images, tuple(beside))
 
 
 class Shown:

@@ -42,11 +42,13 @@ MOST: Final = 64  # messages whose whole may still come
 class Open:
     """A text that is being streamed."""
 
-    __slots__ = ("id", "item", "kind", "text")
+    __slots__ = ("files", "id", "images", "item", "kind", "text", "whole")
 
     def __init__(self, kind: str, id: str, item: str) -> None:
         self.kind, self.id, self.item = kind, id, item
         self.text = ""  # of a snapshot, or of a prompt that is told again
+        self.images = self.files = 0  # of such a prompt
+        self.whole = False  # its last block is one that no piece goes on with
 
 
 class Talk:
@@ -146,21 +148,30 @@ class Talk:
     def user(self, update: dict[str, Any], at: At, out: list[Event]) -> bool:
         """A prompt as the agent tells it: of the past, or the echo of one that was sent."""
         block = update.get("content")
-        text = content.prompt_text(block) if type(block) is list else content.block_text(block)
-        if text is None:
+        if type(block) is not list and content.block_text(block) is None:
             return False
+        said = content.said_in(block)
         id = string(update, "messageId")
         now = self._open.get(at.agent)
         if now is None or now.kind != "u" or id != now.id:
             now = self._open[at.agent] = Open("u", id, f"@{at.file}:{at.offset}")
-        now.text = text if update.get("sessionUpdate") == "user_message" else now.text + text
+        piece = type(block) is dict and block.get("type") == "text"
+        if update.get("sessionUpdate") == "user_message":
+            now.text, now.images = said.text, said.images
+        else:
+            now.text += f"\n{said.text}" if said.text and now.text and (now.whole or not piece) else said.text
+            now.images += said.images
+        now.whole = not piece
         if self._rpc is not None and self._sent.startswith(now.text):
             return True  # what was sent is shown
-        if now.text:
+        if now.text or now.images:
             self._end_past(at, out)
             self._turn = self.loading
             out.append(SessionNamed(at, title=one_line(now.text, 200), rank=1))
-            out.append(PromptText(at, now.item, now.text, "agent" if at.agent else "human"))
+            out.append(PromptText(at, now.item, now.text, "agent" if at.agent else "human", now.images))
+        for file in said.beside:
+            now.files += 1
+            out.append(PromptText(at, f"{now.item}+{now.files}", file, "injected"))
         return True
 
     def _end_past(self, at: At, out: list[Event]) -> None:
@@ -180,16 +191,18 @@ class Talk:
 
     def prompt(self, params: dict[str, Any], rpc: Any, item: str, at: At, out: list[Event]) -> None:
         """A prompt goes to the agent."""
-        text = content.prompt_text(params.get("prompt"))
+        said = content.said_in(params.get("prompt"))
+        text = said.text
         steer = table(params, "_meta").get("steer") is True
         self.calls.turn += not steer
         self._open.clear()
         self._plans.clear()
         if self.agent:
-            out.append(PromptText(at, item, text, "agent"))
+            out.append(PromptText(at, item, text, "agent", said.images))
         else:
             out.append(SessionNamed(at, title=one_line(text, 200), rank=1))
-            out.append(PromptSent(at, rpc, item, text, steer))
+            out.append(PromptSent(at, rpc, item, text, steer, said.images))
+        out += [PromptText(at, f"{item}+{n}", file, "injected") for n, file in enumerate(said.beside, 1)]
         if not steer:
             self._sent, self._rpc = text, rpc
 

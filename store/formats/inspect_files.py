@@ -22,10 +22,9 @@ from store.sources.views import Watched
 
 MOST: Final = 512 << 20  # bytes of one member; more is no log
 LONG: Final = 16 << 20  # bytes from which on a member is put on one line: what stands on many is read only so far
-# What the ways of packing raise; ValueError is a name that is no UTF-8, EOFError a member that is cut off.
-_DAMAGE: Final = (
-    zipfile.BadZipFile, zlib.error, LZMAError, NotImplementedError, RuntimeError, ValueError, EOFError, OSError
-)  # fmt: skip
+# What the ways of packing raise; ValueError is a name that is no UTF-8, EOFError a member that is cut off, and
+# RuntimeError a password or a way of packing that zipfile does not know.
+_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, LZMAError, RuntimeError, ValueError, EOFError, OSError)
 _NUMBERS: Final = re.compile(r"(\d+)")
 
 
@@ -76,7 +75,7 @@ class Members:
     def _open(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, ValueError, RuntimeError) as error:
             raise OSError(errno.EIO, f"it is no log that can be unpacked: {error}", str(self.path)) from error
 
 

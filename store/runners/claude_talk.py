@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Final
 
 import orjson
@@ -15,7 +16,7 @@ import orjson
 from store.formats.claude_asks import response, step, words
 from store.formats.values import string, table
 from store.runners.base import Reply
-from store.sources.process import Exited, Fact, Killed, Process
+from store.sources.process import Closed, Exited, Fact, Killed, Process
 
 PROTOCOL: Final = 1.0  # seconds that it has to stop when it is asked to, before it gets a signal
 LONGEST: Final = 64 << 20  # bytes of a line that is looked at
@@ -36,13 +37,15 @@ class Talked:
         fact: Callable[[Fact], None],
     ) -> None:
         self._out = out
+        self._fact = fact
         self._line = bytearray()
-        self._writing = threading.Lock()
+        self._said: SimpleQueue[bytes | None] = SimpleQueue()  # what goes in, in order; None: nothing more does
         self._lock = threading.Lock()
         self._open: dict[str, tuple[dict[str, Any], list[str]]] = {}  # question → its request, what was answered so far
-        self._hushed = False
-        self._process = Process(argv, cwd, env, out=self._take, fact=fact, talk=True)
+        self._process = Process(argv, cwd, env, out=self._take, fact=self._told, talk=True)
         self.pid = self._process.pid
+        # On a thread of its own: it may read nothing for a while, and the window must not wait for it.
+        threading.Thread(target=self._write, name=f"stdin-{self.pid}", daemon=True).start()
         self._say({"type": "user", "message": {"role": "user", "content": prompt}})
 
     @property
@@ -56,9 +59,8 @@ class Talked:
         return self._process.join(timeout)
 
     def terminate(self, grace: float = 2.0) -> bool:
-        gone = self._process.terminate(grace)
-        self._hush()
-        return gone
+        self._said.put(None)
+        return self._process.terminate(grace)
 
     def interrupt(self) -> None:
         """Ask it to stop as its own interface would; it writes down what it was doing, and ends. Else: the signal."""
@@ -84,18 +86,22 @@ class Talked:
     # ---- threads
 
     def _say(self, record: dict[str, Any]) -> None:
-        """On a thread of its own: it may read nothing for a while, and the window must not wait for it."""
-        data = orjson.dumps(record) + b"\n"
-        threading.Thread(target=self._write, args=(data,), name=f"stdin-{self.pid}", daemon=True).start()
+        self._said.put(orjson.dumps(record) + b"\n")
 
-    def _write(self, data: bytes) -> None:
-        with self._writing:
-            if not self._hushed:
-                self._process.write(data)
+    def _write(self) -> None:
+        """Its input, until there is nothing more to say or nobody who reads it."""
+        while (data := self._said.get()) is not None and self._process.write(data):
+            pass
+        self._process.hush()
 
     def _insist(self) -> None:
         if self._process.join(PROTOCOL) is None:
             self._process.interrupt()
+
+    def _told(self, fact: Fact) -> None:
+        if not isinstance(fact, Closed):
+            self._said.put(None)
+        self._fact(fact)
 
     def _take(self, data: bytes) -> None:
         """Its output, on the reader's thread: kept and shown first, then looked at for what concerns us."""
@@ -131,9 +137,4 @@ class Talked:
                 with self._lock:
                     self._open.pop(rpc, None)
             case "result":
-                threading.Thread(target=self._hush, name=f"hush-{self.pid}", daemon=True).start()
-
-    def _hush(self) -> None:
-        with self._writing:
-            self._hushed = True
-            self._process.hush()
+                self._said.put(None)

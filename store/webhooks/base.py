@@ -37,14 +37,22 @@ class Event(Struct, frozen=True):
     branch: str = ""
 
 
+def _body(headers: Headers, body: bytes) -> bytes:
+    return body
+
+
 class Sender(Struct, frozen=True):
-    """One sender. `verify` gives '' or one sentence; `secret` is never empty there, `now` is in seconds."""
+    """One sender. `verify` gives '' or one sentence; `secret` is never empty there, `now` is in seconds.
+
+    `signed`: what its signature stands for, so that what was signed once is known again under any other header.
+    """
 
     name: str
     title: str
     verify: Callable[[Headers, bytes, str, float], str]
     event: Callable[[Headers, dict[str, Any], bytes], Event]
     hint: str = ""  # where the user gives the sender our address and the secret
+    signed: Callable[[Headers, bytes], bytes] = _body
 
 
 def digest(secret: str, body: bytes) -> str:

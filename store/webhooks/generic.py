@@ -26,8 +26,16 @@ def verify(headers: Headers, body: bytes, secret: str, now: float) -> str:
     signed = number(stamp)  # then the time is signed as well: "time.body"
     if signed is None:
         return f"The header {_TIME.title()} is no time in seconds."
-    wrong = hexed(headers, _PLAIN, stamp.strip().encode() + b"." + body, secret)
+    wrong = hexed(headers, _PLAIN, said(headers, body), secret)
     return wrong or fresh(signed, now)
+
+
+def said(headers: Headers, body: bytes) -> bytes:
+    """What is signed: the body, with what stands beside it where a scheme signs that too."""
+    if "webhook-signature" in headers:
+        return f"{headers.get('webhook-id', '')}.{headers.get('webhook-timestamp', '')}.".encode() + body
+    stamp = headers.get(_TIME)
+    return body if stamp is None else stamp.strip().encode() + b"." + body
 
 
 def _standard(headers: Headers, body: bytes, secret: str, now: float) -> str:
@@ -39,8 +47,8 @@ def _standard(headers: Headers, body: bytes, secret: str, now: float) -> str:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True) if secret.startswith("whsec_") else None
     except (binascii.Error, ValueError):
         key = None
-    said = f"{name}.{stamp}.".encode() + body
-    wanted = base64.b64encode(hmac.new(key or secret.encode(), said, hashlib.sha256).digest()).decode()
+    mac = hmac.new(key or secret.encode(), said(headers, body), hashlib.sha256)
+    wanted = base64.b64encode(mac.digest()).decode()
     given = [part.partition(",") for part in headers["webhook-signature"].split()]
     if True not in [same(value, wanted) for version, _, value in given if version == "v1"]:
         return "The signature is wrong: check the secret."
@@ -64,5 +72,5 @@ def event(headers: Headers, payload: dict[str, Any], body: bytes) -> Event:
 
 SENDER: Final = Sender(
     "generic", "Any sender", verify, event,
-    "Send the body's HMAC-SHA256 in hex as X-Webhook-Signature; or sign as standardwebhooks.com says.",
+    "Send the body's HMAC-SHA256 in hex as X-Webhook-Signature; or sign as standardwebhooks.com says.", said,
 )  # fmt: skip

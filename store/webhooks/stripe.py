@@ -11,16 +11,26 @@ def verify(headers: Headers, body: bytes, secret: str, now: float) -> str:
     given = headers.get("stripe-signature")
     if given is None:
         return "There is no signature: Stripe-Signature is needed."
-    parts = [part.strip().partition("=") for part in given.split(",")]
-    times = [value for name, _, value in parts if name == "t"]
+    parts = _parts(given)
+    times = [value for name, value in parts if name == "t"]
     signed = number(times[0]) if len(times) == 1 else None
     if signed is None:
         return "The signature says no time."
-    wanted = digest(secret, times[0].encode() + b"." + body)
+    wanted = digest(secret, said(headers, body))
     # Every one is compared, so that how long this takes says nothing. More than one: a secret is being replaced.
-    if True not in [same(value, wanted) for name, _, value in parts if name == "v1"]:
+    if True not in [same(value, wanted) for name, value in parts if name == "v1"]:
         return "The signature is wrong: check the secret."
     return fresh(signed, now)
+
+
+def said(headers: Headers, body: bytes) -> bytes:
+    """What is signed: the time, and the body behind it."""
+    times = [value for name, value in _parts(headers.get("stripe-signature", "")) if name == "t"]
+    return ".".join(times[:1]).encode() + b"." + body
+
+
+def _parts(given: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in (part.strip().partition("=") for part in given.split(","))]
 
 
 def event(headers: Headers, payload: dict[str, Any], body: bytes) -> Event:
@@ -37,5 +47,6 @@ def event(headers: Headers, payload: dict[str, Any], body: bytes) -> Event:
 
 
 SENDER: Final = Sender(
-    "stripe", "Stripe", verify, event, "Developers → Webhooks: the signing secret of the endpoint (whsec_…)."
+    "stripe", "Stripe", verify, event, "Developers → Webhooks: the signing secret of the endpoint (whsec_…).",
+    said,
 )

@@ -1,4 +1,4 @@
-"""Real agents that talk ACP, against a scripted model, where they are installed: `../shared/real-cli`."""
+"""Real agents that talk ACP, against a scripted model, where they are installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of the real `claude` and `codex` against a scripted model, where they are installed: `../shared/real-cli`."""
+"""Runs of the real `claude` and `codex` against a scripted model, where they are installed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Webhook → run → thread → `--resume` → stale → compaction with the real `claude`, in a network namespace of its own.
 
-The model is a stand-in on loopback (`../shared/real-cli`); the program is npm's, pinned there. Skipped where either is
+The model is a stand-in on loopback; the program is npm's, pinned with it. Skipped where either is
 not on this machine.
 """
 
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder it works in. Its home is one of its own."""
     if not SCRIPT.exists():
-        pytest.skip("the stand-in of the Messages API is not on this machine (../shared/real-cli)")
+        pytest.skip("the stand-in of the Messages API is not on this machine")
     if not any(CACHE.glob("node_modules/@anthropic-ai/claude-code-*/claude")):
         pytest.skip(f"claude is not installed: {SCRIPT} install claude")
     if shutil.which("unshare") is None or shutil.which("nsenter") is None:

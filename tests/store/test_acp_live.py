@@ -124,10 +124,8 @@ def on_prompt(m):
 def test_a_question_that_is_taken_back_or_overtaken_says_so(tmp_path: Path) -> None:
     script = """
 def on_prompt(m):
-    threading.Thread(target=lambda: permit("c1", "one"), daemon=True).start()
-    threading.Thread(target=lambda: permit("c2", "two"), daemon=True).start()
-    import time
-    while len(_answers) < 2: time.sleep(0.01)
+    begin_permit("c1", "one")
+    begin_permit("c2", "two")
     send({"method": "$/cancel_request", "params": {"requestId": 0}})
     update("tool_call_update", toolCallId="c2", status="in_progress", title="two, still")
     update("tool_call_update", toolCallId="c2", status="completed")
@@ -301,9 +299,7 @@ def test_an_agent_that_dies_in_a_turn(tmp_path: Path) -> None:
     script = """
 def on_prompt(m):
     update("tool_call", toolCallId="t1", title="make", kind="execute", status="in_progress")
-    threading.Thread(target=lambda: permit("c1", "rm"), daemon=True).start()
-    import time
-    while not _answers: time.sleep(0.01)
+    begin_permit("c1", "rm")
     say("I am")
     print("Panic: out of cheese", file=sys.stderr, flush=True)
     leave(3)

@@ -196,7 +196,7 @@ def test_stopped_it_is_cancelled_and_leaves(runs: Runs, work: Path) -> None:
 def test_its_time_is_over(script: str, run: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch) -> None:
     """Also before there is a session; and one that does not leave is ended."""
     monkeypatch.setattr(acp, "LEAVE", 0.1)
-    result = run("import time\non_end = lambda: time.sleep(600)\n" + script, timeout_s=0.5)
+    result = run("on_end = threading.Event().wait\n" + script, timeout_s=0.5)
     assert (result.state, result.signal) == ("timeout", 15)
 
 
@@ -205,7 +205,7 @@ def test_one_that_will_say_nothing_any_more_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(acp_headless, "MUTE", 0.1)
     monkeypatch.setattr(acp, "LEAVE", 0.1)
-    result = run("import time\ndef on_prompt(m):\n os.close(1)\n time.sleep(600)", timeout_s=0)
+    result = run("def on_prompt(m):\n os.close(1)\n threading.Event().wait()", timeout_s=0)
     assert (result.state, result.reason) == ("failed", "The agent has closed its output without an answer.")
 
 

@@ -16,7 +16,7 @@ from conftest import REPO, SHARED
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(300)]
 
-# Days and models of ../shared/data on which the two say different things, and why.
+# Days and models of the published transcripts on which the two say different things, and why.
 SPACES = "ccusage looks for usage by its letters, and does not find it in JSON with spaces"
 NO_REQUEST = "without the id of a request ccusage counts every line of an answer"
 NO_MODEL = "a rollout that names no model: gpt-5 for ccusage, unknown for Playhead"

@@ -99,7 +99,7 @@ def test_a_signal_is_not_an_exit_code(runs: list[Run]) -> None:
 
 
 def test_closed_comes_before_the_end_when_output_is_closed_first(runs: list[Run]) -> None:
-    run = start(runs, "import os, time; os.close(1); os.close(2); time.sleep(100)")
+    run = start(runs, "import os, signal; os.close(1); os.close(2); signal.pause()")
     run.until(lambda: run.facts == [Closed()])
     assert run.process.alive
     assert run.process.terminate()
@@ -107,7 +107,7 @@ def test_closed_comes_before_the_end_when_output_is_closed_first(runs: list[Run]
 
 
 def test_output_comes_as_it_is_written(runs: list[Run]) -> None:
-    run = start(runs, "import os, time\nos.write(1, b'one')\ntime.sleep(100)")
+    run = start(runs, "import os, signal\nos.write(1, b'one')\nsignal.pause()")
     run.until(lambda: run.out == b"one")
 
 
@@ -143,10 +143,10 @@ def test_a_flood_arrives_complete(runs: list[Run]) -> None:
 def test_interrupt_reaches_the_group_and_may_be_survived(runs: list[Run]) -> None:
     run = start(
         runs,
-        "import signal, time\n"
+        "import signal\n"
         "def said(*_): print('stopped', flush=True)\n"
         "signal.signal(signal.SIGINT, said)\nprint('ready', flush=True)\n"
-        "while True: time.sleep(1)",
+        "while True: signal.pause()",
     )
     run.until(lambda: b"ready" in run.out)
     run.process.interrupt()
@@ -157,8 +157,8 @@ def test_interrupt_reaches_the_group_and_may_be_survived(runs: list[Run]) -> Non
 def test_who_ignores_sigterm_is_killed_after_the_grace(runs: list[Run]) -> None:
     run = start(
         runs,
-        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\n"
-        "while True: time.sleep(1)",
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\n"
+        "while True: signal.pause()",
     )
     run.until(lambda: b"ready" in run.out)
     began = time.monotonic()
@@ -168,10 +168,10 @@ def test_who_ignores_sigterm_is_killed_after_the_grace(runs: list[Run]) -> None:
 
 
 GRANDCHILD = (
-    "import os, signal, subprocess, sys, time\n"
-    "child = subprocess.Popen([sys.executable, '-c', 'import signal, time\\n"
+    "import os, signal, subprocess, sys\n"
+    "child = subprocess.Popen([sys.executable, '-c', 'import signal\\n"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\\n"
-    'print("child", flush=True)\\nwhile True: time.sleep(1)\'])\n'
+    'print("child", flush=True)\\nwhile True: signal.pause()\'])\n'
     "print('pid', child.pid, flush=True)\n"
 )
 
@@ -182,7 +182,7 @@ def child_of(run: Run) -> int:
 
 
 def test_grandchildren_that_ignore_sigterm_go_too(runs: list[Run]) -> None:
-    run = start(runs, GRANDCHILD + "while True: time.sleep(1)")
+    run = start(runs, GRANDCHILD + "while True: signal.pause()")
     child = child_of(run)
     assert alive(child)
     run.process.terminate(grace=0.3)
@@ -192,7 +192,7 @@ def test_grandchildren_that_ignore_sigterm_go_too(runs: list[Run]) -> None:
 
 
 def test_orphans_that_hold_the_output_neither_hide_the_exit_nor_survive(runs: list[Run]) -> None:
-    run = start(runs, GRANDCHILD + "while os.stat('/proc/%d' % child.pid) and time.sleep(0.3): pass\nos._exit(5)")
+    run = start(runs, GRANDCHILD + "os._exit(5)")
     child = child_of(run)
     assert run.process.join(WAIT) == Exited(5)
     run.until(lambda: run.facts == [Exited(5)])
@@ -203,7 +203,7 @@ def test_orphans_that_hold_the_output_neither_hide_the_exit_nor_survive(runs: li
 
 
 def test_a_stopped_process_can_be_ended(runs: list[Run]) -> None:
-    run = start(runs, "import os, time\nprint('ready', flush=True)\ntime.sleep(100)")
+    run = start(runs, "import os, signal\nprint('ready', flush=True)\nsignal.pause()")
     run.until(lambda: b"ready" in run.out)
     os.kill(run.process.pid, signal.SIGSTOP)
     assert run.process.terminate(grace=5)

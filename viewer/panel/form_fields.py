@@ -20,6 +20,10 @@ PROMPT: Final = (
     "payload is put below, in whole fields. A payload is only ever part of this one text, never of the command line."
 )
 
+REPEATS: Final = (
+    "Off: what was signed once runs once, under any delivery id, so that nobody can play back what they overheard. "
+    "On: for a sender whose events may be alike to the letter, such as a workflow that is dispatched twice."
+)
 COMMAND: Final = (
     "One command with its arguments, started without a shell. It takes no fields: the payload is on its standard input."
 )
@@ -42,6 +46,7 @@ def made(look: Look) -> dict[str, Field]:
                     "data.ticket.id"),
         fields.line("own_authors", "Own accounts", "Names with commas. What they cause is skipped before anything is "
                     "paid for, so that an agent does not answer itself.", look, "acme-bot"),
+        fields.check("repeats", "Take the same body again", REPEATS, look),
         fields.choice("action", "What it does", "", look, ACTIONS),
         fields.choice("runner", "Runner", "", look, {"claude-code": "Claude Code"}),
         fields.line("command", "Command of the agent", "Its program with what makes it talk ACP, started without a "
@@ -65,6 +70,8 @@ def shown_for(source: str, action: str) -> set[str]:
     shown = {"name", "enabled", "source", "action", "cwd", "prompt", "timeout_s", "max_parallel", "resume_sessions"}
     if source in WEBHOOKS:
         shown |= {"filter", "own_authors", "secret"}
+    if source in ("github", "linear", "generic"):  # the others sign what tells deliveries apart
+        shown.add("repeats")
     if source in ("generic", "hand"):
         shown.add("key_path")
     if source == "schedule":

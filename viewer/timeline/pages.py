@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from store.delta import Late, Window
+from store.delta import Window
 from store.errors import LaterError, StoreError
 from store.events import ItemId
 from store.items import Item, Notice, Raw
@@ -20,13 +20,12 @@ BULK: Final = 512  # rows per read when many are wanted once, such as for a copy
 
 
 class Pages:
-    """Least recently used pages go first. A page that cannot be read is shown as rows that say why."""
+    """Least recently used pages go first. A page that cannot be read is shown as rows that say why, one on its way as
+    rows that stand for it."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
         self.reads = 0  # for tests: how often the store was asked
-        self._now = window.read_now if isinstance(window, Late) else window.read
-        self.patient = True  # rows are waited for; else rows that stand for them are given until they are here
         self._pages: OrderedDict[int, Sequence[Item]] = OrderedDict()
 
     def item(self, row: int) -> Item:
@@ -34,7 +33,7 @@ class Pages:
         page = self._pages.get(number)
         if page is None:
             first = number * PAGE
-            page = self._read(first, min(PAGE, self.window.length - first), patient=self.patient)
+            page = self._read(first, min(PAGE, self.window.length - first))
             self._pages[number] = page
             if len(self._pages) > KEPT:
                 self._pages.popitem(last=False)
@@ -55,11 +54,11 @@ class Pages:
         del self._pages[first // PAGE]
         return range(first, first + count)
 
-    def _read(self, first: int, count: int, *, patient: bool = True) -> Sequence[Item]:
+    def _read(self, first: int, count: int) -> Sequence[Item]:
         self.reads += 1
         reason = "the index is shorter than it says"
         try:
-            items = (self._now if patient else self.window.read)(first, count)
+            items = self.window.read(first, count)
             if len(items) == count:
                 return items
         except LaterError:
@@ -73,3 +72,9 @@ class Pages:
 def is_waiting(item: Item) -> bool:
     """Whether this row stands for one on its way."""
     return item.id.startswith(WAITS)
+
+
+def waits_at(item: ItemId) -> int | None:
+    """The row of one that stood for another; None: it is any other's id."""
+    number = item.removeprefix(WAITS)
+    return int(number) if number != item and number.isdecimal() else None
