@@ -42,7 +42,10 @@ def begin(stream: Stream, argv: Sequence[str], cwd: Path, load: str, files: bool
     def ended(how: str, ok: bool) -> None:
         stream.end(how, ok, "The agent ")
 
-    agent = AcpAgent(cwd, stream.last, stream.say, ready, ended, load, files=files)
+    def unsent(id: str, why: str) -> None:
+        stream.hub.put(stream.key, lambda session: session.not_sent(id, why))
+
+    agent = AcpAgent(cwd, stream.last, stream.say, ready, ended, load, files=files, unsent=unsent)
     stream.say(cwd=str(cwd))
     try:
         around = secrets.around()

@@ -6,7 +6,6 @@ Nothing but what was given is ever read.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -67,6 +66,8 @@ def look(path: str) -> Attached:
 
 def keep(image: bytes) -> Attached:
     """An image from the clipboard, encoded as PNG, as a file in our own folder. Raises StoreError."""
+    import hashlib
+
     path = pasted_dir() / f"{hashlib.sha256(image).hexdigest()[:32]}.png"
     try:
         put(path, image, private=True)

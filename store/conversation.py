@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from store.attach import Attached
 from store.runners.base import Abilities
 
 
@@ -13,12 +15,16 @@ class Conversation(Protocol):
     @property
     def abilities(self) -> Abilities: ...
 
-    def send(self, text: str, id: str) -> bool:
+    def send(self, text: str, id: str, files: Sequence[Attached] = ()) -> bool:
         """Hand a prompt to the agent. False: it cannot take one now, and the prompt stays in the queue.
 
-        `id`: the prompt's own, by which its echo is known where the agent repeats it. Raises StoreError with one
-        sentence when the attempt failed; the prompt stays in the queue then, too.
+        `id`: the prompt's own, by which its echo is known where the agent repeats it. `files` are read on a thread.
+        Raises StoreError with one sentence when the attempt failed; the prompt stays in the queue then, too.
         """
+        ...
+
+    def shown(self, text: str, files: Sequence[Attached]) -> tuple[str, int]:
+        """How the agent's own record will show such a prompt: its words, and how many images it has."""
         ...
 
     def cancel(self) -> None:

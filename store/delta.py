@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from store.attach import Attached
 from store.events import ItemId
 from store.items import Item
 
@@ -19,6 +20,7 @@ class Waiting(Struct, frozen=True, gc=False):
     text: str
     editing: bool = False
     trouble: str = ""
+    files: tuple[Attached, ...] = ()
 
 
 class Header(Struct, frozen=True, gc=False):
@@ -68,6 +70,15 @@ class Window(Protocol):
 
 
 @runtime_checkable
+class Runs(Protocol):
+    """A Window of which many rows may be read on a worker."""
+
+    def run(self, first: int, end: int) -> Iterator[Item]:
+        """Rows [first, end), however long it takes. Raises StoreError."""
+        ...
+
+
+@runtime_checkable
 class Late(Window, Protocol):
     """A Window that nobody waits for. `read` may say LaterError: then `arrived` (first, count, here) is called when it
     is worth to ask again, on any thread; `here`: with an answer, else the question was given up for newer ones."""
@@ -80,10 +91,6 @@ class Late(Window, Protocol):
 
     def may_be(self, row: int, item: ItemId) -> bool:
         """Whether a row may be this item."""
-        ...
-
-    def run(self, first: int, end: int) -> Iterator[Item]:
-        """Rows [first, end), however long it takes: not for the GUI thread. Raises StoreError."""
         ...
 
 

@@ -29,7 +29,7 @@ from store.judge import ACCEPTED, REFUSED, SKIPPED, judged
 from store.spool import Arrived, Spool
 from store.trigger import WEBHOOKS, Trigger
 from store.triggers import list_triggers
-from store.webhooks.base import digest
+from store.webhooks.base import BODY, digest
 
 log = logging.getLogger(__name__)
 
@@ -258,7 +258,9 @@ class Inbox:
         }  # fmt: skip
         if record.hand:
             row |= {"delivery_id": f"hand:{uuid.uuid4().hex}"}
-        elif trigger.source in WEBHOOKS and not trigger.repeats:
+        elif trigger.repeats:
+            row |= {"delivery_id": None} if event.delivery.startswith(BODY) else {}  # known by nothing but its bytes
+        elif trigger.source in WEBHOOKS:
             said = webhooks.named(trigger.source).signed(record.headers, record.body)
             row |= {"signed": hashlib.sha256(said).hexdigest()}
         if found.verdict != ACCEPTED and not (record.hand and found.verdict == SKIPPED):

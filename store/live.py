@@ -23,7 +23,9 @@ from store.told import Completed, Drain, Question, Queued
 
 if TYPE_CHECKING:
     from store.again import Again
+    from store.attach import Attached
     from store.preflight import Preflight
+    from store.runners.base import Abilities
 
 TICK_MS: Final = 16
 SAID_MS: Final = 1000  # between two words about how many ticks there were: nobody reads figures faster
@@ -49,8 +51,10 @@ class Ticker(QObject):
         super().__init__(parent)
         self.hub = Hub(self._wake)
         self.ticks = 0
-        # (session, text, the prompt's id) → went out; raises StoreError. Set by who can send.
-        self.send: Callable[[str, str, str], bool] | None = None
+        # (session, prompt) → went out; raises StoreError. Set by who can send.
+        self.send: Callable[[str, Queued], bool] | None = None
+        # (session, prompt) → how its echo will show it. Set by who knows its agent.
+        self.shown: Callable[[str, Queued], tuple[str, int]] = lambda _, queued: (queued.text, 0)
         self._untold: deque[Delta] = deque()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -136,9 +140,10 @@ class Ticker(QObject):
                 return
             now, why = time.time_ns() // 1000, ""
             # Before it is tried: what the attempt brings comes behind its row, whichever thread is the faster.
-            self.change(key, lambda live: live.sent(queued, now))
+            shown = self.shown(key, queued)
+            self.change(key, lambda live: live.sent(queued, now, shown))
             try:
-                if self.send(key, queued.text, queued.id):
+                if self.send(key, queued):
                     return
             except StoreError as error:
                 why = str(error)
@@ -174,7 +179,7 @@ class Live(Ticker):
             database=database,
         )
         self.fact.connect(self.on_fact)
-        self.send = self._send
+        self.send, self.shown = self._send, self._shown
 
     @Slot(object)
     def on_fact(self, fact: Completed | Question) -> None:
@@ -198,14 +203,14 @@ class Live(Ticker):
         """Start an agent that talks ACP, in a new session or in an earlier one of its own. Raises StoreError."""
         return self.feeds.acp(argv, cwd, load, files=files)
 
-    def load_again(self, again: Again, key: str, text: str) -> str:
+    def load_again(self, again: Again, key: str, text: str, files: tuple[Attached, ...] = ()) -> str:
         """Start an agent again, for a new session that loads the one of that key and goes on with a prompt: its key.
 
         Raises StoreError.
         """
         path = self.feeds.path_of(key)
         new = self.feeds.acp(again.argv, again.cwd, again.load, parent=key if path is None else str(path))
-        self.prompt(new, text)
+        self.prompt(new, text, files)
         return new
 
     def rename(self, key: str, title: str) -> None:
@@ -227,9 +232,18 @@ class Live(Ticker):
 
     # ---- prompts
 
-    def _send(self, key: str, text: str, id: str) -> bool:
+    def _send(self, key: str, queued: Queued) -> bool:
         conversation = self.feeds.conversation(key)
-        return conversation is not None and conversation.send(text, id)
+        return conversation is not None and conversation.send(queued.text, queued.id, queued.files)
+
+    def _shown(self, key: str, queued: Queued) -> tuple[str, int]:
+        conversation = self.feeds.conversation(key)
+        return (queued.text, 0) if conversation is None else conversation.shown(queued.text, queued.files)
+
+    def abilities(self, key: str) -> Abilities | None:
+        """What the agent of a session can, whose prompts have somewhere to go already; None: they have not."""
+        conversation = self.feeds.conversation(key)
+        return None if conversation is None else conversation.abilities
 
     def can_send(self, key: str) -> bool:
         """Whether prompts of a session have somewhere to go."""
@@ -247,9 +261,9 @@ class Live(Ticker):
             return ""
         return way_on(header.agent, header.id, self.feeds.is_file(key))[1]
 
-    def prompt(self, key: str, text: str) -> str:
+    def prompt(self, key: str, text: str, files: tuple[Attached, ...] = ()) -> str:
         """Queue a prompt; it goes out at once where nothing is in its way. Returns its id."""
-        queued = Queued(os.urandom(16).hex(), text)
+        queued = Queued(os.urandom(16).hex(), text, files=files)
         self.change(key, lambda session: session.put_prompt(queued))
         return queued.id
 
@@ -266,10 +280,10 @@ class Live(Ticker):
         self.feeds.talks.connect(key, header, permission)
         self.drain(key)
 
-    def fork(self, key: str, header: Header, text: str, permission: str = "") -> None:
+    def fork(self, key: str, header: Header, text: str, permission: str = "", files: tuple[Attached, ...] = ()) -> None:
         """Go on with a copy of a session: `forked` names its file once it is there, `unforked` says why it never is."""
         self.feeds.talks.fork(
-            key, header, text, permission,
+            key, header, text, permission, files,
             lambda file: self.forked.emit(key, text, file), lambda why: self.unforked.emit(key, text, why),
         )  # fmt: skip
 

@@ -23,8 +23,8 @@ from store.resume import Rest
 from store.sources import views
 from store.told import Gained, Loaded
 from store.whole import open_file
-from store.window import Known
-from store.window_away import SLOW, for_screen
+from store.window import SLOW, Known
+from store.window_away import for_screen
 
 if TYPE_CHECKING:
     from store.session import Session
@@ -68,7 +68,7 @@ class Rows:
 
 
 def loaded(rows: Rows, before: Known | None = None, screen: int = 0) -> Loaded:
-    """The past as it was read, behind what the database has of it; so many rows of its end are on the screen already."""
+    """The past as it was read, behind what the database has of it. `screen`: rows of its end that are shown already."""
     told = list(before.facts.events()) if before is not None else []
     window = for_screen(before.window, screen) if before is not None else None
     past = Rebase(window, rows.overlay, tuple(rows.tail))

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from store.attach import Attached, form, line, refused
 from store.errors import StoreError
 from store.events import (
     Answered,
@@ -106,26 +107,44 @@ class RunTalk:
         """A fork that somebody may still open."""
         return self.busy or (self._homeless and self._unmade is None)
 
-    def send(self, text: str, id: str) -> bool:
+    def shown(self, text: str, files: Sequence[Attached]) -> tuple[str, int]:
+        """Images go along where the program takes any; of all else it is told the place."""
+        forms = [form(file, self.abilities)[0] for file in files]
+        lines = [line(file, file.path) for file, how in zip(files, forms, strict=True) if how != "image"]
+        return "\n".join([text, *lines] if text else lines), forms.count("image")
+
+    def send(self, text: str, id: str, files: Sequence[Attached] = ()) -> bool:
+        if why := refused(files, self.abilities):
+            raise StoreError(why)
         with self._lock:
             if self._run or self._closed:
                 return False
             self._run, self._stopped = "starting", ""
         # The login shell's environment, a row in the database, a process: none of it may hold up the window.
         threading.Thread(
-            target=self._start, args=(Queued(id, text),), name=f"send {self.key[-8:]}", daemon=True
-        ).start()
+            target=self._start, args=(Queued(id, text, files=tuple(files)),), name=f"send {self.key[-8:]}",
+            daemon=True,
+        ).start()  # fmt: skip
         return True
 
-    def fork(self, text: str, opened: Callable[[str], None], unmade: Callable[[str], None]) -> None:
+    def fork(
+        self,
+        text: str,
+        files: tuple[Attached, ...],
+        opened: Callable[[str], None],
+        unmade: Callable[[str], None],
+    ) -> None:
         """Begin a copy of the session with this prompt; `opened` gets its file, on a run's thread, when it is there.
 
-        If there never is one, `unmade` gets the reason. What the agent says meanwhile waits for `belongs`.
+        If there never is one, `unmade` gets the reason. What the agent says meanwhile waits for `belongs`. Raises
+        StoreError for files that cannot go along.
         """
+        if why := refused(files, self.abilities):
+            raise StoreError(why)
         self._run, self._unmade, self._homeless = "starting", unmade, True
         self._ahead = Ahead("", self._hub, self.target.runner.stream) if self.target.runner.provisional else None
         self._opened = opened
-        queued = Queued(uuid.uuid4().hex, text)
+        queued = Queued(uuid.uuid4().hex, text, files=files)
         threading.Thread(target=self._start, args=(queued,), name=f"fork {queued.id[:8]}", daemon=True).start()
 
     def belongs(self, key: str, catch_up: Callable[[], None], told: Callable[[RunResult], None]) -> None:
@@ -187,7 +206,9 @@ class RunTalk:
             ahead = target.runner.provisional
             self._hub.put(self.key, lambda session: session.run_began(run, began, ahead=ahead))
             self._ahead = Ahead(self.key, self._hub, target.runner.stream) if ahead else None
-        asked = Ask(queued.text, target.cwd, target.session, target.fork, target.permission, target.llm,
+        images = tuple(file for file in queued.files if form(file, self.abilities)[0] == "image")
+        text, _ = self.shown(queued.text, queued.files)
+        asked = Ask(text, target.cwd, target.session, target.fork, target.permission, target.llm, images=images,
                     attended=True)  # fmt: skip
         request = RunRequest(target.runner.name, asked, "composer", timeout_s=target.timeout_s, resumed=1)
         try:

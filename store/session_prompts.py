@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from store.attach import Attached
 from store.batch import Batch
 from store.delta import Header, Waiting
 from store.events import TERMINAL
@@ -41,6 +42,7 @@ class Prompts:
         self.queue: list[Queued] = []
         self.run = ""  # a run of ours that works in it: its end is the turn's, whatever records say before
         self._ahead = False  # and what it prints is shown ahead of the session's file
+        self._gone: dict[str, Queued] = {}  # by their ids: prompts that went out and have no echo yet
         self._stop_reason = ""  # what the records said of the end of the turn, while such a run goes on
 
     @abstractmethod
@@ -98,7 +100,7 @@ class Prompts:
             row, old = known if known is not None else (0, None)
             if isinstance(old, Prompt) and old.sending:
                 if failed and not self._said_behind(row):
-                    self._take_back(Queued(item, old.text), failed)
+                    self._take_back(self._gone.get(item) or Queued(item, old.text), failed)
                     continue
                 self.batch.add(put_again(self.state, row, replace(old, sending=False, rev=old.rev + 1)))
             del self.state.unmatched[text]
@@ -193,17 +195,28 @@ class Prompts:
         """At drain time: the one prompt to send now, still in the queue until `sent` says that it went out."""
         return self.queue[0] if self.sendable and not self.header.pending and not self.run else None
 
-    def unheard(self) -> list[str]:
+    def unheard(self) -> list[Queued]:
         """Prompts that went out and that nothing shows to have come there, oldest first."""
         known = filter(None, (self.state.recent.get(item) for item in self.state.unmatched.values()))
-        sent = sorted((row, item.text) for row, item in known if isinstance(item, Prompt) and item.sending)
-        return [str(text) for _, text in sent]
+        sent = sorted((row, item.id, item.text) for row, item in known if isinstance(item, Prompt) and item.sending)
+        return [self._gone.get(id) or Queued(id, text) for _, id, text in sent]
 
-    def sent(self, queued: Queued, ts: int | None) -> None:
-        """A queued prompt went out: it leaves the queue and is shown as 'sending' until its echo is back."""
+    def sent(self, queued: Queued, ts: int | None, shown: tuple[str, int] | None = None) -> None:
+        """A queued prompt went out: it leaves the queue and is shown as 'sending' until its echo is back.
+
+        `shown`: its words and how many images it has, as that echo will show them.
+        """
+        text, images = shown or (queued.text, 0)
         self.queue = [other for other in self.queue if other.id != queued.id]
-        self.batch.add(sending(self.state, queued.id, queued.text, ts))
+        unheard = set(self.state.unmatched.values())
+        self._gone = {id: other for id, other in self._gone.items() if id in unheard} | {queued.id: queued}
+        self.batch.add(sending(self.state, queued.id, text, ts, images))
         self._queued(pending=True)
+
+    def not_sent(self, id: str, why: str) -> None:
+        """The same as `unsent`, by its id."""
+        if id in self._gone:
+            self.unsent(self._gone[id], why)
 
     def unsent(self, queued: Queued, why: str) -> None:
         """It did not go out after all: it is first in the queue again, held, with the reason."""
@@ -237,11 +250,14 @@ class Prompts:
         self._queued()
         self.may_send()
 
-    def edit(self, id: str, text: str | None = None, *, editing: bool = False) -> None:
-        """Change a waiting prompt; `editing` holds it back until it is said otherwise. Text None: as it was."""
+    def edit(
+        self, id: str, text: str | None = None, files: tuple[Attached, ...] = (), *, editing: bool = False
+    ) -> None:
+        """Change a waiting prompt; `editing` holds it back until it is said otherwise. Text None: all as it was."""
         for queued in self.queue:
             if queued.id == id:
-                queued.text = queued.text if text is None else text
+                if text is not None:
+                    queued.text, queued.files = text, files
                 queued.editing, queued.trouble = editing, ""
         self._queued()
         self.may_send()
@@ -285,5 +301,5 @@ class Prompts:
             self.facts.append(drain)
 
     def _queued(self, **changes: object) -> None:
-        waiting = tuple(Waiting(one.id, one.text, one.editing, one.trouble) for one in self.queue)
+        waiting = tuple(Waiting(one.id, one.text, one.editing, one.trouble, one.files) for one in self.queue)
         self._say(queued=waiting, **changes)

@@ -14,6 +14,7 @@ from store.paths import data_dir
 from store.runners import way_on
 
 if TYPE_CHECKING:
+    from store.attach import Attached
     from store.conversation import Conversation
     from store.delta import Header
     from store.ingest import FileIngest
@@ -81,6 +82,7 @@ class Talks:
         header: Header,
         text: str,
         permission: str,
+        files: tuple[Attached, ...],
         opened: Callable[[str], None],
         unmade: Callable[[str], None],
     ) -> None:
@@ -93,7 +95,7 @@ class Talks:
         talk = self._talk(key, header, permission)
         talk.target = replace(talk.target, fork=True)
         self._forks = [other for other in self._forks if other.wanted] + [talk]
-        talk.fork(text, opened, unmade)
+        talk.fork(text, files, opened, unmade)
 
     def _talk(self, key: str, header: Header, permission: str) -> RunTalk:
         from store.runs_talk import RunTalk, Target

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
+from store.attach import Attached
 from store.delta import Rebase
 from store.events import Event
 from store.fold import Change, State
@@ -53,6 +54,7 @@ class Queued(Struct):
     text: str
     editing: bool = False
     trouble: str = ""  # why it did not go out; the user says when it is tried again
+    files: tuple[Attached, ...] = ()  # that go with it
 
     @property
     def held(self) -> bool:

@@ -10,6 +10,7 @@ import sqlite3
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -28,6 +29,8 @@ from store.states import CLOSED
 
 CHECKED: Final = 4096  # bytes at the start and before the offset that tell whether a file is still the same
 PATIENCE: Final = 1_000  # milliseconds that a server has to say whether it knows a session: its file can be read, too
+SLOW: Final = 30_000  # and for what nobody waits for
+BULK: Final = 512  # rows per statement where many are wanted
 STRIPS: Final = 2  # strips of hashes that a window keeps: half a megabyte
 WEIGHT: Final = 65_535
 _ITEMS: Final = "SELECT payload FROM item WHERE seq >= ? AND seq < ? ORDER BY seq"
@@ -105,6 +108,12 @@ class DbWindow:
             return [unpress(payload) for (payload,) in found]
         except reads.BROKEN as error:
             raise reads.damage(self.path) from error
+
+    def run(self, first: int, end: int) -> Iterator[Item]:
+        """Rows [first, end), one after the other, over a connection of their own: on a worker. Raises StoreError."""
+        with closing(self.again(SLOW)) as window:
+            for at in range(first, end, BULK):
+                yield from window.read(at, min(BULK, end - at))
 
     def weights(self) -> array[int]:
         weights = array("H")

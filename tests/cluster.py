@@ -19,11 +19,13 @@ _SCRIPT = """
 folder=$1; bin=$2
 serve() {
     exec 3<"$folder/held" 4>"$folder/up"
-    "$bin/initdb" -D "$folder/data" -U playhead --auth=trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1 3<&- 4>&- || {
+    "$bin/initdb" -D "$folder/data" -U playhead --auth=trust -E UTF8 --locale=C --no-sync \\
+        >"$folder/log" 2>&1 3<&- 4>&- || {
         cat "$folder/log" >&2; rm -rf "$folder"; exit 1
     }
-    "$bin/pg_ctl" start -w -t 120 -D "$folder/data" -l "$folder/log" -o "-k $folder -c listen_addresses= -c fsync=off \
-        -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c autovacuum=off" >/dev/null 3<&- 4>&- &&
+    "$bin/pg_ctl" start -w -t 120 -D "$folder/data" -l "$folder/log" -o "-k $folder -c listen_addresses= -c fsync=off \\
+        -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c autovacuum=off" \\
+        >/dev/null 3<&- 4>&- &&
         echo up >&4
     exec 4>&-
     read -r _ <&3

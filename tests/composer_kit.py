@@ -25,12 +25,12 @@ SESSION = "5e551014-0000-4000-8000-00000000000f"
 WAIT = 30_000
 
 
-def session_file(work: Path) -> Path:
+def session_file(work: Path, id: str = SESSION) -> Path:
     """A finished session of Claude, as it lies on the disk."""
-    file = Path(os.environ["CLAUDE_CONFIG_DIR"]) / "projects" / "-work" / f"{SESSION}.jsonl"
-    file.parent.mkdir(parents=True)
+    file = Path(os.environ["CLAUDE_CONFIG_DIR"]) / "projects" / "-work" / f"{id}.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
     told = [user("first question"), assistant("first answer")]
-    file.write_bytes(lines(*[{**one, "cwd": str(work), "sessionId": SESSION} for one in told]))
+    file.write_bytes(lines(*[{**one, "cwd": str(work), "sessionId": id} for one in told]))
     return file
 
 

@@ -9,9 +9,7 @@ import subprocess
 import sys
 
 SESSION = "5e551014-0000-4000-8000-000000000009"
-STUBBORN = (
-    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
-)
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
 HOLDER = "import signal; signal.pause()"
 
 

@@ -21,9 +21,11 @@ from viewer.jobs import Jobs
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
 
+    from store.events import ItemId
     from store.live import Live
     from viewer.inspector.pane import InspectorPane
     from viewer.keeping import Keeping
+    from viewer.timeline.model import TimelineModel
 
 QUESTIONS: Final = 500  # rows from the end among which one that waits is looked for
 ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
@@ -97,14 +99,33 @@ class Commands(Frame):
         self._to_failure(-1)
 
     def _to_failure(self, by: int) -> None:
-        from viewer.failures import NEAR, find
+        from viewer.failures import among, find, near
 
         model, row = self.pane.view.timeline, self.pane.view.currentIndex().row()
-        found = None if model is None else find(model, row, by)
-        if found is not None and model is not None:
+        if model is None:
+            self._show_failure(None, None, by)
+            return
+        first, end = near(model, row, by)
+        reading = None if model.late is None else model.reading(first, end)
+        if reading is None:
+            found = find(model, row, by)
+            self._show_failure(model, None if found is None else model.item(found).id, by)
+        else:  # on a server: nobody waits for it here
+            self.jobs.run(
+                lambda: among(reading(), first, by),
+                lambda found: self._show_failure(model, None if found is None else found[1], by),
+                lambda error: self.status.set_hint(str(error)),
+            )
+
+    def _show_failure(self, model: TimelineModel | None, item: ItemId | None, by: int) -> None:
+        from viewer.failures import NEAR
+
+        if model is not self.pane.view.timeline:
+            return  # another session is looked at meanwhile
+        if item is not None:
             if not self.pane.view.geo.fits:
                 self.pane.view.set_follow(False)
-            self.pane.view.reveal(model.item(found).id)
+            self.pane.view.reveal(item)
             self.pane.setFocus(Qt.FocusReason.ShortcutFocusReason)
         else:
             where = "below" if by > 0 else "above"

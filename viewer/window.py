@@ -51,6 +51,7 @@ class MainWindow(Searching):
         self.desk = Desk(live, self.pane, places, self)
         self.desk.follow_default = settings[st.FOLLOW]
         self._menu()
+        self.pane.view.work = jobs.run
         self.make_shelf(jobs)
         self.make_panels()
         self.make_composer(remember=places.path is not None)

@@ -6,12 +6,10 @@ the journal of the whole conversation, which is its session, too.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from store.errors import StoreError
 from store.formats.acp_content import dollars, failure, spent
 from store.formats.acp_talk import STOPS
 from store.formats.acp_wire import Frame, unwrap, way_of
@@ -29,6 +27,7 @@ from store.runners.base import (
     count,
     micros,
     records,
+    words_of,
 )
 from store.runners.base import tail as last_words
 from store.sources.process import Fact
@@ -40,13 +39,8 @@ BROKEN_OFF: Final = "The agent broke the turn off."
 
 def command(asked: Ask) -> Command:
     """Raises StoreError for a command line that is none. The prompt is shown as its input: it is a message there."""
-    try:
-        words = shlex.split(asked.command)
-    except ValueError as error:
-        raise StoreError(f"This is no command line: {error}.") from error
-    if not words:
-        raise StoreError("Which agent? Its command line is needed, such as opencode acp.")
-    return Command(tuple(words), asked.prompt.encode("utf-8", "replace"))
+    words = words_of(asked.command, "Which agent? Its command line is needed, such as opencode acp.")
+    return Command(words, asked.prompt.encode("utf-8", "replace"))
 
 
 def launch(

@@ -7,6 +7,7 @@ itself: that is `store.runs`. A prompt is exactly one argument, or standard inpu
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
@@ -14,6 +15,8 @@ from typing import Any, Final, Protocol, runtime_checkable
 import orjson
 from msgspec import Struct
 
+from store.attach import Attached
+from store.errors import StoreError
 from store.events import Option
 from store.sources.process import Exited, Killed
 
@@ -46,6 +49,8 @@ class Abilities(Struct, frozen=True):
     live: Ability  # whether a prompt can be given to a process that runs already
     modes: tuple[str, ...] = ()
     command: Ability = Ability(False, "This runner knows its program: it takes no command.")  # whether it needs one
+    images: Ability = Ability(False, "It takes no images with a prompt from here.")  # as images, not as their paths
+    texts: Ability = Ability(False)  # whether the text of a file can go along, apart from what was typed
     unsaid: str = "The program's own default"  # what no permission mode means; '': the first of them
 
 
@@ -66,6 +71,7 @@ class Ask(Struct, frozen=True):
     compact: bool = False
     input: bytes | None = None
     command: str = ""
+    images: tuple[Attached, ...] = ()  # that go along; other files are named in the prompt
     attended: bool = False  # somebody is there to answer what the agent asks, where its runner can be answered
 
 
@@ -159,6 +165,17 @@ class Runner(Struct, frozen=True):
     talk: Callable[..., Child] | None = None  # the same of an agent that asks, when somebody is there to answer
 
 
+def words_of(line: str, missing: str) -> tuple[str, ...]:
+    """A command line taken apart; no shell sees it. Raises StoreError: it is none, or, as `missing`, has no words."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise StoreError(f"This is no command line: {error}.") from error
+    if not words:
+        raise StoreError(missing)
+    return tuple(words)
+
+
 def is_id(session: str) -> bool:
     """Whether that can be a session's id on a command line: never an option, a path or words."""
     return _ID.fullmatch(session) is not None
@@ -172,6 +189,7 @@ def refuse(asked: Ask, abilities: Abilities, title: str) -> str:
         (asked.compact, abilities.compact),
         (bool(asked.permission), abilities.permissions),
         (bool(asked.command), abilities.command),
+        (bool(asked.images), abilities.images),
     )
     for is_wanted, ability in wanted:
         if is_wanted and not ability.ok:
@@ -182,7 +200,7 @@ def refuse(asked: Ask, abilities: Abilities, title: str) -> str:
         return "The id of this session is none that could be given to a program."  # it comes from a file's records
     if asked.fork and not asked.resume:
         return "A fork needs the session that it is made of."
-    if not asked.prompt.strip() and not asked.compact:
+    if not asked.prompt.strip() and not asked.compact and not asked.images:
         return "There is no prompt to send."
     if "\0" in asked.prompt:
         return "A prompt cannot have NUL characters in it: remove them."

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
-from store.errors import StoreError
-from store.runners.base import Abilities, Ability, Ask, Command, End, Outcome, Runner, ended_well
+from store.runners.base import Abilities, Ability, Ask, Command, End, Outcome, Runner, ended_well, words_of
 from store.runners.base import tail as last_words
 
 NO = Ability(False, "A shell command has no session that could be gone on with.")
@@ -14,13 +12,7 @@ NO = Ability(False, "A shell command has no session that could be gone on with."
 
 def command(asked: Ask) -> Command:
     """Raises StoreError for a quotation mark that is not closed."""
-    try:
-        words = shlex.split(asked.prompt)
-    except ValueError as error:
-        raise StoreError(f"This is no command line: {error}.") from error
-    if not words:
-        raise StoreError("There is no command to run.")
-    return Command(tuple(words), asked.input)
+    return Command(words_of(asked.prompt, "There is no command to run."), asked.input)
 
 
 def outcome(lines: Iterable[bytes], stderr: bytes, end: End) -> Outcome:

@@ -13,7 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from store.attach import Attached, refused
+from store.errors import StoreError
 from store.runners.base import YES, Abilities, Ability
+from store.sources import acp_prompt
+from store.sources.acp_choices import Category, Choices
 from store.sources.acp_consent import METHODS, Consent
 from store.sources.acp_wire import Asked, Wire
 from store.sources.process import Closed, Exited, Fact, Killed, Process, wording
@@ -48,23 +52,26 @@ class AcpAgent:
         load: str = "",
         *,
         files: bool = True,
+        unsent: Callable[[str, str], None] = lambda _id, _why: None,
     ) -> None:
-        """`files`: offer the agent to read and write files for it; without that it does so itself, unasked by us."""
+        """`files`: offer the agent to read and write files for it; without that it does so itself, unasked by us.
+
+        `unsent` hears of a prompt, by its id, that could not be sent after all, and why.
+        """
         self.cwd = cwd
         self.session = ""
-        self.modes: tuple[tuple[str, str], ...] = ()  # (id, name)
-        self.llms: tuple[tuple[str, str], ...] = ()
+        self.choices = Choices()
         self._say, self._ready, self._ended, self._load = say, ready, ended, load
-        self._files = files
+        self._files, self._unsent = files, unsent
         self._wire = Wire(keep, self._write, self._heard)
         self._consent = Consent(self._wire, cwd)
         self._lock = threading.Lock()
         self._process: Process | None = None
         self._caps: dict[str, Any] = {}
         self._auth: list[dict[str, Any]] = []
-        self._options: dict[str, str] = {}  # category → id of the option that has it
         self._asked: dict[int, Asked] = {}  # open permission requests, by our number
         self._prompt = 0  # id of the one that is worked on
+        self._reading = ""  # the prompt's own id, while its files are read
         self._cancelled = 0
         self._patience: threading.Timer | None = None
         self._closing = False
@@ -76,25 +83,61 @@ class AcpAgent:
 
     @property
     def abilities(self) -> Abilities:
-        modes = tuple(id for id, _ in self.modes)
-        return Abilities(
-            resume=YES if self.session else _NO, fork=_NO, compact=_NO, permissions=YES, live=YES, modes=modes
-        )
+        modes = tuple(id for id, _ in self.choices.modes)
+        return acp_prompt.abilities(self._caps, resume=YES if self.session else _NO, modes=modes)
 
     @property
     def busy(self) -> bool:
         """A prompt is being worked on."""
-        return self._prompt != 0
+        return self._prompt != 0 or self._reading != ""
 
-    def send(self, text: str, id: str) -> bool:
+    def shown(self, text: str, files: Sequence[Attached]) -> tuple[str, int]:
+        said = acp_prompt.shown(text, files, self.abilities)
+        return said.text, said.images
+
+    def send(self, text: str, id: str, files: Sequence[Attached] = ()) -> bool:
+        able = self.abilities
+        if why := refused(files, able):
+            raise StoreError(why)
         with self._lock:
-            if not self.session or self._prompt or self._closing:
+            if not self.session or self._prompt or self._reading or self._closing:
                 return False
-            params = {"sessionId": self.session, "prompt": [{"type": "text", "text": text}]}
-            self._prompt = self._wire.request("session/prompt", params, self._prompted, id)
+            if not files:
+                self._turn(acp_prompt.blocks(text, (), able), id)
+                return True
+            self._reading = id
+        threading.Thread(target=self._read, args=(text, id, files, able), name="acp-read", daemon=True).start()
         return True
 
+    def _turn(self, blocks: list[dict[str, Any]], id: str) -> None:
+        params = {"sessionId": self.session, "prompt": blocks}
+        self._prompt = self._wire.request("session/prompt", params, self._prompted, id)
+
+    def _read(self, text: str, id: str, files: Sequence[Attached], able: Abilities) -> None:
+        """On a thread: its files may lie on a disk that is slow or gone."""
+        blocks: list[dict[str, Any]] = []
+        try:
+            blocks, why = acp_prompt.blocks(text, files, able), ""
+        except StoreError as error:
+            why = str(error)
+        with self._lock:
+            if self._reading != id:
+                return  # it was stopped meanwhile
+            self._reading = ""
+            why = why or ("" if self.session and not self._closing else "The agent ended before it was sent.")
+            if not why:
+                self._turn(blocks, id)
+        if why:
+            self._unsent(id, why)
+
     def cancel(self) -> None:
+        with self._lock:
+            reading, self._reading = self._reading, ""
+            if not self._prompt and not reading:
+                return
+        if reading:
+            self._unsent(reading, "Stopped by you before it was sent.")
+            return
         with self._lock:
             if not self._prompt:
                 return
@@ -108,7 +151,7 @@ class AcpAgent:
 
     def may_cancel(self) -> bool:
         """Cancel the turn, if one runs that was not cancelled yet. False: only the end of the agent will stop it."""
-        if not self._prompt or self._cancelled == self._prompt:
+        if not self.busy or (self._cancelled == self._prompt != 0):
             return False
         self.cancel()
         return True
@@ -124,11 +167,11 @@ class AcpAgent:
             self._consent.answer(number, option)
 
     def set_mode(self, mode: str) -> None:
-        self._set("mode", mode, "session/set_mode", "modeId")
+        self._set("mode", mode)
 
     def set_llm(self, llm: str, done: Callable[[Any], None] = lambda _: None) -> None:
         """`done` gets the error that it was answered with, or None; on the reader's thread."""
-        self._set("model", llm, "session/set_model", "modelId", done)
+        self._set("model", llm, done)
 
     def close(self) -> None:
         """Nobody looks any more: it is for who started it to stop it."""
@@ -244,7 +287,7 @@ class AcpAgent:
 
     def _opened(self, result: dict[str, Any]) -> None:
         id = result.get("sessionId")
-        self._configured(result)
+        self.choices.take(result)
         with self._lock:
             self.session = id if isinstance(id, str) and id else self._load
             known = bool(self.session)
@@ -252,21 +295,6 @@ class AcpAgent:
             self._ready(True)
         else:
             self._stuck("The agent opened a session and did not say which: no prompt can be sent to it.")
-
-    def _configured(self, result: dict[str, Any]) -> None:
-        """What may be chosen: options where there are any, else modes and models."""
-        self.modes = _choices(result.get("modes"), "availableModes", "id") or self.modes
-        self.llms = _choices(result.get("models"), "availableModels", "modelId") or self.llms
-        options = result.get("configOptions")
-        for option in options if isinstance(options, list) else ():
-            if isinstance(option, dict) and isinstance(option.get("id"), str):
-                category, choices = option.get("category"), _choices(option, "options", "value")
-                if category in ("mode", "model") and choices:
-                    self._options[category] = option["id"]
-                    if category == "mode":
-                        self.modes = choices
-                    else:
-                        self.llms = choices
 
     def _refused(self, method: str, error: Any) -> None:
         code = error.get("code") if isinstance(error, dict) else None
@@ -283,22 +311,15 @@ class AcpAgent:
         """It goes no further. `gone`: because the session that was to be loaded cannot be had."""
         self._say(trouble=why)
 
-    def _set(
-        self, category: str, value: str, method: str, key: str, done: Callable[[Any], None] = lambda _: None
-    ) -> None:
+    def _set(self, category: Category, value: str, done: Callable[[Any], None] = lambda _: None) -> None:
         def answered(result: Any, error: Any) -> None:
             if error is None and isinstance(result, dict):
-                self._configured(result)
+                self.choices.take(result)
             done(error)
 
-        if not self.session:
-            return
-        params = {"sessionId": self.session}
-        if category in self._options:
-            more = {"configId": self._options[category], "value": value}
-            self._wire.request("session/set_config_option", {**params, **more}, answered)
-        else:
-            self._wire.request(method, {**params, key: value}, answered)
+        if self.session:
+            method, params = self.choices.request(category, value)
+            self._wire.request(method, {"sessionId": self.session, **params}, answered)
 
     # ---- prompts
 
@@ -364,16 +385,3 @@ class AcpAgent:
             self._wire.error(asked, -32800, "cancelled")
         else:
             self._consent.withdrawn(id)
-
-
-def _choices(told: Any, key: str, id: str) -> tuple[tuple[str, str], ...]:
-    """(id, name) of what may be chosen; groups of choices are one list."""
-    given = told.get(key) if isinstance(told, dict) else None
-    found: list[tuple[str, str]] = []
-    for one in given if isinstance(given, list) else ():
-        if isinstance(one, dict) and isinstance(one.get("options"), list):
-            found += _choices(one, "options", id)
-        elif isinstance(one, dict) and isinstance(one.get(id), str):
-            name = one.get("name")
-            found.append((one[id], name if isinstance(name, str) else one[id]))
-    return tuple(found)

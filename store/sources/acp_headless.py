@@ -126,10 +126,10 @@ class _Agent(AcpAgent):
             return
         if not self._llm:
             self._ask()
-        elif self._llm in [id for id, _ in self.llms]:
+        elif self._llm in [id for id, _ in self.choices.llms]:
             self.set_llm(self._llm, self._chosen)
-        elif self.llms:
-            names = ", ".join(id for id, _ in self.llms[:20])
+        elif self.choices.llms:
+            names = ", ".join(id for id, _ in self.choices.llms[:20])
             self._stuck(f"This agent has no model called {self._llm}. It offers {names}.")
         else:
             self._stuck("This agent offers no choice of models: leave the model empty.")

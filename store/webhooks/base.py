@@ -15,6 +15,7 @@ from msgspec import Struct
 
 Headers = Mapping[str, str]
 
+BODY: Final = "body:"  # what the id of a delivery begins with that has none of its own
 WINDOW_S: Final = 300  # how old what was signed may be, where a sender signs the time
 
 
@@ -123,4 +124,4 @@ def names(*found: object) -> tuple[str, ...]:
 
 def body_id(body: bytes) -> str:
     """For senders that number nothing: the same bytes again are the same delivery."""
-    return "body:" + hashlib.sha256(body).hexdigest()
+    return BODY + hashlib.sha256(body).hexdigest()

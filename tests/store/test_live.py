@@ -160,11 +160,11 @@ def test_g1_11_queued_prompt_goes_out_after_the_turn(qtbot: QtBot, ticker: Ticke
     sent: list[str] = []
     fails = [True]
 
-    def send(key: str, text: str, id: str) -> bool:
+    def send(key: str, queued: Queued) -> bool:
         if fails:
             fails.pop()
             return False
-        sent.append(text)
+        sent.append(queued.text)
         return True
 
     ticker.send = send

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hooks import Web, comment
+from hooks import Web, comment, signed
 
 from store import threads
 from store.report import rows_of
-from store.triggers import deliveries
+from store.triggers import deliveries, save_trigger
 
 
 def transcript(session: str | None, home: Path) -> Path:
@@ -115,3 +115,37 @@ def test_what_must_not_run_does_not(web: Web) -> None:
     assert (first.verdict, again.verdict) == ("accepted", "skipped")
     assert "repeat" in again.reason
     assert len(web.started()) == 1
+
+
+def test_what_was_signed_once_is_run_once(web: Web) -> None:
+    """003-26, 003-27: a replay under a made-up id is refused with the same answer; a trigger may say that it is meant."""
+    trigger = web.trigger(resume_sessions=False)
+    body = comment()
+    before = web.last
+    assert web.post(body) == 200
+    web.done(before)
+    assert [web.post(body), web.post(body, headers={"X-GitHub-Delivery": ""})] == [200, 200]
+    for form in (f"  {signed(body)} ", signed(body)):  # however the header is written
+        assert web.post(body, headers={"X-Hub-Signature-256": form}) == 200
+    web.until(lambda: len(deliveries(web.db)) == 5)
+    first, *others = reversed(deliveries(web.db))
+    assert [one.verdict for one in others] == ["refused"] * 4
+    assert all("replay" in one.reason and "as delivery d-1." in one.reason for one in others)
+    assert (first.verdict, len(web.started())) == ("accepted", 1)
+    web.service.stop()  # and it is not forgotten
+    web.service = type(web.service)(web.db, web.file, web.runs, web._told)
+    web.service.start()
+    assert web.post(body) == 200
+    web.until(lambda: len(deliveries(web.db)) == 6)
+    assert deliveries(web.db)[0].verdict == "refused"
+
+    save_trigger(web.db, {"repeats": "on"}, trigger.id)
+    web.service.apply()
+    other = comment()
+    for headers in ({}, {}, {"X-GitHub-Delivery": ""}, {"X-GitHub-Delivery": ""}):
+        before = web.last
+        assert web.post(other, headers=headers) == 200
+        assert web.done(before).verdict == "accepted"
+    again = web.last  # the same id is a repeat all the same
+    assert web.post(other, headers={"X-GitHub-Delivery": "d-7"}) == 200
+    assert web.done(again).verdict == "skipped"

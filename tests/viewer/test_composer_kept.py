@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 import threading
@@ -11,22 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from apps import running
-from builders import assistant, lines, user
+from composer_kit import WAIT, composed, idle, opened, say, session_file, started, texts
 from hooks import agents
-from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from store.items import text_of
 from viewer.app import App
-from viewer.composer.control import Composing
 from viewer.composer.drafts import Drafts
-from viewer.options import Options
 
-SESSION = "5e551014-0000-4000-8000-00000000000f"
 OTHER = "5e551014-0000-4000-8000-00000000001f"
-WAIT = 30_000
 
 
 @pytest.fixture
@@ -36,48 +26,14 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def session(work: Path) -> Path:
-    file = Path(os.environ["CLAUDE_CONFIG_DIR"]) / "projects" / "-work" / f"{SESSION}.jsonl"
-    file.parent.mkdir(parents=True)
-    for name in (SESSION, OTHER):
-        told = [user("first question"), assistant("first answer")]
-        data = lines(*[{**one, "cwd": str(work), "sessionId": name} for one in told])
-        file.with_name(f"{name}.jsonl").write_bytes(data)
-    return file
+    session_file(work, OTHER)
+    return session_file(work)
 
 
 @pytest.fixture
 def app(session: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    with running(Options(paths=(str(session),), size=(1000, 800)), show=False) as made:
-        made.start(restore=False)
-        qtbot.waitUntil(lambda: len(texts(made)) == 2, timeout=WAIT)
-        yield made
-        monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)
-
-
-def texts(app: App) -> list[str]:
-    current = app.window.desk.current
-    return [] if current is None else [text_of(current.model.item(row)) for row in range(current.model.length)]
-
-
-def opened(app: App, qtbot: QtBot) -> Composing:
-    app.window.actions_["compose"].trigger()
-    found = app.window.composing
-    qtbot.waitUntil(lambda: found.pane.strip.told is not None, timeout=WAIT)
-    return found
-
-
-def say(found: Composing, text: str) -> None:
-    found.pane.editor.setPlainText(text)
-    QTest.keyClick(found.pane.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-
-
-def idle(found: Composing) -> bool:
-    return found.header is not None and not found.header.pending
-
-
-def started(work: Path) -> list[dict[str, object]]:
-    log = work.parent / "started.jsonl"
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    with composed(session, qtbot, monkeypatch) as app:
+        yield app
 
 
 def other(session: Path) -> str:
@@ -88,7 +44,7 @@ def test_permissions_can_still_be_chosen_after_a_switch(app: App, session: Path,
     found = opened(app, qtbot)
     found.pane.strip.choose_mode("plan")
     say(found, "one")
-    qtbot.waitUntil(lambda: len(started(work)) == 1 and idle(found), timeout=WAIT)
+    qtbot.waitUntil(lambda: len(started(work)) == 1 and idle(app), timeout=WAIT)
     modes = found.pane.strip.modes
     strip = found.pane.strip
     assert modes.isVisibleTo(app.window), (found.pane.opened, strip.told, strip.sentence.text(), found.connected)
@@ -100,7 +56,7 @@ def test_permissions_can_still_be_chosen_after_a_switch(app: App, session: Path,
     assert not found.pane.strip.here.isVisibleTo(app.window)
     found.pane.strip.choose_mode("acceptEdits")
     say(found, "two")
-    qtbot.waitUntil(lambda: len(started(work)) == 2 and idle(found), timeout=WAIT)
+    qtbot.waitUntil(lambda: len(started(work)) == 2 and idle(app), timeout=WAIT)
     assert ["plan" in str(one["argv"]) for one in started(work)] == [True, False]
     assert "acceptEdits" in str(started(work)[1]["argv"])
 
@@ -159,7 +115,7 @@ def test_a_fork_that_says_who_it_is_before_it_is_written_is_shown(
     assert found.key == str(session)
     gate.touch()
     qtbot.waitUntil(lambda: found.key != str(session) and found.connected, timeout=WAIT)
-    qtbot.waitUntil(lambda: texts(app)[-1:] == [f"You said: late {gate}"] and idle(found), timeout=WAIT)
+    qtbot.waitUntil(lambda: texts(app)[-1:] == [f"You said: late {gate}"] and idle(app), timeout=WAIT)
 
 
 def test_each_fork_has_its_own_prompt(app: App, session: Path, work: Path, qtbot: QtBot) -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from imports import Folded
+from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from store.db import place
+from store.events import ItemId
+from store.ingest import SMALL
 from store.intake import take_in
 from store.items import text_of
 from store.whole import Whole
 from viewer.app import App
 from viewer.bench.make_session import write_session
+from viewer.failures import failed
 from viewer.options import Options
+from viewer.timeline.copying import GAP
 from viewer.timeline.pages import is_waiting
 
 WAIT = 30_000
@@ -59,14 +67,36 @@ def _length(app: App) -> int:
     return 0 if model is None else model.length
 
 
+@pytest.fixture
+def askers(monkeypatch: pytest.MonkeyPatch) -> set[threading.Thread]:
+    """The threads that ask the server."""
+    from store.db.reads_postgres import Reader
+
+    found: set[threading.Thread] = set()
+    execute = Reader.execute
+
+    def noted(self: Reader, sql: str, values: Sequence[object] = (), /) -> psycopg.Cursor[tuple[Any, ...]]:
+        found.add(threading.current_thread())
+        return execute(self, sql, values)
+
+    monkeypatch.setattr(Reader, "execute", noted)
+    return found
+
+
 @pytest.mark.parametrize("database", ["server"], indirect=True)
-def test_a_slow_server_does_not_stall_the_window(database: Path, tmp_path: Path, qtbot: QtBot) -> None:
-    """Rows stand for those that are on their way, and what the reader looks at stays where it is when they come."""
+def test_a_slow_server_does_not_stall_the_window(
+    database: Path, tmp_path: Path, qtbot: QtBot, askers: set[threading.Thread]
+) -> None:
+    """Rows stand for those that are on their way, and what the reader looks at stays where it is when they come. Where
+    a row is, what is copied and the next failure: none of it is asked by the thread that paints."""
     path = tmp_path / "sessions" / NAME
-    write_session(path, records=900, seed=4)
+    write_session(path, records=2_400, seed=4)
     rows = take_in(database, path).rows
+    told = Folded(Whole(path)).rows
+    failures = [row for row, item in enumerate(told) if failed(item)]
     url = place.server(database)
     assert url is not None
+    askers.clear()
     app = App(Options(paths=(str(path),), size=(900, 700)))
     try:
         app.window.show()
@@ -75,21 +105,64 @@ def test_a_slow_server_does_not_stall_the_window(database: Path, tmp_path: Path,
         view = app.window.pane.view
         model = view.timeline
         assert model is not None
-        qtbot.waitUntil(lambda: not app.live.hub.pending and not is_waiting(model.item(rows - 1)), timeout=WAIT)
+        qtbot.waitUntil(lambda: not app.live.hub.pending, timeout=WAIT)
+        assert not is_waiting(model.item(rows - 1)), "the end comes with the window"
         with psycopg.connect(url) as other:
-            other.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")  # whoever reads rows now waits
+            other.execute("LOCK TABLE item, strip IN ACCESS EXCLUSIVE MODE")  # whoever reads rows now waits
             view.verticalScrollBar().setValue(view.verticalScrollBar().maximum() // 3)
             first = view.visible_rows()[0]
             view.viewport().grab()
             assert is_waiting(model.item(first)), "the window goes on while the server does not"
             assert not is_waiting(model.item(rows - 1)), "what was read stays"
+            assert [model.position_of(told[row].id) for row in range(0, rows, 97)] == [*range(0, rows, 97)]
+            assert model.position_of(ItemId("nowhere")) is None
+            assert view.reveal(told[first].id)
+            assert view.currentIndex().row() == first
+            app.window.on_next_failure()
+            view.selectAll()
+            view.copy()
             top = view.visualRect(model.index(first)).top()
             other.rollback()
         qtbot.waitUntil(lambda: not is_waiting(model.item(first)), timeout=WAIT)
-        assert view.visible_rows()[0] == first
-        assert view.visualRect(model.index(first)).top() == top, "rows never move"
-        (whole,) = [item for item in Folded(Whole(path)).rows if item.id == model.item(first).id]
+        (whole,) = [item for item in told if item.id == model.item(first).id]
         assert text_of(whole) == text_of(model.item(first))
+        after = [row for row in failures if row > first]
+        if after:
+            qtbot.waitUntil(lambda: view.currentIndex().row() == after[0], timeout=WAIT)
+        else:
+            assert view.visible_rows()[0] <= first
+            assert view.visualRect(model.index(first)).top() == top, "rows never move"
+        text = GAP.join(text_of(item) for row, item in enumerate(told) if not view.folds.hidden(row))
+        qtbot.waitUntil(lambda: QGuiApplication.clipboard().text() == text, timeout=WAIT)
+        assert threading.main_thread() not in askers
+    finally:
+        app.window.close()
+        app.shutdown()
+        app.window.deleteLater()
+
+
+@pytest.mark.parametrize("database", ["server"], indirect=True)
+def test_a_big_session_comes_to_stand_on_a_server_without_a_wait(
+    database: Path, tmp_path: Path, qtbot: QtBot, askers: set[threading.Thread]
+) -> None:
+    """It is read by its end first; the whole of it takes its place above, and what is looked at stays."""
+    path = tmp_path / "sessions" / NAME
+    write_session(path, records=4_000, seed=4)
+    assert path.stat().st_size > SMALL
+    told = Folded(Whole(path)).rows
+    app = App(Options(paths=(str(path),), size=(900, 700)))
+    try:
+        app.window.show()
+        app.start()
+        qtbot.waitUntil(lambda: 0 < _length(app), timeout=WAIT)
+        view = app.window.pane.view
+        qtbot.waitUntil(lambda: _length(app) == len(told), timeout=WAIT)
+        model = view.timeline
+        assert model is not None
+        assert model.late is not None
+        assert [model.item(row).id for row in view.visible_rows()] == [told[row].id for row in view.visible_rows()]
+        assert model.position_of(told[len(told) // 2].id) == len(told) // 2
+        assert threading.main_thread() not in askers
     finally:
         app.window.close()
         app.shutdown()

@@ -180,7 +180,7 @@ def test_keys_and_clicks_lead_to_rows(pane: InsightPane, qtbot: QtBot) -> None:
     pane.figures.scrollTo(pane.figures.lines.index(spot))
     QTest.mouseClick(pane.figures.viewport(), Qt.MouseButton.LeftButton, pos=place)
     head = next(row for row, line in enumerate(rows) if line.kind == "head")
-    pane.figures.on_chosen(pane.figures.lines.index(head))
+    pane.figures.on_picked(pane.figures.lines.index(head))
     assert went == ["i2", "t1"]
     with qtbot.waitSignal(pane.left):
         QTest.keyClick(pane.figures, Qt.Key.Key_Escape)

@@ -77,7 +77,7 @@ def burst(home: Path, count: int, threads: int, senders: int, size: int) -> dict
         first = server.stderr.readline() if server.stderr is not None else b""
         assert b"Listening" in first, first
         bodies = [body(number, threads, size) for number in range(count)]
-        _post(port, bodies[0], -1)  # not counted: what is imported with the first
+        _post(port, body(count, threads, size), -1)  # not counted: what is imported with the first
         before = resident(server.pid)
         began = time.perf_counter()
         taken, answers = _send(port, bodies, senders)

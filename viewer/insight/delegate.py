@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 from typing_extensions import override
 
 from viewer import marks
 from viewer.insight.lines import Line
 from viewer.insight.model import LineRole
+from viewer.lined import ground
 from viewer.theme import icons
 from viewer.theme.look import Look
 
@@ -44,16 +45,10 @@ class LineDelegate(QStyledItemDelegate):
         line: Line | None = index.data(LineRole)
         if line is None:
             return
-        look, state = self.look, option.state
+        look = self.look
         rect: QRect = option.rect
         painter.save()
-        if line.item and state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(rect, look.colour("surface.hover"))
-        if state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, look.colour("surface.selected"))
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(look.colour("accent.focus"))
-            painter.drawRect(rect.adjusted(0, 0, -1, -1))
+        ground(painter, look, option, hover=bool(line.item))
         box = rect.adjusted(look.px(12), 0, -look.px(12), 0)
         if line.kind == "turn":
             self._turn(painter, box, line)

@@ -6,12 +6,13 @@ import time
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter
-from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 from typing_extensions import override
 
 from store.search import Hit
-from viewer import viewport, wording
+from viewer import wording
+from viewer.lined import LinedList, ground
 from viewer.search.hits import HeadRole, HitModel, HitRole, kind
 from viewer.theme.look import Look
 
@@ -47,13 +48,7 @@ class HitDelegate(QStyledItemDelegate):
         if hit is None:
             self._head(painter, rect.adjusted(look.px(12), 0, -look.px(12), -look.px(5)), index)
         else:
-            if option.state & QStyle.StateFlag.State_Selected:
-                painter.fillRect(rect, look.colour("surface.selected"))
-            elif option.state & QStyle.StateFlag.State_MouseOver:
-                painter.fillRect(rect, look.colour("surface.hover"))
-            if option.state & QStyle.StateFlag.State_HasFocus:
-                painter.setPen(look.colour("accent.focus"))
-                painter.drawRect(rect.adjusted(0, 0, -1, -1))
+            ground(painter, look, option)
             self._hit(painter, box, hit)
         painter.restore()
 
@@ -116,33 +111,16 @@ def _start(text: str, match: int) -> int:
     return match - BEFORE if space < 0 else space + 1
 
 
-class HitList(QListView):
-    """See the module. Enter or a click goes to the row; j and k go down and up."""
+class HitList(LinedList):
+    """See the module."""
 
     chosen = Signal(object, bool)  # Hit, whether to go on there with the keyboard
-    left = Signal()  # Escape
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        viewport.give(self)
-        self.hits = HitModel(self)
         self.painter_delegate = HitDelegate(look)
-        self.setModel(self.hits)
-        self.setItemDelegate(self.painter_delegate)
-        self.setUniformItemSizes(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setMouseTracking(True)
-        self.clicked.connect(self.on_clicked)
-        self.set_look(look)
-
-    def set_look(self, look: Look) -> None:
-        self.painter_delegate.look = look
-        self.setStyleSheet(f"QListView {{ background: {look.colour('surface.panel').name()}; border: 0 }}")
-        self.verticalScrollBar().setSingleStep(self.painter_delegate.height)
-        self.doItemsLayout()
-        self.viewport().update()
+        self.hits = HitModel()
+        super().__init__(self.hits, self.painter_delegate, self.painter_delegate, parent)
+        self.picked.connect(self.on_picked)
 
     def step(self, by: int) -> bool:
         """Make the next or previous hit current and go there. False: there is none."""
@@ -150,27 +128,9 @@ class HitList(QListView):
         if row < 0:
             return False
         self.setCurrentIndex(self.hits.index(row))
-        self.chosen.emit(self.currentIndex().data(HitRole), False)
+        self.on_picked(self.currentIndex(), False)
         return True
 
-    def on_clicked(self, index: QModelIndex) -> None:
+    def on_picked(self, index: QModelIndex, keyboard: bool) -> None:
         if index.data(HitRole) is not None:
-            self.chosen.emit(index.data(HitRole), False)
-
-    @override
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        match event.key():
-            case Qt.Key.Key_Return | Qt.Key.Key_Enter:
-                if self.currentIndex().data(HitRole) is not None:
-                    self.chosen.emit(self.currentIndex().data(HitRole), True)
-            case Qt.Key.Key_J | Qt.Key.Key_K if not event.modifiers():
-                arrow = Qt.Key.Key_Down if event.key() == Qt.Key.Key_J else Qt.Key.Key_Up
-                super().keyPressEvent(QKeyEvent(QKeyEvent.Type.KeyPress, arrow, Qt.KeyboardModifier.NoModifier))
-            case Qt.Key.Key_Escape:
-                self.left.emit()
-            case _:
-                super().keyPressEvent(event)
-
-    @override
-    def keyboardSearch(self, search: str) -> None:
-        """Nothing: letters are commands here."""
+            self.chosen.emit(index.data(HitRole), keyboard)

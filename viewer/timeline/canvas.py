@@ -22,7 +22,7 @@ from viewer.timeline import damage, painting
 from viewer.timeline.bar import Bar
 from viewer.timeline.geometry import Placed
 from viewer.timeline.model import TimelineModel
-from viewer.timeline.scene import Scene
+from viewer.timeline.scene import Scene, Stand
 from viewer.timeline.stock import Stock
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class Canvas(Stock):
         self._scale = 1
         self._bottom = 0
         self._told = (True, 0)
+        self._stood: Stand | None = None  # between the two signals of a reset
         self.afloat: tuple[QWidget, ...] = ()  # widgets on the viewport that stay where they are when rows move
         self.bar = Bar(self._sync_bar)
         super().__init__(self.bar, parent)
@@ -72,11 +73,13 @@ class Canvas(Stock):
         old = self.scene.model
         if old is not None:
             old.rowsRemoved.disconnect(self.on_removed)
+            old.modelAboutToBeReset.disconnect(self.on_about_to_reset)
             old.applied.remove(self.settle)
         self.scene.model = model
         super().setModel(model)
         if model is not None:
             model.rowsRemoved.connect(self.on_removed)
+            model.modelAboutToBeReset.connect(self.on_about_to_reset)
             model.applied.append(self.settle)
         self.scene.load(model)
         self.settle(all_new=True)
@@ -122,6 +125,21 @@ class Canvas(Stock):
     @Slot(QModelIndex, int, int)
     def on_removed(self, parent: QModelIndex, first: int, last: int) -> None:
         self.scene.removed(first, last + 1)
+
+    @Slot()
+    def on_about_to_reset(self) -> None:
+        self._stood = self.scene.stand(self.currentIndex().row())
+
+    @override
+    def reset(self) -> None:
+        """All rows are others: the reader stays with those that are known by their ids."""
+        super().reset()
+        if self._stood is not None:
+            stood, self._stood = self._stood, None
+            current = self.scene.stand_again(stood)
+            if current is not None and self.timeline is not None:
+                self.setCurrentIndex(self.timeline.index(current))
+            self.settle(all_new=True)
 
     # ---- geometry to pixels
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
 
 from store.items import Item, Message, Plan, Prompt, Thought, Tool, text_of
-from viewer.timeline.model import TimelineModel
+from viewer.timeline.folds import Folds
 from viewer.timeline.scene import Scene
 
 LIMIT: Final = 50_000_000  # characters; more than that no clipboard takes gladly
+FEW: Final = 2_000  # rows that are read at once; for more of them the window would stand still
 GAP: Final = "\n\n"
 _COMMANDS: Final = ("command", "cmd", "script")  # what agents call it in a tool's input
 _FENCE: Final = re.compile(r"`{3,}")
@@ -28,15 +30,42 @@ class Copied(NamedTuple):
     left_out: int
 
 
-def selected(scene: Scene, limit: int) -> Copied:
+class Wanted(NamedTuple):
+    """What is to be copied. `ends`: what of the two end rows is selected; None: all of it."""
+
+    first: int
+    last: int
+    ends: tuple[str | None, str | None]
+    hidden: frozenset[int]
+
+
+def wanted(scene: Scene) -> Wanted | None:
     """The selection. The two end rows say themselves what of them is selected; those between come from the store."""
     ends, model = scene.selection.ends, scene.model
     if ends is None or model is None:
+        return None
+    first, last = ends[0].row, min(ends[1].row, model.length - 1)
+    return Wanted(first, last, (_end(scene, first), _end(scene, last)), _hidden(scene.folds, first, last))
+
+
+def selected(scene: Scene, limit: int) -> Copied:
+    """The selection as it is now."""
+    copied = wanted(scene)
+    if copied is None or scene.model is None:
         return Copied("", 0)
-    last = min(ends[1].row, model.length - 1)
+    return collected(copied, scene.model.items(copied.first, copied.last + 1), limit)
+
+
+def collected(wanted: Wanted, items: Iterable[Item], limit: int) -> Copied:
+    """What these rows give, the first of them being the first wanted one; cut at a limit, which it says then."""
+    first, last, ends, hidden = wanted
     parts: list[str] = []
     size = 0
-    for row, text in _texts(scene, model, ends[0].row, last):
+    for row, item in enumerate(items, first):
+        if row in hidden:
+            continue
+        given = ends[0] if row == first else ends[1] if row == last else None
+        text = text_of(item) if given is None else given
         size += len(text) + len(GAP)
         if size > limit:
             room = limit - (size - len(text) - len(GAP))
@@ -48,21 +77,17 @@ def selected(scene: Scene, limit: int) -> Copied:
     return Copied(GAP.join(parts), 0)
 
 
-def _texts(scene: Scene, model: TimelineModel, first: int, last: int) -> Iterator[tuple[int, str]]:
-    yield first, _end(scene, first)
-    for row, item in enumerate(model.items(first + 1, last), first + 1):
-        if not scene.folds.hidden(row):
-            yield row, text_of(item)
-    if last > first and not scene.folds.hidden(last):
-        yield last, _end(scene, last)
+def _hidden(folds: Folds, first: int, last: int) -> frozenset[int]:
+    nested = folds.nested()
+    inside = nested[bisect_right(nested, first) : bisect_right(nested, last)]
+    return frozenset(inside if folds.all_hidden else filter(folds.hidden, inside))
 
 
-def _end(scene: Scene, row: int) -> str:
+def _end(scene: Scene, row: int) -> str | None:
     part = scene.selection.within(row)
     if part is None:
         return ""
-    item, laid = scene.laid(row)
-    return text_of(item) if part == (None, None) else laid.text(*part)
+    return None if part == (None, None) else scene.laid(row)[1].text(*part)
 
 
 def markdown(item: Item) -> str:

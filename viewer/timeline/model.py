@@ -9,15 +9,16 @@ from typing import Any, Final, TypeAlias
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 from typing_extensions import override
 
-from store.delta import Delta, Late, Rebase, Window
+from store.delta import Delta, Late, Rebase, Runs, Window
 from store.events import ItemId
 from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool
-from viewer.timeline.pages import Pages
+from viewer.timeline.pages import Pages, is_waiting, waits_at
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
 ItemRole: Final = Qt.ItemDataRole.UserRole + 1
 SHORT: Final = 200  # characters of a row's text in roles
 SAMPLES: Final = 32  # rows that are looked up to find out how far a rebase moves the others
+WALK: Final = 8_192  # rows that are compared one by one with what takes their place; more of them are put anew
 
 
 class TimelineModel(QAbstractListModel):
@@ -26,7 +27,8 @@ class TimelineModel(QAbstractListModel):
     It does not query, format or decide. A delta costs what it says; a rebase, once per session, costs the tail.
     """
 
-    _came = Signal(int, int)  # rows of the window that were waited for; emitted by its thread, so queued
+    # Rows of the window that were waited for, and whether they are here; emitted by its thread, so queued.
+    _came = Signal(int, int, bool)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +45,8 @@ class TimelineModel(QAbstractListModel):
         self._tail: list[Item] = []
         self._rows: dict[ItemId, int] = {}  # of tail and changed rows
         self._found: dict[ItemId, int | None] = {}  # what the window said
+        self._late: Late | None = None  # the window, if nobody waits for its rows
+        self._supposed: dict[int, ItemId] = {}  # what it says by a hash alone, until the row is here
 
     # ---- asked
 
@@ -58,6 +62,26 @@ class TimelineModel(QAbstractListModel):
     def reads(self) -> int:
         """How often the store was asked for a page."""
         return 0 if self._pages is None else self._pages.reads
+
+    @property
+    def late(self) -> Late | None:
+        """The window, if nobody waits for its rows: what needs many of them asks it on a worker."""
+        return self._late
+
+    def reading(self, first: int, end: int) -> Callable[[], Iterator[Item]] | None:
+        """What gives rows [first, end) as they are now, to be called on a worker; None: they are all in memory."""
+        window, base = self.window, min(end, self.base)
+        if first >= base or not isinstance(window, Runs):
+            return None
+        over = {row: item for row, item in self._over.items() if first <= row < end}
+        tail = self._tail[: end - base]
+
+        def read() -> Iterator[Item]:
+            for row, item in enumerate(window.run(first, base), first):
+                yield over.get(row, item)
+            yield from tail
+
+        return read
 
     def item(self, row: int) -> Item:
         """The newest version of a row. Reads a page of the window if need be, 0.1 ms."""
@@ -87,13 +111,29 @@ class TimelineModel(QAbstractListModel):
             return row
         if item in self._found:
             return self._found[item]
-        row = self.window.find(item)
+        row = self.window.find(item) if self._late is None else self._suppose(self._late, item)
         if row is not None and row >= self.base:
             row = None  # it was cut
         if len(self._found) > 4096:
             self._found.clear()
         self._found[item] = row
         return row
+
+    def _suppose(self, late: Late, item: ItemId) -> int | None:
+        """The row of an item by what is here. One that only seems to be it is found out when it comes."""
+        stood = waits_at(item)
+        if stood is not None:
+            return stood
+        for row in late.candidates(item):
+            if row >= self.base or self._pages is None:
+                continue
+            there = self._pages.item(row)
+            if is_waiting(there):
+                self._supposed[row] = item
+            elif there.id != item:
+                continue
+            return row
+        return None
 
     @override
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -193,13 +233,22 @@ class TimelineModel(QAbstractListModel):
         self._found = {}
         self.endRemoveRows()
 
-    @Slot(int, int)
-    def on_came(self, first: int, count: int) -> None:
+    @Slot(int, int, bool)
+    def on_came(self, first: int, count: int, here: bool) -> None:
         """Rows of a server that is slow."""
-        rows = [] if self._pages is None else [row for row in self._pages.forget(first, count) if row < self.base]
+        pages = self._pages
+        rows = [] if pages is None else [row for row in pages.forget(first, count) if row < self.base]
         rows = [row for row in rows if row not in self._over]
         if rows:
             self._change((), rows, rebased=True)
+        if here and pages is not None and any(
+            pages.item(row).id != self._supposed.pop(row)
+            for row in [row for row in self._supposed if first <= row < first + count]
+            if not is_waiting(pages.item(row))
+        ):  # two ids in four billion have one hash: what was made of that is made anew
+            self._found, self._supposed = {}, {}
+            self.beginResetModel()
+            self.endResetModel()
 
     # ---- the whole session was read
 
@@ -210,6 +259,11 @@ class TimelineModel(QAbstractListModel):
         lay before what was read) go, the missing ones come in before the rest, in one insert.
         """
         new = _Whole(rebase)
+        if isinstance(rebase.window, Late):
+            rebase.window.arrived = self._came.emit
+        if self.length > WALK or self._late is not None:
+            self._put_anew(new, rebase)
+            return [], ()
         old = list(self.items(0, self.length))
         shift = self._shift(old, new)
         drop = keep = len(old)
@@ -220,7 +274,7 @@ class TimelineModel(QAbstractListModel):
             self._cut(keep)
         if drop:
             self.beginRemoveRows(QModelIndex(), 0, drop - 1)
-            self.window, self._pages, self.base, self._over = None, None, 0, {}
+            self.window, self._pages, self._late, self.base, self._over = None, None, None, 0, {}
             self._tail = old[drop:keep]
             self._rows = {item.id: row for row, item in enumerate(self._tail)}
             self.endRemoveRows()
@@ -231,19 +285,27 @@ class TimelineModel(QAbstractListModel):
         if front:
             self.beginInsertRows(QModelIndex(), 0, front - 1)
         # Rows behind `end` are told afterwards; a window that reaches further is let in as if it ended there.
+        self._stand(new, rebase, end)
+        if front:
+            self.endInsertRows()
+        return touched, [new.item(row) for row in range(end, new.length)]
+
+    def _put_anew(self, new: _Whole, rebase: Rebase) -> None:
+        """All rows at once: who shows them finds by their ids what was looked at."""
+        self.beginResetModel()
+        self._stand(new, rebase, new.length)
+        self.endResetModel()
+
+    def _stand(self, new: _Whole, rebase: Rebase, end: int) -> None:
+        """On the window from now on, as if the session ended there."""
         self.window, self._pages = rebase.window, new.pages
-        if new.pages is not None and isinstance(rebase.window, Late):  # on a server: from now on nobody waits for it
-            new.pages.patient = False
-            rebase.window.arrived = self._came.emit
+        self._late = rebase.window if isinstance(rebase.window, Late) else None
         self.base = min(new.base, end)
         self._over = {row: item for row, item in rebase.overlay.items() if row < self.base}
         self._tail = [new.item(row) for row in range(self.base, end)]
         self._rows = {item.id: row for row, item in self._over.items()}
         self._rows.update((item.id, row) for row, item in enumerate(self._tail, self.base))
-        self._found = {}
-        if front:
-            self.endInsertRows()
-        return touched, [new.item(row) for row in range(end, new.length)]
+        self._found, self._supposed = {}, {}
 
     def _shift(self, old: Sequence[Item], new: _Whole) -> int | None:
         """How many rows come before what is shown now: what most of a few samples say."""
@@ -281,7 +343,11 @@ class _Whole:
         return self.pages.item(row)
 
     def is_at(self, row: int, item: ItemId) -> bool:
-        return 0 <= row < self.length and self.item(row).id == item
+        if not 0 <= row < self.length:
+            return False
+        there = self.item(row)
+        window = self._rebase.window
+        return there.id == item or (is_waiting(there) and isinstance(window, Late) and window.may_be(row, item))
 
     def find(self, item: ItemId) -> int | None:
         row = self._rows.get(item)

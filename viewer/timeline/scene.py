@@ -6,7 +6,7 @@ No widget in here: the view says how large it is and what it looks like, then pa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from typing_extensions import override
 
@@ -15,10 +15,21 @@ from viewer.theme.look import Look
 from viewer.timeline.folds import State
 from viewer.timeline.layouts import Counters, Layouts
 from viewer.timeline.model import TimelineModel
+from viewer.timeline.selection import Marked
 from viewer.timeline.stage import Stage
 
 Place: TypeAlias = tuple[ItemId, int, bool]  # a row's item, how far its top is below the viewport's, follow
 Pins: TypeAlias = list[tuple[int, int]]  # (row, top), best first
+
+
+class Stand(NamedTuple):
+    """What the reader made of the rows, by their ids."""
+
+    place: Place
+    folds: State
+    selected: Marked | None
+    unread: ItemId
+    current: ItemId
 
 
 class Scene(Stage):
@@ -157,6 +168,27 @@ class Scene(Stage):
         if self.shown(geo.anchor) and not geo.stick:  # not shown yet
             return (self.item(geo.anchor).id, -geo.offset, False)
         return ("", 0, geo.stick)
+
+    def stand(self, current: int) -> Stand:
+        """Before all rows are put anew. `current`: the row that has the keyboard; -1: none has."""
+        unread = "" if self.unread is None else self.item(self.unread).id
+        marked = self.selection.marked(lambda row: self.item(row).id)
+        return Stand(self.where(), self.fold_state(), marked, unread, self.item(current).id if current >= 0 else "")
+
+    def stand_again(self, stood: Stand) -> int | None:
+        """Behind that, as far as the rows are known. Returns the current one."""
+        text, model = self.unread_text, self.model
+        self.load(model)
+        if model is None:
+            return None
+        self.restore_folds(stood.folds)
+        if stood.selected is not None:
+            self.selection.restore(stood.selected, model.position_of)
+        if stood.unread:
+            self.unread, self.unread_text = model.position_of(stood.unread), text
+        self.wanted = stood.place
+        self.try_place()
+        return model.position_of(stood.current) if stood.current else None
 
     def try_place(self) -> None:
         """Go to the wanted place, if its row is known by now."""

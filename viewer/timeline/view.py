@@ -6,7 +6,7 @@ The canvas below it places and paints; this adds keys, mouse, selection and copy
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QMouseEvent, QWheelEvent
@@ -24,6 +24,8 @@ from viewer.timeline.scene import Place
 from viewer.timeline.selection import Marked
 
 ALL_PAGES: Final = 1_000_000
+# What to do there, and what to do here with its answer or with what it raised.
+Work: TypeAlias = Callable[[Callable[[], Any], Callable[[Any], None], Callable[[Exception], None]], object]
 
 
 class TimelineView(Canvas):
@@ -37,6 +39,7 @@ class TimelineView(Canvas):
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(look, parent)
         self.mouse = Mouse(self)
+        self.work: Work | None = None  # has something done on a worker; without it, it is done here
         self.setMouseTracking(True)
         self.setAccessibleName("Transcript")
 
@@ -189,13 +192,29 @@ class TimelineView(Canvas):
 
     @Slot()
     def copy(self) -> None:
-        """The selection, or without one the current row, to the clipboard."""
-        text, left_out = copying.selected(self.scene, copying.LIMIT)
-        if self.selection.ends is None and self.currentIndex().isValid():
-            text = text_of(self.item(self.currentIndex().row()))
-        self._to_clipboard(text)
-        if left_out:
-            self.hinted.emit(f"Copied the first {copying.LIMIT:,} characters; {left_out:,} rows did not fit.")
+        """The selection, or without one the current row, to the clipboard. What is long is read by a worker."""
+        wanted, model = copying.wanted(self.scene), self.timeline
+        if wanted is None or model is None:
+            if self.currentIndex().isValid():
+                self._to_clipboard(text_of(self.item(self.currentIndex().row())))
+            return
+        first, end = wanted.first, wanted.last + 1
+        reading = model.reading(first, end) if end - first > copying.FEW or model.late is not None else None
+        if reading is None or self.work is None:
+            self._copied(copying.collected(wanted, model.items(first, end), copying.LIMIT))
+        else:
+            self.hinted.emit(f"Copying {end - first:,} rows…")
+            self.work(
+                lambda: copying.collected(wanted, reading(), copying.LIMIT), self._copied,
+                lambda error: self.hinted.emit(f"Nothing was copied. {error}"),
+            )  # fmt: skip
+
+    def _copied(self, copied: copying.Copied) -> None:
+        self._to_clipboard(copied.text)
+        if copied.left_out:
+            self.hinted.emit(f"Copied the first {copying.LIMIT:,} characters; {copied.left_out:,} rows did not fit.")
+        else:
+            self.hinted.emit("Copied.")
 
     def _to_clipboard(self, text: str) -> None:
         if text:
