@@ -24,6 +24,7 @@ from store.triggers import list_triggers
 HANDOVER: Final = 6_000  # characters that a fresh run is told of what was before
 _SAID: Final = 1_200  # of these from one run
 RESUMED: Final = 1  # how a run is marked: 0 fresh, 2 fresh because the session was gone, 3 after the turn limit
+COMPACTED: Final = 3
 KINDS: Final = ("Fresh session.", "Resumed.", "", "")  # of the other two their notes say more
 NOTES: Final = ("", "", "Its session was gone: begun anew.", "Begun anew with a summary.")  # where there are none
 CUT_OFF: Final = "Interrupted: Playhead ended while its run went on. It can be fired again."
@@ -180,7 +181,7 @@ def _compacted(db: Path, tx: Connection, thread: int, host: str) -> bool:
 def told(result: RunResult) -> str:
     if result.state == "ok":
         return f"It ended well. {result.reason}".rstrip()
-    return f"It ended as {result.state}: {why(result)}"
+    return result.reason if result.state == "stopped" else f"It ended as {result.state}: {why(result)}"
 
 
 def why(result: RunResult) -> str:

@@ -63,6 +63,14 @@ class EndedError(Exception):
     """We are being closed: what has not begun is for the next Playhead."""
 
 
+class StoppedError(Exception):
+    """The user has ended a compaction, and with it the run that it was for."""
+
+    def __init__(self, result: RunResult) -> None:
+        super().__init__(result.reason)
+        self.result = result
+
+
 class Job(Struct):
     """One delivery with all that its runs need. `run_id`: the last run that was begun for it; `begun`: all of them.
 
@@ -80,13 +88,15 @@ class Job(Struct):
 
 
 class Attempts:
-    """Blocking, one call per worker; any number at a time. `tell`: hears how the last run of a delivery ended."""
+    """Blocking, one call per worker; any number at a time. `tell`: hears how the last run of a delivery ended;
+    `changed`: that one has begun, or why it waits."""
 
     def __init__(
         self, db: Path, serving: Serving, runs: Starter, compact_turns: Callable[[], int],
-        tell: Callable[[Fired], None] = lambda _: None,
+        tell: Callable[[Fired], None] = lambda _: None, changed: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._db, self._serving, self._runs, self._compact_turns, self._tell = db, serving, runs, compact_turns, tell
+        self._changed = changed
         self._ended = False
         self.links = links.Links(db)
 
@@ -121,6 +131,8 @@ class Attempts:
             log.info("delivery %d is run by another Playhead", number)
         except EndedError:
             log.info("delivery %d is for the next Playhead", number)
+        except StoppedError as error:
+            self._over(job, aftermath.told(error.result))
         except BusyError as error:
             self._waits(job, str(error))
             raise
@@ -167,6 +179,10 @@ class Attempts:
         thread = self._claim(job, f"{self._serving.live()}|{run_id}")
         try:
             self._thread_runs(job, thread, run_id)
+        except StoppedError as error:
+            ended, count = error.result, aftermath.count
+            self._serving.write(lambda tx: count(tx, thread, ended, ended.state, _now(), hit=False, turn=False))
+            raise
         finally:  # of runs that could not be made
             self._serving.write(lambda tx: threads_db.release(tx, thread.id, thread.holder))
 
@@ -215,7 +231,7 @@ class Attempts:
                 parent, session, resumed = session, None, 3
         asked = ask_of(trigger, prompt, job.payload, session or "")
         result = self._run(job, asked, thread=thread.id, resumed=_kind(session, resumed), id=run_id)
-        if session and result.outcome.stale:
+        if session and result.outcome.stale and result.state != "stopped":
             notes.append(f"The session {session[:12]} is not known any more: tried again afresh.")
             self._lost(thread, result, session)
             asked = ask_of(trigger, prompt, job.payload)
@@ -244,7 +260,9 @@ class Attempts:
         asked = Ask(
             "", Path(job.trigger.cwd), session, permission=job.trigger.permission, llm=job.trigger.model, compact=True
         )
-        result = self._run(job, asked, begins=False, thread=thread.id, resumed=3)
+        result = self._run(job, asked, begins=False, thread=thread.id, resumed=aftermath.COMPACTED)
+        if result.state == "stopped":
+            raise StoppedError(result)
         if result.outcome.stale:
             self._lost(thread, None, session)
             return f"The session {session[:12]} is not known any more: begun anew.", True
@@ -263,6 +281,7 @@ class Attempts:
         if why and why != job.logged:
             try:
                 self._serving.write(lambda tx: deliveries_db.say(tx, job.id, why))
+                self._changed()
             except StoreError as error:  # it waits all the same
                 log.info("why delivery %d waits is not written: %s", job.id, error)
 
@@ -305,6 +324,7 @@ class Attempts:
                 job.begun.append(run_id)
 
         self._runs.start(request, done, claim=claim)
+        self._changed()
         if self._ended:  # it may have come too late for whoever stopped all that ran
             self._runs.stop(run_id, "Playhead was closed.")
         bell.wait()

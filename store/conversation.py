@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from store.attach import Attached
 from store.runners.base import Abilities
+
+
+class Choice(Struct, frozen=True):
+    """Something of the agent's that may be chosen at any time: 'mode' or 'model', with (id, name) of each option."""
+
+    category: str
+    options: tuple[tuple[str, str], ...]
 
 
 class Conversation(Protocol):
@@ -21,6 +30,13 @@ class Conversation(Protocol):
         `id`: the prompt's own, by which its echo is known where the agent repeats it. `files` are read on a thread.
         Raises StoreError with one sentence when the attempt failed; the prompt stays in the queue then, too.
         """
+        ...
+
+    @property
+    def choices(self) -> Sequence[Choice]: ...
+
+    def choose(self, category: str, id: str) -> None:
+        """Ask the agent to change it. That it did, its own records say; that it would not, too."""
         ...
 
     def shown(self, text: str, files: Sequence[Attached]) -> tuple[str, int]:

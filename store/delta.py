@@ -70,7 +70,7 @@ class Window(Protocol):
 
 
 @runtime_checkable
-class Runs(Protocol):
+class Runs(Window, Protocol):
     """A Window of which many rows may be read on a worker."""
 
     def run(self, first: int, end: int) -> Iterator[Item]:

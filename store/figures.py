@@ -27,6 +27,7 @@ from store.errors import StoreError
 from store.formats import named
 from store.ledger import LEDGER_VERSION
 from store.prices import Price, price
+from store.read_again import read_again
 from store.sources import views
 from store.whole import live_state
 from store.window import known
@@ -45,9 +46,6 @@ SELECT s.id FROM session AS s JOIN ledger AS l ON l.session_id = s.id
 LEFT JOIN digest AS d ON d.session_id = s.id AND d.agent = 0
 WHERE s.state = 'ready' AND l.version = ?
   AND (d.session_id IS NULL OR d.schema_version <> ? OR d.watermark < l.entries)"""
-_WITHOUT: Final = """
-SELECT s.key FROM session AS s LEFT JOIN ledger AS l ON l.session_id = s.id
-WHERE s.state = 'ready' AND s.status NOT IN ('archived', 'deleted') AND (l.session_id IS NULL OR l.version = 0)"""
 _NEWEST: Final = " ORDER BY s.updated DESC, s.id DESC"
 TOGETHER: Final = 64  # sessions whose digests are folded, then written
 _FIRST: Final = "SELECT max(first) FROM entry WHERE session_id = ? AND first <= ?"
@@ -269,7 +267,7 @@ def catch_up(db: Path, list_price: Price = price) -> int:
 
     For quiet times, so that a list has what sessions cost. A session of another host is that one's. Raises StoreError.
     """
-    _read_again(db)
+    read_again(db)
     try:
         with closing(reads.connect(db)) as connection:
             behind = connection.execute(_BEHIND + place.mine(db, "s") + _NEWEST, (LEDGER_VERSION, version())).fetchall()
@@ -282,24 +280,6 @@ def catch_up(db: Path, list_price: Price = price) -> int:
         done += len(ahead)
         patiently(db, partial(_save, ahead=ahead))
     return done
-
-
-def _read_again(db: Path) -> None:
-    """Sessions without entries: of two that tell the same request and came in at once one is, and a deleted one's."""
-    from store.intake import take_in
-
-    try:
-        with closing(reads.connect(db)) as connection:
-            found = connection.execute(_WITHOUT + place.mine(db, "s") + _NEWEST).fetchall()
-    except sqlite3.Error as error:
-        raise reads.trouble(error, db) from error
-    for (key,) in found:
-        path = Path(place.path_of(key, db))
-        try:
-            if views.exists(path):
-                take_in(db, path, anew=True)
-        except StoreError as error:
-            log.info("%s has no figures: %s", path, error)
 
 
 def _ahead(db: Path, numbers: Sequence[int], list_price: Price) -> list[Ahead]:

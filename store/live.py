@@ -24,6 +24,7 @@ from store.told import Completed, Drain, Question, Queued
 if TYPE_CHECKING:
     from store.again import Again
     from store.attach import Attached
+    from store.conversation import Choice
     from store.preflight import Preflight
     from store.runners.base import Abilities
 
@@ -260,6 +261,17 @@ class Live(Ticker):
         if apart(header.agent) is not None and self.feeds.path_of(key) is not None:
             return ""
         return way_on(header.agent, header.id, self.feeds.is_file(key))[1]
+
+    def choices(self, key: str) -> Sequence[Choice]:
+        """What the agent of a session lets the user choose at any time; its header says what is chosen."""
+        conversation = self.feeds.conversation(key)
+        return () if conversation is None else conversation.choices
+
+    def choose(self, key: str, category: str, id: str) -> None:
+        """Have the agent change it: its header, or a row, says what came of that."""
+        conversation = self.feeds.conversation(key)
+        if conversation is not None:
+            conversation.choose(category, id)
 
     def prompt(self, key: str, text: str, files: tuple[Attached, ...] = ()) -> str:
         """Queue a prompt; it goes out at once where nothing is in its way. Returns its id."""

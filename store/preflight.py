@@ -21,13 +21,13 @@ from store.again import Again, again
 from store.delta import Header
 from store.errors import StoreError
 from store.runners import named, way_on
-from store.runners.base import Ask, Runner
+from store.runners.base import Abilities, Ask, Runner
 from store.sources import views
 
 if TYPE_CHECKING:  # the composer imports this on the GUI thread, and runs bring SQLAlchemy
     from store.runs import Runs
 
-__all__ = ["Again", "Check", "Level", "Preflight", "last_compaction", "look", "starts"]
+__all__ = ["Again", "Check", "Level", "Preflight", "able", "last_compaction", "look", "starts"]
 
 Level: TypeAlias = Literal["ok", "warn", "stop"]
 GIT_S: Final = 3.0  # seconds that git has: a repository on a network disk must not hold anything up
@@ -104,6 +104,11 @@ def look(runs: Runs, path: Path, header: Header, now: Callable[[], float] = time
         cwd=str(here),
         pid=pid,
     )
+
+
+def able(told: Preflight) -> Abilities | None:
+    """What the agent can that would be started; None: it says so itself, and only then."""
+    return named(told.runner).abilities if told.runner and told.again is None else None
 
 
 # ---- the checks

@@ -170,7 +170,7 @@ class Runs:
                 if self._closed:
                     raise StoreError("Playhead is being closed: nothing is started any more.")
                 self._working[id] = work
-            env = {**around.values, **command.env}
+            env = {**around.values, **command.env, runs_who.MARK: id}
             env = {name: value for name, value in env.items() if value and name not in secrets.withheld()}
             argv = (program, *command.argv[1:])
             launch = runner.talk if asked.attended and runner.talk is not None else runner.launch
@@ -234,8 +234,9 @@ class Runs:
         """
         found = [row for row in unfinished(self.db) if not runs_who.owned(self.data, row.id)]
         count = 0
+        runs_who.forget_stops(self.data)
         for row in found:
-            left = runs_who.end_orphan(row.pid, row.pid_token)
+            left = runs_who.end_orphan(*runs_who.process_of(row.id, row.pid, row.pid_token))
             why = "Playhead was ended while it ran." + (" The agent went on alone, and was ended." if left else "")
             values: dict[str, Any] = {"state": "interrupted", "reason": why, "ended": time.time_ns() // 1000}
             if (result := runs_left.result_of(row)) is not None:

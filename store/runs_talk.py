@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from store.attach import Attached, form, line, refused
+from store.conversation import Choice
 from store.errors import StoreError
 from store.events import (
     Answered,
@@ -97,6 +98,13 @@ class RunTalk:
     @property
     def abilities(self) -> Abilities:
         return self.target.runner.abilities
+
+    @property
+    def choices(self) -> Sequence[Choice]:
+        return ()  # what its program is started with is chosen before: `permit`
+
+    def choose(self, category: str, id: str) -> None:
+        """There is nothing to choose."""
 
     @property
     def busy(self) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
+from store import runs_who
 from store.db.lock import Lock
 from store.db.runs_db import RunRow
 from store.errors import StoreError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOOK: Final = 0.25  # seconds between two looks whether somebody elsewhere has asked for its end
 POLITE: Final = 3.0  # seconds that an agent has to write down what it was doing when it is interrupted
 GRACE: Final = 2.0  # and then to end
 HEAD: Final = 256 << 10  # bytes of output in which the session's id is looked for
@@ -36,7 +38,10 @@ KEPT: Final = 1 << 20  # bytes of output that are remembered in case the disk ta
 
 
 class RunResult(Struct, frozen=True):
-    """How a run ended. `state`: ok, failed, cancelled, timeout. `reason`: a sentence, '' when all is well."""
+    """How a run ended. `state`: ok, failed, cancelled, stopped (a trigger's, by the user), timeout.
+
+    `reason`: a sentence, '' when all is well.
+    """
 
     run_id: str
     state: str
@@ -80,6 +85,7 @@ class Work:
         self._out = out
         self._seen = seen
         self._why = ""  # somebody stopped it
+        self._stopped = "cancelled"  # and how that is called
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._head = b""
@@ -179,9 +185,9 @@ class Work:
                 self._runs.began(self, process.pid)
             except StoreError as error:
                 log.warning("run %s has no process in its row: %s", self.row.id, error)
-            late = not self._wake.wait(self._timeout or None)
+            late = not self._until_over()
             if process.ended is None:
-                state = "timeout" if late else "cancelled"
+                state = "timeout" if late else self._stopped
                 if not late:
                     process.interrupt()
                     process.join(POLITE)
@@ -193,6 +199,17 @@ class Work:
         finally:
             self._finish(state, process)
             process.terminate(GRACE)  # what it left running and what says nothing keeps nobody waiting
+
+    def _until_over(self) -> bool:
+        """It has ended, or somebody wants that; False: its time is over."""
+        end = time.monotonic() + self._timeout if self._timeout else None
+        while not self._wake.wait(LOOK if end is None else max(0.0, min(LOOK, end - time.monotonic()))):
+            if runs_who.asked_to_stop(self._runs.data, self.row.id):
+                self._stopped = "stopped"
+                self.stop("Stopped by you.")
+            elif end is not None and time.monotonic() >= end:
+                return False
+        return True
 
     def _finish(self, state: str, process: Child) -> None:
         fact = process.ended
@@ -214,6 +231,7 @@ class Work:
             result = RunResult(row.id, "failed", Outcome(False, errors=(why,)), None, why, None)
         self.row = row
         self._runs.ended(self, row, result)
+        runs_who.forget_stop(self._runs.data, row.id)
         try:
             self._done(result)
         except Exception:
@@ -239,7 +257,7 @@ class Work:
     def _reason(self, state: str, outcome: Outcome, fact: Exited | Killed | None) -> str:
         asked = self.asked.resume
         match state:
-            case "cancelled":
+            case "cancelled" | "stopped":
                 return self._why
             case "timeout":
                 return f"It was ended after {self._timeout:g} s, the time it had."

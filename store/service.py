@@ -96,7 +96,9 @@ class Service:
         self.chosen = Chosen(settings_file)
         self.calm = Calm()
         self._serving = Serving(db)
-        self._attempts = Attempts(db, self._serving, runs, lambda: self.chosen[settings.COMPACT_TURNS], ended)
+        self._attempts = Attempts(
+            db, self._serving, runs, lambda: self.chosen[settings.COMPACT_TURNS], ended, self._changed
+        )
         self.inbox = Inbox(db, self._serving, self._take, self._room, self._changed, self.calm)
         known = self.inbox.known
         self.queue = Deliver(self._attempts, lambda: self.chosen[settings.PARALLEL], known.id, self._changed, self.calm)

@@ -69,7 +69,10 @@ class Preview(Struct, frozen=True):
 
 
 class Delivery(Struct, frozen=True):
-    """One that came in. `handled` None: its run has not ended. `run_id`: the last run that was made of it."""
+    """One that came in. `handled` None: its run has not ended. `run_id`: the last run that was made of it.
+
+    `compacts`: a run goes on that makes its thread's session shorter, before its own begins.
+    """
 
     id: int
     trigger_id: int | None
@@ -85,6 +88,14 @@ class Delivery(Struct, frozen=True):
     run_id: str | None
     thread_key: str | None
     reason: str
+    compacts: bool = False
+
+    @property
+    def state(self) -> str:
+        """skipped, refused, done; waiting, compacting, running."""
+        if self.handled is not None or self.verdict != ACCEPTED:
+            return self.verdict if self.verdict != ACCEPTED else "done"
+        return "running" if self.run_id is not None else "compacting" if self.compacts else "waiting"
 
 
 def hook_path(trigger: Trigger) -> str:
@@ -245,7 +256,7 @@ def deliveries(db: Path, trigger_id: int | None = None, limit: int = 200) -> tup
     """What came in, newest first."""
     where, values = (" AND trigger_id = ?", (trigger_id,)) if trigger_id is not None else ("", ())
     sql = f"{deliveries_db.SELECT}{where} ORDER BY id DESC LIMIT ?"
-    return tuple(Delivery(*row) for row in ask(db, sql, (host_here(db), *values, limit)))
+    return tuple(Delivery(*row[:-1], bool(row[-1])) for row in ask(db, sql, (host_here(db), *values, limit)))
 
 
 def payload_of(db: Path, delivery_id: int) -> bytes:

@@ -2,7 +2,7 @@
 
 `playhead` finds it as `claude`, `codex`, … on a PATH that `installed` makes. What it does is in the prompt:
 `Say hello`, `hang`, `deaf`, `garbage`, `flood`, `stubborn`, `forks`, `fail`, `refuse`, `die`, `slow N`, `wait FILE`,
-`silent`, `bigcost`, `ask FILE` and `question` (Claude, with somebody there); anything else is answered with the
+`silent`, `bigcost`, `ask FILE`, `background FILE` and `question` (Claude, with somebody there); anything else is answered with the
 prompt itself. Imports nothing of ours.
 """
 
@@ -167,7 +167,10 @@ class Claude:
             self.file.write_text("".join(line + "\n" for line in before), "utf-8")
         self.live("busy")
         try:
-            return self.turn(prompt, asked)
+            code = self.turn(prompt, asked)
+            while "stdio" in self.argv and sys.stdin.buffer.readline():
+                pass  # it ends when nothing more can come
+            return code
         finally:
             self.entry.unlink(missing_ok=True)
 
@@ -197,6 +200,8 @@ class Claude:
     def turn(self, prompt: str, before: int) -> int:
         if prompt.startswith("/compact"):
             put({"type": "system", "subtype": "status", "status": "compacting", "session_id": self.session})
+            if Path("compacting").exists():  # until a test has seen it
+                signal.pause()
             self.write(type="system", subtype="compact_boundary", content="Conversation compacted",
                        compactMetadata={"trigger": "manual", "preTokens": 900, "postTokens": 90})  # fmt: skip
             self.write(type="user", isCompactSummary=True, isVisibleInTranscriptOnly=True,
@@ -208,6 +213,13 @@ class Claude:
         misbehave(prompt)
         if prompt == "Ask a helper":
             self.helper()
+        if prompt.startswith("background "):  # its turn is over; when that is done the model is called again
+            told_of = {"type": "system", "subtype": "background_tasks_changed", "session_id": self.session}
+            put({**told_of, "tasks": [{"task_id": "b1"}]})
+            self.result("It runs in the background.", turns=1, tokens=5)
+            put({**told_of, "tasks": []})
+            put({"type": "system", "subtype": "init", "session_id": self.session})
+            prompt = f"ask {prompt[11:]}"
         if prompt.startswith("refuse"):
             put({"type": "result", "subtype": "success", "is_error": True, "num_turns": 1, "session_id": self.session,
                  "result": "API Error: 400 session refused", "total_cost_usd": self.cost,

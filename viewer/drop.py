@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QMimeData, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
@@ -26,9 +26,10 @@ class DropSign(QWidget):
         self._look = look
         self.update()
 
-    def offer(self, count: int) -> None:
-        """So many files or folders are over the window."""
-        self._text = "Drop to open" if count == 1 else f"Drop to open {wording.many(count, 'session')}"
+    def offer(self, count: int, what: str = "") -> None:
+        """So many files or folders are over the window. `what` letting go would do with them, if not open them."""
+        more = "" if count == 1 else f" {wording.many(count, 'file' if what else 'session')}"
+        self._text = f"{what or 'Drop to open'}{more}"
         parent = self.parentWidget()
         if parent is not None:
             self.setGeometry(parent.rect())
@@ -58,3 +59,9 @@ class DropSign(QWidget):
             painter.drawRoundedRect(plate, px(8), px(8))
             painter.setPen(look.colour("accent.text"))
             painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, self._text)
+
+
+def local_files(data: QMimeData) -> list[str]:
+    """Files of this machine that are pasted or dragged; none when anything else is among them."""
+    urls = data.urls()
+    return [url.toLocalFile() for url in urls] if all(url.isLocalFile() for url in urls) else []

@@ -6,12 +6,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from PySide6.QtGui import QCursor
-from PySide6.QtWidgets import QDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QComboBox, QDialog, QMessageBox, QWidget
 
 from store import settings as st
 from store.items import Tool
@@ -279,6 +279,17 @@ def _panel(app: App) -> Iterator[str]:
     window.close_panel()
 
 
+def _popup(dialog: SettingsDialog, shoot: Callable[[QWidget, str], None]) -> None:
+    """The list of a combo box."""
+    dialog.show()
+    box = dialog.findChild(QComboBox)
+    assert box is not None  # noqa: S101  the theme
+    box.showPopup()
+    shoot(box.view().window(), "choices")
+    box.hidePopup()
+    dialog.close()
+
+
 def wait_for_list(app: App) -> None:
     """The search for sessions runs beside everything else."""
     for _ in range(200):
@@ -332,6 +343,7 @@ def every_state(folder: Path, only: frozenset[str] = frozenset()) -> int:
                 dialog.show()
                 shoot(dialog, name)
                 dialog.close()
+            _popup(settings, shoot)
             for name in _coverage(app):
                 found = app.window.findChild(CoverageWindow)
                 assert found is not None  # noqa: S101  just made

@@ -34,7 +34,7 @@ class FiredRuns(QObject):
 
     def take(self, run: Fired) -> None:
         """It is over. What the user has stopped is no news."""
-        if run.state == "cancelled" or (run.state == "ok" and self._opened(run.session)):
+        if run.state in ("cancelled", "stopped") or (run.state == "ok" and self._opened(run.session)):
             return
         self._ended.append(run)
         if not self.clock.isActive():

@@ -42,10 +42,21 @@ def take(options: Options, *, shown: bool = True) -> int:
             sys.stderr.write(f"playhead: still reading after {PATIENCE:.0f} s; the picture shows what was there\n")
         if shown or options.screenshot:
             print(target)  # noqa: T201  where the picture is
+        if trouble := _unreadable(app, options):
+            sys.stderr.write(f"playhead: {trouble}\n")
+            return 2
     finally:
         app.window.close()
         app.shutdown()
     return 0
+
+
+def _unreadable(app: App, options: Options) -> str:
+    """Why nothing of the session that was asked for could be read; '' when it was."""
+    current = app.window.desk.current
+    if not options.paths or current is None or current.header is None or current.model.length:
+        return ""
+    return current.header.trouble if current.header.state == "failed" else ""
 
 
 def _what(options: Options) -> str:

@@ -15,6 +15,7 @@ from viewer.theme.look import Look
 WINDOW: Final = 1.0  # seconds that the rate is measured over
 EDGE: Final = 2  # px that QStatusBar keeps free at its side
 CROWDED: Final = 500  # events that wait; fewer are gone with the next tick or two
+SAID: Final = 6_000  # ms that an answer stands there
 
 
 class StatusLine(QStatusBar):
@@ -34,13 +35,15 @@ class StatusLine(QStatusBar):
         self.facts.setAccessibleName("Activity")
         self.waiting = QLabel(self)
         self.waiting.setAccessibleName("Backlog")
+        self.waiting.hide()
         self.hint = QLabel(self)
-        self.hint.setAccessibleName("Link under the pointer")
+        self.hint.setAccessibleName("Hint")
         self.trouble = QToolButton(self)
         self.trouble.setAccessibleName("Records")
         self.trouble.setToolTip("What of this session is understood, and what is not (Ctrl+Shift+U)")
         self.progress = QLabel(self)
         self.progress.setAccessibleName("Reading")
+        self.progress.hide()
         self.copies = QLabel(self)
         self.copies.setAccessibleName("Copies")
         self.copies.hide()
@@ -58,6 +61,10 @@ class StatusLine(QStatusBar):
         self._tick.setSingleShot(True)
         self._tick.setInterval(int(WINDOW * 1000))
         self._tick.timeout.connect(self.on_tick)
+        self._fading = QTimer(self)
+        self._fading.setSingleShot(True)
+        self._fading.setInterval(SAID)
+        self._fading.timeout.connect(lambda: self.set_hint(""))
         self.set_look(look)
         self.set_waiting(0)
         self._say()
@@ -120,7 +127,11 @@ class StatusLine(QStatusBar):
         self.threads.setText("threads ▸" if active is None else f"threads {active:,} ▸")
         self.threads.setAccessibleName("Sessions panel" if active is None else f"Sessions panel, {active:,} threads")
 
-    def set_hint(self, text: str) -> None:
+    def set_hint(self, text: str, *, stays: bool = False) -> None:
+        """What an action came to, for some seconds; `stays`: what the pointer is over, until it is elsewhere."""
+        self._fading.stop()
+        if text and not stays:
+            self._fading.start()
         room = max(100, self.width() // 2)
         self.hint.setText(self.hint.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room))
 

@@ -1,4 +1,4 @@
-"""`playhead threads`: list, reset and cleanup, as in the sessions panel. No Qt."""
+"""`playhead threads`: list, stop, reset and cleanup, as in the sessions panel. No Qt."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from store import settings, threads
+from store import settings, stops, threads
 from store.errors import StoreError
 from store.paths import config_dir, data_dir
 from store.service import Chosen
 from store.threads import ThreadRow
-from viewer import wording
+from viewer import stopping, wording
 
 HELP: str = """\
 A thread is what a trigger's events have in common, such as a pull request; it maps to the session that its next run
-goes on with. `reset` forgets that session, so that the next event begins a new one; `cleanup` forgets threads that were
-not used for the days of threads.cleanup_days. Neither touches a transcript."""
+goes on with. `stop` ends the run that works in it, also that of another Playhead on this machine; what waits in the
+thread goes on. `reset` forgets the session, so that the next event begins a new one; `cleanup` forgets threads that
+were not used for the days of threads.cleanup_days. None of them touches a transcript."""
 
 Lines = Callable[[Iterable[dict[str, Any]]], None]
 Print = Callable[[Iterable[str]], None]
@@ -27,10 +28,13 @@ Print = Callable[[Iterable[str]], None]
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.formatter_class = HELP, argparse.RawDescriptionHelpFormatter
-    what = parser.add_subparsers(dest="what", required=True, metavar="list|reset|cleanup")
+    what = parser.add_subparsers(dest="what", required=True, metavar="list|stop|reset|cleanup")
     one = what.add_parser("list", help="the threads used last", allow_abbrev=False)
     one.add_argument("--limit", type=int, default=threads.MOST, metavar="N", help="at most so many")
     one.add_argument("--json", action="store_true", help="one JSON object per thread")
+    one = what.add_parser("stop", help="end the run that works in this thread", allow_abbrev=False)
+    one.add_argument("id", type=int, metavar="ID", help="its number, as list says it")
+    one.add_argument("--json", action="store_true", help="one JSON object")
     one = what.add_parser("reset", help="the next event of this thread begins a new session", allow_abbrev=False)
     one.add_argument("id", type=int, metavar="ID", help="its number, as list says it")
     one.add_argument("--json", action="store_true", help="one JSON object")
@@ -51,6 +55,8 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
                 lines(_object(row) for row in found.rows)
             else:
                 print_(_table(found))
+        case "stop":
+            return stopping.run(db, stops.of_thread(db, chosen.id), chosen.json, lines, print_)
         case "reset":
             reset = threads.reset(db, chosen.id, actor="cli")
             if chosen.json:

@@ -12,13 +12,13 @@ from typing import Any, Final
 import orjson
 from msgspec import to_builtins
 
-from store import triggers
+from store import stops, triggers
 from store.errors import StoreError
 from store.paths import config_dir, data_dir
 from store.runs import Runs
 from store.settings import Settings
 from store.triggers import FIELDS, Delivery, Preview, Saved, Trigger
-from viewer import wording
+from viewer import stopping, wording
 from viewer.serving import HEARS_S, service_for
 
 HELP: str = """\
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 def options(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.formatter_class = HELP, argparse.RawDescriptionHelpFormatter
     what = parser.add_subparsers(
-        dest="what", required=True, metavar="list|show|add|edit|remove|test|fire|deliveries|payload"
+        dest="what", required=True, metavar="list|show|add|edit|remove|test|fire|deliveries|payload|stop"
     )
 
     def command(name: str, text: str, wanted: bool = True) -> argparse.ArgumentParser:
@@ -63,6 +63,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     one.add_argument("trigger", nargs="?", default="", metavar="TRIGGER")
     one.add_argument("--limit", type=int, default=50, metavar="N")
     one = command("payload", "the body of a delivery", wanted=False)
+    one.add_argument("delivery", type=int, metavar="N")
+    one = command("stop", "end the run of a delivery, with all that it has started", wanted=False)
     one.add_argument("delivery", type=int, metavar="N")
 
 
@@ -115,6 +117,8 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Say) -> in
                 lines(to_builtins(one) for one in came)
             else:
                 print_(_delivered(came))
+        case "stop":
+            return stopping.run(db, stops.of_delivery(db, chosen.delivery), chosen.json, lines, print_)
         case _:
             body = triggers.payload_of(db, chosen.delivery)
             lines([orjson.loads(body)])
@@ -252,8 +256,8 @@ def _delivered(came: Iterable[Delivery]) -> Iterator[str]:
     some = False
     for one in came:
         some = True
-        state = one.verdict if one.handled is not None else "running" if one.run_id else "waiting"
+        state = one.verdict if one.state == "done" else one.state
         what = " ".join(filter(None, (one.event, one.action))) or "–"
-        yield f"{one.id:>6}  {wording.full(one.received)}  {state:<8}  {one.thread_key or what}  {one.reason}"
+        yield f"{one.id:>6}  {wording.full(one.received)}  {state:<10}  {one.thread_key or what}  {one.reason}"
     if not some:
         yield "Nothing came in yet."

@@ -138,7 +138,7 @@ class MainWindow(Searching):
         self.status.trouble.clicked.connect(self.on_coverage)
         view.follow_changed.connect(self.on_followed)
         view.raw_wanted.connect(self.on_raw_wanted)
-        view.hinted.connect(self.status.set_hint)
+        view.hinted.connect(self.on_hinted)
         view.link_clicked.connect(self.on_link)
         view.acted.connect(self.on_acted)
         self.sessions_dock.visibilityChanged.connect(self.on_sessions_seen)
@@ -224,6 +224,7 @@ class MainWindow(Searching):
             self.stack.setCurrentWidget(self.pane if there else self.home)
         self.sessions.set_opened(self.desk.listed_as(key))
         self.notice.take_back("session")
+        self.status.set_hint("")
         if self._inspector is not None:
             self._inspector.clear()
         if self._insight is not None:
@@ -235,8 +236,9 @@ class MainWindow(Searching):
         opened = self.desk.opened(key)
         self.status.set_progress(0, 0)
         self._raw_count()
-        self.header.show_header(None if opened is None else opened.header or Header(state="opening"), _name(key))
-        self.setWindowTitle(f"{_name(key)} — Playhead" if there else "Playhead")
+        name = wording.title_of(key)
+        self.header.show_header(None if opened is None else opened.header or Header(state="opening"), name)
+        self.setWindowTitle(f"{name} — Playhead" if there else "Playhead")
         if not self.sessions.filter_box.hasFocus() and (there or self.isVisible()):
             (self.pane if there else self.home).setFocus(Qt.FocusReason.OtherFocusReason)
         if there:  # each model brings its own
@@ -248,9 +250,9 @@ class MainWindow(Searching):
         current = self.desk.current
         if current is None or current.key != key:
             return
-        self.header.show_header(header, _name(key))
-        self.setWindowTitle(f"{header.title or _name(key)} — Playhead")
-        self.pane.set_empty("Nothing could be read." if header.trouble else "")
+        self.header.show_header(header, wording.title_of(key))
+        self.setWindowTitle(f"{header.title or wording.title_of(key)} — Playhead")
+        self.pane.set_empty(wording.no_rows(header.state, header.trouble, draft=header.draft))
         self.pane.view.set_over(header.state in wording.OVER)
         self.compose_header(key, header)
         if header.trouble:
@@ -321,6 +323,11 @@ class MainWindow(Searching):
         item = current.model.item(row)
         self.inspector.load(self.live.raw(current.key, item), f"Row {row + 1:,}")
 
+    def on_hinted(self, text: str) -> None:
+        """A link that is pointed at stays in sight; what the view says besides does not."""
+        pointed = self.pane.view.viewport().cursor().shape() == Qt.CursorShape.PointingHandCursor
+        self.status.set_hint(text, stays=pointed)
+
     def on_link(self, target: str) -> None:
         QDesktopServices.openUrl(QUrl(target))
 
@@ -390,7 +397,3 @@ class MainWindow(Searching):
         super().changeEvent(event)
         if event.type() == QEvent.Type.WindowStateChange:
             self.actions_["full"].setChecked(self.isFullScreen())
-
-
-def _name(key: str) -> str:
-    return wording.name_of(key) if key.startswith("/") or Path(key).is_absolute() else key

@@ -31,6 +31,13 @@ def state(name: str) -> str:
     return STATES.get(name, name)
 
 
+def no_rows(state: str, trouble: str, *, draft: bool) -> str:
+    """What stands in place of a transcript that has no row: why, or what is waited for. '': the first record is."""
+    if trouble:
+        return "Nothing could be read."
+    return "Reading…" if state == "opening" or (state in OVER and not draft) else ""
+
+
 def agent(name: str) -> str:
     """'claude-code' as people call it."""
     return agents.title(name)
@@ -49,6 +56,11 @@ def name_of(path: str) -> str:
     if not path.startswith("/") and (other := PureWindowsPath(path)).drive:
         return other.name
     return path.rstrip("/").rpartition("/")[2]
+
+
+def title_of(key: str) -> str:
+    """What a session is called before it says so itself: its file's name, or its key."""
+    return name_of(key) if key.startswith("/") or Path(key).is_absolute() else key
 
 
 def local(us: int) -> datetime:

@@ -16,7 +16,12 @@ COLUMNS: Final = (
     "id", "trigger_id", "received", "handled", "source", "delivery_id", "event", "action", "sender", "verdict", "bytes",
     "run_id", "thread_key", "reason",
 )  # fmt: skip
-SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM delivery WHERE host = ?"  # noqa: S608 - names from above
+# And whether a run of it goes on before its own has begun: that one makes its thread's session shorter.
+_COMPACTS: Final = (
+    "CASE WHEN handled IS NULL AND run_id IS NULL THEN (SELECT count(*) FROM run AS r "
+    "WHERE r.delivery_id = delivery.id AND r.state IN ('queued', 'running')) ELSE 0 END"
+)
+SELECT: Final = f"SELECT {', '.join(COLUMNS)}, {_COMPACTS} FROM delivery WHERE host = ?"  # noqa: S608 - names from above
 PAYLOAD: Final = "SELECT payload FROM delivery WHERE id = ?"
 _INTO: Final = (
     "trigger_id", "host", "received", "handled", "source", "delivery_id", "event", "action", "sender", "verdict",

@@ -116,7 +116,7 @@ run: Final = Table(
     Column("delivery_id", ForeignKey(delivery.c.id, ondelete="SET NULL")),
     Column("retry_of", Text),
     Column("resumed", Integer, nullable=False, server_default="0"),  # 1 resumed, 2 retried fresh, 3 compacted
-    Column("state", Text, nullable=False),  # queued, running, ok, failed, cancelled, timeout, interrupted
+    Column("state", Text, nullable=False),  # queued, running, ok, failed, cancelled, stopped, timeout, interrupted
     Column("exit_code", Integer),
     Column("signal", Integer),
     Column("queued", BigInteger, nullable=False),

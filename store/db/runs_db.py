@@ -28,8 +28,8 @@ _argv = msgspec.json.Decoder(tuple[str, ...])
 class RunRow(Struct, frozen=True, kw_only=True):
     """One run. Times are microseconds UTC; None is unknown.
 
-    `state`: queued, running, ok, failed, cancelled, timeout, interrupted. `resumed`: 0 fresh, 1 resumed, 2 retried
-    fresh, 3 compacted. `log`: path of the journal of its output.
+    `state`: queued, running, ok, failed, cancelled, stopped, timeout, interrupted. `resumed`: 0 fresh, 1 resumed, 2
+    retried fresh, 3 compacted. `log`: path of the journal of its output.
     """
 
     id: str

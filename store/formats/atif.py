@@ -81,9 +81,9 @@ class _Trajectory:
         self._key = f"atif {session} {trajectory} {base.agent} " if session else ""  # of what its steps take
 
     def tell(self) -> None:
-        data, out = self._data, self._out
-        self._model(string(table(data, "agent"), "model_name"), self._base)
-        at = self._base
+        data, out, base = self._data, self._out, self._base
+        self._model(string(table(data, "agent"), "model_name"), base)
+        at = base
         steps = data.get("steps")
         for index, step in enumerate(steps if type(steps) is list else ()):
             if type(step) is dict:
@@ -91,10 +91,15 @@ class _Trajectory:
                 if source == "user" and self._worked:
                     out.append(TurnEnded(at, cost_usd=self._cost))
                     self._worked, self._cost = False, None
-                at = self._at(None if stamp is None else moment(stamp))
+                ts = None if stamp is None else moment(stamp)
+                at = At(ts, base.file, base.offset, base.length, base.agent, base.parent)
                 self._worked = self._worked or source == "agent"
-                self._step(step, source, f"{self._prefix}/{index}", at)
-                self._metrics(step, index, at)
+                item = f"{self._prefix}/{index}"
+                self._step(step, source, item, at)
+                if "tool_calls" in step or "observation" in step:
+                    self._calls(step, item, at)
+                if "metrics" in step:
+                    self._metrics(step, index, at)
         for name, inner in list(self._inner.items()):  # whom no call names
             self._child(inner, name, None, at)
         if string(data, "notes"):
@@ -110,10 +115,6 @@ class _Trajectory:
             if self._spent and not self._priced:  # only the end tells money: for all of it
                 cost, since = number(final.get("total_cost_usd")), True
             out.append(TurnEnded(at, cost_usd=cost, used=used, since=since))
-
-    def _at(self, ts: int | None) -> At:
-        base = self._base
-        return At(ts, base.file, base.offset, base.length, base.agent, base.parent)
 
     def _model(self, llm: str, at: At) -> None:
         if llm and llm != self._llm:
@@ -135,7 +136,8 @@ class _Trajectory:
         elif source == "system":
             out.append(PromptText(at, item, text, "injected", images))
         elif source == "agent" or step.keys() & {"tool_calls", "reasoning_content", "metrics", "model_name"}:
-            self._model(string(step, "model_name"), at)
+            if step.get("model_name") != self._llm:
+                self._model(string(step, "model_name"), at)
             thought = string(step, "reasoning_content")
             if thought:
                 out.append(ThoughtDone(at, f"{item}#thought", thought))
@@ -143,7 +145,6 @@ class _Trajectory:
                 out.append(MessageDone(at, item, text, self._llm))
         elif text:
             out.append(NoticeAdded(at, item, "info", one_line(text, 1000), "info", text))
-        self._calls(step, item, at)
 
     def _calls(self, step: dict[str, Any], item: ItemId, at: At) -> None:
         """Calls and what they gave: a result names its call; where several share an id, it is the next of them."""

@@ -79,7 +79,7 @@ def started(
     """A call, and the diff that it asks for. `said` is told of it where its arguments tell nothing; `title` wins."""
     given = given_of(arguments)
     told = "" if given is None else clean(given) if type(given) is str else clean(dump(given))
-    title = one_line(title) or title_of(given) or one_line(said)
+    title = (one_line(title) if title else "") or title_of(given) or (one_line(said) if said else "")
     events: list[Event] = [ToolStarted(at, item, name, kind, title, told, status)]
     if kind == "tool.edit":
         hunks = proposed(given)

@@ -58,14 +58,14 @@ class Reader:
             return (unreadable(record, type(data).__name__, "not an object"),)
         out: list[Event] = []
         kind = data.get("table")
-        if kind == "session":
-            self._session(data, at, out)
+        if kind == "part" and type(data.get("data")) is dict:
+            made = moment(data.get("time_created"))
+            if not self._part(data["data"], string(data, "id"), string(data, "message_id"), at, out, made):
+                return (unreadable(record, _label(data["data"]), "unknown type", _at(at, made)),)
         elif kind == "message" and type(data.get("data")) is dict:
             self._message(data["data"], string(data, "id"), _when(at, data.get("time_created")), out)
-        elif kind == "part" and type(data.get("data")) is dict:
-            made = _when(at, data.get("time_created"))
-            if not self._part(data["data"], string(data, "id"), string(data, "message_id"), made, out):
-                return (unreadable(record, _label(data["data"]), "unknown type", made),)
+        elif kind == "session":
+            self._session(data, at, out)
         elif type(data.get("info")) is dict and (type(data.get("messages")) is list or type(data.get("parts")) is list):
             return self._export(data, record, out)
         elif string(data, "role") in ("user", "assistant"):
@@ -182,12 +182,14 @@ class Reader:
         if known:
             self._end(message, out)  # all of it was told before
 
-    def _part(self, part: dict[str, Any], id_: str, message_id: str, at: At, out: list[Event]) -> bool:
-        """False: of a kind that is not known."""
+    def _part(
+        self, part: dict[str, Any], id_: str, message_id: str, at: At, out: list[Event], made: int | None = None
+    ) -> bool:
+        """False: of a kind that is not known. `made`: when its row was."""
         message = self._messages.get(message_id) if message_id else self._last
         if message is None:
             message = Message(message_id, "assistant")
-        return self._parts.part(part, id_ or f"@{at.file}:{at.offset}", message, at, out)
+        return self._parts.part(part, id_ or f"@{at.file}:{at.offset}", message, at, out, made)
 
     def _settle(self, out: list[Event]) -> None:
         """The message that was told last has all of its parts."""

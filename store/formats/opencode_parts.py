@@ -37,6 +37,7 @@ PARTS: Final = frozenset({
     "text", "reasoning", "tool", "file", "subtask", "retry", "step-start", "step-finish", "snapshot", "patch", "agent",
     "compaction",
 })  # fmt: skip
+_SILENT: Final = frozenset({"step-start", "snapshot", "patch", "agent"})  # of HIDDEN_PARTS: nothing is made of them
 GOES_ON: Final = frozenset({"", "tool-calls", "unknown"})  # reasons of a step that another one follows
 _REASONS: Final[Mapping[str, str]] = {"stop": "end_turn"}
 _ROWS: Final[frozenset[type[Event]]] = frozenset({PromptText, MessageDone, ThoughtDone, NoticeAdded, Compacted})
@@ -85,13 +86,17 @@ class Parts:
             self._set = now
             out.append(ConfigChanged(at, now[1] or None, now[0] or None))
 
-    def part(self, part: dict[str, Any], own: str, message: Message, at: At, out: list[Event]) -> bool:
-        """False: of a kind that is not known."""
+    def part(
+        self, part: dict[str, Any], own: str, message: Message, at: At, out: list[Event], made: int | None = None
+    ) -> bool:
+        """False: of a kind that is not known. `made`: when its row was."""
+        kind = string(part, "type")
+        if kind in _SILENT:
+            return True
         time = table(part, "time")
         told = (moment(time.get("end")) or moment(time.get("start")) or moment(time.get("created"))) if time else None
-        ts = told or at.ts or message.ts
+        ts = told or made or at.ts or message.ts
         at = at if ts == at.ts else At(ts, at.file, at.offset, at.length, at.agent, at.parent)
-        kind = string(part, "type")
         before = len(out)
         if kind == "text":
             self._text(part, own, message, at, out)
@@ -116,7 +121,8 @@ class Parts:
             out.append(Compacting(at, True))
         elif kind not in PARTS:
             return False
-        for event in out[before:]:
+        for index in range(before, len(out)):
+            event = out[index]
             if type(event) in _ROWS:
                 message.rows.append(event.item)  # type: ignore[attr-defined]
         return True

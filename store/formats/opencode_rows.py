@@ -12,11 +12,12 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
+from orjson import dumps
 
 from store.decode import dump
 from store.formats.values import string
@@ -27,6 +28,8 @@ from store.sources.views import Watched
 EVERY: Final = 2.0  # seconds after which all parts are, while somebody writes
 BUSY: Final = 0.9 * database.AGAIN  # seconds since the last news in which a further look is sure to come
 TICK: Final = 2.0  # seconds after which no row has the time of one that was read
+BRACE: Final = ord("{")
+BRACES_END: Final = ord("}")
 _FIXED: Final = ("id", "project_id", "parent_id", "slug", "directory", "version", "time_created")
 NEWEST: Final = """
 SELECT id, max(time_updated, coalesce((SELECT max(time_updated) FROM message WHERE session_id = s.id), 0),
@@ -138,8 +141,12 @@ class Rows:
         except sqlite3.OperationalError:
             self._whole = None  # a table without numbers: nothing tells what is new in it
         parts: dict[str, list[tuple[str, Stamp]]] = {}
+        last: str | None = None
+        of: list[tuple[str, Stamp]] = []
         for message, id_, updated in connection.execute(_PARTS, (self.session, since)):
-            parts.setdefault(message, []).append((f"part {id_}", (whole(updated),)))
+            if message != last:
+                last, of = message, parts.setdefault(message, [])
+            of.append((f"part {id_}", (whole(updated),)))
         found: list[tuple[Key, Stamp]] = [] if since else [("begin", (0,))]
         for id_, updated in connection.execute(_MESSAGES, (self.session, since)):
             found.append((f"message {id_}", (whole(updated),)))
@@ -149,9 +156,10 @@ class Rows:
         return found
 
     def fetched(self, keys: Sequence[Key]) -> Iterable[tuple[Key, Stamp, bytes]]:
-        return database.read(self.db, lambda connection: list(self._fetched(connection, keys)))
+        return database.read(self.db, lambda connection: self._fetched(connection, keys))
 
-    def _fetched(self, connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterator[tuple[Key, Stamp, bytes]]:
+    def _fetched(self, connection: sqlite3.Connection, keys: Sequence[Key]) -> list[tuple[Key, Stamp, bytes]]:
+        found: list[tuple[Key, Stamp, bytes]] = []
         wanted = {"begin", "end"} & set(keys)
         if wanted:
             cursor = connection.execute("SELECT * FROM session WHERE id = ?", (self.session,))
@@ -161,28 +169,30 @@ class Rows:
                 fixed = {key: value for key, value in row.items() if key in _FIXED}
                 for key, stamp, told in (("begin", 0, fixed), ("end", whole(row.get("time_updated")), row)):
                     if key in wanted:
-                        yield key, (stamp,), dump({"table": "session", **told}).encode() + b"\n"
+                        line = dump({"table": "session", **told}).encode() + b"\n"
+                        found.append((key, (stamp,), line))
         for table, column in (("message", "NULL"), ("part", "message_id")):
             ids = [key[len(table) + 1 :] for key in keys if key.startswith(table)]
             if not ids:
                 continue
-            marks = ", ".join("?" * len(ids))
-            sql = (
+            sql = (  # one parameter: to prepare a statement of many takes longer than to look them up
                 f"SELECT id, {column}, session_id, time_created, time_updated, CAST(data AS BLOB) FROM {table} "  # noqa: S608
-                f"WHERE id IN ({marks}) AND +session_id = ?"
+                "WHERE id IN (SELECT value FROM json_each(?)) AND +session_id = ?"
             )
             of = {"message_id": ""} if column != "NULL" else {}
             one_: dict[str, Any] = {"table": table, "id": "", **of}  # in this order, and filled for each
-            for id_, message, session, created, updated, data in connection.execute(sql, (*ids, self.session)):
+            for id_, message, session, created, updated, data in connection.execute(sql, (dump(ids), self.session)):
                 one_["id"] = id_
                 if of:
                     one_["message_id"] = message
                 one_["session_id"], one_["time_created"], one_["time_updated"] = session, created, updated
                 try:
-                    head = orjson.dumps(one_)
+                    head = dumps(one_)
                 except TypeError:  # a column holds bytes, or a number that is too big
-                    head = orjson.dumps({key: _plain(value) for key, value in one_.items()}, default=str)
-                yield f"{table} {id_}", (whole(updated),), b'%b,"data":%b}\n' % (head[:-1], _line(data))
+                    head = dumps({key: _plain(value) for key, value in one_.items()}, default=str)
+                line = b'%b,"data":%b}\n' % (head[:-1], data if _is_line(data) else _line(data))
+                found.append((f"{table} {id_}", (whole(updated),), line))
+        return found
 
     def watched(self) -> Watched:
         return Watched(database.watched(self.db), again=database.AGAIN)
@@ -216,12 +226,17 @@ def _plain(value: Any) -> Any:
     return value.decode("utf-8", "replace") if type(value) is bytes else value
 
 
+def _is_line(data: bytes | None) -> bool:
+    """Whether it is an object as it lies there, on one line; as nearly all are."""
+    return bool(data) and data[0] == BRACE and data[-1] == BRACES_END and b"\n" not in data  # type: ignore[index]
+
+
 def _line(data: bytes | None) -> bytes:
-    """JSON as it lies there, on one line; what is no JSON, as a text."""
+    """JSON on one line; what is no JSON, as a text."""
     data = (data or b"null").strip()
-    if b"\n" not in data and data[:1] == b"{" and data[-1:] == b"}":
+    if _is_line(data):
         return data
     try:
-        return orjson.dumps(orjson.loads(data))
+        return dumps(orjson.loads(data))
     except orjson.JSONDecodeError:
-        return orjson.dumps(data.decode("utf-8", "replace"))
+        return dumps(data.decode("utf-8", "replace"))

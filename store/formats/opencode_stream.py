@@ -147,13 +147,8 @@ def tokens_of(used: dict[str, Any], llm: str, cost: float | None) -> Tokens:
     A cost of 0 is what OpenCode tells of a model whose price it does not know: it is unknown here.
     """
     cache = table(used, "cache")
-    given, output, thought, read, write, total = (
-        tokens(value)
-        for value in (
-            used.get("input"), used.get("output"), used.get("reasoning"), cache.get("read"), cache.get("write"),
-            used.get("total"),
-        )
-    )  # fmt: skip
+    given, output, thought = tokens(used.get("input")), tokens(used.get("output")), tokens(used.get("reasoning"))
+    read, write, total = tokens(cache.get("read")), tokens(cache.get("write")), tokens(used.get("total"))
     if total >= given + output + thought + read + write:
         output += thought
     return Tokens(llm, given, output, read, write, cost_usd=cost if cost is not None and cost > 0 else None)

@@ -102,8 +102,9 @@ class Talk:
                 continue
             kind, item = string(block, "type"), f"{own}#{index}"
             if kind == "text":
-                if string(block, "text").strip():
-                    out.append(MessageDone(at, item, string(block, "text"), llm))
+                text = string(block, "text")
+                if text.strip():
+                    out.append(MessageDone(at, item, text, llm))
             elif kind == "thinking":
                 text = string(block, "thinking")
                 if text.strip() or block.get("redacted") is True or block.get("thinkingSignature"):
@@ -143,7 +144,8 @@ class Talk:
         if type(used) is not dict:
             return
         cost = number(table(used, "cost").get("total"))
-        given, output, read, write = (tokens(used.get(key)) for key in ("input", "output", "cacheRead", "cacheWrite"))
+        given, output = tokens(used.get("input")), tokens(used.get("output"))
+        read, write = tokens(used.get("cacheRead")), tokens(used.get("cacheWrite"))
         whole = given + output + read + write
         if not whole:
             return

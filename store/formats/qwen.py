@@ -155,7 +155,7 @@ class Reader:
             self._llm = llm
             if not at.agent:
                 out.append(ConfigChanged(at, None, llm))
-        calls = False
+        calls = said = False
         for index, part in enumerate(_parts(data)):
             item, text, made = f"{own}#{index}", string(part, "text"), table(part, "functionCall")
             if made:
@@ -163,9 +163,13 @@ class Reader:
                 name, given = string(made, "name"), made.get("args")
                 out += tools.started(string(made, "id") or item, name, given, at, kinds=KINDS)
             elif text.strip():
-                thought = part.get("thought") is True
-                out.append(ThoughtDone(at, item, text) if thought else MessageDone(at, item, text, llm))
+                if part.get("thought") is True:
+                    out.append(ThoughtDone(at, item, text))
+                else:
+                    said = True
+                    out.append(MessageDone(at, item, text, llm))
             elif "inlineData" in part or "fileData" in part:
+                said = True
                 out.append(MessageDone(at, item, "[1 image]", llm))
         used = data.get("usageMetadata")
         if type(used) is dict:
@@ -174,7 +178,7 @@ class Reader:
                 out.append(Spent(at, f"qwen {own}" if "uuid" in data else "", spent))
                 if not at.agent:
                     out.append(Usage(at, filled, count(data.get("contextWindowSize")) or None))
-        if not calls and any(type(event) is MessageDone for event in out):
+        if said and not calls:
             out.append(TurnEnded(at))  # nobody says so, but there is nothing that it waits for
 
 
@@ -198,6 +202,8 @@ def _parts(data: dict[str, Any]) -> list[dict[str, Any]]:
     parts = table(data, "message").get("parts")
     if type(parts) is not list:
         return []
+    if {dict}.issuperset(map(type, parts)):
+        return parts  # as it nearly always is
     return [{"text": clean(part)} if type(part) is str else part for part in parts if type(part) in (dict, str)]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from store.attach import Attached, read
+from store.errors import StoreError
 from store.formats.claude_files import holder
 from store.runners.base import (
     YES,
@@ -39,6 +42,8 @@ _INHERITED: Final = {"CLAUDECODE": "", "CLAUDE_CODE_ENTRYPOINT": ""}
 
 
 def command(asked: Ask) -> Command:
+    if asked.images and not asked.attended:
+        raise StoreError("Images go along with a prompt of a person only: name their files in it.")
     argv = ["claude", *STREAM, *(ASKING if asked.attended else ())]
     if asked.permission:
         argv += ["--permission-mode", asked.permission]
@@ -62,7 +67,17 @@ def talk(
 ) -> Child:
     """Start it with somebody there: what it asks is answered while it runs."""
     prompt = _prompt(asked).encode("utf-8", "replace").decode()  # JSON has no halves of surrogate pairs
-    return Talked(argv, cwd, env, prompt, out=out, fact=fact)
+    return Talked(argv, cwd, env, content(prompt, asked.images), out=out, fact=fact)
+
+
+def content(prompt: str, images: Sequence[Attached]) -> str | list[dict[str, Any]]:
+    """What a user's message has: words, or blocks where images go along. Reads them; raises StoreError."""
+    blocks: list[dict[str, Any]] = [{"type": "text", "text": prompt}] if prompt else []
+    for image in images:
+        data = base64.b64encode(read(image)).decode()
+        source = {"type": "base64", "media_type": image.mime, "data": data}
+        blocks.append({"type": "image", "source": source})
+    return blocks if images else prompt
 
 
 def _prompt(asked: Ask) -> str:
@@ -199,6 +214,7 @@ RUNNER = Runner(
         permissions=YES,
         live=Ability(False, "A prompt is sent when the turn before it has ended."),
         modes=MODES,
+        images=YES,
     ),
     command=command,
     outcome=outcome,

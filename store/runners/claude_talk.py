@@ -1,6 +1,8 @@
 """A `claude` that somebody answers: prompt and answers go in as lines of JSON, as its control protocol has it.
 
-To who started it, it is a process like any other. When its turn is over its input is closed, and with that it ends.
+To who started it, it is a process like any other. When its turn is over its input is closed, and with that it ends: the
+next prompt is a run of its own, so that between two prompts nobody holds the session. What it left in the background
+calls the model once more when it is done, and may ask then: until that turn is over, too, it is listened to.
 """
 
 from __future__ import annotations
@@ -20,18 +22,21 @@ from store.sources.process import Closed, Exited, Fact, Killed, Process
 
 PROTOCOL: Final = 1.0  # seconds that it has to stop when it is asked to, before it gets a signal
 LONGEST: Final = 64 << 20  # bytes of a line that is looked at
-_MARKS: Final = (b'"control_request"', b'"control_cancel_request"', b'"result"')
+AGAIN: Final = 5.0  # seconds in which it begins that turn, where there is one
+_MARKS: Final = (
+    b'"control_request"', b'"control_cancel_request"', b'"result"', b'"background_tasks_changed"', b'"init"',
+)  # fmt: skip
 
 
 class Talked:
-    """See the module. Raises StoreError when there is nothing to start."""
+    """See the module. `prompt`: its words, or blocks of content. Raises StoreError when there is nothing to start."""
 
     def __init__(
         self,
         argv: Sequence[str],
         cwd: Path,
         env: Mapping[str, str] | None,
-        prompt: str,
+        prompt: str | list[dict[str, Any]],
         *,
         out: Callable[[bytes], None],
         fact: Callable[[Fact], None],
@@ -42,6 +47,8 @@ class Talked:
         self._said: SimpleQueue[bytes | None] = SimpleQueue()  # what goes in, in order; None: nothing more does
         self._lock = threading.Lock()
         self._open: dict[str, tuple[dict[str, Any], list[str]]] = {}  # question → its request, what was answered so far
+        self._background = self._rests = self._stopped = False
+        self._later: threading.Timer | None = None
         self._process = Process(argv, cwd, env, out=self._take, fact=self._told, talk=True)
         self.pid = self._process.pid
         # On a thread of its own: it may read nothing for a while, and the window must not wait for it.
@@ -64,6 +71,7 @@ class Talked:
 
     def interrupt(self) -> None:
         """Ask it to stop as its own interface would; it writes down what it was doing, and ends. Else: the signal."""
+        self._stopped = True
         self._say({"type": "control_request", "request_id": "stop", "request": {"subtype": "interrupt"}})
         threading.Thread(target=self._insist, name=f"interrupt-{self.pid}", daemon=True).start()
 
@@ -100,7 +108,7 @@ class Talked:
 
     def _told(self, fact: Fact) -> None:
         if not isinstance(fact, Closed):
-            self._said.put(None)
+            self._hush()
         self._fact(fact)
 
     def _take(self, data: bytes) -> None:
@@ -137,4 +145,25 @@ class Talked:
                 with self._lock:
                     self._open.pop(rpc, None)
             case "result":
-                self._said.put(None)
+                self._rests = True
+                if not self._background or self._stopped:
+                    self._hush()
+            case "system" if string(record, "subtype") == "init":
+                self._rests = False
+                self._wait_no_more()
+            case "system" if string(record, "subtype") == "background_tasks_changed":
+                self._background = bool(record.get("tasks"))
+                if self._rests and not self._background:  # the turn that comes of it closes the input, if it comes
+                    self._wait_no_more()
+                    self._later = threading.Timer(AGAIN, self._hush)
+                    self._later.daemon = True
+                    self._later.start()
+
+    def _hush(self) -> None:
+        self._wait_no_more()
+        self._said.put(None)
+
+    def _wait_no_more(self) -> None:
+        later, self._later = self._later, None
+        if later is not None:
+            later.cancel()

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from store.attach import Attached, refused
+from store.conversation import Choice
 from store.errors import StoreError
 from store.runners.base import YES, Abilities, Ability
 from store.sources import acp_prompt
-from store.sources.acp_choices import Category, Choices
+from store.sources.acp_choices import Choices
 from store.sources.acp_consent import METHODS, Consent
 from store.sources.acp_wire import Asked, Wire
 from store.sources.process import Closed, Exited, Fact, Killed, Process, wording
@@ -60,7 +61,7 @@ class AcpAgent:
         """
         self.cwd = cwd
         self.session = ""
-        self.choices = Choices()
+        self.chosen = Choices()
         self._say, self._ready, self._ended, self._load = say, ready, ended, load
         self._files, self._unsent = files, unsent
         self._wire = Wire(keep, self._write, self._heard)
@@ -83,7 +84,7 @@ class AcpAgent:
 
     @property
     def abilities(self) -> Abilities:
-        modes = tuple(id for id, _ in self.choices.modes)
+        modes = tuple(id for id, _ in self.chosen.modes)
         return acp_prompt.abilities(self._caps, resume=YES if self.session else _NO, modes=modes)
 
     @property
@@ -166,12 +167,22 @@ class AcpAgent:
         else:
             self._consent.answer(number, option)
 
-    def set_mode(self, mode: str) -> None:
-        self._set("mode", mode)
+    @property
+    def choices(self) -> Sequence[Choice]:
+        found = (Choice("mode", self.chosen.modes), Choice("model", self.chosen.llms)) if self.session else ()
+        return [choice for choice in found if choice.options]
 
-    def set_llm(self, llm: str, done: Callable[[Any], None] = lambda _: None) -> None:
+    def choose(self, category: str, id: str, done: Callable[[Any], None] = lambda _: None) -> None:
         """`done` gets the error that it was answered with, or None; on the reader's thread."""
-        self._set("model", llm, done)
+
+        def answered(result: Any, error: Any) -> None:
+            if error is None and isinstance(result, dict):
+                self.chosen.take(result)
+            done(error)
+
+        if self.session:
+            method, params = self.chosen.request(category, id)
+            self._wire.request(method, {"sessionId": self.session, **params}, answered)
 
     def close(self) -> None:
         """Nobody looks any more: it is for who started it to stop it."""
@@ -287,7 +298,7 @@ class AcpAgent:
 
     def _opened(self, result: dict[str, Any]) -> None:
         id = result.get("sessionId")
-        self.choices.take(result)
+        self.chosen.take(result)
         with self._lock:
             self.session = id if isinstance(id, str) and id else self._load
             known = bool(self.session)
@@ -310,16 +321,6 @@ class AcpAgent:
     def _stuck(self, why: str, *, gone: bool = False) -> None:
         """It goes no further. `gone`: because the session that was to be loaded cannot be had."""
         self._say(trouble=why)
-
-    def _set(self, category: Category, value: str, done: Callable[[Any], None] = lambda _: None) -> None:
-        def answered(result: Any, error: Any) -> None:
-            if error is None and isinstance(result, dict):
-                self.choices.take(result)
-            done(error)
-
-        if self.session:
-            method, params = self.choices.request(category, value)
-            self._wire.request(method, {"sessionId": self.session, **params}, answered)
 
     # ---- prompts
 
@@ -351,7 +352,9 @@ class AcpAgent:
 
     def _heard(self, asked: Asked) -> None:
         if not asked.answerable:
-            if asked.method == "$/cancel_request":
+            if asked.method == "session/update" and asked.params.get("sessionId") == self.session:
+                self.chosen.take(asked.params["update"])
+            elif asked.method == "$/cancel_request":
                 self._withdrawn(asked.params.get("requestId", asked.params.get("id")))
             return
         if self._closing or asked.id is None:

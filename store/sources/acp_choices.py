@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 from store.formats.acp_content import config_of
+from store.formats.values import string
 
-Category: TypeAlias = Literal["mode", "model"]
 _METHODS: Final = {"mode": ("session/set_mode", "modeId"), "model": ("session/set_model", "modelId")}
 
 
@@ -34,9 +34,9 @@ class Choices:
                     else:
                         self.llms = choices
         mode, llm = config_of(told)
-        self.mode, self.llm = mode or self.mode, llm or self.llm
+        self.mode, self.llm = mode or string(told, "currentModeId") or self.mode, llm or self.llm
 
-    def request(self, category: Category, value: str) -> tuple[str, dict[str, Any]]:
+    def request(self, category: str, value: str) -> tuple[str, dict[str, Any]]:
         """How the agent is asked to change one: method, and parameters besides the session's id."""
         if category in self._options:
             return "session/set_config_option", {"configId": self._options[category], "value": value}

@@ -126,15 +126,15 @@ class _Agent(AcpAgent):
             return
         if not self._llm:
             self._ask()
-        elif self._llm in [id for id, _ in self.choices.llms]:
-            self.set_llm(self._llm, self._chosen)
-        elif self.choices.llms:
-            names = ", ".join(id for id, _ in self.choices.llms[:20])
+        elif self._llm in [id for id, _ in self.chosen.llms]:
+            self.choose("model", self._llm, self._answered)
+        elif self.chosen.llms:
+            names = ", ".join(id for id, _ in self.chosen.llms[:20])
             self._stuck(f"This agent has no model called {self._llm}. It offers {names}.")
         else:
             self._stuck("This agent offers no choice of models: leave the model empty.")
 
-    def _chosen(self, error: Any) -> None:
+    def _answered(self, error: Any) -> None:
         if error is None:
             self._ask()
         else:

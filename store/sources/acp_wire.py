@@ -152,7 +152,7 @@ class Wire:
                 self._numbers += 1
                 number = self._numbers
                 more = b'"n":%d,' % number
-            if answerable or not method.startswith("session/update"):
+            if answerable or not method.startswith("session/update") or _chooses(params):
                 asked = Asked(number, id, method, params if type(params) is dict else {}, answerable)
                 heard.append(lambda: self._heard(asked))
         elif "id" in value:
@@ -257,6 +257,12 @@ class Wire:
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
+
+
+def _chooses(params: Any) -> bool:
+    """Whether an update says what may be chosen, which is all that we listen to there: the rest is for the journal."""
+    update = params.get("update") if type(params) is dict else None
+    return type(update) is dict and update.get("sessionUpdate") in ("config_option_update", "current_mode_update")
 
 
 def noted(note: dict[str, Any], ts: int) -> bytes:

@@ -117,7 +117,7 @@ class Journal:
         self._pending: list[bytes] = []
         self._size = 0
         self._busy = False
-        self._hurry = False
+        self._hurry = True  # with the first bytes: who is killed a moment later leaves a session that can be seen
         self._over = False
         self._failed = False
         self._lost = 0
@@ -144,7 +144,7 @@ class Journal:
         return self._lost
 
     def write(self, data: bytes) -> None:
-        """Keep these bytes; they are on their way to the file within 250 ms."""
+        """Keep these bytes; they are on their way to the file within 250 ms, and the first ones at once."""
         with self._changed:
             if self._over or not data:
                 return

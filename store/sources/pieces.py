@@ -17,7 +17,9 @@ from typing import Final, Protocol, TypeAlias
 from store.sources.views import Looks, Watched
 
 KEPT: Final = 16 << 20  # bytes of pieces that stay in memory; others are asked for again, if they still are the same
-TOGETHER: Final = 256  # pieces that are asked for at once
+TOGETHER: Final = 256  # pieces that are asked for at once, until it is known how big they are
+MANY: Final = 2048  # at most
+AT_ONCE: Final = 4 << 20  # bytes that those are to have
 LATE: Final = 10_000  # milliseconds by which a piece's time may be older than that of one that was there before it
 NEAR: Final = 32  # pieces of the newest time that are compared by their bytes, as a clock has only so many ticks
 
@@ -153,35 +155,44 @@ class Log:
                 due.append(key)
         due.reverse()
         size = self._size
-        for start in range(0, len(due), TOGETHER):
-            some = due[start : start + TOGETHER]
+        start, many = 0, TOGETHER
+        while start < len(due):
+            some = due[start : start + many]
+            start += many
             self.fetches += len(some)
             got: dict[Key, tuple[Stamp, bytes]] = {}
-            turn = 0  # whose it is: pieces stand in the order in which they were listed
+            turn, before = 0, self._size  # whose it is: pieces stand in the order in which they were listed
             for key, stamp, data in self.pieces.fetched(some):
-                got[key] = (stamp, data)
+                if turn >= len(some) or key != some[turn]:
+                    got[key] = (stamp, data)
+                    continue
+                self._add(key, stamp, data)
+                turn += 1
                 while turn < len(some) and some[turn] in got:
                     self._add(some[turn], *got.pop(some[turn]))
                     turn += 1
             for key in some[turn:]:
                 if key in got:
                     self._add(key, *got[key])
+            each = (self._size - before) // len(some) + 1
+            many = max(1, min(MANY, 2 * many, AT_ONCE // each))
         # Now that all of these are here. What was fetched may be newer than others that were not listed yet.
         self._newest = max([newest, *(stamp[0] for _, stamp in listed)])
         self._signature = signature
         self._mixed = self._mixed or (not first and self._size > size)
 
     def _add(self, key: Key, stamp: Stamp, data: bytes) -> None:
-        known = self._now.get(key)
+        now, starts = self._now, self._starts
+        known = now.get(key)
         print_ = hash(data)
         if known is not None and known[2] == print_:
-            self._now[key] = (stamp, known[1], print_)
+            now[key] = (stamp, known[1], print_)
             return
-        index = len(self._starts)
+        index = len(starts)
         self._keys.append(key)
-        self._starts.append(self._size)
+        starts.append(self._size)
         self._size += len(data)
-        self._now[key] = (stamp, index, print_)
+        now[key] = (stamp, index, print_)
         self._keep(index, data)
 
     def _bytes(self, index: int) -> bytes:

@@ -47,6 +47,10 @@ def event(headers: Headers, payload: dict[str, Any], body: bytes) -> Event:
 
 
 SENDER: Final = Sender(
-    "stripe", "Stripe", verify, event, "Developers → Webhooks: the signing secret of the endpoint (whsec_…).",
+    "stripe",
+    "Stripe",
+    verify,
+    event,
+    "Developers → Webhooks: the signing secret of the endpoint (whsec_…).",
     said,
 )

@@ -208,9 +208,9 @@ def test_an_agent_that_does_not_answer_the_handshake(tmp_path: Path, monkeypatch
 def test_mode_and_model_are_set_by_what_the_agent_offers(tmp_path: Path) -> None:
     with talking("", tmp_path) as talk:
         talk.ready()
-        assert talk.agent.modes == (("ask", "Ask"), ("code", "Code"))
+        assert talk.agent.chosen.modes == (("ask", "Ask"), ("code", "Code"))
         assert talk.agent.abilities.modes == ("ask", "code")
-        talk.agent.set_mode("code")
+        talk.agent.choose("mode", "code")
         talk.until(lambda: talk.session.header.mode == "code")
     both = [{"value": "one", "name": "One"}, {"value": "two", "name": "Two"}]
     choices = [{"group": "g", "name": "G", "options": both}]
@@ -226,8 +226,8 @@ handlers["session/set_config_option"] = choose
     with talking(script, tmp_path) as talk:
         talk.ready()
         assert talk.session.header.llm == "one"
-        assert talk.agent.llms == (("one", "One"), ("two", "Two"))
-        talk.agent.set_llm("two")
+        assert talk.agent.chosen.llms == (("one", "One"), ("two", "Two"))
+        talk.agent.choose("model", "two")
         talk.until(lambda: talk.session.header.llm == "two")
 
 
@@ -236,7 +236,7 @@ def test_an_agent_made_with_the_protocol_library(tmp_path: Path) -> None:
     with talking("", tmp_path, agent=AGENT.with_name("acp_library_agent.py")) as talk:
         talk.ready()
         assert talk.session.header.adapter == "library"
-        talk.agent.set_mode("code")
+        talk.agent.choose("mode", "code")
         talk.until(lambda: talk.session.header.mode == "code")
         talk.prompt()
         for option in ("yes", "once", "always", "once"):

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hooks import Web, agents, comment
 
+from store import runs_who
+from store.aftermath import CUT_OFF
 from store.db.runs_db import listed
 from store.sources.process import Exited, Killed, ended_as, wording
 from store.triggers import deliveries
@@ -145,3 +147,23 @@ def test_without_a_thread_it_is_said_too(web: Web, serves: Serves) -> None:
 def test_the_words_of_an_end_say_which(fact: Exited | Killed) -> None:
     assert ended_as(wording(fact)) == fact
     assert ended_as("never started") is None
+
+
+def test_a_kill_a_moment_after_the_start_is_an_interrupted_run(web: Web, serves: Serves) -> None:
+    """X-06: before its process was written down, and before its output was: what runs is found and ended, all is seen."""
+    web.trigger()
+    serves.killed_at(web, "store.runs.Runs.began", comment(text="hang"))
+    serves.killed_at(web, "store.runs.Runs.seen", comment(text="Say hello"))
+    web.trigger(name="own", action="script", runner="shell", prompt="sleep 600", permission="", resume_sessions=False)
+    serves.killed_at(web, "store.runs.Runs.began", comment(), "own")
+    left = web.runs_made()
+    assert [(run.state, run.pid is None) for run in left] == [("running", True), ("running", False), ("running", True)]
+    pids = [runs_who.process_of(run.id, run.pid, run.pid_token)[0] for run in left]
+    assert all(pids)
+    web.service.start()
+    assert [(run.state, run.reason) for run in web.runs_made()] == [("interrupted", web.runs_made()[0].reason)] * 3
+    assert [runs_who.token_of(pid or 0) for pid in pids] == [None] * 3
+    assert {one.reason for one in deliveries(web.db)} == {CUT_OFF}
+    assert (web.thread().state, web.thread().last_outcome) == ("fresh", "interrupted")
+    assert "ended well" in web.sent_and_done().reason
+    web.close()

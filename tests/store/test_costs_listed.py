@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 
 from builders import answer, assistant, call, lines, user
 from raw import change
 
 from store.about import about, spent
+from store.db import place
 from store.delta import Spent
 from store.digest_parts import version
 from store.events import Tokens
 from store.figures import catch_up
+from store.fold import FOLD_VERSION
 from store.intake import take_in
+from store.read_again import TRIES, note, read_again
 
 GO = [user("go"), assistant(call("Bash")), answer("ok")]
 
@@ -68,6 +73,27 @@ def test_one_that_came_in_without_entries_is_read_for_them(tmp_path: Path, datab
     paths[1].unlink()
     assert catch_up(database, priced) == 1
     assert spent(database)[str(paths[0])].cost == 7
+
+
+def test_one_that_never_gives_any_is_left_alone(tmp_path: Path, database: Path) -> None:
+    """A few tries for a file as it is; another file, or another fold, is tried anew. What worked is not noted."""
+    bad, good = (write(tmp_path / name, *GO) for name in ("bad.jsonl", "good.jsonl"))
+    for path in (bad, good):
+        take_in(database, path)
+    bad.write_bytes(b"")
+    for statement in ("DELETE FROM ledger", "DELETE FROM entry", "DELETE FROM request"):
+        change(database, statement)
+    assert [read_again(database) for _ in range(TRIES + 2)] == [2, *(1 for _ in range(TRIES - 1)), 0, 0]
+    assert [*json.loads(note(database).read_bytes())] == [place.key_of(bad, database)]
+    bad.write_bytes(b"\n")
+    assert read_again(database) == 1
+    text = note(database).read_text("utf-8")
+    note(database).write_text(re.sub(r'"folds":\[\d+', f'"folds":[{FOLD_VERSION - 1}', text), "utf-8")
+    assert [read_again(database) for _ in range(TRIES + 1)] == [*(1 for _ in range(TRIES)), 0]
+    write(bad, *GO)
+    assert read_again(database) == 1
+    assert read_again(database) == 0
+    assert not note(database).exists()
 
 
 def test_one_that_cannot_be_read_costs_the_others_nothing(tmp_path: Path, database: Path) -> None:

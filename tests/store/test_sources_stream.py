@@ -128,6 +128,19 @@ class TestJournal:
         assert journal.path.read_bytes() == b"".join(b"%d\n" % number for number in range(1000))
         journal.end()
 
+    def test_what_comes_first_is_written_at_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """X-06: a kill in the first quarter of a second leaves it; what follows is gathered."""
+        monkeypatch.setattr("store.sources.journal.EVERY", 3600)
+        wrote = threading.Event()
+        real = os.write
+        monkeypatch.setattr(os, "write", lambda fd, data: (real(fd, data), wrote.set())[0])
+        journal = Journal(tmp_path, "x")
+        wrote.clear()
+        journal.write(b"first\n")
+        assert wrote.wait(WAIT)
+        assert journal.path.read_bytes() == b"first\n"
+        journal.end()
+
     def test_small_writes_are_few_writes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         count = 0
         real = os.write

@@ -102,6 +102,15 @@ def test_a_picture_that_cannot_be_written_is_one_line_and_exit_2(tmp_path: Path)
     assert "cannot be written" in done.stderr
 
 
+def test_a_picture_of_what_cannot_be_read_shows_the_sentence_and_says_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    done = playhead("--screenshot", "x.png", str(pipe), cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [f"playhead: {pipe} is not a regular file (a pipe, socket or device)."]
+    assert not QImage(str(tmp_path / "x.png")).isNull()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it_cleanly_and_what_was_open_is_remembered(tmp_path: Path, number: signal.Signals) -> None:
     path = write_session()

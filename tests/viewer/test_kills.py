@@ -129,7 +129,7 @@ def kill_and_look(paths: list[Path], tmp_path: Path, points: list[int]) -> None:
 
 def test_x06_killed_anywhere_the_window_leaves_nothing_half(paths: list[Path], tmp_path: Path) -> None:
     """kill -9 of the window: sessions, journals, places and the database are whole, and the next one goes on."""
-    kill_and_look(paths, tmp_path, random.Random(6).sample(range(1, 120), 2))
+    kill_and_look(paths, tmp_path, random.Random().sample(range(1, 120), 1))
 
 
 @pytest.mark.soak

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QColor, QFontInfo, QImage
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QComboBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from resources import path
@@ -106,6 +106,22 @@ def test_every_shipped_icon_draws_something(qapp: QApplication) -> None:
         assert any(image.pixelColor(x, y).alpha() for x in range(16) for y in range(16)), file.stem
 
 
+def choices(qtbot: QtBot) -> QImage:
+    """The list of a combo box with the second of three chosen: no style's own frame or bar around it."""
+    box = QComboBox()
+    qtbot.addWidget(box)
+    box.addItems(["System", "Light", "Dark"])
+    box.setCurrentIndex(1)
+    box.resize(300, 30)
+    box.show()
+    box.showPopup()
+    qtbot.waitUntil(lambda: box.view().isVisible())
+    try:
+        return box.view().window().grab().toImage()
+    finally:
+        box.hidePopup()
+
+
 def test_apply_dresses_stock_widgets_and_can_be_called_again(qtbot: QtBot, qapp: QApplication) -> None:
     before = qapp.styleSheet(), qapp.palette(), qapp.font()
     try:
@@ -118,6 +134,11 @@ def test_apply_dresses_stock_widgets_and_can_be_called_again(qtbot: QtBot, qapp:
             assert button.palette().window().color() == look.colour("surface.panel")
             assert "${" not in qapp.styleSheet()
             assert "$" not in qapp.styleSheet()
+            popup = choices(qtbot)
+            middle = popup.height() // 2
+            assert popup.pixelColor(0, middle) == look.colour("line.strong")
+            assert popup.pixelColor(2, middle) == look.colour("surface.panel")
+            assert popup.pixelColor(popup.width() - 20, middle) == look.colour("surface.selected")
         assert system_scheme(qapp) in SCHEMES
     finally:
         qapp.setStyleSheet(before[0])

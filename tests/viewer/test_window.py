@@ -27,6 +27,7 @@ from viewer.jobs import Jobs
 from viewer.place import Place, Places
 from viewer.shortcuts import ShortcutSheet
 from viewer.status import StatusLine
+from viewer.timeline.pane import WAITING
 from viewer.window import MainWindow
 
 NOW = 1_780_000_000_000_000
@@ -517,6 +518,37 @@ def test_backlog_shows_only_while_it_is_one(window: MainWindow) -> None:
     assert window.status.waiting.isVisible()
     live.ticked.emit(0)
     assert not window.status.waiting.isVisible()
+
+
+def test_what_was_done_is_not_said_for_ever(window: MainWindow, qtbot: QtBot) -> None:
+    """A hint of the pointer stays while it is there; what an action came to goes by itself, and with its session."""
+    window.open_path("/a")
+    status, view = window.status, window.pane.view
+    status._fading.setInterval(20)
+    view.hinted.emit("Copied.")
+    assert status.hint.text() == "Copied."
+    qtbot.waitUntil(lambda: status.hint.text() == "")
+    view.viewport().setCursor(Qt.CursorShape.PointingHandCursor)
+    view.hinted.emit("https://example.org")
+    assert not status._fading.isActive()
+    window.open_path("/b")
+    assert status.hint.text() == ""
+    assert status.waiting.isHidden(), "what says nothing takes no room"
+
+
+def test_an_empty_transcript_says_what_is_so(window: MainWindow) -> None:
+    """And what could not be read is not offered to be gone on with."""
+    live = fake(window)
+    window.open_path("/a")
+    for state, trouble, draft, words in (
+        ("opening", "", False, "Reading…"), ("ended", "", False, "Reading…"), ("draft", "", True, WAITING),
+        ("failed", "/a is not a regular file.", False, "Nothing could be read."),
+    ):  # fmt: skip
+        live.tell("/a", state=state, trouble=trouble, draft=draft)
+        assert window.pane.empty.text() == words
+        assert window.composer.isVisible() == (state != "failed")
+    live.tell("/a", state="failed", added=1)
+    assert window.composer.isVisible(), "what it says was read all the same"
 
 
 def test_progress_and_understood(window: MainWindow) -> None:

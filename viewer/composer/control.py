@@ -15,9 +15,9 @@ from typing_extensions import override
 from store.delta import Header
 from store.errors import StoreError
 from viewer import tips
-from viewer.composer.drafts import Drafts
+from viewer.composer.attaching import Attaching
+from viewer.composer.drafts import NOTHING, Drafts, Typed
 from viewer.composer.pane import INVITE, ComposerPane
-from viewer.composer.unsent import Unsent
 from viewer.jobs import Job, Jobs
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ KEYS: Final = {"Send": "sends", "Queue": "queues", "Fork": "forks"}  # by the wo
 OFFER: Final = 300  # ms until a session that is shown is asked whether it can be gone on with: it is painted before
 
 
-class Composing(Unsent):
+class Composing(Attaching):
     """See the module. `said` has sentences for the user."""
 
     said = Signal(str)
@@ -124,7 +124,7 @@ class Composing(Unsent):
         else:  # the first asks for every runner there is
             self._jobs.run(lambda: self._live.why_not(key, header), lambda why: self._offered(key, why))
 
-    def _on_drafts(self, found: dict[str, str]) -> None:
+    def _on_drafts(self, found: dict[str, Typed]) -> None:
         self.drafts.take(found)
         self.update()
 
@@ -134,12 +134,14 @@ class Composing(Unsent):
             self.update()
 
     @property
+    @override
     def connected(self) -> bool:
         """Prompts of this session have somewhere to go already."""
         return bool(self.key) and self._live.can_send(self.key)
 
     def _invitation(self) -> str:
-        draft = " ".join(self.drafts[self.key][:200].split()) if self.key and self.drafts.read else ""
+        typed = self.drafts.typed(self.key) if self.key and self.drafts.read else NOTHING
+        draft = " ".join(typed.text[:200].split()) or ", ".join(file.name for file in typed.files)
         return f"Draft: {draft}" if draft else INVITE
 
     @override
@@ -153,9 +155,17 @@ class Composing(Unsent):
             return
         if self.connected:
             self.pane.strip.show_small(small=True)
+        self.pane.files.show_able(self.abilities())
+        self._show_choices(header)
         self.pane.waiting.show_waiting(header.queued)
         self.pane.editor.setPlaceholderText("Write the next prompt" if self.connected else "Go on with this session")
         self._hint(header)
+
+    def _show_choices(self, header: Header) -> None:
+        found = {choice.category: choice for choice in self._live.choices(self.key)} if self.connected else {}
+        for chooser in self.pane.choosers:
+            current = header.mode if chooser.category == "mode" else header.llm
+            chooser.show_choice(found.get(chooser.category), current)
 
     def _hint(self, header: Header) -> None:
         pane, told = self.pane, self.pane.strip.told
@@ -179,9 +189,12 @@ class Composing(Unsent):
             text = f"{told.title} is started again, and loads this session into a new one."
         else:
             text = f"{told.title} goes on in this session."
+        if can and (why := self.why_not_sent()):
+            can, text, failed = False, why, True
         pane.send.setText(label)
         pane.send.setEnabled(can)
-        pane.send.setToolTip(f"{label} (Ctrl+Enter)" if can else tips.plain(told.why) if told is not None else "")
+        why = self.why_not_sent() or (told.why if told is not None else "")
+        pane.send.setToolTip(f"{label} (Ctrl+Enter)" if can else tips.plain(why))
         pane.show_hint(text, failed=failed)
         if self._editing:
             pane.show_keys("saves", "keeps it as it was")
@@ -190,6 +203,7 @@ class Composing(Unsent):
 
     # ---- opening and leaving
 
+    @override
     def open(self, *, focus: bool = True) -> None:
         """Show the composer, and look whether the session can be gone on with."""
         if not self.key or (self._why and not self.connected):
@@ -211,10 +225,13 @@ class Composing(Unsent):
             return
         self._wired = True
         pane = self.pane
-        pane.editor.setPlainText(self.drafts[self.key])
+        self.show_typed(self.drafts.typed(self.key))
         pane.editor.moveCursor(pane.editor.textCursor().MoveOperation.End)
         pane.editor.textChanged.connect(self.soon)
         pane.editor.upwards.connect(self.on_upwards)
+        self.wire_files()
+        for chooser in pane.choosers:
+            chooser.chosen.connect(lambda category, id: self._live.choose(self.key, category, id))
         pane.strip.chosen.connect(self.on_chosen)
         pane.strip.copy_wanted.connect(self.on_copy)
         pane.strip.terminal_wanted.connect(self.on_terminal)
@@ -277,15 +294,16 @@ class Composing(Unsent):
         pane, header = self.pane, self.header
         if header is None or not pane.opened:
             return
-        text = pane.editor.toPlainText().strip()
+        typed = Typed(pane.editor.toPlainText().strip(), pane.files.files)
+        text, files = typed.text, typed.files
         if self._editing:
-            if text:
+            if typed and pane.send.isEnabled():
                 id, self._editing = self._editing, ""
-                pane.editor.setPlainText(self._aside)
-                self._live.change(self.key, lambda session: session.edit(id, text))
+                self.show_typed(self._aside)
+                self._live.change(self.key, lambda session: session.edit(id, text, files))
             self.update()
             return
-        if not text and not (self.connected and header.queued):
+        if not typed and not (self.connected and header.queued):
             return
         if not pane.send.isEnabled():
             return
@@ -293,13 +311,13 @@ class Composing(Unsent):
             way = pane.strip.way
             try:
                 if way == "fork":
-                    self._live.fork(self.key, header, text, pane.strip.permission)
-                    self._forking.append((self.key, text))
+                    self._live.fork(self.key, header, text, pane.strip.permission, files)
+                    self._forking.append((self.key, typed))
                     self._sent()
                     pane.show_hint("The fork is being made…")
                     return
                 if pane.strip.told is not None and pane.strip.told.again is not None:
-                    new = self._live.load_again(pane.strip.told.again, self.key, text)
+                    new = self._live.load_again(pane.strip.told.again, self.key, text, files)
                     self._sent()
                     self._opened.add(new)
                     self.begun.emit(new)
@@ -308,15 +326,15 @@ class Composing(Unsent):
             except StoreError as error:
                 pane.show_hint(str(error), failed=True)
                 return
-        if text:
-            self._live.prompt(self.key, text)
+        if typed:
+            self._live.prompt(self.key, text, files)
             self._sent()
         if not header.pending:  # what failed or was held back is tried again
             self._live.change(self.key, lambda session: session.go_on())
         self.update()
 
     def _sent(self) -> None:
-        self.pane.editor.clear()
+        self.show_typed(NOTHING)
         self.drafts.put(self.key, "")
 
     def on_stop(self) -> None:
@@ -352,24 +370,30 @@ class Composing(Unsent):
 
     def on_forked(self, key: str, text: str, file: str) -> None:
         """A fork's file is there: the window shows it, and its run is that session's."""
-        if (key, text) in self._forking:
-            self._forking.remove((key, text))
+        self._forked(key, text)
         self._opened.add(file)
         self.fork_opened.emit(file)
 
+    def _forked(self, key: str, text: str) -> Typed:
+        """The prompt of a fork that has come to its end, one way or the other."""
+        typed = next((typed for source, typed in self._forking if (source, typed.text) == (key, text)), Typed(text))
+        if (key, typed) in self._forking:
+            self._forking.remove((key, typed))
+        return typed
+
     def on_unforked(self, key: str, text: str, why: str) -> None:
         """There is no fork: its prompt is in the editor again, or with the draft of its session."""
-        if (key, text) in self._forking:
-            self._forking.remove((key, text))
+        typed = self._forked(key, text)
         if key == self.key and self.pane.made and not self._editing:
             self.keep()
-        self.drafts.put(key, "\n\n".join(part for part in (text, self.drafts[key]) if part))
+        whole = typed.then(self.drafts.typed(key))
+        self.drafts.put(key, whole.text, whole.files)
         self.soon()
         if key == self.key and self.pane.made and not self._editing:
-            self.pane.editor.setPlainText(self.drafts[key])
+            self.show_typed(whole)
             self.update()
             self.pane.show_hint(f"The fork was not made: {why}", failed=True)
         else:
             if self._editing and key == self.key:
-                self._aside = self.drafts[key]
+                self._aside = whole
             self.said.emit(f"The fork was not made: {why}")

@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QTextOption
+from PySide6.QtGui import QDragEnterEvent, QImage, QKeyEvent, QTextOption
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
 from typing_extensions import override
 
+from viewer.drop import local_files
 from viewer.theme.look import Look
 
 LINES: Final = 8
 
 
 class PromptEdit(QPlainTextEdit):
-    """See the module. It sends and leaves by signals only."""
+    """See the module. It sends and leaves by signals only. Files and images are given on, never put in as text."""
 
+    files_given = Signal(object)  # paths
+    image_given = Signal(object)  # QImage
     sent = Signal()
     left = Signal()
     upwards = Signal()  # the cursor wants out of the first line
@@ -78,7 +81,25 @@ class PromptEdit(QPlainTextEdit):
             super().keyPressEvent(event)
 
     @override
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        return source.hasText() or source.hasImage() or bool(local_files(source))
+
+    @override
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Text only, and none that no prompt can have."""
-        if source.hasText():
+        """Files and images go with the prompt; of all else the text goes in, if a prompt can have it."""
+        if paths := local_files(source):
+            self.files_given.emit(paths)
+        elif source.hasText() and source.text().strip():  # a spreadsheet's cells have a picture of themselves, too
             self.insertPlainText(source.text().replace("\0", ""))
+        elif source.hasImage():
+            image = source.imageData()
+            if isinstance(image, QImage) and not image.isNull():
+                self.image_given.emit(image)
+
+    @override
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Files are the whole composer's: it says what letting go would do."""
+        if local_files(event.mimeData()):
+            event.ignore()
+        else:
+            super().dragEnterEvent(event)

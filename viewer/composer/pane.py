@@ -8,14 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from viewer import tips
+from viewer.drop import DropSign, local_files
 from viewer.theme import icons
 from viewer.theme.look import Look
 
 if TYPE_CHECKING:
+    from viewer.composer.choosing import Chooser
     from viewer.composer.editor import PromptEdit
+    from viewer.composer.files import FilesBar
     from viewer.composer.strip import Strip
     from viewer.composer.waiting import WaitingPane
 
@@ -29,6 +34,8 @@ class ComposerPane(QWidget):
     close_wanted = Signal()
     send_wanted = Signal()
     stop_wanted = Signal()
+    files_given = Signal(object)  # paths, by hand
+    image_given = Signal(object)  # QImage
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,6 +57,8 @@ class ComposerPane(QWidget):
 
     strip: Strip
     waiting: WaitingPane
+    files: FilesBar
+    choosers: tuple[Chooser, ...]
     editor: PromptEdit
 
     @property
@@ -62,7 +71,9 @@ class ComposerPane(QWidget):
         return self._made and not self._body.isHidden()
 
     def _make(self) -> None:
+        from viewer.composer.choosing import Chooser
         from viewer.composer.editor import PromptEdit
+        from viewer.composer.files import FilesBar
         from viewer.composer.strip import Strip
         from viewer.composer.waiting import WaitingPane
 
@@ -73,7 +84,11 @@ class ComposerPane(QWidget):
         self._body_column.setContentsMargins(0, 0, 0, 0)
         self.strip = Strip(look, self._body)
         self.waiting = WaitingPane(look, self._body)
+        self.files = FilesBar(look, self._body)
         self.editor = PromptEdit(look, self._body)
+        self.attach = QToolButton(self._body)
+        self.attach.setAccessibleName("Attach files")
+        self.attach.setToolTip("Attach files (Ctrl+Shift+O); images can be pasted, and files dropped")
         self.send = QPushButton("Send", self._body)
         self.send.setDefault(True)
         self.stop = QPushButton("Stop", self._body)
@@ -82,15 +97,19 @@ class ComposerPane(QWidget):
         self.hint.setTextFormat(Qt.TextFormat.PlainText)
         self.hint.setAccessibleName("What sending does")
         self.keys = QLabel(self._body)
+        self.choosers = tuple(Chooser(category, look, self._body) for category in ("mode", "model"))
         line = QHBoxLayout()
+        line.addWidget(self.attach, 0, Qt.AlignmentFlag.AlignBottom)
         line.addWidget(self.editor, 1)
         for button in (self.stop, self.send):
             line.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
         foot = QHBoxLayout()
         foot.addWidget(self.hint, 1)
+        for chooser in self.choosers:
+            foot.addWidget(chooser)
         foot.addWidget(self.keys)
         self._lines = (line, foot)
-        for part in (self.strip, self.waiting):
+        for part in (self.strip, self.waiting, self.files):
             self._body_column.addWidget(part)
         self._body_column.addLayout(line)
         line.setAlignment(self.editor, Qt.AlignmentFlag.AlignBottom)
@@ -98,10 +117,15 @@ class ComposerPane(QWidget):
         self._column.addWidget(self._body)
         self.editor.sent.connect(self.send_wanted)
         self.editor.left.connect(self.close_wanted)
+        self.editor.files_given.connect(self.files_given)
+        self.editor.image_given.connect(self.image_given)
         self.waiting.list.left.connect(self.close_wanted)
         self.send.clicked.connect(self.send_wanted)
         self.stop.clicked.connect(self.stop_wanted)
-        QWidget.setTabOrder(self.editor, self.send)
+        QWidget.setTabOrder(self.editor, self.attach)
+        QWidget.setTabOrder(self.attach, self.send)
+        self.setAcceptDrops(True)
+        self._drop_sign = DropSign(look, self)
         self._body.hide()
         self.set_look(look)
         self.show_working(self._working)
@@ -143,6 +167,28 @@ class ComposerPane(QWidget):
         token = "state.failed" if failed else "text.muted"
         self.hint.setStyleSheet(f"color: {self._look.colour(token).name()};")
 
+    # ---- files that are dropped
+
+    @override
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """On the closed line they are the window's: it opens them."""
+        paths = local_files(event.mimeData()) if self.opened else []
+        event.setAccepted(bool(paths))
+        if paths:
+            self._drop_sign.offer(len(paths), "Drop to attach")
+            event.acceptProposedAction()
+
+    @override
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._drop_sign.hide()
+
+    @override
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._drop_sign.hide()
+        self.files_given.emit(local_files(event.mimeData()))
+        event.acceptProposedAction()
+        self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
+
     # ---- looks
 
     def set_look(self, look: Look) -> None:
@@ -166,8 +212,11 @@ class ComposerPane(QWidget):
         )
         if not self._made:
             return
-        for part in (self.strip, self.waiting, self.editor):
+        for part in (self.strip, self.waiting, self.files, self.editor, self._drop_sign, *self.choosers):
             part.set_look(look)
+        self.attach.setIcon(icons.icon("paperclip", look))
+        self.attach.setIconSize(QSize(look.px(16), look.px(16)))
+        self.attach.setFixedSize(self.editor.line_height(), self.editor.line_height())
         self._body_column.setSpacing(look.px(6))
         for button in (self.stop, self.send):
             button.setMinimumSize(look.px(72), self.editor.line_height())

@@ -12,7 +12,7 @@ from msgspec import Struct
 from PySide6.QtCore import QObject, Qt, QTimer
 
 from store.delta import Header
-from viewer.composer.drafts import Drafts
+from viewer.composer.drafts import NOTHING, Drafts, Typed
 from viewer.composer.pane import ComposerPane
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class Edit(Struct, frozen=True):
     """A waiting prompt that is in the editor: its id, what it is by now, and what was in the editor before."""
 
     id: str
-    text: str
-    aside: str
+    typed: Typed
+    aside: Typed
 
 
 class Unsent(QObject):
@@ -42,9 +42,9 @@ class Unsent(QObject):
         self._live, self._jobs = live, jobs
         self.drafts = drafts
         self._editing = ""  # id of the waiting prompt that is in the editor
-        self._aside = ""  # what was typed before it came there
+        self._aside = NOTHING  # what was typed before it came there
         self._edits: dict[str, Edit] = {}  # session → what was being edited when it was left
-        self._forking: list[tuple[str, str]] = []  # session, prompt: until there is a fork, or none
+        self._forking: list[tuple[str, Typed]] = []  # session, prompt: until there is a fork, or none
         self._saving = QTimer(self)
         self._saving.setSingleShot(True)
         self._saving.setInterval(SAVE)
@@ -53,40 +53,59 @@ class Unsent(QObject):
     @abstractmethod
     def update(self) -> None: ...
 
+    @property
+    def typed(self) -> Typed:
+        """What is in the composer now."""
+        return Typed(self.pane.editor.toPlainText(), self.pane.files.files)
+
+    def show_typed(self, typed: Typed) -> None:
+        """Put it there."""
+        self.pane.editor.setPlainText(typed.text)
+        self.pane.files.show_files(typed.files)
+
     # ---- kept
 
     def keep(self) -> None:
         """Remember what was typed: the session is left, or the window closed."""
         if self.key and self.pane.made:
-            self.drafts.put(self.key, self._aside if self._editing else self.pane.editor.toPlainText())
+            kept = self._aside if self._editing else self.typed
+            self.drafts.put(self.key, kept.text, kept.files)
 
     def leave(self) -> None:
         """The session goes out of sight. A prompt that is being edited stays held, and comes back as it is now."""
         self.keep()
         if self._editing:
-            self._edits[self.key] = Edit(self._editing, self.pane.editor.toPlainText(), self._aside)
+            self._edits[self.key] = Edit(self._editing, self.typed, self._aside)
             self._editing = ""
 
     def come_back(self) -> None:
         """What was typed for the session that is shown now."""
-        self.pane.editor.setPlainText(self.drafts[self.key] if self.key else "")
+        self.show_typed(self.drafts.typed(self.key) if self.key else NOTHING)
         edit = self._edits.pop(self.key, None)
         session = self._live.hub.sessions.get(self.key)
         if edit is not None and session is not None and any(one.id == edit.id for one in session.queue):
             self._editing, self._aside = edit.id, edit.aside
-            self.pane.editor.setPlainText(edit.text)
+            self.show_typed(edit.typed)
 
-    def waiting(self, key: str) -> str:
-        """The prompts of a session that its agent does not have, as one text; one that is edited is as it is by now."""
+    def waiting(self, key: str) -> Typed:
+        """The prompts of a session that its agent does not have, as one; one that is edited is as it is by now."""
         session = self._live.hub.sessions.get(key)
         if session is None:
-            return ""
+            return NOTHING
         edit = self._edits.get(key)
         if key == self.key and self._editing:
-            edit = Edit(self._editing, self.pane.editor.toPlainText(), self._aside)
-        queued = [edit.text if edit is not None and edit.id == one.id else one.text for one in session.queue]
-        forks = [text for source, text in self._forking if source == key]
-        return "\n\n".join(text for text in (*session.unheard(), *queued, *forks) if text.strip())
+            edit = Edit(self._editing, self.typed, self._aside)
+        sent = [Typed(one.text, one.files) for one in session.unheard()]
+        queued = [
+            edit.typed if edit is not None and edit.id == one.id else Typed(one.text, one.files)
+            for one in session.queue
+        ]
+        forks = [typed for source, typed in self._forking if source == key]
+        whole = NOTHING
+        for typed in (*sent, *queued, *forks):
+            if typed.text.strip() or typed.files:
+                whole = whole.then(typed)
+        return whole
 
     def forget(self, key: str) -> None:
         """A session is closed: what still waits in it is a draft again, so that nothing typed is lost."""
@@ -99,16 +118,17 @@ class Unsent(QObject):
         if not waiting:
             return
         self._forking = [fork for fork in self._forking if fork[0] != key]
-        self.drafts.put(key, "\n\n".join(part for part in (waiting, self.drafts[key]) if part))
+        whole = waiting.then(self.drafts.typed(key))
+        self.drafts.put(key, whole.text, whole.files)
         if key == self.key and self.pane.made:
-            self.pane.editor.setPlainText(self.drafts[key])
+            self.show_typed(whole)
         self._saving.start()
 
     def save(self) -> None:
         """A job: all of it on the disk, as a start after a crash would want it."""
         self.keep()
         keys = {*self._live.hub.sessions, *(key for key, _ in self._forking)}
-        waits = {key: text for key in keys if (text := self.waiting(key))}
+        waits = {key: typed for key in keys if (typed := self.waiting(key))}
         self._jobs.run(self.drafts.writer(waits), lambda _: None)
 
     def save_now(self) -> None:
@@ -132,10 +152,10 @@ class Unsent(QObject):
         if id not in waiting or id == self._editing:
             return
         self._end_edit()
-        self._aside = self.pane.editor.toPlainText()
+        self._aside = self.typed
         self._editing = id
         self._live.change(self.key, lambda session: session.edit(id, editing=True))
-        self.pane.editor.setPlainText(waiting[id].text)
+        self.show_typed(Typed(waiting[id].text, waiting[id].files))
         self.pane.editor.moveCursor(self.pane.editor.textCursor().MoveOperation.End)
         self.pane.editor.setFocus(Qt.FocusReason.OtherFocusReason)
         self.update()
@@ -145,7 +165,7 @@ class Unsent(QObject):
         if not self._editing:
             return
         id, self._editing = self._editing, ""
-        self.pane.editor.setPlainText(self._aside)
+        self.show_typed(self._aside)
         self._live.change(self.key, lambda session: session.edit(id))
 
     def remove(self, id: str) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QToolBu
 from typing_extensions import override
 
 from store.delta import Waiting
-from viewer import tips
+from viewer import tips, wording
 from viewer.theme import icons
 from viewer.theme.look import Look
 
@@ -105,9 +105,12 @@ class WaitingPane(QWidget):
         for number, one in enumerate(told, 1):
             line = " ".join(one.text.split())[:400]
             state = "  (being edited)" if one.editing else f"  (not sent: {one.trouble})" if one.trouble else ""
+            if one.files:
+                line = f"{line}  + {wording.many(len(one.files), 'file')}" if line else one.files[0].name
             item = QListWidgetItem(f"{number}  {line}{state}")
             item.setData(Qt.ItemDataRole.UserRole, one.id)
-            item.setToolTip(tips.plain(f"{one.trouble}\n\n{one.text[:2000]}".strip()))
+            names = "\n".join(file.name for file in one.files)
+            item.setToolTip(tips.plain(f"{one.trouble}\n\n{one.text[:2000]}\n{names}".strip()))
             if one.trouble:
                 item.setForeground(self._look.colour("state.failed"))
             self.list.addItem(item)

@@ -96,8 +96,12 @@ class Prompting(Panels):
         """It belongs to the transcript: no other page has it below."""
         key = self.composing.key
         there = bool(key) and not self.live.is_recording(key) and self.stack.currentWidget() is self.pane
+        opened = self.desk.opened(key)
+        if opened is not None and opened.header is not None and opened.header.state == "failed":
+            there = there and opened.model.length > 0  # what could not be read is nothing to go on with
         self.composer.setVisible(there)
-        self.actions_["compose"].setEnabled(self.composer.isVisibleTo(self))
+        for name in ("compose", "attach"):
+            self.actions_[name].setEnabled(self.composer.isVisibleTo(self))
 
     def compose_for(self, key: str) -> None:
         """Another session is in the timeline."""
@@ -107,10 +111,14 @@ class Prompting(Panels):
 
     def compose_header(self, key: str, header: Header) -> None:
         self.composing.on_headed(key, header)
+        self.place_composer()
         self.actions_["stop"].setEnabled(key in self.live.busy())
 
     def on_compose(self) -> None:
         self.composing.open()
+
+    def on_attach(self) -> None:
+        self.composing.on_attach()
 
     def on_fork_opened(self, file: str) -> None:
         """A fork that was begun here has its file: it is shown, and its run goes on there."""

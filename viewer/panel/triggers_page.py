@@ -44,6 +44,8 @@ VERDICTS: Final = {
 
 AT_WORK: Final = ("at work", "circle-dot", "state.running")
 WAITING: Final = ("waiting", "clock", "state.waiting")  # behind others of its thread, or for somebody who works there
+COMPACTING: Final = ("compacting", "circle-dot", "state.running")  # its thread's session is made shorter before
+STATES: Final = {"running": AT_WORK, "waiting": WAITING, "compacting": COMPACTING}
 
 
 class Loaded(Struct, frozen=True):
@@ -262,9 +264,7 @@ class TriggersPage(Part):
     def _delivery_cells(self, row: Delivery) -> tuple[Cell, ...]:
         icon, tone = VERDICTS.get(row.verdict, ("circle", "text.muted"))
         what = " · ".join(part for part in (row.event, row.action) if part) or row.source
-        verdict = row.verdict
-        if row.handled is None and verdict == "accepted":
-            verdict, icon, tone = AT_WORK if row.run_id is not None else WAITING
+        verdict, icon, tone = STATES.get(row.state, (row.verdict, icon, tone))
         return (
             Cell(moment(row.received, time.time_ns() // 1000), f"{wording.full(row.received)}, "
                  f"{wording.size(row.bytes)}, {row.delivery_id or 'no delivery id'}", "text.muted"),

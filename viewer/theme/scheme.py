@@ -81,13 +81,14 @@ QAbstractSpinBox QLineEdit { background: transparent; border: 0; padding: 0 ${p2
 QComboBox:hover:enabled, QAbstractSpinBox:hover:enabled { border-color: $line_strong; }
 QComboBox:focus, QAbstractSpinBox:focus { border-color: $accent_focus; }
 QComboBox:disabled, QAbstractSpinBox:disabled { color: $text_disabled; border-color: $line_hair; }
+QComboBox { combobox-popup: 0; }
 QComboBox::drop-down { border: 0; width: ${p24}px; }
 QComboBox::down-arrow { image: url("$arrow_down"); width: ${p12}px; height: ${p12}px; }
 QComboBox QAbstractItemView {
-  background: $surface_panel; border: 1px solid $line_strong; padding: ${p4}px; outline: 0;
+  background: $surface_panel; border: 1px solid $line_strong; padding: ${p3}px; outline: 0;
   selection-background-color: $surface_selected; selection-color: $text_strong;
 }
-QComboBox QAbstractItemView::item { padding: ${p4}px ${p8}px; border: 0; }
+QComboBox QAbstractItemView::item { padding: ${p4}px ${p8}px; border: 0; border-radius: ${p4}px; }
 QComboBox QAbstractItemView::item:selected { background: $surface_selected; color: $text_strong; }
 QAbstractScrollArea::corner { background: transparent; border: 0; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { border: 0; width: ${p24}px; background: transparent; }

@@ -74,12 +74,15 @@ class Canvas(Stock):
         if old is not None:
             old.rowsRemoved.disconnect(self.on_removed)
             old.modelAboutToBeReset.disconnect(self.on_about_to_reset)
+            old.modelReset.disconnect(self.on_reset)
             old.applied.remove(self.settle)
         self.scene.model = model
+        if model is not None:  # before Qt's own slots, which forget the current row; and behind them
+            model.modelAboutToBeReset.connect(self.on_about_to_reset)
         super().setModel(model)
         if model is not None:
             model.rowsRemoved.connect(self.on_removed)
-            model.modelAboutToBeReset.connect(self.on_about_to_reset)
+            model.modelReset.connect(self.on_reset)
             model.applied.append(self.settle)
         self.scene.load(model)
         self.settle(all_new=True)
@@ -130,10 +133,9 @@ class Canvas(Stock):
     def on_about_to_reset(self) -> None:
         self._stood = self.scene.stand(self.currentIndex().row())
 
-    @override
-    def reset(self) -> None:
+    @Slot()
+    def on_reset(self) -> None:
         """All rows are others: the reader stays with those that are known by their ids."""
-        super().reset()
         if self._stood is not None:
             stood, self._stood = self._stood, None
             current = self.scene.stand_again(stood)

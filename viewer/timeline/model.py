@@ -46,7 +46,7 @@ class TimelineModel(QAbstractListModel):
         self._rows: dict[ItemId, int] = {}  # of tail and changed rows
         self._found: dict[ItemId, int | None] = {}  # what the window said
         self._late: Late | None = None  # the window, if nobody waits for its rows
-        self._supposed: dict[int, ItemId] = {}  # what it says by a hash alone, until the row is here
+        self._supposed: dict[int, set[ItemId]] = {}  # what it says by a hash alone, until the row is here
 
     # ---- asked
 
@@ -129,7 +129,7 @@ class TimelineModel(QAbstractListModel):
                 continue
             there = self._pages.item(row)
             if is_waiting(there):
-                self._supposed[row] = item
+                self._supposed.setdefault(row, set()).add(item)
             elif there.id != item:
                 continue
             return row
@@ -241,11 +241,11 @@ class TimelineModel(QAbstractListModel):
         rows = [row for row in rows if row not in self._over]
         if rows:
             self._change((), rows, rebased=True)
-        if here and pages is not None and any(
-            pages.item(row).id != self._supposed.pop(row)
-            for row in [row for row in self._supposed if first <= row < first + count]
-            if not is_waiting(pages.item(row))
-        ):  # two ids in four billion have one hash: what was made of that is made anew
+        supposed = [row for row in self._supposed if first <= row < first + count] if here else ()
+        known = {} if pages is None else {row: pages.item(row) for row in supposed}
+        known = {row: item for row, item in known.items() if not is_waiting(item)}
+        if any(self._supposed.pop(row) != {item.id} for row, item in known.items()):
+            # Two ids in four billion have one hash: what was made of that is made anew.
             self._found, self._supposed = {}, {}
             self.beginResetModel()
             self.endResetModel()

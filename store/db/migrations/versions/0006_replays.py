@@ -1,4 +1,4 @@
-"""What a delivery's sender signed, so that it is run once, and triggers that take it again. Older deliveries do not say."""
+"""What a delivery's sender signed, so that it is run once; triggers that take it again. Older deliveries do not say."""
 
 from __future__ import annotations
 

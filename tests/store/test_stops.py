@@ -1,0 +1,111 @@
+"""Runs of triggers that are stopped: by the command, as from any other process, with what waits behind them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hooks import Web, comment
+
+from store import runs_who, stops
+from store.audit import entries
+from store.db.run_tables import trigger_session_threads as table
+from store.db.serving import once
+from store.triggers import deliveries
+from viewer import cli
+
+Printed = pytest.CaptureFixture[bytes]
+
+
+@pytest.fixture
+def web(web: Web, monkeypatch: pytest.MonkeyPatch) -> Web:
+    """Whose data the commands work on too: another set of objects, as in another process."""
+    monkeypatch.setenv("PLAYHEAD_DATA_DIR", str(web.db.parent.parent))
+    return web
+
+
+def told(capfdbinary: Printed, *arguments: str, code: int = 0) -> Any:
+    capfdbinary.readouterr()
+    assert cli.main([*arguments, "--json"]) == code
+    return json.loads(capfdbinary.readouterr().out)
+
+
+def test_a_run_is_stopped_and_what_waits_goes_on(web: Web, capfdbinary: Printed) -> None:
+    """003-21, 003-28, 003-87: outcome stopped, the mapping kept, the queue goes on, written down; once, and not twice."""
+    web.trigger()
+    web.sent_and_done()
+    session, before = web.thread().session, web.last
+    web.post(comment(text=f"wait {web.work / 'gate'}"))
+    web.until(lambda: len(web.started()) == 2)
+    web.post(comment(text="Say hello"))
+    web.until(lambda: web.service.queue.waiting() == 1)
+    thread = web.thread()
+    run = told(capfdbinary, "threads", "stop", str(thread.id))
+    assert (run["key"], run["state"], run["reason"], run["waiting"]) == (thread.key, "stopped", "Stopped by you.", 1)
+    web.done(before)
+    last, stopped, _ = deliveries(web.db)
+    assert (stopped.reason, last.reason) == ("Resumed. Stopped by you.", "Resumed. It ended well.")
+    assert [one.state for one in web.runs_made()] == ["ok", "stopped", "ok"]
+    assert [one.asked_session for one in web.runs_made()] == [None, session, session]
+    assert (web.thread().session, web.thread().runs, web.thread().turns) == (session, 3, 2)
+    (note,) = [one for one in entries(web.db).rows if one.action == "run stopped"]
+    assert (note.actor, note.detail) == ("cli", f"review: {thread.key}")
+    assert not list((web.db.parent / "runs").glob("*.stop"))
+    assert cli.main(["threads", "stop", str(thread.id)]) == 2
+    assert b"Nothing runs there now" in capfdbinary.readouterr().err
+
+
+def test_one_that_will_not_stop_is_killed_with_its_group(
+    web: Web, capfdbinary: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a thread: by its delivery. It ignores both signals that ask."""
+    for name in ("POLITE", "GRACE"):
+        monkeypatch.setattr(f"store.runs_work.{name}", 0.1)
+    web.trigger(resume_sessions=False)
+    before = web.last
+    web.post(comment(text="stubborn"))
+    web.until(lambda: web.started() and deliveries(web.db)[0].state == "running")
+    run = told(capfdbinary, "triggers", "stop", str(deliveries(web.db)[0].id))
+    assert (run["state"], run["trigger"]) == ("stopped", "review")
+    assert web.done(before).reason.endswith("Stopped by you.")
+    assert web.runs_made()[0].signal == signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        os.killpg(web.started()[0]["pid"], 0)
+
+
+def test_a_compaction_is_shown_as_one_and_stopped_with_its_run(web: Web, capfdbinary: Printed) -> None:
+    """S-03: the delivery is compacting, not waiting; ended there, its run is not begun, and the next one compacts."""
+    web.choose(threads__compact_turns=50)
+    web.trigger()
+    web.sent_and_done()
+    session, before = web.thread().session, web.last
+    once(web.db, lambda tx: tx.execute(table.update().values(compact_turns=50)))
+    slow = web.work / "compacting"
+    slow.touch()
+    web.post(comment())
+    web.until(lambda: deliveries(web.db)[0].state == "compacting" and len(web.started()) == 2)
+    work = stops.of_thread(web.db, web.thread().id)
+    assert work is not None
+    assert (work.compacts, work.thread) == (True, web.thread().key)
+    assert told(capfdbinary, "threads", "stop", str(web.thread().id))["state"] == "stopped"
+    assert web.done(before).reason == "Stopped by you."
+    thread = web.thread()
+    assert (thread.session, thread.compact_turns, thread.last_outcome) == (session, 50, "stopped")
+    slow.unlink()
+    assert "Compacted after 50 turns" in web.sent_and_done().reason
+    assert web.thread().compact_turns == 1
+
+
+def test_who_asks_too_late_leaves_nothing(tmp_path: Path) -> None:
+    """A run whose owner is gone, and one that has just ended."""
+    assert not runs_who.ask_to_stop(tmp_path, "gone")
+    lock = runs_who.hold_run(tmp_path, "there")
+    assert runs_who.ask_to_stop(tmp_path, "there")
+    lock.drop(remove=True)
+    assert runs_who.asked_to_stop(tmp_path, "there")
+    runs_who.forget_stops(tmp_path)
+    assert not runs_who.asked_to_stop(tmp_path, "there")
