@@ -232,4 +232,8 @@ def _rebuilt(done: Rebuilt) -> Iterator[str]:
     for one in done.differs:
         why = f" ({one.because})" if one.because else ""
         kinds = ", ".join(f"{kind} {was:,} → {now:,}" for kind, (was, now) in one.kinds.items())
-        yield f"  differs: {one.key}{why}: rows {one.rows[0]:,} → {one.rows[1]:,}{f'; {kinds}' if kinds else ''}"
+        rows = f"rows {one.rows[0]:,} → {one.rows[1]:,}" if one.rows[0] != one.rows[1] else f"rows {one.rows[0]:,}"
+        other = f"{one.other:,} of them say something else" if one.other else ""
+        yield f"  differs: {one.key}{why}: {'; '.join(filter(None, (rows, kinds, other)))}"
+    if not done.differs:
+        yield "  Nothing differs from what was there."

@@ -13,6 +13,7 @@ from typing import Final
 
 APP: Final = "playhead"
 VARIABLE: Final = "PLAYHEAD_DATA_DIR"
+JOURNALS: Final = "journals"  # folder of the streams that have no file of their own
 
 
 def _own(kind: str) -> Path | None:

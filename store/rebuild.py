@@ -19,7 +19,7 @@ from store.db.search import catch_up
 from store.db.session_rows import OWN
 from store.errors import StoreError
 from store.intake import take_in
-from store.rebuilt import Differs, Rebuilt, compare, kinds_of
+from store.rebuilt import Differs, Rebuilt, compare, said_by
 from store.states import CLOSED
 from store.window import Source, known, look
 
@@ -102,8 +102,7 @@ def _make(old: sqlite3.Connection, fresh: Path, done: Rebuilt, tell: Tell) -> No
                     done.made += 1
                     done.rows += outcome.rows
                     with closing(sqlite3.connect(fresh)) as new:
-                        kinds = kinds_of(old, number), kinds_of(new, made)
-                        compare(key, (rows, outcome.rows), kinds, because, done)
+                        compare(key, said_by(old, number), said_by(new, made), because, done)
         if gone:
             numbers[number] = _copy(old, fresh, number)
             done.copied += 1

@@ -14,7 +14,7 @@ from store.db import place, reads
 from store.db.search import catch_up
 from store.errors import StoreError
 from store.intake import take_in, tidy
-from store.rebuilt import Differs, Rebuilt, compare, kinds_of
+from store.rebuilt import Differs, Rebuilt, compare, said_by
 from store.window import Source, look
 
 _SESSIONS: Final = "SELECT s.id, s.key, s.rows FROM session AS s WHERE s.state = 'ready'{} ORDER BY s.id"
@@ -40,7 +40,7 @@ def rebuild_in_place(db: Path, tell: Callable[[int, int, str], None]) -> Rebuilt
                 done.copied += 1
                 done.rows += rows
                 continue
-            before = kinds_of(asked, number)
+            before = said_by(asked, number)
             try:
                 outcome = take_in(db, Path(path), anew=True)
             except StoreError as error:
@@ -54,7 +54,7 @@ def rebuild_in_place(db: Path, tell: Callable[[int, int, str], None]) -> Rebuilt
                 done.copied += 1
                 continue
             done.made += 1
-            compare(path, (rows, outcome.rows), (before, kinds_of(asked, outcome.session)), because, done)
+            compare(path, before, said_by(asked, outcome.session), because, done)
     tidy(db, sorted(leftovers))
     catch_up(db)
     return done

@@ -203,7 +203,7 @@ def sessions(
         yield {
             "id": row.session or path.stem,
             "agent": row.agent,
-            "title": row.title or ("" if meta is None else " ".join(meta.argv) or meta.name),
+            "title": row.title if meta is None else journal.title_of(meta, row.title),
             "cwd": row.cwd or ("" if meta is None else meta.cwd),
             "started": iso(row.started),
             "updated": iso(row.updated),

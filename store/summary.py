@@ -12,7 +12,7 @@ from store.facts import renames
 from store.formats import HEAD, sniff
 from store.formats.base import Format
 from store.pipe import Pipe
-from store.sources import views
+from store.sources import journal, views
 from store.whole import FRESH_S, open_file
 
 
@@ -20,8 +20,9 @@ def summary(path: Path, format: Format | None = None, now: float | None = None) 
     """The session's row. Raises StoreError.
 
     Its state: 'live' while a living program says it works on it, 'idle' while one says it waits; without such a word
-    'live' if the file was written to within the last minute, 'failed' if its last record is an end with an error, else
-    'ended'. `records` is exact for a file that was read whole and None for a longer one.
+    'live' if the file was written to within the last minute and is no journal of a stream that is over, 'failed' if its
+    last record is an end with an error, else 'ended'. `records` is exact for a file that was read whole and None for a
+    longer one.
     """
     with open_file(path) as file:
         try:
@@ -82,7 +83,7 @@ def _state(path: Path, format: Format, mtime: float, events: list[Event], now: f
     told = format.alive(path) if format.alive is not None else None
     if told is not None:
         return "live" if told == "busy" else "idle"
-    if 0 <= now - mtime < FRESH_S:
+    if 0 <= now - mtime < FRESH_S and not journal.is_over(path):
         return "live"
     for event in reversed(events):
         if type(event) is NoticeAdded:

@@ -29,6 +29,7 @@ from store.events import (
 )
 from store.formats import HEAD, sniff
 from store.formats.base import Child, Format
+from store.paths import JOURNALS
 from store.pipe import Pipe
 from store.sources import views
 
@@ -208,6 +209,10 @@ def live_state(path: Path, format: Format) -> str:
         fresh = time.time() - views.stat(path).st_mtime < FRESH_S
     except OSError:
         fresh = False
+    if fresh and path.parent.name == JOURNALS:
+        from store.sources import journal
+
+        fresh = not journal.is_over(path)
     return "idle" if fresh else "ended"
 
 

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 from resources import path as resource
 from store import settings as st
 from store.delta import SessionsDelta
+from store.errors import StoreError
 from store.live import Live
 from store.paths import config_dir, data_dir, holds_sessions, is_session, state_dir
 from store.settings import Settings
@@ -52,6 +53,8 @@ def has_display() -> bool:
 def run(options: Options) -> int:
     """Open the window, or write a picture of it; returns the exit code."""
     shown = has_display()
+    if options.acp and not shown:
+        raise StoreError("An ACP agent is prompted from the window, and there is no display to show one.")
     if not shown or options.screenshot:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         from viewer import screenshot

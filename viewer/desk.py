@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 SLACK: Final = 2 * wording.SECOND
 OPEN: Final = 8  # files that are kept open besides those whose agent is at work; the one left longest ago goes
 RELEASE: Final = 20_000  # ms after which a session that is not looked at is, if its agent is not at work
-LIST: Final = 250  # ms between two changes of the list for sessions that go on: each paints it anew
+LIST: Final = 250  # ms between two changes of a line in the list for a session that goes on
+LINES: Final = 3  # lines that change within one frame
 LEFT: Final = 50  # released sessions that come back as they were; older ones come back at their place
 ACTIVE: Final = ("live", "waiting", "idle")  # what the list says of a session whose agent is there
 
@@ -60,7 +61,7 @@ class Desk(QObject):
         self._shown_rows: dict[str, Row] = {}  # and those that only we list
         self._found: dict[str, Row] = {}  # what the search says of streams that are open
         self.current: Opened | None = None
-        self._lines = Pace(LIST, self._tell_list, self)
+        self._lines = Pace(LIST, self._tell_list, self, LINES)
         live.changed.connect(self.on_changed)
         live.progress.connect(self.on_progress)
 

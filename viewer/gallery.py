@@ -154,7 +154,19 @@ def _question(app: App) -> Iterator[str]:
             if app.live.hub.sessions[key].connected:
                 break
             turn(20)
-        app.live.prompt(key, gallery_question.PROMPT)
+        composing = window.composing
+        composing.open()
+        composing.pane.editor.setPlainText(gallery_question.PROMPT)
+        composing.pane.files.show_files(gallery_question.files(where))
+        composing.update()
+        turn(60)
+        for name, size in (("attached-narrow", "narrow"), ("attached", "main")):
+            window.resize(*SIZES[size])
+            yield name
+        composing.pane.editor.clear()
+        composing.pane.files.show_files(())
+        window.composing.on_left()
+        app.live.prompt(key, gallery_question.PROMPT, gallery_question.files(where)[:3])
         wait_for_rows(app, 3)
         turn(300)
         window.actions_["question"].trigger()
@@ -163,6 +175,7 @@ def _question(app: App) -> Iterator[str]:
             window.resize(*SIZES[size])
             yield name
         window.desk.close_session(key)
+        composing.drafts.put(key, "")
 
 
 def _insight(app: App) -> Iterator[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Final
 
+from store.attach import IMAGE, Attached, look
 from store.events import Asked, At, Event, Option, ToolStarted
 from store.preflight import Again, Check, Preflight
 
@@ -23,10 +25,13 @@ for line in sys.stdin:
     asked = json.loads(line)
     match asked.get("method"):
         case "initialize":
-            told = {"protocolVersion": 1, "agentCapabilities": {}, "authMethods": []}
+            told = {"protocolVersion": 1, "authMethods": []}
+            told["agentCapabilities"] = {"promptCapabilities": {"image": True}}
             send(id=asked["id"], result=told | {"agentInfo": {"name": "atlas-agent", "version": "1.4"}})
         case "session/new":
-            send(id=asked["id"], result={"sessionId": "s"})
+            modes = [{"id": "ask", "name": "Ask first"}, {"id": "code", "name": "Change files"}]
+            told = {"modes": {"currentModeId": "ask", "availableModes": modes}}
+            send(id=asked["id"], result={"sessionId": "s"} | told)
         case "session/prompt":
             update("agent_message_chunk", content=text("The half build is in `build/`. I remove it, then import."))
             call = {"toolCallId": "c1", "title": "rm -rf build", "kind": "execute"}
@@ -61,3 +66,13 @@ def loads(session: str) -> Preflight:
     return Preflight(
         session, "acp", "opencode", checks=checks, fork_why=why, command=again.command, cwd=again.cwd, again=again
     )
+
+
+def files(where: Path) -> tuple[Attached, ...]:
+    """Files of a prompt: an image, a text, something else, and an image that is too large."""
+    (where / "half-build.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(83_000))
+    (where / "import.log").write_text("stopped at 41 %\n" * 2_600)
+    (where / "build.tar").write_bytes(bytes(4_194_304))
+    found = [look(str(where / name)) for name in ("half-build.png", "import.log", "build.tar")]
+    large = Attached("/x/large.png", "Pasted image.png", IMAGE + 2_100_000, "image/png", pasted=True)
+    return (*found, large)

@@ -29,8 +29,8 @@ def _now() -> int:
 class Elided(QLabel):
     """One line of plain text that ends in '…' where there is no room, with the whole in its tip."""
 
-    def __init__(self, parent: QWidget | None = None, least: int = 40) -> None:
-        self._least = least
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self.least = 0  # px that it asks for where it has that much to say
         super().__init__(parent)
         self.setTextFormat(Qt.TextFormat.PlainText)  # titles come from records: never markup
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
@@ -44,7 +44,7 @@ class Elided(QLabel):
 
     @override
     def minimumSizeHint(self) -> QSize:
-        return QSize(min(self._least, self.sizeHint().width()), super().minimumSizeHint().height())
+        return QSize(min(self.least, self.sizeHint().width()), super().minimumSizeHint().height())
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -66,9 +66,9 @@ class HeaderBar(QWidget):
         self._absolute = False
         self._lit = False  # the follow sign as it is drawn
         super().__init__(parent)
-        self.title = Elided(self, 80)
+        self.title = Elided(self)
         self.title.setAccessibleName("Session title")
-        self.project = Elided(self, 140)
+        self.project = Elided(self)
         self.project.setAccessibleName("Project")
         self.mark = StateMark(look, self)
         self.state = QLabel(self)
@@ -77,7 +77,7 @@ class HeaderBar(QWidget):
         self.fresh.setAccessibleName("Last record")
         self.cost = QLabel(self)
         self.cost.setAccessibleName("Cost")
-        self.llm = Elided(self, 200)
+        self.llm = Elided(self)
         self.llm.setAccessibleName("Model and mode")
         self.gauge = Gauge(look, self)
         self.context = QLabel(self)
@@ -186,6 +186,8 @@ class HeaderBar(QWidget):
         for pair in self._pairs:
             pair.setSpacing(look.px(4))
         self.setFixedHeight(look.px(40))
+        for part, least in ((self.title, 80), (self.project, MOST), (self.llm, 200)):
+            part.least = look.px(least)
         self.title.setFont(look.font("ui.bold"))
         for label, token in (
             (self.title, "text.strong"),

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from PySide6.QtCore import QObject, QTimer
 
+FRAME: Final = 16  # ms
+
 
 class Pace:
-    """`tell` is called with the keys that had news, in the order of their first, at most once in so many ms."""
+    """`tell` is called with the keys that had news, in the order of their first, at most once in so many ms.
 
-    def __init__(self, ms: int, tell: Callable[[Sequence[str]], None], parent: QObject) -> None:
+    Of many no more than `some` are told at once, the next ones a frame later: none of those frames is a long one.
+    """
+
+    def __init__(self, ms: int, tell: Callable[[Sequence[str]], None], parent: QObject, some: int = 0) -> None:
+        """`some`: 0 is all of them."""
         self._tell = tell
-        self._keys: dict[str, None] = {}
+        self._ms = ms
+        self._some = some or None
+        self._keys: dict[str, None] = {}  # of the next round
+        self._round: list[str] = []  # those of this one that are to be told yet
         self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(ms)
         self._timer.timeout.connect(self.flush)
 
     def news(self, key: str) -> None:
@@ -27,10 +36,14 @@ class Pace:
     def drop(self, key: str) -> None:
         """Nothing is to be told of it any more."""
         self._keys.pop(key, None)
+        if key in self._round:
+            self._round.remove(key)
 
     def flush(self) -> None:
         """Tell what waits, now; a round without news is the last."""
-        keys, self._keys = self._keys, {}
-        if keys:
-            self._timer.start()
-            self._tell(list(keys))
+        if not self._round:
+            self._round, self._keys = list(self._keys), {}
+        told, self._round = self._round[: self._some], self._round[self._some :] if self._some else []
+        if told:
+            self._timer.start(FRAME if self._round else self._ms)
+            self._tell(told)

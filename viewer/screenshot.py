@@ -31,9 +31,12 @@ def take(options: Options, *, shown: bool = True) -> int:
     app.window.resize(*options.size)
     app.window.show()
     app.open_asked(restored=False, speed=0)
-    app.live.discover(app._roots())
     streams = bool(options.command or options.stdin or options.demo)
     try:
+        if streams and app.window.desk.current is None:  # it could not be started
+            sys.stderr.write(f"playhead: {app.window.notice.text.text()}\n")
+            return 2
+        app.live.discover(app._roots())
         settled = wait_until_loaded(app, ended=streams)
         if not save(app.window, target):
             sys.stderr.write(f"playhead: {target} cannot be written\n")

@@ -74,6 +74,7 @@ class Said(NamedTuple):
     text: str
     images: int = 0
     beside: tuple[str, ...] = ()
+    typed: str = ""  # the words alone
 
 
 def _link(uri: str) -> str:
@@ -84,6 +85,7 @@ def said_in(prompt: Any) -> Said:
     """What a person said with these blocks. What a client put in besides is told apart: nobody typed it."""
     parts: list[str] = []
     beside: list[str] = []
+    typed: list[str] = []
     images = 0
     for block in prompt if type(prompt) is list else [prompt]:
         kind = block.get("type") if type(block) is dict else ""
@@ -97,7 +99,9 @@ def said_in(prompt: Any) -> Said:
         else:
             text = block_text(block)
             parts.append(clean(dump(block)) if text is None else text)
-    return Said("\n".join(parts), images, tuple(beside))
+            if kind in ("", "text"):
+                typed.append(parts[-1])
+    return Said("\n".join(parts), images, tuple(beside), "\n".join(typed))
 
 
 class Shown:

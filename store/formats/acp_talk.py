@@ -200,7 +200,7 @@ class Talk:
         if self.agent:
             out.append(PromptText(at, item, text, "agent", said.images))
         else:
-            out.append(SessionNamed(at, title=one_line(text, 200), rank=1))
+            out.append(SessionNamed(at, title=one_line(said.typed or text, 200), rank=1))
             out.append(PromptSent(at, rpc, item, text, steer, said.images))
         out += [PromptText(at, f"{item}+{n}", file, "injected") for n, file in enumerate(said.beside, 1)]
         if not steer:

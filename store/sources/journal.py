@@ -23,14 +23,14 @@ from msgspec import Struct
 
 from store.draft import Draft
 from store.errors import StoreError
-from store.paths import put
+from store.paths import JOURNALS, put
 
 EVERY: Final = 0.25  # seconds between two writes of a busy stream
 SOON: Final = 1 << 20  # bytes that are written without waiting for that
 AGAIN: Final = 2.0  # seconds until a write that failed is tried again
 MOST: Final = 64 << 20  # bytes kept in memory while the disk takes none
 META: Final = ".meta.json"
-FOLDER: Final = "journals"
+FOLDER: Final = JOURNALS
 
 
 class Meta(Struct, frozen=True, omit_defaults=True):
@@ -72,6 +72,17 @@ def read_meta(journal: Path) -> Meta | None:
         return msgspec.json.decode(meta_path(journal).read_bytes(), type=Meta)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def title_of(meta: Meta, told: str = "") -> str:
+    """What its session is called: what the user says, what the agent told, else what was started."""
+    return meta.title or told or " ".join(meta.argv) or ("standard input" if meta.origin == "stdin" else meta.name)
+
+
+def is_over(path: Path) -> bool:
+    """Whether a file is the journal of a stream that has ended, however lately that was."""
+    meta = read_meta(path) if path.parent.name == FOLDER else None
+    return meta is not None and bool(meta.ended)
 
 
 def draft_of(path: Path) -> Draft:

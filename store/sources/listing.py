@@ -33,7 +33,7 @@ def row_of(path: Path) -> Row:
     meta = journal.read_meta(path) if path.parent.name == journal.FOLDER else None
     if meta is None:
         return row
-    title = meta.title or row.title or " ".join(meta.argv) or meta.name
+    title = journal.title_of(meta, row.title)
     return msgspec.structs.replace(row, id=journal.key(path), title=title, cwd=row.cwd or meta.cwd)
 
 

@@ -102,6 +102,17 @@ def test_a_picture_that_cannot_be_written_is_one_line_and_exit_2(tmp_path: Path)
     assert "cannot be written" in done.stderr
 
 
+def test_a_command_that_cannot_be_started_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    """Without a display too, and no picture of another session is left."""
+    write_session()
+    for command, words in (("run", "was not found"), ("acp", "no display")):
+        done = playhead(command, "--", "/no/such/command", cwd=tmp_path)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+        assert words in done.stderr
+    assert not list(tmp_path.glob("*.png"))
+
+
 def test_a_picture_of_what_cannot_be_read_shows_the_sentence_and_says_it(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.jsonl"
     os.mkfifo(pipe)

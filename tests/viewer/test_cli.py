@@ -153,7 +153,13 @@ def test_sessions_are_those_of_the_window_also_our_own(home: Path, tmp_path: Pat
 
     journal = Journal(folder(data_dir()), "some-agent", ["some-agent", "-p"], Path("/w"))
     journal.write(lines(user("asked", sessionId="s-1")))
+    journal.flush()
+    journal.note(title="Mine")
+    before = json.loads(playhead("sessions", "--json").stdout)
+    assert (before["title"], before["state"]) == ("Mine", "live")
+    journal.note(title="")
     journal.end("ended")
+    assert json.loads(playhead("sessions", "--json").stdout)["state"] == "ended", "however lately that was"
     deep = tmp_path / "a" / "b" / "c"
     deep.mkdir(parents=True)
     (deep / "x.jsonl").write_bytes(lines(user("deep")))

@@ -14,7 +14,7 @@ from hooks import agents
 from pytestqt.qtbot import QtBot
 
 from viewer.app import App
-from viewer.composer.drafts import Drafts
+from viewer.composer.drafts import Drafts, Typed
 
 OTHER = "5e551014-0000-4000-8000-00000000001f"
 
@@ -145,7 +145,7 @@ def test_another_windows_drafts_stay(tmp_path: Path) -> None:
     one.save()
     two.save()
     assert (Drafts(path)["a"], Drafts(path)["b"], Drafts(path)["c"]) == ("of one", "of two", "")
-    older, newer = one.writer({"a": "waits"}), one.writer({})
+    older, newer = one.writer({"a": Typed("waits")}), one.writer({})
     newer()
     older()
     assert Drafts(path)["a"] == "of one", "jobs overlap: the newer one wins"

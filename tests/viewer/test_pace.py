@@ -41,6 +41,23 @@ def test_the_first_at_once_and_then_in_rounds(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: told[2:] == [["d"]])
 
 
+def test_of_many_only_some_are_told_in_one_frame(qtbot: QtBot) -> None:
+    """Each of them once in a round, whatever comes meanwhile, and what is dropped not at all."""
+    told: list[Sequence[str]] = []
+    owner = QObject()
+    pace = Pace(30, told.append, owner, 2)
+    for key in "abcdef":
+        pace.news(key)
+    assert told == [["a"]]
+    qtbot.waitUntil(lambda: len(told) == 2)
+    for key in "abg":  # of the round after this one
+        pace.news(key)
+    pace.drop("e")
+    qtbot.waitUntil(lambda: len(told) >= 3)
+    assert told[:4] in ([["a"], ["b", "c"], ["d", "f"]], [["a"], ["b", "c"], ["d", "f"], ["a", "b"]])
+    qtbot.waitUntil(lambda: told[3:] == [["a", "b"], ["g"]])
+
+
 def test_twenty_streams_end_as_they_are(home: Path, qtbot: QtBot) -> None:
     """However fast they come, the list has their titles and what is unread in the end, in one change for many."""
     app = App(Options(safe=True))
@@ -68,10 +85,10 @@ def test_twenty_streams_end_as_they_are(home: Path, qtbot: QtBot) -> None:
     app.shutdown()
 
 
-@pytest.mark.parametrize("agent", ["pi", "atif", "claude-code"])
+@pytest.mark.parametrize("agent", ["pi", "atif", "claude-code", "opencode.db"])
 def test_grown_recordings_are_understood(agent: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What `bench fold` measures is a session: nothing raw that is not raw in its recording, and rows of its own."""
-    found = recordings()[agent]
+    found = recordings()[agent.removesuffix(".db")]
     count = grow(found, 400, tmp_path / "grown.jsonl")
     assert count >= 400
     small = ["--records", "400", "--repeat", "1"]
@@ -79,12 +96,9 @@ def test_grown_recordings_are_understood(agent: str, tmp_path: Path, capsys: pyt
     report = json.loads(capsys.readouterr().out)
     assert report["params"]["rows"] > 100
     assert set(report["figures"]) == {
-        "records_per_s",
-        "with_entries_per_s",
-        "rows_per_s",
-        "mb_per_s",
-        "times_a_bare_parse",
-    }
+        "records_per_s", "scaled_records_per_s", "with_entries_per_s", "scaled_with_entries_per_s", "rows_per_s",
+        "mb_per_s", "times_a_bare_parse", "yardstick_s",
+    }  # fmt: skip
 
 
 def test_the_bench_of_twenty_streams(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPersistentModelIndex, QPoint, Qt
 from PySide6.QtGui import QAccessible, QGuiApplication, QImage, QPainter
 from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy
 from PySide6.QtWidgets import QApplication
@@ -104,6 +104,57 @@ def test_any_sequence_of_updates_ends_like_sorting_anew(model: SessionsModel, se
         assert lines(model) == expected(rows, Filter(text), grouped)
         assert model.live == sum(each.state == "live" for each in rows.values())
         assert model.bytes == sum(each.bytes for each in rows.values())
+
+
+@pytest.mark.parametrize("seed", seeds(2, 8))
+def test_what_is_held_stands_where_it_was_until_all_of_it_is_settled(model: SessionsModel, seed: int) -> None:
+    """Changed lines do not move, new ones are where they belong; one change of the layout puts the others there."""
+    rng = random.Random(seed)
+    rows: dict[str, Row] = {}
+    for _ in range(40):
+        model.holds = rng.random() < 0.8
+        before = lines(model)
+        put = [row(f"s{rng.randrange(15)}", rng.choice(["atlas", "xp"]), rng.choice([1, 5, 9, 99])) for _ in range(3)]
+        known = {id: old.project for id, old in rows.items()}
+        rows.update((each.id, each) for each in put)
+        model.apply(SessionsDelta(tuple(put)))
+        if model.holds:
+            moved = {each.id for each in put if known.get(each.id) != each.project}
+            stayed = [line for line in before if line not in moved and not line.startswith("#")]
+            assert [line for line in lines(model) if line in stayed] == stayed
+        if rng.random() < 0.3:
+            kept = [(QPersistentModelIndex(model.index(n)), line) for n, line in enumerate(lines(model))]
+            spies = [QSignalSpy(model.layoutChanged), QSignalSpy(model.rowsMoved)]
+            was = lines(model)
+            moved_some = model.settle()
+            assert lines(model) == expected(rows)
+            assert [spy.count() for spy in spies] == [int(moved_some), 0]
+            assert moved_some == (was != lines(model))
+            assert all(lines(model)[index.row()] == line for index, line in kept)
+    model.settle()
+    assert lines(model) == expected(rows)
+
+
+def test_sessions_that_all_go_on_change_places_now_and_then_only(pane: SessionsPane, qtbot: QtBot) -> None:
+    """Which rows can be hit. The first one goes up at once; a line that changes is painted, and no other."""
+    pane.apply(SessionsDelta(tuple(row(f"s{n}", age_s=n) for n in range(12))))
+    pane.list.select(pane.sessions.index_of("s5"))
+    pane.apply(SessionsDelta((row("s9", age_s=-1),)))
+    assert lines(pane.sessions)[1:3] == ["s9", "s0"]
+    pane.apply(SessionsDelta((row("s8", age_s=-2), row("new", age_s=-3))))
+    assert lines(pane.sessions)[1:4] == ["new", "s9", "s0"], "what is new is there at once, what goes on waits"
+    QApplication.processEvents()
+    before = pane.list.painted
+    pane.apply(SessionsDelta((row("s7", age_s=-4, title="Another"),)))
+    QApplication.processEvents()
+    assert pane.list.painted == before + 1
+    with qtbot.waitSignal(pane.sessions.layoutChanged):
+        pane._order.start(0)
+    assert lines(pane.sessions)[1:6] == ["s7", "new", "s8", "s9", "s0"]
+    assert pane.list.current_id() == "s5"
+    with qtbot.waitSignal(pane._order.timeout):
+        pane._order.start(0)
+    assert not pane._order.isActive(), "nothing moved: no further look"
 
 
 def test_one_change_is_one_signal(model: SessionsModel) -> None:
@@ -374,7 +425,7 @@ def test_a_time_is_never_cut_where_there_is_room(qapp: QApplication, model: Sess
     image = QImage(400, 80, QImage.Format.Format_RGB32)
     with QPainter(image) as painter:
         for number in range(model.rowCount()):
-            painted.paint(painter, image.rect(), model.index(number), hovered=False, focused=False)
+            painted.paint(painter, image.rect(), model.line(number), hovered=False, focused=False)
     assert len(painted._widths) > 70, "the times that were measured"
     assert {text for text, font, _ in painted._fitted if font == "meta"} >= set(painted._widths) - {COSTS}
     cut = [text for (text, font, _), shown in painted._fitted.items() if font == "meta" and shown.text() != text]

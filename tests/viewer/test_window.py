@@ -477,6 +477,11 @@ def test_header_gives_way_in_order(qtbot: QtBot) -> None:
     assert not bar.gauge.isVisible()
     assert bar.state.isVisible()
     assert bar.follow.geometry().right() <= 400
+    bar.set_look(theme.make_look("light", 1.5))
+    bar.resize(1000, 60)
+    bar.show_header(Header(title="long title " * 40, cwd="/x/atlas-api", branch="main", used=5))
+    QApplication.processEvents()
+    assert bar.project.width() >= bar.project.sizeHint().width(), "folder and branch, whole at any zoom"
 
 
 def test_unknown_is_not_zero(qtbot: QtBot) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from store.conversation import Choice
+from store.delta import Header
 from viewer import tips
 from viewer.theme.look import Look
 
@@ -28,6 +30,11 @@ class Chooser(QToolButton):
         self.setMenu(QMenu(self))
         self.set_look(look)
         self.hide()
+
+    def show_header(self, choices: Sequence[Choice], header: Header) -> None:
+        """What a session has of it now."""
+        found = next((choice for choice in choices if choice.category == self.category), None)
+        self.show_choice(found, header.mode if self.category == "mode" else header.llm)
 
     def show_choice(self, choice: Choice | None, current: str) -> None:
         """`current` is an id; '' is not known."""

@@ -156,16 +156,12 @@ class Composing(Attaching):
         if self.connected:
             self.pane.strip.show_small(small=True)
         self.pane.files.show_able(self.abilities())
-        self._show_choices(header)
+        choices = self._live.choices(self.key) if self.connected else ()
+        for chooser in self.pane.choosers:
+            chooser.show_header(choices, header)
         self.pane.waiting.show_waiting(header.queued)
         self.pane.editor.setPlaceholderText("Write the next prompt" if self.connected else "Go on with this session")
         self._hint(header)
-
-    def _show_choices(self, header: Header) -> None:
-        found = {choice.category: choice for choice in self._live.choices(self.key)} if self.connected else {}
-        for chooser in self.pane.choosers:
-            current = header.mode if chooser.category == "mode" else header.llm
-            chooser.show_choice(found.get(chooser.category), current)
 
     def _hint(self, header: Header) -> None:
         pane, told = self.pane, self.pane.strip.told

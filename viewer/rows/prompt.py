@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import unquote
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextOption
 
@@ -17,6 +20,10 @@ from viewer.rows.typeset import measure
 from viewer.theme.look import Look
 
 WRAP = QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
+NO_WRAP = QTextOption.WrapMode.NoWrap
+MOST = 40  # files that are named one by one
+IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+_FILE = re.compile(r"\[([^\n]{1,300})\]\(((?:file:/)?/[^\n]{1,4096})\)")
 LABELS = {
     "human": "You",
     "queued": "You, queued",
@@ -53,14 +60,47 @@ def _strong(sheet: Sheet, item: Prompt, fold: Fold) -> Laid:
         wide = sheet.label(time, "meta", "text.muted", sheet.right, top, height, Qt.AlignmentFlag.AlignRight)
         sheet.zone(sheet.right - wide, top, wide, height, when=item.ts)
     sheet.y = top + px(24)
-    _text(sheet, item.text, fold, "text.strong")
-    if item.images:
-        said_images = "1 image attached" if item.images == 1 else f"{item.images} images attached"
+    text, files = attached(item.text)
+    if text or not files:
+        _text(sheet, text, fold, "text.strong")
+    images = item.images
+    for line in files:
+        images -= _file(sheet, line, image=images > 0)
+    if images > 0:
+        said_images = "1 image attached" if images == 1 else f"{images} images attached"
         sheet.icon("image", "text.muted", sheet.left, sheet.y + px(6), 14)
         sheet.label(said_images, "meta", "text.muted", sheet.left + px(20), sheet.y + px(2), px(20))
         sheet.y += px(24)
     sheet.fill(sheet.edge + px(7), top, px(2), sheet.y - top, "row.prompt_edge")
     return sheet.done(12)
+
+
+def attached(text: str) -> tuple[str, list[str]]:
+    """The words of a prompt, and the lines at its end that are files which went along."""
+    files: list[str] = []
+    while text.endswith(")") and len(files) < MOST:
+        start = text.rfind("\n") + 1
+        if _FILE.fullmatch(text, start) is None:
+            break
+        files.append(text[start:])
+        text = text[: max(0, start - 1)]
+    return text, files[::-1]
+
+
+def _file(sheet: Sheet, line: str, *, image: bool) -> bool:
+    """One of them; whether it is an image, if one went along."""
+    look = sheet.look
+    px = look.px
+    found = _FILE.fullmatch(line)
+    name, place = (found[1], found[2]) if found is not None else (line, "")
+    image = image and name.lower().endswith(IMAGES)
+    x, y = sheet.left + px(20), sheet.y + px(2)
+    sheet.icon("image" if image else "file-text", "text.muted", sheet.left, sheet.y + px(6), 14)
+    shown = elide(look, "ui", one_line(name, 200), min(sheet.right - x, measure(look)), middle=True)
+    sheet.add(Lines(shown, look, "ui", "text.main", x, y, sheet.right - x, wrap=NO_WRAP, whole=line))
+    sheet.y = y + px(22)
+    sheet.zone(sheet.left, y, sheet.right - sheet.left, px(22), tip=unquote(place))
+    return image
 
 
 def _text(sheet: Sheet, text: str, fold: Fold, token: str) -> None:
@@ -96,7 +136,7 @@ def _quiet(sheet: Sheet, item: Prompt, fold: Fold) -> Laid:
     if shown and not opened:
         line = Lines(
             shown, look, "ui", "text.faint", x, y + px(4), right - x,
-            wrap=QTextOption.WrapMode.NoWrap, whole=item.text[:4000],
+            wrap=NO_WRAP, whole=item.text[:4000],
         )  # fmt: skip
         sheet.add(line)
     sheet.zone(0, y, sheet.width, height, "fold")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPointF, QRect, Qt
+from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QPainter, QStaticText
 
 from store.delta import Row, Spent
 from viewer import marks, wording
 from viewer.sessions import telling
-from viewer.sessions.model import ClosedRole, SessionRole, SpentRole, UnreadRole
+from viewer.sessions.model import Line
 from viewer.theme.look import Look
 
 REMEMBERED: Final = 2000  # texts that were measured
@@ -73,17 +73,15 @@ class SessionDelegate:
         """Of a heading: its text, and air above it."""
         return self.look.metrics("meta.bold").height() + self.look.px(16)
 
-    def paint(self, painter: QPainter, rect: QRect, index: QModelIndex, *, hovered: bool, focused: bool) -> None:
-        row: Row | None = index.data(SessionRole)
+    def paint(self, painter: QPainter, rect: QRect, line: str | Line, *, hovered: bool, focused: bool) -> None:
         if self._fitted_for is not self.look:
             self._forget_many()
         painter.save()
-        if row is None:
-            self._heading(painter, rect, str(index.data()))
+        if isinstance(line, str):
+            self._heading(painter, rect, line)
         else:
-            closed = telling.closed_in_words(index.data(ClosedRole))
-            spent = index.data(SpentRole)
-            self._session(painter, rect, row, int(index.data(UnreadRole)), closed, spent, hovered, focused)
+            closed = telling.closed_in_words(line.closed)
+            self._session(painter, rect, line.row, line.unread, closed, line.spent, hovered, focused)
         painter.restore()
 
     def _heading(self, painter: QPainter, rect: QRect, text: str) -> None:

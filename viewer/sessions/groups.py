@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from store.delta import Row
@@ -35,3 +36,19 @@ def key_of(row: Row) -> Key:
 def order(group: Group) -> Key:
     """Where a group stands among the others, as it is on the screen."""
     return group.newest
+
+
+def settled(groups: Sequence[Group], moves: Mapping[str, Sequence[tuple[Key, Key]]]) -> list[Group]:
+    """The groups anew and in order, with sessions at new keys; `moves`: name of a group → (key so far, key) of each."""
+    made = []
+    for group in groups:
+        moved = moves.get(group.name)
+        if moved is None:
+            made.append(group)
+            continue
+        old = {key for key, _ in moved}
+        fresh = Group(group.name)
+        fresh.keys = sorted([*(key for key in group.keys if key not in old), *(key for _, key in moved)])
+        fresh.newest = fresh.keys[0]
+        made.append(fresh)
+    return sorted(made, key=order)

@@ -2,136 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Final
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
-from typing_extensions import override
+from PySide6.QtCore import QModelIndex, Signal
 
 from store.delta import Row, SessionsDelta, Spent
 from store.states import Closed
-from viewer import tips, wording
-from viewer.sessions import telling
+from viewer import wording
 from viewer.sessions.filter import Filter, haystack
-from viewer.sessions.groups import Group, Key, key_of, order
+from viewer.sessions.groups import Group, Key, key_of, order, settled
+from viewer.sessions.listed import ClosedRole, Heading, Line, Listed, SessionRole, SpentRole, UnreadRole
 
-Index: TypeAlias = QModelIndex | QPersistentModelIndex
-SessionRole: Final = Qt.ItemDataRole.UserRole + 1  # Row, or None for a heading
-UnreadRole: Final = Qt.ItemDataRole.UserRole + 2  # how many; -1: some
-ClosedRole: Final = Qt.ItemDataRole.UserRole + 3  # Closed, or None: it is archived or deleted
-SpentRole: Final = Qt.ItemDataRole.UserRole + 4  # Spent, or None: nobody knows its figures
+__all__ = ["ClosedRole", "Heading", "Line", "SessionRole", "SessionsModel", "SpentRole", "UnreadRole"]
+
 BULK: Final = 256  # more rows than this at once are sorted as a whole
 LIVE: Final = ("live", "waiting")  # its agent is at work, or would be if it had an answer
 
 
-class Heading(NamedTuple):
-    """A line between sessions."""
+class SessionsModel(Listed):
+    """See the module. A change of one session is one dataChanged, and moves if it has become the newest.
 
-    text: str
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
-
-
-class SessionsModel(QAbstractListModel):
-    """See the module. A change of one session is one dataChanged, and moves if it has become the newest."""
+    While `holds` is set it stays where it is until `settle`: rows that change places all the time cannot be read.
+    """
 
     counted = Signal()  # number or bytes of the sessions, or how many are live, changed
-
-    def __init__(self, parent: QObject | None = None, clock: Callable[[], int] = _now) -> None:
-        super().__init__(parent)
-        self.total = 0
-        self.bytes = 0
-        self.live = 0
-        self.rebuilds = 0  # for tests: how often everything was sorted
-        self._clock = clock
-        self._grouped = True
-        self._rows: dict[str, Row] = {}
-        self._hay: dict[str, str] = {}
-        self._shown: dict[str, tuple[Key, str]] = {}  # what is in a group: its key there, and the group's name
-        self._groups: list[Group] = []
-        self._flat: list[str | Heading] = []
-        self._unread: dict[str, int] = {}
-        self._filter = Filter()
-        self._closed: Mapping[str, Closed] = {}  # by path
-        self._spent: dict[str, Spent] = {}  # by path, streams without one by id
-        self._gone: set[str] = set()  # ids of sessions that are deleted
-
-    # ---- what is asked
-
-    @override
-    def rowCount(self, parent: Index = QModelIndex()) -> int:
-        return 0 if parent.isValid() else len(self._flat)
-
-    @override
-    def flags(self, index: Index) -> Qt.ItemFlag:
-        if not index.isValid():
-            return Qt.ItemFlag.NoItemFlags
-        if isinstance(self._flat[index.row()], Heading):
-            return Qt.ItemFlag.ItemNeverHasChildren
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
-
-    @override
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        entry = self._flat[index.row()]
-        if isinstance(entry, Heading):
-            texts = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole)
-            return entry.text if role in texts else None
-        row = self._rows[entry]
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return row.title[:500] or "Untitled session"
-            case Qt.ItemDataRole.ToolTipRole:
-                return tips.plain(telling.tip(row, self._closed.get(row.path), self._spent.get(row.path or row.id)))
-            case Qt.ItemDataRole.AccessibleTextRole:
-                unread = self._unread.get(row.id, 0)
-                closed, spent = self._closed.get(row.path), self._spent.get(row.path or row.id)
-                return telling.spoken(row, closed, unread, self._clock(), spent)
-            case _ if role == SessionRole:
-                return row
-            case _ if role == UnreadRole:
-                return self._unread.get(row.id, 0)
-            case _ if role == ClosedRole:
-                return self._closed.get(row.path)
-            case _ if role == SpentRole:
-                return self._spent.get(row.path or row.id)
-        return None
-
-    def session(self, id: str) -> Row | None:
-        return self._rows.get(id)
-
-    def sessions(self) -> Iterable[Row]:
-        return self._rows.values()
-
-    def spent(self, row: Row) -> Spent | None:
-        return self._spent.get(row.path or row.id)
-
-    def index_of(self, id: str) -> QModelIndex:
-        """The index of a session; invalid when it is filtered out or unknown."""
-        place = self._shown.get(id)
-        return QModelIndex() if place is None else self.index(self._position(*place))
-
-    @property
-    def deleted(self) -> int:
-        """How many sessions the list does not show because they are deleted."""
-        return 0 if self._filter.deleted else len(self._gone)
-
-    def heads(self) -> list[int]:
-        """The rows that are headings, ascending."""
-        rows, first = [], 0
-        for group in self._groups:
-            rows.append(first)
-            first += len(group)
-        return rows
-
-    def shown(self) -> int:
-        """How many sessions the filter lets through."""
-        return len(self._shown)
 
     # ---- what changes
 
@@ -148,6 +44,34 @@ class SessionsModel(QAbstractListModel):
                 self._put(row)
         if before != (self.total, self.bytes, self.live):
             self.counted.emit()
+
+    def settle(self) -> bool:
+        """Sessions that were held go where they belong, as one change. False: that is where they are."""
+        held, self._held = self._held, set()
+        moves: dict[str, list[tuple[Key, Key]]] = {}
+        places: dict[str, tuple[Key, str]] = {}
+        for id in held & self._shown.keys():
+            (key, name), fresh = self._shown[id], key_of(self._rows[id])
+            if key != fresh:
+                moves.setdefault(name, []).append((key, fresh))
+                places[id] = (fresh, name)
+        if not moves:
+            return False
+        groups = settled(self._groups, moves)
+        flat = _lines(groups)
+        if flat == self._flat:
+            self._groups = groups
+            self._shown |= places
+            return False
+        self.moves += 1
+        self.layoutAboutToBeChanged.emit()
+        kept = self.persistentIndexList()
+        entries = [self._flat[index.row()] for index in kept]
+        self._groups, self._flat = groups, flat
+        self._shown |= places
+        self.changePersistentIndexList(kept, list(map(self._index_of, entries)))
+        self.layoutChanged.emit()
+        return True
 
     def set_filter(self, text: str) -> None:
         fresh = Filter(text)
@@ -252,7 +176,10 @@ class SessionsModel(QAbstractListModel):
             self._remove(row.id, *place)
             self._insert(row.id, *fresh)
         else:
-            if place[0] != fresh[0]:
+            if place[0] != fresh[0] and self.holds:
+                self._held.add(row.id)
+            elif place[0] != fresh[0]:
+                self.moves += 1
                 self._move(row.id, *place, fresh[0])
             index = self.index_of(row.id)
             self.dataChanged.emit(index, index)
@@ -270,18 +197,8 @@ class SessionsModel(QAbstractListModel):
         self.bytes -= row.bytes
         self.live -= row.state in LIVE
 
-    def _start(self, name: str) -> tuple[int, int]:
-        """(number, first flat row) of a group; (-1, …) when there is none."""
-        first = 0
-        for number, group in enumerate(self._groups):
-            if group.name == name:
-                return number, first
-            first += len(group)
-        return -1, first
-
-    def _position(self, key: Key, name: str) -> int:
-        number, first = self._start(name)
-        return first + 1 + bisect_left(self._groups[number].keys, key)
+    def _index_of(self, entry: str | Heading) -> QModelIndex:
+        return self.index(self._start(entry.text)[1]) if isinstance(entry, Heading) else self.index_of(entry)
 
     def _insert(self, id: str, key: Key, name: str) -> None:
         number, first = self._start(name)
@@ -381,8 +298,10 @@ class SessionsModel(QAbstractListModel):
         self.beginResetModel()
         self._groups = sorted(groups.values(), key=order)
         self._shown = shown
-        self._flat = []
-        for group in self._groups:
-            self._flat.append(Heading(group.name))
-            self._flat += [key.id for key in group.keys]
+        self._flat = _lines(self._groups)
+        self._held.clear()
         self.endResetModel()
+
+
+def _lines(groups: Iterable[Group]) -> list[str | Heading]:
+    return [line for group in groups for line in (Heading(group.name), *(key.id for key in group.keys))]

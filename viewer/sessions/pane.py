@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeyEvent, QShowEvent
@@ -21,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 from typing_extensions import override
 
-from store.delta import SessionsDelta
+from store.delta import Row, SessionsDelta
 from store.states import Closed
 from viewer import marks, wording
 from viewer.sessions.model import SessionRole, SessionsModel
@@ -29,6 +30,8 @@ from viewer.sessions.view import SessionList
 from viewer.shelf import ACTIONS, Shelf
 from viewer.theme import icons
 from viewer.theme.look import Look
+
+ORDER: Final = 2_000  # ms between two changes of the order: rows that move all the time can be neither read nor hit
 
 
 class SessionsPane(QWidget):
@@ -94,6 +97,11 @@ class SessionsPane(QWidget):
         self._clock.setSingleShot(True)
         self._clock.setTimerType(Qt.TimerType.VeryCoarseTimer)
         self._clock.timeout.connect(self.on_clock)
+        self._order = QTimer(self)  # runs while sessions that go on stay where they are
+        self._order.setSingleShot(True)
+        self._order.setInterval(ORDER)
+        self._order.timeout.connect(self.on_order)
+        self._counted: tuple[object, ...] = ()  # what the line below tells
 
         self.filter_box.textChanged.connect(self.on_filter)
         self.filter_box.installEventFilter(self)
@@ -114,8 +122,11 @@ class SessionsPane(QWidget):
 
     def apply(self, delta: SessionsDelta) -> None:
         kept, at = self.list.current_id(), self.list.verticalScrollBar().value()
-        resets = self.sessions.rebuilds
+        resets, moves = self.sessions.rebuilds, self.sessions.moves
+        self.sessions.holds = self._order.isActive()
         self.sessions.apply(delta)
+        if self.sessions.moves != moves:
+            self._order.start()
         if self.sessions.rebuilds != resets:
             self._keep(kept)
             self.list.verticalScrollBar().setValue(at)
@@ -126,7 +137,7 @@ class SessionsPane(QWidget):
         if not self.list.current_id():
             self.set_opened(self.list.painter_delegate.opened)  # opened before it was listed
         self._count()
-        self._plan()
+        self._plan(delta.put)
 
     def set_opened(self, id: str) -> None:
         """Show which session is in the timeline."""
@@ -226,6 +237,11 @@ class SessionsPane(QWidget):
         """As if it was typed."""
         self.filter_box.setText(text)
 
+    def on_order(self) -> None:
+        """Sessions that went on meanwhile go where they belong."""
+        if self.sessions.settle():
+            self._order.start()
+
     def on_clock(self) -> None:
         self.list.viewport().update()
         self._plan()
@@ -265,6 +281,10 @@ class SessionsPane(QWidget):
 
     def _count(self) -> None:
         model, text = self.sessions, self.filter_box.text().strip()
+        told = (text, model.total, model.bytes, model.deleted, model.shown(), self._scanned, self._scan_done)
+        if told == self._counted:
+            return
+        self._counted = told
         if text:
             line = f"{model.shown():,} of {wording.many(model.total, 'session')}"
         else:
@@ -287,17 +307,20 @@ class SessionsPane(QWidget):
             for button in (self.clear_button, self.text_button):
                 button.setVisible(bool(text) and model.total > 0)
 
-    def _plan(self) -> None:
-        """Wake up when the first relative time on the screen will be wrong, and not before."""
+    def _plan(self, put: Sequence[Row] | None = None) -> None:
+        """Wake up when the first relative time on the screen will be wrong, and not before.
+
+        `put`: only these have changed. Where they are not on the screen, that is too early once.
+        """
         if not self.isVisible() or self.list.painter_delegate.absolute:
             return
+        if put is None:
+            lines = map(self.sessions.line, self.list.visible_rows())
+            put = [line.row for line in lines if not isinstance(line, str)]
+        left = self._clock.remainingTime() / 1000 if self._clock.isActive() else wording.NEVER
         now = time.time_ns() // 1000
-        soonest = wording.NEVER
-        for number in self.list.visible_rows():
-            row = self.sessions.index(number).data(SessionRole)
-            if row is not None:
-                soonest = min(soonest, wording.ago(row.updated, now, coarse=True)[1])
-        if soonest < wording.NEVER:
+        soonest = min((wording.ago(row.updated, now, coarse=True)[1] for row in put), default=wording.NEVER)
+        if soonest < left:
             self._clock.start(int(max(5.0, soonest) * 1000) + 200)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import (
     QEvent,
     QItemSelection,
@@ -38,6 +40,7 @@ class SessionList(QListView):
     def __init__(self, model: SessionsModel, look: Look, parent: QWidget | None = None) -> None:
         self._high = 1  # stock constructors call our overrides
         self._hover = -1
+        self.painted = 0  # lines so far, for tests
         self._sessions: SessionsModel | None = None
         self._stand: Stand | None = None  # None: the lines have changed
         super().__init__(parent)
@@ -51,7 +54,7 @@ class SessionList(QListView):
         self.setAccessibleName("Sessions")
         self._sessions = model
         # Before the model is set: whatever Qt asks of a change, it gets the places after it.
-        for changed in (model.modelReset, model.rowsInserted, model.rowsRemoved, model.rowsMoved):
+        for changed in (model.modelReset, model.rowsInserted, model.rowsRemoved, model.rowsMoved, model.layoutChanged):
             changed.connect(self.on_lines)
         self.setModel(model)
         self.clicked.connect(self.on_clicked)
@@ -111,6 +114,16 @@ class SessionList(QListView):
     def doItemsLayout(self) -> None:
         self.updateGeometries()
         self.viewport().update()
+
+    @override
+    def dataChanged(
+        self,
+        topLeft: QModelIndex | QPersistentModelIndex,
+        bottomRight: QModelIndex | QPersistentModelIndex,
+        roles: Sequence[int] = (),
+    ) -> None:
+        """Past QListView, which would lay out and paint everything: a line that changes is as high as before."""
+        QAbstractItemView.dataChanged(self, topLeft, bottomRight, list(roles))
 
     @override
     def updateGeometries(self) -> None:
@@ -205,15 +218,18 @@ class SessionList(QListView):
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
+        if self._sessions is None:
+            return
         focused = self.currentIndex().row() if self.hasFocus() else -1
+        stand, above, width = self.stand, self.verticalOffset(), self.viewport().width()
         torn = event.region()  # some lines here and there, where sessions go on
         with QPainter(self.viewport()) as painter:
             for row in self.visible_rows():
-                index = self.model().index(row, 0)
-                rect = self.visualRect(index)
+                rect = QRect(0, stand.top(row) - above, width, stand.height(row))
                 if torn.intersects(rect):
+                    self.painted += 1
                     self.painter_delegate.paint(
-                        painter, rect, index, hovered=row == self._hover, focused=row == focused
+                        painter, rect, self._sessions.line(row), hovered=row == self._hover, focused=row == focused
                     )
 
     def _point_at(self, row: int) -> None:
