@@ -24,7 +24,6 @@ from store.triggers import list_triggers
 HANDOVER: Final = 6_000  # characters that a fresh run is told of what was before
 _SAID: Final = 1_200  # of these from one run
 RESUMED: Final = 1  # how a run is marked: 0 fresh, 2 fresh because the session was gone, 3 after the turn limit
-COMPACTED: Final = 3
 KINDS: Final = ("Fresh session.", "Resumed.", "", "")  # of the other two their notes say more
 NOTES: Final = ("", "", "Its session was gone: begun anew.", "Begun anew with a summary.")  # where there are none
 CUT_OFF: Final = "Interrupted: Playhead ended while its run went on. It can be fired again."

@@ -233,6 +233,7 @@ class ArchiveImport:
         if said.what == "failed":
             totals.failed.append(said.why)
             return
+        totals.files += max(0, said.files - task.files)  # subagents' files are found with their session
         totals.files_parsed += said.files if said.read else 0
         totals.bytes += said.read
         totals.records += said.records

@@ -80,12 +80,13 @@ def _look(db: Path, places: Iterable[Path], left: frozenset[str], before: int | 
             if found.path in left or (before is not None and found.mtime_ns > before):
                 continue
             known = sessions.get(found.path)
-            files += 1 if known is None else len(known.files)
+            count = 1 if known is None else len(known.files)
+            files += count
             if (known is not None and _current(known, found, beside.get(known.agent))) or _draft(listed, found):
                 unchanged += 1
                 continue
             number = None if known is None else known.number
-            tasks.append(Task(os.fsencode(found.path), found.size, found.mtime_ns, number))
+            tasks.append(Task(os.fsencode(found.path), found.size, found.mtime_ns, number, count))
     return Plan(tasks, files, unchanged)
 
 

@@ -20,6 +20,7 @@ class Task(Struct, frozen=True, array_like=True):
     size: int  # of its main file, as it was found
     mtime_ns: int
     session: int | None = None  # what the database has of it
+    files: int = 1  # that are known of it, those of subagents too
 
 
 class Said(Struct, array_like=True, tag=0):

@@ -28,6 +28,7 @@ from store.judge import ACCEPTED, Judged, judged, prompt_of
 from store.runners import named
 from store.runners.base import Ask, Runner
 from store.runs import AtWorkError, RunRequest, RunResult
+from store.stops import COMPACTED
 from store.trigger import Trigger, resumable
 from store.triggers import ask_of, list_triggers, why_fresh
 
@@ -260,7 +261,7 @@ class Attempts:
         asked = Ask(
             "", Path(job.trigger.cwd), session, permission=job.trigger.permission, llm=job.trigger.model, compact=True
         )
-        result = self._run(job, asked, begins=False, thread=thread.id, resumed=aftermath.COMPACTED)
+        result = self._run(job, asked, begins=False, thread=thread.id, resumed=COMPACTED)
         if result.state == "stopped":
             raise StoppedError(result)
         if result.outcome.stale:

@@ -67,6 +67,10 @@ class Catalog:
             reads.drop_backups(self.path)  # it was opened and read
         return found
 
+    def warm(self) -> None:
+        """Bring in what `save` and `forget` need. Any thread."""
+        import store.db.engine  # noqa: F401
+
     def listed(self) -> dict[str, Entry]:
         """The same of files that were there, and nothing is made right for it."""
         connection = self._current() if self.path.exists() else None

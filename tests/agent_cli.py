@@ -2,8 +2,8 @@
 
 `playhead` finds it as `claude`, `codex`, … on a PATH that `installed` makes. What it does is in the prompt:
 `Say hello`, `hang`, `deaf`, `garbage`, `flood`, `stubborn`, `forks`, `fail`, `refuse`, `die`, `slow N`, `wait FILE`,
-`silent`, `bigcost`, `ask FILE`, `background FILE` and `question` (Claude, with somebody there); anything else is answered with the
-prompt itself. Imports nothing of ours.
+`silent`, `bigcost`, `ask FILE`, `background FILE` and `question` (Claude, with somebody there); anything else is
+answered with the prompt itself. Imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from typing import Any
 
 HOLDER = "import signal; signal.pause()"
 MODEL = "claude-opus-5-5"
+
+blocks: list[object] = []  # of a prompt that is more than words
 
 
 def installed(folder: Path, *names: str) -> Path:
@@ -209,7 +211,7 @@ class Claude:
             return self.result("", turns=0, tokens=0)
         if prompt == "deaf":  # hangs before the prompt is taken down
             signal.pause()
-        self.write(type="user", promptSource="sdk", message={"role": "user", "content": prompt})
+        self.write(type="user", promptSource="sdk", message={"role": "user", "content": blocks or prompt})
         misbehave(prompt)
         if prompt == "Ask a helper":
             self.helper()
@@ -397,6 +399,9 @@ def gemini(argv: list[str], prompt: str) -> int:
 def main() -> int:
     name, argv = sys.argv[1], sys.argv[2:]
     prompt = told()["message"]["content"] if "stdio" in argv else sys.stdin.buffer.read().decode()
+    if isinstance(prompt, list):  # with images
+        blocks.extend(prompt)
+        prompt = "".join(block.get("text", "") for block in prompt)
     noted([name, *argv], prompt)
     if "--no-such-flag" in argv:
         sys.stderr.write("error: unknown option '--no-such-flag'\n")

@@ -18,7 +18,7 @@ from store.triggers import Trigger, save_trigger
 from viewer import theme
 from viewer.jobs import Jobs
 from viewer.panel.page import SessionsPanel
-from viewer.panel.threads_model import ThreadRole
+from viewer.panel.threads_model import ACTION, ThreadRole
 
 DAY = 86_400_000_000
 LEFT = Qt.MouseButton.LeftButton
@@ -113,7 +113,7 @@ class Panel:
     def reset_by_mouse(self, key: str) -> None:
         view, order = self.cards.view, self.cards.order
         row = self.keys().index(key)
-        index = order.index(row, 8)
+        index = order.index(row, ACTION)
         view.scrollTo(index)
         self.qtbot.mouseClick(view.viewport(), LEFT, pos=view.visualRect(index).center())
 

@@ -68,6 +68,7 @@ FACE = {
     "service",
     "settings",
     "states",
+    "stops",
     "storage",
     "storage_trash",
     "text",

@@ -34,7 +34,8 @@ COMMANDS: Final = (
             "on_compose"),
     Command("attach", "Session", "Attach files…", ("Ctrl+Shift+O",), "To the prompt that is being written",
             "on_attach"),
-    Command("stop", "Session", "Stop agent", (), "End the process of this session", "on_stop"),
+    Command("stop", "Session", "Stop agent", (), "End the process of this session, or a trigger's run in it",
+            "on_stop"),
     Command("archive", "Session", "Archive session…", ("Ctrl+E",), "Close it for ever: what its agent writes later "
             "is not added", "on_archive", False, True),
     Command("fork", "Session", "Copy the command of a fork", (), "For a terminal: its agent goes on with a copy",

@@ -30,7 +30,7 @@ SLACK: Final = 2 * wording.SECOND
 OPEN: Final = 8  # files that are kept open besides those whose agent is at work; the one left longest ago goes
 RELEASE: Final = 20_000  # ms after which a session that is not looked at is, if its agent is not at work
 LIST: Final = 250  # ms between two changes of a line in the list for a session that goes on
-LINES: Final = 3  # lines that change within one frame
+LINES: Final = 2  # lines that change within one frame
 LEFT: Final = 50  # released sessions that come back as they were; older ones come back at their place
 ACTIVE: Final = ("live", "waiting", "idle")  # what the list says of a session whose agent is there
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer
 
 FRAME: Final = 16  # ms
 
@@ -23,6 +23,7 @@ class Pace:
         self._some = some or None
         self._keys: dict[str, None] = {}  # of the next round
         self._round: list[str] = []  # those of this one that are to be told yet
+        self._began = QElapsedTimer()  # with this round
         self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.flush)
@@ -43,7 +44,8 @@ class Pace:
         """Tell what waits, now; a round without news is the last."""
         if not self._round:
             self._round, self._keys = list(self._keys), {}
+            self._began.start()
         told, self._round = self._round[: self._some], self._round[self._some :] if self._some else []
         if told:
-            self._timer.start(FRAME if self._round else self._ms)
+            self._timer.start(FRAME if self._round else max(FRAME, self._ms - self._began.elapsed()))
             self._tell(told)

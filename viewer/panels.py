@@ -9,11 +9,14 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QBoxLayout, QWidget
+from typing_extensions import override
 
 from store.paths import data_dir
 from viewer import docks
+from viewer.run_here import RunHere
 from viewer.shelving import Shelving
+from viewer.theme.look import Look
 
 if TYPE_CHECKING:
     from store.threads import Threads
@@ -29,6 +32,7 @@ class Panels(Shelving):
     _panel: SessionsPanel | None = None
     _panel_kept: QSettings | None = None
     service: Serving | None = None  # what runs triggers, once the window is shown
+    run_here: RunHere  # which trigger's run works in the session that is shown
 
     @property
     def panel(self) -> SessionsPanel:
@@ -54,6 +58,11 @@ class Panels(Shelving):
         """Called once, by the window."""
         self.status.threads.clicked.connect(self.actions_["panel"].trigger)
         self.stack.currentChanged.connect(self.on_page)
+        db = data_dir() / "playhead.db"
+        self.run_here = RunHere(self.jobs, db, self.look, self._put_run, self.say_stopped, self)
+        self.run_here.changed.connect(self.show_stop)
+        self.desk.shown.connect(self.run_here.show_session)
+        self.desk.headed.connect(self.run_here.on_headed)
 
     def on_panel(self, on: bool) -> None:
         """Show it, or go back to what was there."""
@@ -90,6 +99,41 @@ class Panels(Shelving):
         """Whoever opens a session puts the panel away."""
         self.actions_["panel"].setChecked(self.panel_shown)
         self.docks.need(docks.PANEL if self.panel_shown else docks.TEXT)
+        if self.run_here.bar is not None:  # it belongs to the transcript
+            self.run_here.bar.setVisible(self.run_here.work is not None and self.stack.currentWidget() is self.pane)
+
+    # ---- a trigger's run in the session that is shown
+
+    def _put_run(self, bar: QWidget) -> None:
+        """Above the composer."""
+        column = self.composer.parentWidget().layout()
+        assert isinstance(column, QBoxLayout)  # noqa: S101 - the frame made it
+        column.insertWidget(column.indexOf(self.composer), bar)
+
+    def show_stop(self) -> None:
+        """Whether there is something in it that can be stopped."""
+        key = "" if self.desk.current is None else self.desk.current.key
+        self.actions_["stop"].setEnabled(key in self.live.busy() or self.run_here.work is not None)
+        if self.run_here.bar is not None and self.stack.currentWidget() is not self.pane:
+            self.run_here.bar.hide()
+
+    def say_stopped(self, sentence: str, *, failed: bool = False) -> None:
+        if failed:
+            self.notice.say("stop", sentence)
+        else:
+            self.status.set_hint(sentence)
+
+    @override
+    def on_stop(self) -> None:
+        if self.run_here.work is not None:
+            self.run_here.stop()
+        else:
+            super().on_stop()
+
+    @override
+    def set_look(self, look: Look) -> None:
+        super().set_look(look)
+        self.run_here.set_look(look)
 
     # ---- what it tells
 
@@ -114,6 +158,7 @@ class Panels(Shelving):
 
     def panel_news(self) -> None:
         """Threads, triggers or deliveries have changed."""
+        self.run_here.look()
         if self.panel_shown:
             self.panel.news()
         else:

@@ -231,7 +231,7 @@ class MainWindow(Searching):
             self._insight.show_session(key)
         for name in ("close", "follow"):
             self.actions_[name].setEnabled(there)
-        self.actions_["stop"].setEnabled(key in self.live.busy())
+        self.show_stop()
         self.show_shelf()
         opened = self.desk.opened(key)
         self.status.set_progress(0, 0)
@@ -276,7 +276,7 @@ class MainWindow(Searching):
     def on_finished(self, key: str, outcome: object) -> None:
         """A stream is over, or a turn is. How it failed stands in its header."""
         if self.desk.current is not None and self.desk.current.key == key:
-            self.actions_["stop"].setEnabled(key in self.live.busy())
+            self.show_stop()
 
     def on_progress(self, key: str, done: int, total: int) -> None:
         if self.desk.current is not None and self.desk.current.key == key:

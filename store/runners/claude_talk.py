@@ -112,8 +112,13 @@ class Talked:
         self._fact(fact)
 
     def _take(self, data: bytes) -> None:
-        """Its output, on the reader's thread: kept and shown first, then looked at for what concerns us."""
-        self._out(data)
+        """Its output, on the reader's thread. Looked at before it is shown: what is asked there can be answered."""
+        try:
+            self._listen(data)
+        finally:
+            self._out(data)
+
+    def _listen(self, data: bytes) -> None:
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
             self._line += data[start:end]

@@ -21,7 +21,7 @@ import msgspec
 from store.delta import Row, SessionsDelta
 from store.errors import StoreError
 from store.sources.inside import Databases
-from store.sources.listing import all_named, named, registry, row_of, working
+from store.sources.listing import all_named, named, registry, row_of, stem, working
 from store.sources.memory import Cache, Memory, Seen
 from store.sources.scan import Found, is_session, look, roots, scan
 from store.sources.views import PACKED
@@ -90,8 +90,7 @@ class Discovery:
         """End, also in the middle of a scan. Waits a moment for the thread, and no longer: who quits must not wait."""
         with self._telling:
             self._stopping = True
-        with self._news:
-            self._news.notify_all()
+        self._wake()
         for path, callback in list(self._callbacks):
             self._watcher.unwatch(path, callback)  # a tree that is still being walked through is let go, too
         if self._thread.is_alive() and self._thread is not threading.current_thread():
@@ -133,6 +132,10 @@ class Discovery:
 
     # ---- our thread
 
+    def _wake(self) -> None:
+        with self._news:
+            self._news.notify_all()
+
     def _run(self) -> None:
         try:
             self._load()
@@ -150,9 +153,8 @@ class Discovery:
             for place in self._registries:
                 self._follow(place, self._on_registry)
             self._scan()
-            if not self._over():
-                self._memory.save()
             self._report()
+            self._memory.warm(self._wake)
             while not self._over():
                 self._wait()
                 self._serve()
@@ -178,7 +180,8 @@ class Discovery:
 
     def _wait(self) -> None:
         with self._news:
-            if not (self._changed or self._deleted or self._entries or self._rescan or self._stopping):
+            news = (self._changed, self._deleted, self._entries, self._rescan, self._memory.due, self._stopping)
+            if not any(news):
                 due = min(self._due.values(), default=None)
                 self._news.wait(None if due is None else max(0.0, due - time.monotonic()))
 
@@ -211,6 +214,7 @@ class Discovery:
             if self._due.get(path, math.inf) <= now:
                 self._visit(path)
         self._tell()
+        self._memory.settle(self._report)
 
     # ---- scan
 
@@ -226,7 +230,7 @@ class Discovery:
     def _load(self) -> None:
         for path, (size, mtime_ns, row) in self._memory.load().items():
             self._sessions[path] = Seen(size, mtime_ns, row)
-            self._stems[_stem(path)] = path
+            self._stems[stem(path)] = path
 
     def _scan(self) -> None:
         known = {path: (session.size, session.mtime_ns) for path, session in self._sessions.items()}
@@ -244,7 +248,7 @@ class Discovery:
         todo: list[Found] = []
         for one in found:
             session = self._sessions.get(one.path)
-            if one.new or session is None or session.row is None or _stem(one.path) in busy:
+            if one.new or session is None or session.row is None or stem(one.path) in busy:
                 todo.append(one)
             elif session.row.state in _ACTIVE and session.told is None:
                 todo.append(one)  # the cache's word on who lives is an old one
@@ -300,7 +304,7 @@ class Discovery:
         session = self._sessions.get(path)
         if session is None:
             session = self._sessions[path] = Seen(found.size, found.mtime_ns)
-            self._stems[_stem(path)] = path
+            self._stems[stem(path)] = path
         session.seen = now
         guessed = self._databases.hold(path)  # there, sizes are
         grown = guessed or session.size < found.size
@@ -372,8 +376,8 @@ class Discovery:
             session.row = kept
             return
         del self._sessions[path]
-        if self._stems.get(_stem(path)) == path:
-            del self._stems[_stem(path)]
+        if self._stems.get(stem(path)) == path:
+            del self._stems[stem(path)]
         if session.told is not None:
             self._gone.append(session.told.id)
         self._memory.forget(path)
@@ -394,7 +398,3 @@ class Discovery:
         """What has happened to the database since somebody was told."""
         if said := self._memory.said():
             self._list(SessionsDelta(trouble=said))
-
-
-def _stem(path: str) -> str:
-    return path.rpartition(os.sep)[2].rpartition(".")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,10 @@ def row_of(path: Path) -> Row:
     if meta is None:
         return row
     title = journal.title_of(meta, row.title)
-    return msgspec.structs.replace(row, id=journal.key(path), title=title, cwd=row.cwd or meta.cwd)
+    cwd = row.cwd or meta.cwd
+    return msgspec.structs.replace(
+        row, id=journal.key(path), title=title, cwd=cwd, project=Path(cwd).name if cwd else ""
+    )
 
 
 def working(row: Row) -> str | None:
@@ -47,6 +51,11 @@ def working(row: Row) -> str | None:
             if told is not None:
                 return "live" if told == "busy" else "idle"
     return None
+
+
+def stem(path: str) -> str:
+    """The session's id as its file's name has it."""
+    return path.rpartition(os.sep)[2].rpartition(".")[0]
 
 
 def registry(root: Path) -> Path | None:

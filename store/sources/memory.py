@@ -7,7 +7,8 @@ that are gone is asked through it, too, so that one refusal must not end it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -24,6 +25,7 @@ class Cache(Protocol):
     """What was learned last time: path → (size, mtime_ns, row). `store.catalog.Catalog` is one."""
 
     def load(self) -> Mapping[str, tuple[int, int, Row]]: ...
+    def warm(self) -> None: ...
     def kept(self, path: str) -> Row | None: ...
     def said(self) -> str: ...
     def save(self, entries: Mapping[str, tuple[int, int, Row]]) -> None: ...
@@ -44,11 +46,15 @@ class Seen(Struct):
 
 
 class Memory:
-    """A cache, or none. Belongs to one thread."""
+    """A cache, or none. Belongs to one thread.
+
+    What saving needs takes seconds to import while a window starts: that is done beside the search, which goes on.
+    """
 
     def __init__(self, cache: Cache | None) -> None:
         self._cache = cache
         self._learned: dict[str, tuple[int, int, Row]] = {}
+        self.due = False  # it can be saved now, and has not been
 
     def load(self) -> Mapping[str, tuple[int, int, Row]]:
         """(size, mtime_ns, row) by path."""
@@ -80,7 +86,26 @@ class Memory:
         """What has happened to the database since somebody was told; '' is nothing."""
         return "" if self._cache is None else self._cache.said()
 
-    def save(self) -> None:
+    def warm(self, then: Callable[[], None]) -> None:
+        """Make ready to save, on a thread of its own; `then` is called there when `settle` may be."""
+        cache = self._cache
+
+        def run() -> None:
+            if cache is not None:
+                cache.warm()
+            self.due = True
+            then()
+
+        threading.Thread(target=run, name="discovery-memory", daemon=True).start()
+
+    def settle(self, then: Callable[[], object]) -> None:
+        """Save what was learned, if that is due, and call `then`."""
+        if self.due:
+            self.due = False
+            self._save()
+            then()
+
+    def _save(self) -> None:
         learned, self._learned = self._learned, {}
         if self._cache is not None and learned:
             try:
@@ -90,6 +115,7 @@ class Memory:
                 self._learned = learned | self._learned
 
     def close(self) -> None:
+        """What is not saved by now is read again next time: who quits does not wait."""
         if self._cache is not None:
             self._cache.close()
             self._cache = None

@@ -8,11 +8,12 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import orjson
 import pytest
+from typing_extensions import override
 
 from store.catalog import Catalog
 from store.delta import Row, SessionsDelta
@@ -59,6 +60,26 @@ class Listed:
 
     def scanned(self) -> None:
         self.until(lambda: any(delta.total is not None for delta in self.deltas))
+
+
+class Kept(Catalog):
+    """Says when the list is saved. It may be, from the beginning or when somebody lets it."""
+
+    def __init__(self, *, may: bool = True) -> None:
+        super().__init__()
+        self.may, self.saved = threading.Event(), threading.Event()
+        if may:
+            self.may.set()
+
+    @override
+    def warm(self) -> None:
+        assert self.may.wait(WAIT)
+        super().warm()
+
+    @override
+    def save(self, entries: Mapping[str, tuple[int, int, Row]]) -> None:
+        super().save(entries)
+        self.saved.set()
 
 
 @pytest.fixture
@@ -301,8 +322,9 @@ class TestDiscovery:
         self, projects: Path, listed: Listed, start: Callable[..., Discovery], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         paths = [session(projects, prompt(f"number {n}"), age=4000 + n) for n in range(5)]
-        first = start(projects, cache=Catalog())
+        first = start(projects, cache=(kept := Kept()))
         listed.scanned()
+        assert kept.saved.wait(WAIT)
         first.stop()
         before = dict(listed.rows)
         assert len(Catalog().load()) == 5
@@ -326,6 +348,20 @@ class TestDiscovery:
         assert listed.rows[str(paths[3])].bytes == paths[3].stat().st_size
         assert len(listed.rows) == 4
         assert str(paths[4]) not in Catalog().load()
+
+    def test_a_session_is_listed_while_the_database_is_still_brought_in(
+        self, projects: Path, listed: Listed, start: Callable[..., Discovery]
+    ) -> None:
+        """SQLAlchemy takes seconds while a window starts; the list does not wait for it."""
+        session(projects, prompt("old"), age=4000)
+        start(projects, cache=(kept := Kept(may=False)))
+        listed.scanned()
+        new = session(projects, prompt("new"))
+        listed.until(lambda: str(new) in listed.rows)
+        assert not kept.saved.is_set()
+        kept.may.set()
+        assert kept.saved.wait(WAIT)
+        assert str(new) in Catalog().load()
 
     def test_who_is_alive_says_the_registry(
         self, projects: Path, listed: Listed, start: Callable[..., Discovery]
@@ -364,6 +400,7 @@ class TestDiscovery:
         listed.scanned()
         row = listed.rows[journal.key]
         assert (row.title, row.cwd, row.path) == ("claude -p hi", "/w", str(journal.path))
+        assert (row.project, row.state) == ("w", "ended"), "its command's folder, and over however lately"
 
     def test_what_cannot_be_read_is_not_listed(
         self, projects: Path, listed: Listed, start: Callable[..., Discovery]

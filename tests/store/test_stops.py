@@ -35,7 +35,7 @@ def told(capfdbinary: Printed, *arguments: str, code: int = 0) -> Any:
 
 
 def test_a_run_is_stopped_and_what_waits_goes_on(web: Web, capfdbinary: Printed) -> None:
-    """003-21, 003-28, 003-87: outcome stopped, the mapping kept, the queue goes on, written down; once, and not twice."""
+    """003-21, 003-28, 003-87: outcome stopped, the mapping kept, the queue goes on, and it is written down; once."""
     web.trigger()
     web.sent_and_done()
     session, before = web.thread().session, web.last

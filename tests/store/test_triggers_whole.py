@@ -118,7 +118,7 @@ def test_what_must_not_run_does_not(web: Web) -> None:
 
 
 def test_what_was_signed_once_is_run_once(web: Web) -> None:
-    """003-26, 003-27: a replay under a made-up id is refused with the same answer; a trigger may say that it is meant."""
+    """003-26, 003-27: a replay under a made-up id is refused with the same answer; a trigger may take it."""
     trigger = web.trigger(resume_sessions=False)
     body = comment()
     before = web.last

@@ -187,7 +187,7 @@ def test_a_session_is_opened_and_its_id_copied(panel: Panel, qtbot: QtBot) -> No
     qtbot.keyClick(view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == row.session
     texts = [action.text() for action in view.menu_for(row).actions() if action.text()]
-    assert texts == ["Open its session", "Copy session id", "Copy thread", "Reset…"]
+    assert texts == ["Open its session", "Copy session id", "Copy thread", "Stop its run…", "Reset…"]
 
 
 def test_empty_loading_error_and_retry(qtbot: QtBot, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """`bench twenty`: twenty live streams of mixed agents at a hundred records a second each, and one of them is seen.
 
 The real window, its list, models and view; bytes come as those of pipes do, and every tick is taken by hand, so that
-its cost is CPU of the GUI thread and nothing else. What the workers spend on decoding is told beside it.
+its cost is CPU of the GUI thread and nothing else. What the workers spend on decoding is told beside it. `scaled_…` is
+what the machine of the goals would take, by a yardstick that is taken before and behind each second.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from viewer.bench.apart import clean_environment, folder
-from viewer.bench.common import Report, figure, percentile, report, rss_mb
+from viewer.bench.common import GOAL, Report, beat, figure, percentile, report, rss_mb
 
 NAME: Final = "twenty"
 HELP: Final = "twenty live streams of mixed agents at 100 records/s each: frames, main thread, workers"
@@ -100,10 +101,14 @@ def _measure(arguments: argparse.Namespace, home: Path) -> Report:
     frames: list[float] = []
     per_second: list[float] = []
     decoding: list[float] = []
+    scaled: list[float] = []
+    beats: list[float] = []
     fed = 0
-    due = time.monotonic()
+    last = beat()
     for second in range(arguments.seconds + 1):
         main = decoded = 0.0
+        costs: list[float] = []
+        due = time.monotonic()
         for tick in range(TICKS):
             due += 1 / TICKS  # at the real pace: what is done in rounds of real time must not look cheaper
             time.sleep(max(0.0, due - time.monotonic()))
@@ -120,9 +125,12 @@ def _measure(arguments: argparse.Namespace, home: Path) -> Report:
             app.qt.processEvents()
             cost = time.thread_time() - start
             main += cost
-            if second:
-                frames.append(cost * 1e3)
+            costs.append(cost * 1e3)
+        before, last = last, beat()
         if second:  # the first one warms up
+            frames += costs
+            beats.append((before + last) / 2)
+            scaled += [cost * GOAL / beats[-1] for cost in costs if beats[-1]]
             per_second.append(main * 1e3)
             decoding.append(decoded * 1e3)
             fed += arguments.rate * len(streams)
@@ -131,6 +139,10 @@ def _measure(arguments: argparse.Namespace, home: Path) -> Report:
         "frame_cpu_p50_ms": figure([percentile(frames, 0.5)]),
         "frame_cpu_p99_ms": figure([percentile(frames, 0.99)]),
         "frame_cpu_max_ms": figure([max(frames)]),
+        "scaled_frame_p50_ms": figure([percentile(scaled or [0.0], 0.5)]),
+        "scaled_frame_p99_ms": figure([percentile(scaled or [0.0], 0.99)]),
+        "scaled_frame_max_ms": figure([max(scaled or [0.0])]),
+        "yardstick_s": figure(beats),
         "main_thread_ms": figure(per_second),
         "worker_decode_ms": figure(decoding),
         "rss_gained_mb": figure([rss_mb() - memory]),

@@ -25,6 +25,8 @@ TITLE: Final = "Attach files to the prompt"
 class Attaching(Unsent):
     """See the module."""
 
+    unattached = ""  # why what was given last is not attached; until something else is done
+
     @property
     @abstractmethod
     def connected(self) -> bool: ...
@@ -56,6 +58,7 @@ class Attaching(Unsent):
         return refused(files, able_) if files and able_ is not None else ""
 
     def on_files_changed(self) -> None:
+        self.unattached = ""
         self.soon()
         self.update()
 
@@ -109,12 +112,12 @@ class Attaching(Unsent):
                 return  # they were given to another prompt, which is out of sight by now
             if self.pane.files.add(found):
                 wrong = [*wrong, f"{MOST} files may go with a prompt: the others were left out."]
+            self.unattached = wrong[0] if wrong else ""
             self.update()
-            if wrong:
-                self.pane.show_hint(wrong[0], failed=True)
 
         def failed(error: Exception) -> None:
             if key == self.key:
-                self.pane.show_hint(str(error), failed=True)
+                self.unattached = str(error)
+                self.update()
 
         self._jobs.run(work, done, failed)

@@ -69,7 +69,7 @@ class Composing(Attaching):
         if self._job is not None:
             self._job.cancel()
             self._job = None
-        self.key, self.header, self._why = key, header, ""
+        self.key, self.header, self._why, self.unattached = key, header, "", ""
         if self.pane.made:
             self.come_back()
             self._show_look()
@@ -187,6 +187,8 @@ class Composing(Attaching):
             text = f"{told.title} goes on in this session."
         if can and (why := self.why_not_sent()):
             can, text, failed = False, why, True
+        elif self.unattached:
+            text, failed = self.unattached, True
         pane.send.setText(label)
         pane.send.setEnabled(can)
         why = self.why_not_sent() or (told.why if told is not None else "")
@@ -330,6 +332,7 @@ class Composing(Attaching):
         self.update()
 
     def _sent(self) -> None:
+        self.unattached = ""
         self.show_typed(NOTHING)
         self.drafts.put(self.key, "")
 

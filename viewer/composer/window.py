@@ -112,7 +112,7 @@ class Prompting(Panels):
     def compose_header(self, key: str, header: Header) -> None:
         self.composing.on_headed(key, header)
         self.place_composer()
-        self.actions_["stop"].setEnabled(key in self.live.busy())
+        self.show_stop()
 
     def on_compose(self) -> None:
         self.composing.open()

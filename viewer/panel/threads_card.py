@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from store import settings as st
-from store import threads
+from store import stops, threads
 from store.errors import StoreError
 from store.settings import AnySetting, Settings
 from store.threads import Cleanup, Reset, ThreadRow, Threads, Undo
@@ -33,6 +33,7 @@ from viewer import wording
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
 from viewer.panel import words
+from viewer.panel.ending import Ending
 from viewer.panel.parts import FAILED, MUTED, Part
 from viewer.panel.questions import ask
 from viewer.panel.threads_model import ThreadsModel, ThreadsOrder
@@ -117,6 +118,9 @@ class ThreadsCard(Part):
         self.first_button.clicked.connect(self.first_wanted)
         self.view.opened.connect(self.opened)
         self.view.reset_wanted.connect(self.on_reset)
+        self.ending = Ending(jobs, db, say, self)
+        self.ending.changed.connect(self._after)
+        self.view.stop_wanted.connect(lambda row: self.ending.ask(lambda: stops.of_thread(db, row.id)))
         self.view.filter_wanted.connect(self.filter_box.setFocus)
         self.view.chosen.connect(self.on_chosen)
         settings.watch(self.on_setting)
@@ -178,6 +182,7 @@ class ThreadsCard(Part):
         self.threads, self._known = found, True
         at = self.view.verticalScrollBar().value()
         self.model.set_rows(found.rows)
+        self.view.refit()
         self._high()
         self.view.verticalScrollBar().setValue(at)
         self._count()

@@ -17,8 +17,8 @@ from viewer.theme.look import Look
 
 ThreadRole: Final = int(Qt.ItemDataRole.UserRole) + 1
 SortRole: Final = ThreadRole + 1
-TRIGGER, THREAD, STATE, AGE, TURNS, LAST, SESSION, SAVED, ACTION = range(9)
-HEADS: Final = ("Trigger", "Thread", "State", "Age", "Turns", "Last", "Session", "Resumed", "")
+TRIGGER, THREAD, STATE, AGE, TURNS, LAST, SESSION, SAVED, STOP, ACTION = range(10)
+HEADS: Final = ("Trigger", "Thread", "State", "Age", "Turns", "Last", "Session", "Resumed", "", "")
 NUMBERS: Final = frozenset((AGE, TURNS, SAVED))
 # state → (icon, colour, word, what it means)
 STATES: Final = {
@@ -129,6 +129,8 @@ class ThreadsModel(Table):
                 return words.short(row.session)
             case 7:
                 return words.change(saved(row.fresh, row.resumed).cost)
+            case 8:
+                return "Stop" if row.state == "running" else ""
             case _:
                 return "…" if row.id in self.busy else "Reset"
 
@@ -147,12 +149,18 @@ class ThreadsModel(Table):
             case 7:
                 return words.compared(row.fresh, row.resumed)
             case 8:
+                return (
+                    "End the run that works in it (S). The thread stays as it was before."
+                    if row.state == "running"
+                    else ""
+                )
+            case 9:
                 return "Forget the session of this thread: its next event starts a fresh one. The transcript stays."
             case _:
                 return self._text(row, column)
 
     def _colour(self, row: ThreadRow, column: int) -> Any:
-        if column == ACTION or (column == SESSION and row.session and not row.stale):
+        if column in (STOP, ACTION) or (column == SESSION and row.session and not row.stale):
             return self.look.colour("text.link")
         if column == LAST and any(word in (row.last_outcome or "") for word in FAILED):
             return self.look.colour("state.failed")

@@ -18,6 +18,7 @@ from viewer.panel.threads_model import (
     SAVED,
     SESSION,
     STATE,
+    STOP,
     THREAD,
     TRIGGER,
     TURNS,
@@ -28,13 +29,16 @@ from viewer.panel.threads_model import (
 from viewer.theme.look import Look
 
 # Widths at zoom 1; the thread takes the rest. What gives way first where there is no room.
-WIDTHS: Final = {TRIGGER: 110, STATE: 88, AGE: 64, TURNS: 56, LAST: 124, SESSION: 112, SAVED: 84, ACTION: 54}
+WIDTHS: Final = {
+    TRIGGER: 110, STATE: 88, AGE: 64, TURNS: 56, LAST: 124, SESSION: 112, SAVED: 84, STOP: 48, ACTION: 54,
+}  # fmt: skip
 TIGHT: Final = {
     TRIGGER: 83,
     STATE: 82,
     AGE: 60,
     LAST: 73,
     SESSION: 110,
+    STOP: 42,
     ACTION: 51,
 }  # where there is little room
 GIVES_WAY: Final = ((SAVED, 860), (TURNS, 720))  # column, narrower than this it is in the line below only
@@ -45,6 +49,7 @@ class ThreadsView(QTableView):
 
     opened = Signal(object)  # ThreadRow: show its session
     reset_wanted = Signal(object)  # ThreadRow
+    stop_wanted = Signal(object)  # ThreadRow
     filter_wanted = Signal()
     chosen = Signal(object)  # ThreadRow or None
 
@@ -104,14 +109,20 @@ class ThreadsView(QTableView):
         row = index.data(ThreadRole)
         if index.column() == ACTION:
             self.reset_wanted.emit(row)
+        elif index.column() == STOP:
+            self._stop(row)
         elif index.column() == SESSION and row.session:
             self.opened.emit(row)
 
     def on_activated(self, index: QModelIndex) -> None:
         """Enter, or a double click."""
         row = index.data(ThreadRole)
-        if row is not None and index.column() != ACTION:
+        if row is not None and index.column() not in (STOP, ACTION):
             self.opened.emit(row)
+
+    def _stop(self, row: ThreadRow) -> None:
+        if row.state == "running":
+            self.stop_wanted.emit(row)
 
     def on_menu(self, point: QPoint) -> None:
         row = self.indexAt(point).data(ThreadRole)
@@ -133,6 +144,9 @@ class ThreadsView(QTableView):
         key = menu.addAction("Copy thread")
         key.triggered.connect(lambda *_: QGuiApplication.clipboard().setText(row.key))
         menu.addSeparator()
+        stop = menu.addAction("Stop its run…")
+        stop.triggered.connect(lambda *_: self._stop(row))
+        stop.setEnabled(row.state == "running")
         menu.addAction("Reset…").triggered.connect(lambda *_: self.reset_wanted.emit(row))
         return menu
 
@@ -150,6 +164,8 @@ class ThreadsView(QTableView):
             case Qt.Key.Key_J | Qt.Key.Key_K:
                 arrow = Qt.Key.Key_Down if event.key() == Qt.Key.Key_J else Qt.Key.Key_Up
                 super().keyPressEvent(QKeyEvent(event.type(), arrow, Qt.KeyboardModifier.NoModifier))
+            case Qt.Key.Key_S if row is not None:
+                self._stop(row)
             case Qt.Key.Key_Slash:
                 self.filter_wanted.emit()
             case Qt.Key.Key_Menu if row is not None:
@@ -168,7 +184,10 @@ class ThreadsView(QTableView):
         super().mouseMoveEvent(event)
         index = self.indexAt(event.position().toPoint())
         row = index.data(ThreadRole)
-        link = index.column() == ACTION or (index.column() == SESSION and row is not None and bool(row.session))
+        at = index.column()
+        link = at == ACTION or (row is not None and (
+            (at == SESSION and bool(row.session)) or (at == STOP and row.state == "running")
+        ))  # fmt: skip
         self.viewport().setCursor(Qt.CursorShape.PointingHandCursor if link else Qt.CursorShape.ArrowCursor)
 
     @override
@@ -176,11 +195,16 @@ class ThreadsView(QTableView):
         super().resizeEvent(event)
         self._fit()
 
+    def refit(self) -> None:
+        """Other rows are there: the column of what only some can is not."""
+        self._fit()
+
     def _fit(self) -> None:
         header, room = self.horizontalHeader(), self.viewport().width()
         tight = room < self.look.px(GIVES_WAY[-1][1])
         for column, least in GIVES_WAY:
             self.setColumnHidden(column, room < self.look.px(least))
+        self.setColumnHidden(STOP, all(row.state != "running" for row in self._threads.rows))
         widths = {column: self.look.px(width) for column, width in (WIDTHS | TIGHT if tight else WIDTHS).items()}
         for column, width in widths.items():
             header.resizeSection(column, width)

@@ -5,11 +5,10 @@ Everything of the store is done in jobs; lists keep what is chosen while they ar
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 from PySide6.QtCore import Qt, Signal
@@ -17,15 +16,16 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from store import triggers
+from store import stops, triggers
 from store.errors import StoreError
 from store.offers import Offer, offers
 from store.settings import Settings
 from store.trigger import source_title
 from store.triggers import Delivery, Saved, Trigger
-from viewer import wording
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
+from viewer.panel.deliveries import delivery_cells, works
+from viewer.panel.ending import Ending
 from viewer.panel.lists import Cell, Column, Lines, LinesView
 from viewer.panel.parts import FAILED, MUTED, Part
 from viewer.panel.questions import ask
@@ -33,19 +33,8 @@ from viewer.panel.receiver_card import ReceiverCard, Service
 from viewer.panel.saving import Saving
 from viewer.panel.toast import Say
 from viewer.panel.trigger_form import TriggerForm
-from viewer.panel.words import UNKNOWN, brief, moment
+from viewer.panel.words import UNKNOWN, brief
 from viewer.theme.look import Look
-
-VERDICTS: Final = {
-    "accepted": ("circle-check", "state.ok"),
-    "skipped": ("circle", "state.idle"),
-    "refused": ("circle-x", "state.failed"),
-}
-
-AT_WORK: Final = ("at work", "circle-dot", "state.running")
-WAITING: Final = ("waiting", "clock", "state.waiting")  # behind others of its thread, or for somebody who works there
-COMPACTING: Final = ("compacting", "circle-dot", "state.running")  # its thread's session is made shorter before
-STATES: Final = {"running": AT_WORK, "waiting": WAITING, "compacting": COMPACTING}
 
 
 class Loaded(Struct, frozen=True):
@@ -81,7 +70,7 @@ class TriggersPage(Part):
         self.table = LinesView("Triggers", self.model, look)
         self.log_model = Lines(
             (Column("Received", 116), Column("Event", 168, 540), Column("From", 90, 760), Column("Verdict", 104),
-             Column("Thread", 180, 900), Column("Reason", 0)), self._delivery_cells, look, self,
+             Column("Thread", 180, 900), Column("Reason", 0)), delivery_cells, look, self,
         )  # fmt: skip
         self.log = LinesView("Deliveries", self.log_model, look)
         self.new_button, self.edit_button = QPushButton("New…"), QPushButton("Edit…")
@@ -91,6 +80,8 @@ class TriggersPage(Part):
         self.retry_button = QPushButton("Try again")
         self.try_button = QPushButton("Try in the form")
         self.try_button.setToolTip("Open its trigger's form with this payload")
+        self.stop_button = QPushButton("Stop run…")
+        self.ending = Ending(jobs, db, say, self)
         self.run_button.setToolTip("Start a run by hand, whatever its filter says")
         self.nothing = self.label("", MUTED, wrap=True)
         self.no_log = self.label("", MUTED, "meta", wrap=True)
@@ -114,7 +105,10 @@ class TriggersPage(Part):
         self.table.ended.connect(self.on_delete)
         self.table.chosen.connect(self.on_chosen)
         self.log.opened.connect(self.on_try)
-        self.log.chosen.connect(lambda row: self.try_button.setEnabled(row is not None and row.trigger_id is not None))
+        self.log.chosen.connect(self.on_delivery)
+        self.log.ended.connect(self.on_stop)
+        self.stop_button.clicked.connect(lambda: self.on_stop(self.log.current()))
+        self.ending.changed.connect(self._after)
         self.set_look(look)
         self.show_loaded(Loaded((), ()), known=False)
 
@@ -149,6 +143,7 @@ class TriggersPage(Part):
         below = self.line(8)
         below.addWidget(self.log_heading)
         below.addStretch()
+        below.addWidget(self.stop_button)
         below.addWidget(self.try_button)
         column.addLayout(below)
         column.addWidget(self.no_log)
@@ -220,8 +215,9 @@ class TriggersPage(Part):
                             if known else "")  # fmt: skip
         chosen = self.table.current()
         self.log_heading.setText(f"Deliveries of {brief(chosen.name, 60)}" if chosen is not None else "Deliveries")
-        self.try_button.setVisible(bool(found))
-        self.try_button.setEnabled(self.log.current() is not None)
+        for button in (self.try_button, self.stop_button):
+            button.setVisible(bool(found))
+        self.on_delivery(self.log.current())
         self.receiver.set_hooks([row.name for row in self.model.rows if row.enabled and triggers.hook_path(row)])
 
     def _refused(self, error: Exception) -> None:
@@ -261,18 +257,6 @@ class TriggersPage(Part):
             on, Cell(triggers.hook_path(row) or UNKNOWN, "", "text.muted"),
         )  # fmt: skip
 
-    def _delivery_cells(self, row: Delivery) -> tuple[Cell, ...]:
-        icon, tone = VERDICTS.get(row.verdict, ("circle", "text.muted"))
-        what = " · ".join(part for part in (row.event, row.action) if part) or row.source
-        verdict, icon, tone = STATES.get(row.state, (row.verdict, icon, tone))
-        return (
-            Cell(moment(row.received, time.time_ns() // 1000), f"{wording.full(row.received)}, "
-                 f"{wording.size(row.bytes)}, {row.delivery_id or 'no delivery id'}", "text.muted"),
-            Cell(what, what), Cell(row.sender or UNKNOWN), Cell(verdict, row.reason, tone, icon),
-            Cell(row.thread_key or UNKNOWN, row.thread_key or "", "text.muted"),
-            Cell(row.reason or UNKNOWN, row.reason, "text.muted"),
-        )  # fmt: skip
-
     # ---- what is done
 
     def on_chosen(self, row: Trigger | None) -> None:
@@ -310,6 +294,17 @@ class TriggersPage(Part):
         if row is not None and trigger is not None:
             self.open_form(trigger)
             self.form.preview.take(row)
+
+    def on_delivery(self, row: Delivery | None) -> None:
+        self.try_button.setEnabled(row is not None and row.trigger_id is not None)
+        working = row is not None and works(row)
+        self.stop_button.setEnabled(working)
+        self.stop_button.setToolTip("End its run, and all it has started (Del)" if working else "No run of it goes on")
+
+    def on_stop(self, row: Delivery | None) -> None:
+        if row is not None and works(row):
+            db = self._db
+            self.ending.ask(lambda: stops.of_delivery(db, row.id))
 
     def on_saved(self, done: Saved) -> None:
         self.close_form()

@@ -144,6 +144,7 @@ def samples() -> list[tuple[Item, Fold]]:
         (Notice(id="n6", ts=T0, kind="result", text="Done in 1 m 12 s · 14 steps · $0.44"), Fold()),
         (Raw(id="r1", ts=T0, type="queue-operation", reason="unknown type", text='{"type":"queue-operation","operation":"enqueue","content":"and then a lot more of it that does not fit"}'), Fold()),
         (Raw(id="r2", ts=T0, type="", reason="not JSON", text="{broken\x00"), OPEN),
+        (Prompt(id="p8", ts=T0, text="Why is it red?\n[shot.png](file:///home/me/shot.png)\n[a log with a rather long name that does not fit into a narrow row at all.txt](/home/me/a%20log.txt)", images=2), Fold()),
         (Prompt(id="p9", ts=T0, text="Now run it 100 times.", sending=True, images=2), Fold()),
         (Message(id="m3", ts=T0, text=Text("The loop stopped one attempt early because"), open=True), Fold()),
     ]  # fmt: skip

@@ -76,13 +76,11 @@ class SessionDelegate:
     def paint(self, painter: QPainter, rect: QRect, line: str | Line, *, hovered: bool, focused: bool) -> None:
         if self._fitted_for is not self.look:
             self._forget_many()
-        painter.save()
         if isinstance(line, str):
             self._heading(painter, rect, line)
         else:
             closed = telling.closed_in_words(line.closed)
             self._session(painter, rect, line.row, line.unread, closed, line.spent, hovered, focused)
-        painter.restore()
 
     def _heading(self, painter: QPainter, rect: QRect, text: str) -> None:
         look = self.look

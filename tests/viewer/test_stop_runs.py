@@ -1,0 +1,121 @@
+"""A trigger's run stopped in the window: from its session, from its thread, from its delivery; with real runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from apps import running
+from hooks import Web, agents, comment
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractButton, QMessageBox
+from pytestqt.qtbot import QtBot
+
+from store.audit import entries
+from store.paths import data_dir
+from store.triggers import deliveries
+from viewer.app import App
+from viewer.options import Options
+from viewer.panel.threads_model import STOP
+
+WAIT = 30_000
+
+
+@pytest.fixture
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    made = Web(data_dir(), agents(tmp_path, monkeypatch))
+    made.service.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def app(web: Web) -> Iterator[App]:
+    with running(Options(offline=True)) as made:
+        made.window.resize(1200, 800)
+        yield made
+
+
+def work(web: Web, number: int) -> None:
+    """A run that goes on, and one more event behind it."""
+    web.post(comment(text=f"wait {web.work / 'gate'}"))
+    web.until(lambda: len(web.started()) == number)
+    web.post(comment(text="Say hello"))
+    web.until(lambda: web.service.queue.waiting() == 1)
+
+
+def answer(app: App, qtbot: QtBot, text: str) -> QMessageBox:
+    found: list[QMessageBox] = []
+
+    def there() -> bool:
+        found[:] = [box for box in app.window.findChildren(QMessageBox) if box.isVisible()]
+        return bool(found)
+
+    qtbot.waitUntil(there, timeout=WAIT)
+    press(qtbot, next(button for button in found[0].buttons() if button.text().replace("&", "") == text))
+    return found[0]
+
+
+def press(qtbot: QtBot, button: QAbstractButton) -> None:
+    assert button.isEnabled()
+    assert button.isVisible()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_a_run_is_stopped_from_its_session_its_thread_and_its_delivery(web: Web, app: App, qtbot: QtBot) -> None:
+    """003-21, 003-70, 003-87: each asks first, says what becomes of what waits, and goes by the keyboard as well."""
+    window = app.window
+    web.trigger()
+    web.sent_and_done()
+    session = web.thread().session
+    (file,) = Path.home().glob(f".claude/projects/*/{session}.jsonl")
+
+    before = web.last
+    work(web, 2)
+    window.open_path(str(file))
+    qtbot.waitUntil(lambda: window.run_here.bar is not None and window.run_here.bar.isVisible(), timeout=WAIT)
+    bar = window.run_here.bar
+    assert bar is not None
+    assert bar.text.text().startswith("A run of review works here")
+    assert bar.text.text().endswith("1 event behind it")
+    assert "github:ada/project:pr:12" in bar.text.toolTip()
+    assert window.actions_["stop"].isEnabled()
+    press(qtbot, bar.button)
+    box = answer(app, qtbot, "Cancel")
+    assert box.text() == "Stop the run of github:ada/project:pr:12?"
+    assert "The event that waits in its thread goes on." in box.informativeText()
+    window.actions_["stop"].trigger()
+    answer(app, qtbot, "Stop")
+    web.done(before)
+    assert [run.state for run in web.runs_made()] == ["ok", "stopped", "ok"]
+    assert web.thread().session == session
+    qtbot.waitUntil(lambda: bar.isHidden() and not window.actions_["stop"].isEnabled(), timeout=WAIT)
+    assert "is stopped" in window.status.hint.toolTip() or "stopped" in window.status.hint.text()
+
+    before = web.last
+    work(web, 4)
+    window.show_panel()
+    cards = window.panel.overview.threads
+    qtbot.waitUntil(lambda: not cards.view.isColumnHidden(STOP), timeout=WAIT)
+    cards.view.select_thread(web.thread().id)
+    cards.view.setFocus()
+    qtbot.keyClick(cards.view, Qt.Key.Key_S)
+    answer(app, qtbot, "Stop")
+    web.done(before)
+    qtbot.waitUntil(lambda: "is stopped. The event that waits" in window.panel.toast.text.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: cards.view.isColumnHidden(STOP), timeout=WAIT)
+
+    before = web.last
+    work(web, 6)
+    window.panel.tabs.setCurrentIndex(1)
+    page = window.panel.triggers
+    qtbot.waitUntil(lambda: any(row.state == "running" for row in page.log_model.rows), timeout=WAIT)
+    page.log.select_id(next(row.id for row in page.log_model.rows if row.state == "running"))
+    press(qtbot, page.stop_button)
+    answer(app, qtbot, "Stop")
+    web.done(before)
+    qtbot.waitUntil(lambda: not page.stop_button.isEnabled(), timeout=WAIT)
+    assert [run.state for run in web.runs_made()].count("stopped") == 3
+    assert [one.reason for one in deliveries(web.db)[:2]] == ["Resumed. It ended well.", "Resumed. Stopped by you."]
+    assert [one.action for one in entries(web.db).rows].count("run stopped") == 3
