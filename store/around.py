@@ -15,6 +15,7 @@ from store.sources.view_tail import Follower
 from store.sources.watch import Watcher
 
 AROUND: Final = 1.0  # seconds between two looks for subagents' files that nothing announced
+WATCHED: Final = 3.0  # the same where their folder is watched: it stands in for notifications, as the watcher's poll does
 
 
 class Around:
@@ -49,8 +50,9 @@ class Around:
     def time_to_search(self) -> bool:
         """Whether to look for more of them: at once if something was announced, else now and then."""
         now = time.monotonic()
-        if not self.announced and now < self._searched + AROUND:
-            self.due = self._searched + AROUND  # also if nobody rings until then
+        pause = WATCHED if self._folders else AROUND
+        if not self.announced and now < self._searched + pause:
+            self.due = self._searched + pause  # also if nobody rings until then
             return False
         self.announced, self._searched, self.due = False, now, None
         return True

@@ -132,6 +132,7 @@ class ToolUpdated(Event, frozen=True, gc=False):
     duration_us: int | None = None
     images: int = 0
     answer: str | None = None  # what became of a question about it, in words
+    rest: str | None = None  # folder/name below the session's own: the file that has all of the output (`store.rest`)
 
 
 class NoticeAdded(Event, frozen=True, gc=False):

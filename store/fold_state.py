@@ -19,7 +19,7 @@ RECENT: Final = 4096  # closed rows that late news may still reach
 LINE_END: Final = 2  # bytes at most: CR and LF
 SPANS: Final = 8  # spans kept apart per row; further ones widen the last
 
-FOLD_VERSION: Final = 2  # goes up when the same bytes make other rows: also when only a format does
+FOLD_VERSION: Final = 3  # goes up when the same bytes make other rows: also when only a format does
 
 
 class Put(Struct, frozen=True, gc=False):

@@ -114,6 +114,8 @@ def _news(old: Tool, event: ev.ToolUpdated) -> dict[str, Any]:
         news["images"] = event.images
     if event.answer is not None and event.answer != old.answer:
         news["answer"] = event.answer
+    if event.rest is not None and event.rest != old.rest:
+        news["rest"] = event.rest
     if status != "waiting":  # the question is over
         if old.options:
             news["options"] = ()

@@ -13,12 +13,13 @@ from threading import Lock
 from typing import Final, TypeAlias
 
 from store.delta import Delta
-from store.events import Event
+from store.events import WITH_ID, Event
 from store.session import SLICE, Session
 from store.told import Clock, Fact, Loaded
 
 BUDGET: Final = 0.008  # seconds of folding per tick; what is left goes to the next one, in order
 CROWD: Final = 100_000  # waiting events at which sources are held back, as a full pipe holds back its writer
+_PLAIN: Final = frozenset(WITH_ID).isdisjoint
 JOIN: Final = 4096  # events joined to one run; more would only be copied from tick to tick in a flood
 
 News: TypeAlias = list[Event] | Loaded | Callable[[Session], None]
@@ -88,14 +89,20 @@ class Hub:
                 mine = self._inbox.pop(only, None)
                 work = {} if mine is None else {only: mine}
         if len(work) == 1:
-            # The way of nearly every tick, in one piece: one session has news, and its newest text grows by them.
+            # The way of nearly every tick, in one piece: one session has news, and they are few.
             [(key, waiting)] = work.items()
             news = waiting[0] if len(waiting) == 1 else _joined(waiting)
             session = self.sessions.get(key)
             if session is not None and type(news) is list:
+                taken = len(news)
                 delta = session.grown(news)
-                if delta is not None:
-                    taken = len(news)
+                done = delta is not None
+                if not done and taken <= SLICE and _PLAIN(map(type, news)):
+                    # As much as is folded without a look at the clock: there is nothing to share out.
+                    session.feed(news)
+                    delta = session.take()
+                    done = True
+                if done:
                     self.folded += taken
                     with self._lock:
                         self.backlog -= taken
@@ -105,7 +112,7 @@ class Hub:
                             self._armed = False
                     if session.facts:
                         self._collect(session)
-                    return [delta]
+                    return [] if delta is None else [delta]
         return self._tick(work, bounded)
 
     def _tick(self, work: dict[str, deque[News]], bounded: bool) -> list[Delta]:

@@ -171,7 +171,7 @@ class FileIngest:
 
     def _patience(self) -> float | None:
         """Seconds until something is due that nobody rings for."""
-        dues = (self.around.due, self._follower.due, None if self._more is None else self._more[0])
+        dues = (self.around.due, self.growth.due, self._follower.due, self._more and self._more[0])
         return max(0.0, min(some) - time.monotonic()) if (some := [due for due in dues if due is not None]) else None
 
     def _say(self, **changes: object) -> None:
@@ -363,7 +363,9 @@ class FileIngest:
             return False
         self._collected = self._watcher.collected
         try:
-            if growth.anew is not None or growth.take(GLANCE) or self.around.announced:
+            # A file of ours that has changed is read without a look whether it did, and no other one is looked at.
+            told = next((tail.path for tail in growth.tails if tail.path == path), None)
+            if growth.anew is not None or growth.take(GLANCE, told) or self.around.announced:
                 return False
         finally:
             self._collected = False
@@ -383,11 +385,11 @@ class FileIngest:
     def _start_over(self) -> None:
         """The file is another one now: read it anew, and say so."""
         self._end_import()
-        self._import, self._more = None, None
         self._imported.clear()
         self._format = None
         self._why = self.growth.anew or ""  # said until the session is closed: a file that is empty is begun twice
-        self.growth.forget()
+        self.growth.forget(read=self._import is None)
+        self._import, self._more = None, None
         self._begin()
 
     def _look_for_children(self) -> bool:

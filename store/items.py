@@ -70,6 +70,7 @@ class Tool(Base, frozen=True, gc=False, tag="c", kw_only=True, omit_defaults=Tru
     orphan: bool = False  # its call was never seen
     rpc: str = ""  # names the question while status is 'waiting'
     answer: str = ""  # what became of the question, in words
+    rest: str = ""  # the file beside the session that has all of the output: folder/name, see `store.rest`
 
 
 class Plan(Base, frozen=True, gc=False, tag="l", kw_only=True, omit_defaults=True):

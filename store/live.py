@@ -17,7 +17,8 @@ from store.delta import Delta, Header
 from store.errors import StoreError
 from store.feeds import Feeds
 from store.hub import Hub
-from store.items import Item
+from store.items import Item, Tool
+from store.rest import reader
 from store.session import Session
 from store.told import Completed, Drain, Question, Queued
 
@@ -332,6 +333,10 @@ class Live(Ticker):
     def raw(self, key: str, item: Item) -> Callable[[], list[tuple[str, int, bytes]]]:
         """A job that reads an item's source bytes."""
         return self.feeds.raw(key, item)
+
+    def rest(self, key: str, item: Item) -> Callable[[], list[tuple[str, int, bytes]]]:
+        """A job that reads all of an output which lies in a file beside its session."""
+        return reader(self.feeds.path_of(key), item.rest if isinstance(item, Tool) else "")
 
     def shutdown(self) -> None:
         """End everything; blocks until processes are gone."""

@@ -120,6 +120,30 @@ class Pipe:
         self.records += records
         return out
 
+    @property
+    def one(self) -> bool:
+        """Whether all that was read is one value, and its reader can tell what is new when that is written anew.
+
+        Of a reader that was kept, nothing was read here.
+        """
+        return self.records <= 1 and not (self.raw or self.damaged) and getattr(self._reader, "whole", False)
+
+    def again(self, data: bytes) -> list[Event] | None:
+        """The file is one value and was written anew, as `data`: what is new in it, and this pipe stands behind it.
+
+        None: it does not go on from the one before. Raises ValueError when it is not whole, or no longer one value.
+        """
+        value = orjson.loads(data)
+        try:
+            events = self._reader.rewritten(Record(value, self._at(0, len(data.rstrip())), data))  # type: ignore[attr-defined]
+        except Exception:  # a reader's mistake costs no more than reading all of it
+            log.exception(FAILED, self.format.agent, self.file, 0)
+            return None
+        if events is None:
+            return None
+        self._lines = Lines(len(data))
+        return list(events)
+
     def finish(self) -> list[Event]:
         """No more bytes for now: a rest that is a whole value counts. One that is not stays and may grow."""
         out: list[Event] = []

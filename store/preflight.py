@@ -27,7 +27,7 @@ from store.sources import views
 if TYPE_CHECKING:  # the composer imports this on the GUI thread, and runs bring SQLAlchemy
     from store.runs import Runs
 
-__all__ = ["Again", "Check", "Level", "Preflight", "able", "last_compaction", "look", "starts"]
+__all__ = ["Abilities", "Again", "Check", "Level", "Preflight", "able", "last_compaction", "look", "starts"]
 
 Level: TypeAlias = Literal["ok", "warn", "stop"]
 GIT_S: Final = 3.0  # seconds that git has: a repository on a network disk must not hold anything up

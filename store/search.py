@@ -132,8 +132,8 @@ class Search:
             number = seq >> reads.ROW_BITS
             if number not in sessions:
                 key, agent, name, title, cwd = self._ask(_SESSION, number).fetchone()
-                sessions[number] = (key, agent, name, title, cwd, project_of(cwd, key))
-            key, agent, name, title, cwd, project = sessions[number]
+                sessions[number] = (place.path_of(key, self.path), agent, name, title, cwd, project_of(cwd, key))
+            path, agent, name, title, cwd, project = sessions[number]
             kind, payload = found[seq]
             try:
                 item = reads.unpress(payload)
@@ -144,7 +144,7 @@ class Search:
             )
             shown.append(
                 Hit(
-                    session=place.path_of(key, self.path),
+                    session=path,
                     id=name,
                     agent=agent,
                     title=title,

@@ -217,8 +217,13 @@ def live_state(path: Path, format: Format) -> str:
 
 
 def _next_line(path: Path, start: int) -> int:
-    """The offset of the first line that begins at or after `start`; the file's end if there is none."""
+    """The offset of the first line that begins at or after `start`; the file's end if there is none.
+
+    Nor is there one in a file that is one value printed over many lines: no line of it is a record.
+    """
     with open_file(path) as file:
+        if _read(file, 3, path).rstrip(b"\r\n") in (b"{", b"["):
+            return file.seek(0, os.SEEK_END)
         file.seek(start - 1)
         while data := _read(file, 1 << 16, path):
             at = data.find(b"\n")

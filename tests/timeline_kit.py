@@ -90,6 +90,7 @@ class Slate(Laid):
                 self.lines.append((start + at, part[at : at + self.columns]))
             start += len(part) + 1
         self.shown = text
+        self.reach = CHAR * max(len(line) for _, line in self.lines)
         self.height = 0 if text == "nothing" else PAD + LINE * len(self.lines)
 
     def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:

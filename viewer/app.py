@@ -21,7 +21,7 @@ from store.errors import StoreError
 from store.live import Live
 from store.paths import config_dir, data_dir, holds_sessions, is_session, state_dir
 from store.settings import Settings
-from viewer import garbage, logs, theme
+from viewer import endings, garbage, logs, theme
 from viewer.jobs import Jobs
 from viewer.keeping import Keeping
 from viewer.options import Options
@@ -270,10 +270,10 @@ class App(QObject):
         self.qt.quit()
 
     def _listen(self) -> Callable[[], None]:
-        """SIGINT and SIGTERM end the program like its menu does, without asking. No timer polls for them."""
+        """Some signals end the program like its menu does, without asking. No timer polls for them."""
         ours, theirs, close = _wire()
         before_fd = signal.set_wakeup_fd(theirs)
-        before = {number: signal.signal(number, _noted) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, _noted) for number in endings.signals()}
         notifier = QSocketNotifier(ours, QSocketNotifier.Type.Read, self)
         notifier.activated.connect(self.shutdown)
 

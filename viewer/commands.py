@@ -50,6 +50,15 @@ class Commands(Frame):
     @abstractmethod
     def inspector(self) -> InspectorPane: ...
 
+    def on_rest_wanted(self, id: str, action: str) -> None:
+        """All of an output, where its agent has put it into a file beside the session."""
+        current = self.desk.current
+        row = None if current is None or action != "rest" else current.model.position_of(id)
+        if current is not None and row is not None:
+            self.inspector_dock.show()
+            job = self.live.rest(current.key, current.model.item(row))
+            self.inspector.load(job, f"Row {row + 1:,}: all of the output", plain=True)
+
     # Dialogs are imported by the command that opens them: most starts of the program see none.
 
     def on_open_file(self) -> None:

@@ -65,6 +65,11 @@ class Desk(QObject):
         live.changed.connect(self.on_changed)
         live.progress.connect(self.on_progress)
 
+    @property
+    def telling(self) -> bool:
+        """Whether the list has not heard of everything yet."""
+        return self._lines.waiting
+
     # ---- commands
 
     def open_file(self, path: str, *, follow: bool = False) -> str:

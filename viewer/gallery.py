@@ -88,6 +88,11 @@ def _composer(app: App, session: Path) -> Iterator[str]:
     window.pane.view.set_follow(True)
     turn(500)
     yield "composer-closed"
+    window.run_here.show_run(gallery_panel.at_work())
+    for name in ("narrow", "main"):
+        window.resize(*SIZES[name])
+        yield f"run-here-{name}"
+    window.run_here.show_run(None)
     composing.open()
     composing.pane.editor.setPlainText(
         "The preview server is down now. Run it once more,\nand write what would change into NOTES.md."
@@ -284,10 +289,14 @@ def _panel(app: App) -> Iterator[str]:
     page.form.preview.payload.setPlainText(gallery_panel.PAYLOAD)
     turn(800)
     yield "trigger-form"
+    window.resize(*SIZES["narrow"])
+    yield "trigger-form-narrow"
     page.close_form()
     panel.tabs.setCurrentIndex(2)
     turn(300)
     panel.audit.show_books(gallery_panel.books())
+    yield "audit-log-narrow"
+    window.resize(*SIZES["main"])
     yield "audit-log"
     window.close_panel()
 

@@ -7,12 +7,13 @@ from typing import Final
 
 from store.audit import Books, Entry
 from store.service import ReceiverStatus
+from store.stops import AtWork
 from store.storage import Agent, Own, Part, Storage
 from store.threads import Cleanup, Figures, ThreadRow, Threads
 from store.triggers import Delivery, Trigger
 from viewer.panel.overview import Times
 from viewer.panel.triggers_page import Loaded
-from viewer.wording import DAY, HOUR, MINUTE, SECOND
+from viewer.wording import DAY, HOUR, MINUTE, SECOND, local
 
 NOW: Final = time.time_ns() // 1000
 FRESH: Final = Figures(1, 313 * SECOND, 16_144, 1_280_000)
@@ -61,7 +62,11 @@ def storage() -> Storage:
 
 
 def times() -> Times:
-    return Times(NOW + 7 * HOUR, Cleanup(3, 1, NOW - 8 * DAY, 7, NOW - 17 * HOUR))
+    """The next cleanup is at three, as the setting beside it says, and the last one was."""
+    three = local(NOW).replace(hour=3, minute=0, second=0, microsecond=0)
+    last = int(three.timestamp()) * SECOND
+    last -= DAY if last > NOW else 0
+    return Times(last + DAY, Cleanup(3, 1, last - 7 * DAY, 7, last))
 
 
 def triggers() -> Loaded:
@@ -76,18 +81,25 @@ def triggers() -> Loaded:
     )  # fmt: skip
     came = (
         (0, "issue_comment", "created", "grace", "accepted", "github:acme/atlas:pr:9", WAITS),
+        (0, "issue_comment", "created", "ada", "accepted", "github:acme/atlas:pr:7", "Thread … (issue.number)."),
         (1, "issue_comment", "created", "linus", "accepted", "github:acme/atlas:pr:12", "Thread … (issue.number)."),
         (2, "issue_comment", "created", "grace", "accepted", "github:acme/atlas:pr:12", "Resumed. It ended well."),
         (4, "issue_comment", "created", "acme-bot", "skipped", None, "Caused by your own account acme-bot."),
         (9, "push", "", "grace", "skipped", None, "event is push, not issue_comment or pull_request."),
+        (12, "issue_comment", "created", "linus", "refused", None, f"{REPLAYED} d-6. {MEANT}"),
         (70, "", "", "", "refused", None, "The signature is wrong: check the secret."),
     )
     log = tuple(
-        Delivery(9 - at, 1, NOW - age * MINUTE, NOW if at > 1 else None, "github", f"d-{at}", event, action, sender,
-                 verdict, 4200, "run" if at else None, key, reason)
+        Delivery(9 - at, 1, NOW - age * MINUTE, NOW if at > 2 else None, "github", f"d-{at}", event, action, sender,
+                 verdict, 4200, "run" if at > 1 else None, key, reason, at == 1)
         for at, (age, event, action, sender, verdict, key, reason) in enumerate(came)
     )  # fmt: skip
     return Loaded(made, log)
+
+
+def at_work() -> AtWork:
+    """A run in the session that is shown."""
+    return AtWork("run", "review-bot", "github:acme/atlas:pr:12", NOW - 75 * SECOND, False, 2)
 
 
 def receiver() -> ReceiverStatus:
@@ -97,6 +109,8 @@ def receiver() -> ReceiverStatus:
 WAITS: Final = "Waits: its session is open in another claude (process 4711). It runs when that ends."
 KEPT: Final = "keyring:trigger-1"
 HEADERS: Final = "X-GitHub-Event: issue_comment"
+REPLAYED: Final = "A replay: the very same signed body was here before, as delivery"
+MEANT: Final = "If its sender means it twice, let the trigger take the same body again (repeats)."
 PAYLOAD: Final = """{
   "action": "created",
   "issue": {"number": 12, "title": "Use the lock", "pull_request": {"url": "https://example.org/12"}},
@@ -110,6 +124,7 @@ def books() -> Books:
     """A log of a few days."""
     told = (
         (2 * MINUTE, "user", "settings", "threads.cleanup_days: 7 → 14; threads.compact_turns: 50 → 80"),
+        (12 * MINUTE, "user", "run stopped", "review-bot: github:acme/atlas:pr:12"),
         (40 * MINUTE, "user", "thread reset", "triage: linear:issue:77aa01"),
         (17 * HOUR, "playhead", "cleanup", "3 forgotten, 1 in use skipped; not used since 2026-05-01 03:00:00 UTC"),
         (19 * HOUR, "user", "trigger changed", "review-bot: prompt, own_authors"),

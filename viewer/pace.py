@@ -34,6 +34,11 @@ class Pace:
         if not self._timer.isActive():
             self.flush()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to be told yet."""
+        return bool(self._keys or self._round)
+
     def drop(self, key: str) -> None:
         """Nothing is to be told of it any more."""
         self._keys.pop(key, None)

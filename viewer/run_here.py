@@ -38,7 +38,7 @@ class RunBar(QWidget):
         self.setObjectName("run-bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.sign = QLabel(self)
-        self.text = Elided(self, 80)
+        self.text = Elided(self)
         self.text.setAccessibleName("Run of a trigger")
         self.button = QPushButton("Stop…", self)
         self.button.setToolTip("End this run, with all that it has started")
@@ -50,7 +50,7 @@ class RunBar(QWidget):
 
     def show_run(self, work: AtWork, now: int) -> None:
         """`now`: microseconds UTC."""
-        since = "" if work.started is None else f" · {wording.ago(work.started, now)[0]}"
+        since = "" if work.started is None else f", begun {wording.ago(work.started, now)[0]}"
         what = "makes its session shorter" if work.compacts else "works here"
         more = f" · {wording.many(work.waiting, 'event')} behind it" if work.waiting else ""
         self.text.say(f"A run of {work.trigger or 'a trigger'} {what}{since}{more}")
@@ -96,7 +96,7 @@ class RunHere(QObject):
         """Another session is in the timeline; '' is none."""
         if key != self.key:
             self.key, self._pending = key, False
-            self._show(None)
+            self.show_run(None)
             self._clock.stop()
             if key:
                 self._clock.start(SOON)
@@ -125,14 +125,15 @@ class RunHere(QObject):
     def _found(self, key: str, work: AtWork | None) -> None:
         self._looking = False
         if key == self.key:
-            self._show(work)
+            self.show_run(work)
         if self.work is not None or key != self.key:
             self._clock.start(AGAIN)
 
     def _failed(self, error: Exception) -> None:
         self._looking = False  # no database yet, or one that is busy: the next look says
 
-    def _show(self, work: AtWork | None) -> None:
+    def show_run(self, work: AtWork | None) -> None:
+        """This run works in it now; None: none does."""
         old, self.work = self.work, work
         if work is not None:
             if self.bar is None:

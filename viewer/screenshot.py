@@ -92,7 +92,8 @@ def wait_until_loaded(app: App, *, ended: bool = False, patience: float = PATIEN
         done = head is not None and head.state in ("ended", "failed")
         if ended and current is not None and current.key not in over and not done:
             ready = False
-        quiet = quiet + 1 if ready and not app.live.hub.pending and not app.live.armed else 0
+        busy = app.live.hub.pending or app.live.armed or app.window.desk.telling
+        quiet = quiet + 1 if ready and not busy else 0
     app.live.finished.disconnect(finished)
     return quiet >= QUIET
 

@@ -54,7 +54,7 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Say) -> in
         ended.set()
         news.set()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, end) for number in endings.signals()}
     file = config_dir() / "settings.toml"
     sys.setswitchinterval(0.0005)  # an answer does not wait for what a run's output takes
     try:

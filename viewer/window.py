@@ -141,6 +141,7 @@ class MainWindow(Searching):
         view.hinted.connect(self.on_hinted)
         view.link_clicked.connect(self.on_link)
         view.acted.connect(self.on_acted)
+        view.acted.connect(self.on_rest_wanted)
         self.sessions_dock.visibilityChanged.connect(self.on_sessions_seen)
         self.inspector_dock.visibilityChanged.connect(self.on_inspector_seen)
         self.insight_dock.visibilityChanged.connect(self.on_insight_seen)

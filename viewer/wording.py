@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
@@ -107,15 +109,34 @@ def ago(us: int | None, now: int, absolute: bool = False, coarse: bool = False) 
 
 def day(us: int | None, now: int) -> str:
     """The heading a session stands under when the list goes by date."""
-    if us is None:
-        return "Undated"
-    moment = local(us)
-    days = (local(now).date() - moment.date()).days
+    return "Undated" if us is None else _heading(_date(us), _date(now))
+
+
+def _date(us: int) -> tuple[int, int, int]:
+    """Year, month and day in the user's zone, in a tenth of the time of `local`: a list asks for ten thousand."""
+    try:
+        return time.localtime(us // SECOND)[:3]
+    except (ValueError, OverflowError, OSError):
+        return time.localtime(0)[:3]
+
+
+@lru_cache(maxsize=4096)
+def _heading(then: tuple[int, int, int], today: tuple[int, int, int]) -> str:
+    try:
+        there, here = date(*then), date(*today)
+    except ValueError:  # a year that no calendar has
+        there, here = date(*time.localtime(0)[:3]), date(*today)
+    days = (here - there).days
     if days <= 0:
         return "Today"
     if days == 1:
         return "Yesterday"
-    return f"{moment:%A}" if days < 7 else f"{moment:%B %Y}"
+    return f"{there:%A}" if days < 7 else _month(there.year, there.month)
+
+
+@lru_cache(maxsize=512)
+def _month(year: int, month: int) -> str:
+    return f"{date(year, month, 1):%B %Y}"
 
 
 def size(count: int) -> str:

@@ -35,7 +35,11 @@ class Reader(Protocol):
     """One per stream (per file). Remembers only what the wire leaves out. Must not raise on any JSON value."""
 
     def events(self, record: Record) -> Sequence[Event]:
-        """The events of one record, in order. Nothing for bookkeeping; Unreadable for what is not understood."""
+        """The events of one record, in order. Nothing for bookkeeping; Unreadable for what is not understood.
+
+        A reader of files that are one object, written whole each time, may have `rewritten(record)`: what is new in it
+        since the record before, or None when it does not go on from that one. `whole` says that it was such an object.
+        """
         ...
 
 

@@ -37,6 +37,10 @@ _CANCELLED: Final = (
     "[Tool call interrupted",
 )  # fmt: skip
 _FAILED: Final = ("Error", "InputValidationError")
+_PERSISTED: Final = "<persisted-output>"
+_SAVED: Final = re.compile(r"saved to: ([^\n]+)")
+_BESIDE: Final = re.compile(r"[/\\]tool-results[/\\]([\w-][\w.-]*)\s*\Z", re.ASCII)
+_WORKFLOW: Final = re.compile(r"wf_[\w-]{1,80}", re.ASCII)
 _EXIT: Final = re.compile(r"(?:Error: )?Exit code (-?\d{1,9})\b")
 _DURATIONS: Final = (("totalDurationMs", 1_000), ("durationMs", 1_000), ("durationSeconds", 1_000_000))
 _TIMED: Final = frozenset(key for key, _ in _DURATIONS)
@@ -136,6 +140,9 @@ def result(block: dict[str, Any], details: Any, record: dict[str, Any], at: At) 
     exit_code = count(more["exitCode"]) if "exitCode" in more else None
     if output.startswith("<tool_use_error>"):
         output = output[16:].removesuffix("</tool_use_error>")
+    rest = None
+    if output.startswith(_PERSISTED) or "runId" in more:
+        output, rest = _persisted(output, more)
     if exit_code is None and status == "failed":
         match = _EXIT.match(output) or _EXIT.match(said)
         exit_code = int(match[1]) if match else None
@@ -152,8 +159,21 @@ def result(block: dict[str, Any], details: Any, record: dict[str, Any], at: At) 
     child = string(more, "agentId") or None
     # By place, in the order of the fields: twice as fast as by name.
     return ToolUpdated(
-        at, item, status, output, False, None, None, exit_code, patched(more) if more else None, child, duration, images
-    )
+        at, item, status, output, False, None, None, exit_code, patched(more) if more else None, child, duration,
+        images, None, rest,
+    )  # fmt: skip
+
+
+def _persisted(output: str, more: dict[str, Any]) -> tuple[str, str | None]:
+    """The output without its tags, and the file beside the session that has all of it. Its path is another machine's
+    as often as not: only what it ends with is believed."""
+    if not output.startswith(_PERSISTED):
+        run = string(more, "runId")
+        return output, f"workflows/{run}.json" if _WORKFLOW.fullmatch(run) else None
+    told = _SAVED.search(output, 0, 4096)
+    found = _BESIDE.search(string(more, "persistedOutputPath") or (told[1] if told else ""))
+    output = output[len(_PERSISTED) :].strip("\n").removesuffix("</persisted-output>").rstrip("\n")
+    return output, f"tool-results/{found[1]}" if found else None
 
 
 # ---- diffs

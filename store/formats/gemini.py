@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -41,6 +42,7 @@ HIDDEN: Final[Mapping[str, str]] = {
 }
 HEAD: Final = 1 << 20  # bytes in which a file begins, and nothing can have been told before
 _INJECTED: Final = ("<session_context>", "This is the Gemini CLI. We are setting up")
+_ANSWERS: Final = ("gemini", "model", "assistant")
 _NOTICES: Final = {"info": "info", "warning": "warning", "error": "error"}
 
 
@@ -53,6 +55,7 @@ class Reader:
         self._llm = ""
         self._named = False
         self._setup = ""  # the message that tells the model where it is
+        self._prints: dict[str, bytes] = {}  # of a chat that is one object: message → a hash of what it was
 
     def events(self, record: Record) -> Sequence[Event]:
         data, at = record.data, record.at
@@ -62,6 +65,7 @@ class Reader:
         if "sessionId" in data or (type(data.get("messages")) is list and "projectHash" in data):
             self._header(data, at, out)
             self._all(data.get("messages"), at, out, first=True)
+            self._prints = _prints(data.get("messages"))
         elif "$set" in data:
             told = table(data, "$set")
             self._header(told, at, out)
@@ -80,6 +84,29 @@ class Reader:
         elif type(data.get("projects")) is not dict and not self._message(data, at, out):
             kind = string(data, "type") or "no type"
             return (unreadable(record, kind, "unknown type"),)
+        return out
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was one object, so that `rewritten` can tell what is new in another one."""
+        return bool(self._prints)
+
+    def rewritten(self, record: Record) -> Sequence[Event] | None:
+        """The same chat, written whole once more: what is new in it. None: another one, or some of it is gone."""
+        data, known = record.data, self._prints
+        if type(data) is not dict or not self._session or string(data, "sessionId") != self._session:
+            return None
+        prints = _prints(data.get("messages"))
+        if not known or list(prints)[: len(known)] != list(known):
+            return None
+        fresh = [one for one in data["messages"] if known.get(one["id"]) != prints[one["id"]]]
+        if any(one["id"] in known and string(one, "type") not in _ANSWERS for one in fresh):
+            return None  # what was said to it is another thing now
+        out: list[Event] = []
+        self._header(data, record.at, out)
+        for one in fresh:
+            self._message(one, record.at, out)
+        self._prints = prints
         return out
 
     def _header(self, data: dict[str, Any], at: At, out: list[Event]) -> None:
@@ -121,7 +148,7 @@ class Reader:
         before = len(out)
         if kind == "user":
             self._user(data, own, at, out)
-        elif kind in ("gemini", "model", "assistant"):
+        elif kind in _ANSWERS:
             self._answer(data, own, at, out)
         elif kind in _NOTICES:
             text = one_line(_texts(data.get("content"))[0], 1000)
@@ -220,6 +247,16 @@ def _texts(content: Any) -> tuple[str, int]:
                 texts.append(string(part, "text"))
             images += "inlineData" in part or "fileData" in part
     return "\n".join(texts), images
+
+
+def _prints(messages: Any) -> dict[str, bytes]:
+    """Each message by its id, in order; empty when there is one without, or the same id twice."""
+    if type(messages) is not list:
+        return {}
+    found = {
+        string(one, "id"): blake2b(orjson.dumps(one), digest_size=8).digest() for one in messages if type(one) is dict
+    }
+    return found if len(found) == len(messages) and "" not in found else {}
 
 
 def _cwd(data: dict[str, Any]) -> str:

@@ -94,6 +94,10 @@ class Tail:
         except OSError as error:
             raise StoreError(sentence(error, self.path)) from error
 
+    def restart(self) -> None:
+        """Give all of the file with the next look."""
+        self.offset, self._before = 0, b""
+
     def _look(self, limit: int) -> Chunk:
         fd = os.open(self._name, _FLAGS)
         try:

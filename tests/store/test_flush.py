@@ -7,7 +7,6 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from thorough import seeds
 
 from store import events as ev
 from store.delta import Delta
@@ -377,7 +376,7 @@ def without_rev(item: Item) -> object:
     return type(item), fields
 
 
-@pytest.mark.parametrize("hundred", seeds(3, 11))
+@pytest.mark.parametrize("hundred", range(10))  # a thousand with every run
 def test_coalesced_equals_one_at_a_time_equals_any_split(hundred: int) -> None:
     """004-05, 004-06, 004-13: same rows, same header, same facts, same effects for any split into batches."""
     for seed in range(100 * hundred, 100 * hundred + 100):

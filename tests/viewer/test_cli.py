@@ -91,6 +91,14 @@ def test_trouble_is_one_line_and_code_2(arguments: list[str], capsys: pytest.Cap
     trouble(capsys, *arguments)
 
 
+def test_an_agent_to_be_prompted_needs_a_window(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    assert "no display" in trouble(capsys, "acp", "--", "some-agent")
+
+
 def test_what_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A named pipe never blocks; a folder, a device and a file without permission are said in a sentence."""
     pipe = tmp_path / "pipe.jsonl"

@@ -24,9 +24,11 @@ from timeline_kit import (
     window_model,
 )
 
-from store.delta import Delta
+from store.delta import Delta, Rebase
 from store.items import Message, Notice, Plan, Prompt, Raw, Thought, Tool
 from store.text import Text
+from viewer.bench.seed import seeded
+from viewer.jobs import Jobs
 from viewer.rows.base import Pos
 from viewer.timeline import copying
 from viewer.timeline.model import TimelineModel
@@ -275,3 +277,28 @@ def test_a_copied_command_has_nothing_that_a_terminal_obeys() -> None:
     given = r'{"command": "ls -l\u001b[201~\r\n\trm x \u009b2J\u0008"}'
     item = Tool(id="c", name="Bash", kind="tool.shell", input=given)
     assert copying.command(item) == "ls -l[201~\n\trm x 2J"
+
+
+def test_what_is_long_is_read_by_a_worker(qtbot, look, tmp_path) -> None:
+    """The window goes on meanwhile. What is copied is what was selected, also when other rows are by then."""
+    window = seeded(copying.FEW + 500, tmp_path)
+    assert window is not None
+    model = TimelineModel()
+    model.apply(Delta("s", rebase=Rebase(window, {7: message(7, "newer")}, (message(-1, "the tail"),))))
+    view = make_view(qtbot, look, model)
+    jobs = Jobs()
+    view.work = jobs.run
+    reads = model.reads
+    view.selectAll()
+    text = view.selected_text()
+    whole, reads = model.reads - reads, model.reads
+    with qtbot.waitSignal(view.hinted, timeout=20_000, check_params_cb=lambda said: said == "Copied."):
+        view.copy()
+        assert model.reads - reads < whole / 4, "not by the thread that paints"
+        view.clearSelection()
+        model.apply(changed((9, message(9, "too late"))))
+    assert QGuiApplication.clipboard().text() == text
+    assert "newer" in text
+    assert text.endswith("the tail")
+    jobs.shutdown()
+    window.close()

@@ -467,6 +467,30 @@ def test_following_moves_pixels_and_paints_only_what_is_new(qtbot, look) -> None
     same_pixels(view)
 
 
+def test_following_moves_no_more_than_what_was_painted(qtbot, look) -> None:
+    """What is bare right of all rows stays where it is; a wide row is moved whole until it has left, selected or not."""
+    model = window_model(1000)
+    view = make_view(qtbot, look, model)
+    moved: list[int] = []
+    for step in range(40):
+        before = view.counters.px_moved
+        text = "wide " * 40 if step == 12 else f"short {step}"
+        model.apply(added(model, message(1000 + step, text)))
+        same_pixels(view)
+        moved.append((view.counters.px_moved - before) // max(1, view._bottom))
+        if step == 34:
+            view.selectAll()
+        if step == 37:
+            view.clearSelection()
+            same_pixels(view)
+    width, narrow = view.viewport().width(), 8 * len("row 0000 line 0")
+    assert moved[11] <= narrow
+    assert moved[12] == moved[13] == width // 8 * 8
+    assert moved[33] <= narrow
+    assert moved[35:38] == [width] * 3
+    assert moved[39] <= narrow
+
+
 def test_a_growing_row_is_painted_from_where_it_grew(qtbot, look) -> None:
     model = window_model(10)
     model.apply(added(model, message(10, words(0, 15), open=True)))

@@ -22,7 +22,7 @@ from store.db import reads
 from store.db.search import catch_up
 from store.relay import cores
 from viewer.bench.apart import folder
-from viewer.bench.common import Report, figure, report, yardstick
+from viewer.bench.common import GOAL, Report, figure, report, yardstick, yardstick_of_all
 from viewer.bench.make_session import lines, write_printing
 
 NAME: Final = "import"
@@ -57,11 +57,14 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
             spent = _spent()
             totals, seconds = _run(home / f"import-{turn}" / "playhead.db", archive)
             note("import_cpu_s", _spent() - spent)
-            scale = 0.1 / ((before + yardstick()) / 2)  # the machine may be busy: both before and after
+            scale = GOAL / ((before + yardstick()) / 2)  # the machine may be busy: both before and after
             assert (totals.sessions, totals.failed) == (arguments.sessions, [])
             note("import_s", seconds)
             note("records_per_s", totals.records / seconds)
             note("scaled_records_per_s", totals.records / (seconds * scale))
+            all_cores = yardstick_of_all(cores())
+            note("yardstick_of_all_cores_s", all_cores)
+            note("scaled_by_all_cores_records_per_s", totals.records / (seconds * GOAL / all_cores))
             note("orjson_loads_s", bare)
             note("times_orjson_loads", seconds / bare)
             if arguments.index:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -58,6 +60,26 @@ def yardstick() -> float:
             pass
         best = min(best, time.perf_counter() - start)
     return round(best * 10_000_000 / LOOPS, 4)
+
+
+def yardstick_of_all(cores: int) -> float:
+    """The same on so many cores at once: some machines give two processes together no more than one alone."""
+    code = "from viewer.bench.common import yardstick; print(flush=True); input(); print(yardstick())"
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(
+                subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            for _ in range(cores)
+        ]
+        for one in running:
+            assert one.stdout is not None
+            one.stdout.readline()  # it is there: none begins before all are
+        for one in running:
+            assert one.stdin is not None
+            one.stdin.write("\n")
+            one.stdin.flush()
+        return max(float(one.communicate()[0]) for one in running)
 
 
 GOAL: Final = 0.1  # the yardstick of the machine that the goals are for, in seconds

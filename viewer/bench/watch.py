@@ -37,10 +37,10 @@ class Watch(QObject):
         setattr(self.view, "paintEvent", painted)  # noqa: B010 - a method, for the type checker
 
     def on_painted(self) -> None:
+        now = time.monotonic()
         model = self.view.timeline
         if model is None or not model.length:
             return
-        now = time.monotonic()
         if not self.told:
             self.told = True
             say("painted", now)

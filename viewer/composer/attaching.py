@@ -17,7 +17,7 @@ from store.errors import StoreError
 from viewer.composer.unsent import Unsent
 
 if TYPE_CHECKING:
-    from store.runners.base import Abilities
+    from store.preflight import Abilities
 
 TITLE: Final = "Attach files to the prompt"
 

@@ -17,7 +17,7 @@ from viewer.theme import icons
 from viewer.theme.look import Look
 
 if TYPE_CHECKING:
-    from store.runners.base import Abilities
+    from store.preflight import Abilities
 
 WIDE: Final = 220  # px of a name; the rest of it is in the tip
 ICONS: Final = {"image": "image", "text": "file-text", "link": "link"}

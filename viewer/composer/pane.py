@@ -212,8 +212,10 @@ class ComposerPane(QWidget):
         )
         if not self._made:
             return
-        for part in (self.strip, self.waiting, self.files, self.editor, self._drop_sign, *self.choosers):
+        for part in (self.strip, self.waiting, self.files, self.editor, self._drop_sign):
             part.set_look(look)
+        for chooser in self.choosers:
+            chooser.set_look(look)
         self.attach.setIcon(icons.icon("paperclip", look))
         self.attach.setIconSize(QSize(look.px(16), look.px(16)))
         self.attach.setFixedSize(self.editor.line_height(), self.editor.line_height())

@@ -17,6 +17,7 @@ from viewer.theme import icons
 from viewer.theme.look import Look
 
 SHOWN: Final = 64 * 1024  # characters on the screen; the rest goes to a file
+PLAIN: Final = 512 * 1024  # of a text that is no record: it is one thing, and need not be indented
 LINE: Final = 4000  # characters per line: a document lays out a line of a megabyte for seconds
 
 Raw: TypeAlias = list[tuple[str, int, bytes]]  # file, offset, bytes
@@ -37,18 +38,18 @@ def _indented(line: bytes) -> str:
         return line.decode("utf-8", "replace")
 
 
-def shown(records: Raw) -> tuple[str, bool]:
-    """(text for the screen, was something left out). On a worker."""
+def shown(records: Raw, *, plain: bool = False) -> tuple[str, bool]:
+    """(text for the screen, was something left out). `plain`: as it is, and more of it. On a worker."""
     parts: list[str] = []
-    room, cut = SHOWN, False
+    room, cut = PLAIN if plain else SHOWN, False
     for file, offset, data in records:
         if room <= 0:
             cut = True
             break
         name = wording.name_of(file)
         parts.append(f"// {name}  bytes {offset:,}–{offset + len(data):,}  ({wording.size(len(data))})")
-        text = pretty(data)
-        cut = cut or len(text) > room or len(data) > 16 * SHOWN
+        text = data[: 4 * room].decode("utf-8", "replace") if plain else pretty(data)
+        cut = cut or len(text) > room or len(data) > (4 * room if plain else 16 * SHOWN)
         text = text[:room]
         room -= len(text)
         for line in text.split("\n"):
@@ -67,6 +68,7 @@ class InspectorPane(QWidget):
         self._jobs = jobs
         self._job: Job | None = None
         self._records: Raw = []
+        self._plain = False  # it is a file's text, no records
         self.heading = QLabel("Raw record", self)
         self.note = QLabel(self)
         self.note.setWordWrap(True)
@@ -109,22 +111,23 @@ class InspectorPane(QWidget):
         """Show nothing, and say why."""
         self._show("Raw record", "", why, [])
 
-    def load(self, read: Callable[[], Raw], title: str) -> None:
-        """Read the records of a row on a worker and show them."""
+    def load(self, read: Callable[[], Raw], title: str, *, plain: bool = False) -> None:
+        """Read the records of a row, or another file's text (`plain`), on a worker and show them."""
         if self._job is not None:
             self._job.cancel()
 
         def work() -> tuple[Raw, str, bool]:
             records = read()
-            return (records, *shown(records))
+            return (records, *shown(records, plain=plain))
 
         def done(answer: tuple[Raw, str, bool]) -> None:
             records, text, cut = answer
             note = "Too long to show whole: save it to see the rest." if cut else ""
             self._show(title, text, note if records else "This row has no record in a file.", records)
+            self._plain = plain
 
         def failed(error: Exception) -> None:
-            self._show(title, "", f"The record cannot be read: {error}", [])
+            self._show(title, "", str(error) if plain else f"The record cannot be read: {error}", [])
 
         self._job = self._jobs.run(work, done, failed)
 
@@ -146,15 +149,18 @@ class InspectorPane(QWidget):
         QGuiApplication.clipboard().setText(whole.decode("utf-8", "replace").replace("\0", "␀"))
 
     def on_save(self) -> None:
-        kinds = "JSON lines (*.jsonl);;All files (*)"
-        name, _ = QFileDialog.getSaveFileName(self, "Save the raw record", "record.jsonl", kinds)
+        what, suggested, kinds = "the raw record", "record.jsonl", "JSON lines (*.jsonl);;All files (*)"
+        if self._plain:
+            what, suggested, kinds = "the output", wording.name_of(self._records[0][0]), "All files (*)"
+        name, _ = QFileDialog.getSaveFileName(self, f"Save {what}", suggested, kinds)
         if name:
             self.save(Path(name))
 
     def save(self, path: Path) -> None:
         """Write the records' bytes; says so in place when the disk refuses."""
         try:
-            path.write_bytes(b"".join(data + b"\n" for _, _, data in self._records))
+            end = b"" if self._plain else b"\n"
+            path.write_bytes(b"".join(data + end for _, _, data in self._records))
         except OSError as error:
             self.note.setText(f"{path} cannot be written: {error.strerror}.")
         else:

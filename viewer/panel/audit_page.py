@@ -76,7 +76,8 @@ class AuditPage(Part):
         column = QVBoxLayout(self)
         self.spaced(column, 8, (16, 12, 16, 12))
         column.addLayout(top)
-        column.addWidget(self.label("Settings, resets, cleanups, triggers, and what was archived, deleted or removed.",
+        column.addWidget(self.label("Settings, resets, stopped runs, cleanups, triggers, and what was archived, "
+                                    "deleted or removed.",
                                     MUTED, "meta", wrap=True))  # fmt: skip
         column.addWidget(self.stack, 1)
         self.retry_button.hide()

@@ -137,7 +137,8 @@ class ThreadsModel(Table):
     def _tip(self, row: ThreadRow, column: int) -> str:
         match column:
             case 2:
-                return STATES.get(state_of(row), STATES["fresh"])[3]
+                last = f"\nThe last run: {row.last_outcome}" if row.last_outcome else ""
+                return STATES.get(state_of(row), STATES["fresh"])[3] + last
             case 3:
                 return f"Last used {wording.full(row.last_used)}"
             case 4:

@@ -38,7 +38,7 @@ TIGHT: Final = {
     AGE: 60,
     LAST: 73,
     SESSION: 110,
-    STOP: 42,
+    STOP: 50,
     ACTION: 51,
 }  # where there is little room
 GIVES_WAY: Final = ((SAVED, 860), (TURNS, 720))  # column, narrower than this it is in the line below only
@@ -204,7 +204,9 @@ class ThreadsView(QTableView):
         tight = room < self.look.px(GIVES_WAY[-1][1])
         for column, least in GIVES_WAY:
             self.setColumnHidden(column, room < self.look.px(least))
-        self.setColumnHidden(STOP, all(row.state != "running" for row in self._threads.rows))
+        idle = all(row.state != "running" for row in self._threads.rows)
+        self.setColumnHidden(STOP, idle)
+        self.setColumnHidden(LAST, tight and not idle)  # the tip of its state says it then
         widths = {column: self.look.px(width) for column, width in (WIDTHS | TIGHT if tight else WIDTHS).items()}
         for column, width in widths.items():
             header.resizeSection(column, width)

@@ -69,7 +69,7 @@ class TriggersPage(Part):
         )  # fmt: skip
         self.table = LinesView("Triggers", self.model, look)
         self.log_model = Lines(
-            (Column("Received", 116), Column("Event", 168, 540), Column("From", 90, 760), Column("Verdict", 104),
+            (Column("Received", 116), Column("Event", 168, 540), Column("From", 90, 760), Column("Verdict", 118),
              Column("Thread", 180, 900), Column("Reason", 0)), delivery_cells, look, self,
         )  # fmt: skip
         self.log = LinesView("Deliveries", self.log_model, look)

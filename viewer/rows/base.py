@@ -44,6 +44,7 @@ class Fold(NamedTuple):
 
 
 PAINTED: Final = 1 << 30  # below every row's end
+ANYWHERE: Final = 1 << 30  # right of every row's edge
 
 
 class Laid(ABC):
@@ -53,11 +54,18 @@ class Laid(ABC):
     segments: int  # text segments that can be selected, top to bottom
     grown_from: int = 0  # after `grow`: the first y whose pixels may differ; above it nothing is painted
     tidy: bool = False  # paints nothing outside of its height, and leaves the painter as it was but for pen and font
+    reach: int = ANYWHERE  # unless text of it is selected, it paints nothing from this x on
     unpainted: int = PAINTED  # the least of them since the view last asked for a paint; the view's own
 
     @abstractmethod
     def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:
         """Paint what lies between top and bottom. `selected`: (start, end); None in it is the row's own end."""
+
+    def draw(self, painter: QPainter, y: int) -> None:
+        """Paint all of a row that is `tidy`, its top at that y of the painter."""
+        painter.translate(0, y)
+        self.paint(painter, 0, self.height, None)
+        painter.translate(0, -y)
 
     @abstractmethod
     def hit(self, x: int, y: int) -> Hit:

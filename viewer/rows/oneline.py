@@ -18,7 +18,7 @@ from typing_extensions import override
 from store.items import Message
 from viewer.rows.base import Fold, Hit, Laid, Pos
 from viewer.rows.parts import char_format, format_range
-from viewer.rows.simple import inline
+from viewer.rows.simple import coded, inline
 from viewer.rows.typeset import measure, mono_form, strong_form
 from viewer.theme.look import Look
 
@@ -51,6 +51,8 @@ class OneLine(Laid):
         self._tall = tall
         self._top = edge + high - tall  # the room that a line has lies above its words
         self._base = self._top + ascent
+        x, width, _, _ = strokes[-1]
+        self.reach = left + ceil(x + width) + edge  # a slanted sign leans out of its width
 
     @property
     def whole(self) -> Laid:
@@ -63,14 +65,17 @@ class OneLine(Laid):
     def paint(self, painter: QPainter, top: int, bottom: int, selected: tuple[Pos | None, Pos | None] | None) -> None:
         if selected is not None:
             self.whole.paint(painter, top, bottom, selected)
-            return
-        main, left, base = self._look.colour("text.main"), self._left, self._base
+        else:
+            self.draw(painter, 0)
+
+    @override
+    def draw(self, painter: QPainter, y: int) -> None:
+        main, left, base = self._look.colour("text.main"), self._left, y + self._base
         for x, width, text, (font, ink, ground, _, _) in self._strokes:
             x += left
             if ground is not None:
                 first, upper = floor(x), floor(self._top)
-                box = first, upper, ceil(x + width) - first, ceil(self._top + self._tall) - upper
-                painter.fillRect(*box, ground)
+                painter.fillRect(first, y + upper, ceil(x + width) - first, ceil(self._top + self._tall) - upper, ground)
             painter.setFont(font)
             painter.setPen(ink or main)
             painter.drawText(QPointF(x, base), text)
@@ -101,15 +106,24 @@ def one_line(item: Message, width: int, look: Look, fold: Fold, whole: Callable[
         return None
     if "```" in source or "~~~" in source or "]:" in source:
         return None
-    said = inline(source)
-    if said is None:
-        return None
-    text, runs = said
     left = look.px(24) + look.px(24)
     room = min(max(width - look.px(24) - left, look.px(48)), measure(look)) - SPARE
     strokes: list[_Stroke] = []
     forms: set[str] = set()
     x, at = 0.0, 0
+    pieces = coded(source)
+    if pieces is not None:
+        form = ""
+        for piece in pieces:
+            if piece:
+                x = _put(strokes, x, piece, _face(look, form))
+                forms.add(form)
+            form = "" if form else "code"
+        return OneLine(strokes, frozenset(forms), left, look, whole) if x <= room else None
+    said = inline(source)
+    if said is None:
+        return None
+    text, runs = said
     for start, length, form, target in runs:
         if target:
             return None  # its underline is the layout's

@@ -125,6 +125,24 @@ def inline(text: str, start: int = 0) -> tuple[str, list[Run]] | None:
     return None if _signs("x".join(between)) else ("".join(said), runs)
 
 
+def coded(text: str) -> list[str] | None:
+    """Words and code of one block by turns, words first, as `inline` finds them; None: it must tell.
+
+    Most lines with a sign have no other: this is all that it takes for them, a third of the search.
+    """
+    if "*" in text or "[" in text:
+        return None
+    pieces = text.split("`")
+    if len(pieces) > 1:
+        if not (len(pieces) & 1 and all(pieces[1:-1])):
+            return None
+        for code in pieces[1::2]:
+            if code[0] == " " or code[-1] == " ":
+                return None
+        return None if _signs("x".join(pieces[::2])) else pieces
+    return None if _signs(text) else pieces
+
+
 class _Reader:
     """Takes line after line. What it refuses makes `read` say None."""
 

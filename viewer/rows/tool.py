@@ -50,6 +50,8 @@ def body(sheet: Sheet, item: Tool, fold: Fold) -> None:
         note(sheet, "No output")
     elif item.status == "running":
         note(sheet, "No output" if sheet.fold.over else "No output yet")
+    if item.rest:
+        sheet.more(f"Show all of it, from {item.rest.rpartition('/')[2]} beside the session", "rest", sheet.left)
     if item.images:
         note(sheet, "1 image" if item.images == 1 else f"{item.images} images")
     if item.orphan:

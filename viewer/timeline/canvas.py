@@ -164,7 +164,10 @@ class Canvas(Stock):
                 return False
             if self.geo.stick:
                 self._bottom = self.scene.height - self.geo.foot
-                damage.follow(self.viewport(), self.scene.width, self._bottom, way, self.counters, self.afloat)
+                width = self.scene.width  # what is bare right of all rows need not be moved
+                if self.geo.reach < width and self.selection.ends is None:
+                    width = self.geo.reach
+                damage.follow(self.viewport(), width, self._bottom, way, self.counters, self.afloat)
         finally:
             self._busy = False
         self.bar.later()
@@ -287,7 +290,8 @@ class Canvas(Stock):
             self.scene.place()
             self.viewport().update()  # this event may cover too little
         with QPainter(self.viewport()) as painter:
-            current, focused = self.currentIndex().row(), self.hasFocus()
+            current = self.currentIndex().row()
+            focused = current >= 0 and self.hasFocus()
             if not painting.paint(painter, self.scene, event.region(), current, focused):
                 self.viewport().update()
 

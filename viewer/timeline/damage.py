@@ -56,7 +56,10 @@ def repair(
 def follow(
     viewport: QWidget, width: int, end: int, way: int, counters: Counters, afloat: Sequence[QWidget] = ()
 ) -> None:
-    """Rows that reach down to `end` moved by `way`, and new ones follow them down to `end`: move and ask for those."""
+    """Rows that reach down to `end` moved by `way`, and new ones follow them down to `end`: move and ask for those.
+
+    Neither they nor rows that they have driven out have a pixel right of `width`: memory is what this costs.
+    """
     if not way:
         return
     floating = False
@@ -69,6 +72,7 @@ def follow(
     # What lies below `end` is bare and stays: the one strip that appears is the new rows.
     viewport.scroll(0, way, QRect(0, 0, width, end))
     counters.scrolled += 1
+    counters.px_moved += width * end
 
 
 def rects(region: QRegion) -> list[QRect]:

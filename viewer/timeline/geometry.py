@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from store.events import ItemId
-from viewer.rows.base import Laid
+from viewer.rows.base import ANYWHERE, Laid
 from viewer.timeline.heights import Heights
 
 FAR: Final = 4  # viewports; a longer way is jumped, by estimates
@@ -52,6 +52,8 @@ class Geometry:
         self.foot = 0  # px of air below the last row
         self._placed: Sequence[Placed] = ()
         self._moved = 0  # px that all of them moved down since they were put there
+        self._inked = ANYWHERE  # no pixel of theirs lies further right; when they were not just extended, who knows
+        self.reach = ANYWHERE  # after `extend`: nor does one of those that were there before
         self.at_end = True  # the last row's end is in sight
         self._measure = measure
         self._clamp = False
@@ -69,6 +71,7 @@ class Geometry:
     @placed.setter
     def placed(self, placed: Sequence[Placed]) -> None:
         self._placed, self._moved = placed, 0
+        self._inked = ANYWHERE
 
     def between(self, upper: int, lower: int) -> list[Placed]:
         """The visible rows of which something lies in [upper, lower), from the top. O(rows from there to the end)."""
@@ -156,6 +159,8 @@ class Geometry:
             found = [Placed(row, top - moved, what) for row, top, what in found]
         found.reverse()
         self._placed, self._moved = [*old[gone:], *found], moved
+        inked = max([ANYWHERE if what.lead else what.laid.reach for _, _, what in self._placed])
+        self.reach, self._inked = max(inked, self._inked), inked
         first = old[gone]
         self.anchor, self.offset = first.row, -(first.top + moved)
         self.at_end = True

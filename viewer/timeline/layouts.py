@@ -21,7 +21,9 @@ KEPT: Final = 256
 class Counters:
     """What the view did since it was made. Tests and benches read the differences; nothing else does."""
 
-    __slots__ = ("asked", "full", "grown", "laid_out", "px_painted", "rows_measured", "rows_painted", "scrolled")
+    __slots__ = (
+        "asked", "full", "grown", "laid_out", "px_moved", "px_painted", "rows_measured", "rows_painted", "scrolled",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.asked = 0  # times that a row's height was asked for, known or not
@@ -31,6 +33,7 @@ class Counters:
         self.laid_out = 0
         self.grown = 0  # rows that took a newer version in place
         self.scrolled = 0  # times that pixels were moved instead of painted
+        self.px_moved = 0  # so many by rows that came at the end
         self.full = 0  # times that everything had to be painted
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QPainter, QRegion
@@ -22,15 +23,16 @@ def paint(painter: QPainter, scene: Scene, region: QRegion, current: int, focuse
     painted again.
     """
     bounds = region.boundingRect()
-    upper, lower, left, width = bounds.top(), bounds.bottom() + 1, bounds.left(), bounds.width()
+    left, upper, width, tall = cast("tuple[int, int, int, int]", bounds.getRect())
+    lower = upper + tall
     whole = region.rectCount() == 1
+    bare = whole and scene.selection.ends is None
     back = scene.look.colour("surface.window")
     for area in (bounds,) if whole else rects(region):
         painter.fillRect(area, back)
     for placed in scene.geo.between(upper, lower):
         row, top, (_, _, laid, height, lead) = placed
-        inside = whole and upper <= top and top + height <= lower and not lead
-        if inside and laid.tidy and scene.selection.within(row) is None:
+        if bare and laid.tidy and upper <= top and top + height <= lower and not lead:
             if not _paint_tidy(painter, scene, placed):
                 return False
             if row == current:
@@ -79,15 +81,13 @@ def _paint_tidy(painter: QPainter, scene: Scene, placed: Placed) -> bool:
     counters = scene.counters
     counters.rows_painted += 1
     counters.px_painted += height
-    painter.translate(0, top)
     try:
-        laid.paint(painter, 0, height, None)
+        laid.draw(painter, top)
     except Exception:
         if scene.layouts.give_up(item, rev):
             log.exception("row %s cannot be painted", item)
         scene.dirty = True
         return False
-    painter.translate(0, -top)
     return True
 
 

@@ -163,6 +163,8 @@ class TimelineView(Canvas):
         menu.addAction("Select all", self.selectAll)
         if row >= 0:
             menu.addSeparator()
+            if isinstance(item, Tool) and item.rest:
+                menu.addAction("Show all of the output", lambda: self.acted.emit(item.id, "rest"))
             menu.addAction("Show raw record", lambda: self.raw_wanted.emit(row))
         return menu
 
