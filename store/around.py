@@ -15,7 +15,7 @@ from store.sources.view_tail import Follower
 from store.sources.watch import Watcher
 
 AROUND: Final = 1.0  # seconds between two looks for subagents' files that nothing announced
-WATCHED: Final = 3.0  # the same where their folder is watched: it stands in for notifications, as the watcher's poll does
+WATCHED: Final = 3.0  # the same where their folder is watched; as seldom as the watcher's own poll
 
 
 class Around:

@@ -119,6 +119,13 @@ class Growth:
         tail.restart()
         return True
 
+    def glance(self, path: Path, limit: int) -> bool:
+        """`take` of the file that is said to have changed; of all if it is none of them, but what one is made of."""
+        for tail in self.tails:
+            if tail.path == path:
+                return self.take(limit, tail.path)
+        return self.take(limit)
+
     def take(self, limit: int = LIMIT, told: Path | None = None) -> bool:
         """Hand over what is new, at most so many bytes of each file. True: there is more to do, see `anew` first.
 
@@ -126,6 +133,7 @@ class Growth:
         """
         if self._void is not None:
             return False
+        torn = self._torn is not None
         more = told is not None
         for index, tail in enumerate(self.tails):
             if self.pipes[index].ended:
@@ -157,12 +165,14 @@ class Growth:
                 return True
             pipe = self.pipes[index] if not (chunk.data and index in self.asleep) else self._woken(index)
             events = pipe.feed(chunk.data) if chunk.data else []
-            if not chunk.more and len(pipe.rest) <= QUIET_REST and pipe.rest[:1] == b"{":
-                events += pipe.finish()
+            if not chunk.more:
+                rest = pipe.rest
+                if len(rest) <= QUIET_REST and rest[:1] == b"{":
+                    events += pipe.finish()
             if events:
                 self._put(events)
             more = more or chunk.more
         if self._torn is not None and monotonic() >= self._torn[1]:  # nor can it be read by now
             self._void = self._torn[0]
             return True
-        return more
+        return more or (self._torn is not None and not torn)  # who waits has to know until when

@@ -1,8 +1,8 @@
 """Which rows a search finds: the newest, the most relevant, how many. For store.search, on the reader's connection.
 
-The index knows rows by key, and a key says nothing about time. The newest sessions are looked into first, each from its
-end, until no session that follows can have anything newer. Where that leads to nothing soon, all keys are taken at once
-if they are not too many: then only sessions that have some are looked at.
+The index knows rows by key, and a key says nothing about time. Few hits are all taken, and the newest sessions among
+theirs are looked at; of many the newest sessions of all are looked into first, each from its end. Either ends when no
+session that follows can have anything newer.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from store.query import And, Node, Words
 from store.scope import Scope, newest_first
 
 MOST: Final = 20_000  # hits up to which they are counted, and can be ordered by relevance
-FIRST: Final = 16  # sessions looked into before anything else: a word that is often said is in all of them
-FEW: Final = 4_000  # hits that are simply taken all
+FEW: Final = 1_500  # hits that are simply taken all
 WALK: Final = 40  # sessions that are asked for one by one; among more, all are walked through
 PROBES: Final = 200  # sessions looked into before it is asked which ones have hits at all
 AT_ONCE: Final = 100  # times read in one statement
@@ -42,17 +41,12 @@ class Hits(Struct, frozen=True):
     slow: bool  # every look costs as much as all of it: the beginning of too many words
     scope: Scope
     few: int = FEW
-    first: int = 0
 
     # ---- newest first
 
     def newest(self, limit: int) -> list[Place]:
         if self.slow:
             return self._merged(limit, self._grouped(self.sql.every), None) or []
-        if self.first:
-            found = self._merged(limit, None, self.first)
-            if found is not None:
-                return found
         some = self._grouped(self.sql.newest, self.few + 1)
         if sum(map(len, some.values())) <= self.few:
             return self._merged(limit, some, None) or []
@@ -202,4 +196,4 @@ def hits(connection: reads.Connection, node: Node, scope: Scope) -> Hits:
         sql = fts_postgres.asked(node)
     # Words that must stand together, or in one row, are looked up for every hit.
     dear = isinstance(node, And) or (isinstance(node, Words) and not node.text.isalnum())
-    return Hits(connection, sql, slow, scope, FEW, 0 if dear else FIRST)
+    return Hits(connection, sql, slow, scope, FEW // 8 if dear else FEW)

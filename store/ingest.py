@@ -363,9 +363,7 @@ class FileIngest:
             return False
         self._collected = self._watcher.collected
         try:
-            # A file of ours that has changed is read without a look whether it did, and no other one is looked at.
-            told = next((tail.path for tail in growth.tails if tail.path == path), None)
-            if growth.anew is not None or growth.take(GLANCE, told) or self.around.announced:
+            if growth.anew is not None or growth.glance(path, GLANCE) or self.around.announced:
                 return False
         finally:
             self._collected = False

@@ -59,7 +59,8 @@ def judged(trigger: Trigger, headers: Mapping[str, str], body: bytes) -> Judged:
 def read(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     """The payload. Raises ValueError."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/x-www-form-urlencoded":  # GitHub's other choice
+    # GitHub's other choice; it is also what curl says of everything, unless it is told otherwise.
+    if kind == "application/x-www-form-urlencoded" and not body.lstrip().startswith(b"{"):
         found = parse_qs(body.decode("utf-8", "replace")).get("payload", [])
         if len(found) != 1:
             raise ValueError("a form without a field called payload")

@@ -193,7 +193,7 @@ class Service:
             self._receiver = Receiver(*at, self.inbox.check, self.inbox.spool.put, stir=self.calm.stir)
         except StoreError as error:
             self._failed = str(error)
-            log.warning("%s", error)
+            log.info("%s", error)  # whoever asks for `receiver` is told
             return
         self._receiver.start()
 

@@ -23,6 +23,8 @@ def key_of(event: Event, payload: Mapping[str, Any], path: str = "") -> tuple[st
     Raises UnusableError for a key that cannot be used: such an event must not run, let alone in another's thread.
     """
     if not path.strip():
+        if event.unusable:
+            raise UnusableError(event.unusable)
         return (usable(event.key), event.how) if event.key else ("", event.how)
     found = values_at(payload, path)
     if not found:

@@ -222,7 +222,7 @@ def _next_line(path: Path, start: int) -> int:
     Nor is there one in a file that is one value printed over many lines: no line of it is a record.
     """
     with open_file(path) as file:
-        if _read(file, 3, path).rstrip(b"\r\n") in (b"{", b"["):
+        if _read(file, 2, path) in (b"{\n", b"{\r", b"[\n", b"[\r"):
             return file.seek(0, os.SEEK_END)
         file.seek(start - 1)
         while data := _read(file, 1 << 16, path):

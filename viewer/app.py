@@ -100,7 +100,7 @@ class App(QObject):
             self.window.keep(self.keeping)
         self._rest = QTimer(self)  # until the list is looked for
         self._rest.setSingleShot(True)
-        self._undecided = False  # no session was asked for: the list says which one to show
+        self.undecided = False  # no session was asked for: the list says which one to show
         self.broke.connect(self.window.on_error)
         self.settings.watch(self.on_setting)
         self.qt.styleHints().colorSchemeChanged.connect(self.on_scheme)
@@ -119,8 +119,8 @@ class App(QObject):
         self.open_asked(restored=restored)  # first: what was read ahead is in the first paint
         self.window.show()
         self._rest.timeout.connect(self.on_shown)
-        self._rest.start(0 if self._undecided else LATEST)
-        if not self._undecided:
+        self._rest.start(0 if self.undecided else LATEST)
+        if not self.undecided:
             self.live.changed.connect(self.on_first)
 
     def on_first(self) -> None:
@@ -181,28 +181,38 @@ class App(QObject):
             window.start(self.live.stdin)
         if asked.demo:
             window.start(lambda: self.live.demo(speed))
-        if window.desk.current is not None or asked.paths:
+        if window.desk.current is not None or (asked.paths and not self._folders()):
             return
-        last = str(self.kept.value("window/session") or "") if self.kept is not None and restored else ""
+        wanted = self.kept is not None and restored and not asked.paths
+        last = str(self.kept.value("window/session") or "") if self.kept is not None and wanted else ""
         if last and is_session(last):
             window.open_path(last, follow=asked.follow)
         else:
-            self._undecided = True
+            self.undecided = True
+
+    def _folders(self) -> list[str]:
+        """Those that the command line asks for."""
+        return [str(Path(path).absolute()) for path in self.options.paths if holds_sessions(path)]
 
     def _roots(self) -> list[str]:
-        folders = [str(Path(path).absolute()) for path in self.options.paths if holds_sessions(path)]
-        return [*self.settings[st.ROOTS], *folders]
+        return [*self.settings[st.ROOTS], *self._folders()]
 
     def on_sessions(self, delta: SessionsDelta) -> None:
-        """Nothing was asked for: the newest session once they are all known, the demo when there is none."""
-        if not self._undecided or delta.total is None:
+        """No session was asked for: the newest of the folders that were, or of all, once they are all known.
+
+        Where there is none at all, the demo.
+        """
+        if not self.undecided or delta.total is None:
             return
-        self._undecided = False
+        self.undecided = False
         if self.window.desk.current is not None:
             return
         rows = list(self.window.sessions.sessions.sessions()) + list(delta.put)
+        if folders := tuple(f"{folder}{os.sep}" for folder in self._folders()):
+            rows = [row for row in rows if row.path.startswith(folders)]
         if not rows:
-            self.window.start(self.live.demo)
+            if not folders:
+                self.window.start(self.live.demo)
             return
         newest = max(rows, key=lambda row: (row.updated or 0, row.id))
         panel = self.window.panel_shown  # it was restored: the session is behind it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from store import report
 from store.runs import Ask, RunRequest, RunResult, Runs, resumable, shown
+from viewer import endings
 
 Lines = Callable[[Iterable[dict[str, Any]]], None]
 Print = Callable[[Iterable[str]], None]
@@ -51,6 +53,7 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[
         found.append(result)
         over.set()
 
+    before = {number: signal.signal(number, signal.default_int_handler) for number in endings.signals()}
     try:
         id = runs.start(request, done)
         try:
@@ -61,6 +64,8 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[
             over.wait()
     finally:
         runs.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
     [result] = found
     if chosen.json:
         lines([told(result)])

@@ -51,6 +51,7 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[
 def told(result: dict[str, Any], *, hidden: bool = False) -> Iterator[str]:
     """The same for people."""
     share = 100 * result["understood"] / result["records"] if result["records"] else 100.0
+    share = share if result["understood"] == result["records"] else min(share, 99.99)  # all is said of all only
     files = f"{result['files']:,} file{'' if result['files'] == 1 else 's'}"
     sizes = f"{files}, {result['bytes']:,} bytes, {result['records']:,} records"
     yield f"{sizes}: {share:.2f} % understood"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from store import report
+from viewer import wording
 from viewer.usage import prices_line
 
 Lines = Callable[[Iterable[dict[str, Any]]], None]
@@ -131,4 +132,4 @@ def _seconds(millis: int | None) -> str:
 
 
 def _dollars(usd: float | None) -> str:
-    return "–" if usd is None else f"${usd:,.2f}"
+    return wording.money(None if usd is None else round(usd * 1_000_000))

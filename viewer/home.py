@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from resources import path
 from viewer.theme.look import Look
+
+LEAST: Final = 400  # px at zoom 1: below it there is no room for what only adorns
 
 
 class HomePage(QWidget):
@@ -19,6 +24,7 @@ class HomePage(QWidget):
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._look = look
         self.sign = QLabel(self)
         self.sign.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.heading = QLabel(self)
@@ -82,7 +88,15 @@ class HomePage(QWidget):
                 "You can also open a session file, or drop one on this window."
             )
 
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What only adorns gives way before the sentence does."""
+        roomy = self.height() >= self._look.px(LEAST)
+        for part in (self.sign, self.hint_label, self.hint):
+            part.setVisible(roomy)
+
     def set_look(self, look: Look) -> None:
+        self._look = look
         palette = self.palette()
         palette.setColor(self.backgroundRole(), look.colour("surface.window"))
         self.setPalette(palette)

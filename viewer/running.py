@@ -8,6 +8,7 @@ from typing import Any
 
 from store.report import iso
 from store.runs import RunRow, Runs, listed
+from viewer import wording
 
 Lines = Callable[[Iterable[dict[str, Any]]], None]
 Print = Callable[[Iterable[str]], None]
@@ -80,7 +81,7 @@ def _line(row: RunRow) -> str:
     took = "–"
     if row.started is not None and row.ended is not None:
         took = f"{(row.ended - row.started) / 1_000_000:.1f} s"
-    cost = "–" if row.cost_micros is None else f"${row.cost_micros / 1_000_000:.2f}"
+    cost = wording.money(row.cost_micros)
     said = " ".join(row.prompt[:200].split())[:60]
     why = f"  ({row.reason})" if row.reason else ""
     line = f"{row.id[:8]}  {iso(row.queued) or '–':<24}  {row.state:<11} {took:>8} {cost:>7}  {_how(row):<11}  "

@@ -87,7 +87,9 @@ def wait_until_loaded(app: App, *, ended: bool = False, patience: float = PATIEN
         turn(30)
         current = app.window.desk.current
         head = current.header if current is not None else None
-        ready = current is None or (head is not None and (head.state != "opening" or bool(head.trouble)))
+        ready = not app.undecided if current is None else False
+        if head is not None:
+            ready = head.state != "opening" or bool(head.trouble)
         # A short stream may have ended before anybody listened.
         done = head is not None and head.state in ("ended", "failed")
         if ended and current is not None and current.key not in over and not done:

@@ -19,6 +19,7 @@ from store.paths import config_dir, data_dir
 from store.runs import Runs
 from store.service import Service
 from store.triggers import deliveries, hook_path, list_triggers
+from viewer import endings
 
 HELP: str = """\
 Receives webhooks, runs what is due by the clock and what files bring, and goes on in each thread's session; without a

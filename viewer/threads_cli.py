@@ -112,4 +112,6 @@ def _cleaned(done: threads.Cleanup) -> str:
     verb = "would be forgotten" if done.dry else "forgotten"
     since = f"not used since {wording.full(done.cutoff)}"
     skipped = f" {done.skipped:,} in use {'would stay' if done.dry else 'stayed'}." if done.skipped else ""
-    return f"{many} {since} {verb}.{skipped}" if done.deleted else f"Nothing is {since}.{skipped}"
+    if done.deleted:
+        return f"{many} {since} {verb}.{skipped}"
+    return f"Nothing is stale: no {'other ' if done.skipped else ''}thread is {since}.{skipped}"

@@ -8,6 +8,8 @@ from typing import Any, Final
 import orjson
 
 LINES: Final = 40  # lines of the head that are looked at
+SURE: Final = 90
+GUESSED: Final = 45  # of one value over many lines that is longer than the head: others print theirs like that, too
 
 _BOOKKEEPING: Final = frozenset({
     "summary", "custom-title", "ai-title", "agent-name", "last-prompt", "mode", "permission-mode", "queue-operation",
@@ -35,6 +37,7 @@ def stream(head: bytes, path: Path | None) -> int:
 def _score(head: bytes) -> tuple[int, int]:
     """The votes of the first lines that are records, for (session file, stream)."""
     on_disk = on_stream = seen = 0
+    sure = SURE
     lines = head.split(b"\n", LINES)[:LINES]
     if next((line.strip() for line in lines if line.strip()), b"") in (b"[", b"{"):
         lines = [head]  # one value over many lines
@@ -46,6 +49,7 @@ def _score(head: bytes) -> tuple[int, int]:
             value = orjson.loads(line)
         except orjson.JSONDecodeError:
             value = _guess(line)
+            sure = GUESSED if line is head else SURE
         for record in value[:8] if type(value) is list else (value,):
             if type(record) is dict:
                 seen += 1
@@ -54,7 +58,7 @@ def _score(head: bytes) -> tuple[int, int]:
                 on_stream += vote < 0
     if not seen:
         return 0, 0
-    return 90 * on_disk // seen, 90 * on_stream // seen
+    return sure * on_disk // seen, sure * on_stream // seen
 
 
 def _vote(record: dict[str, Any]) -> int:

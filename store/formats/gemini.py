@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -253,6 +252,8 @@ def _prints(messages: Any) -> dict[str, bytes]:
     """Each message by its id, in order; empty when there is one without, or the same id twice."""
     if type(messages) is not list:
         return {}
+    from hashlib import blake2b  # only a chat that is one JSON document needs it, and no start does
+
     found = {
         string(one, "id"): blake2b(orjson.dumps(one), digest_size=8).digest() for one in messages if type(one) is dict
     }

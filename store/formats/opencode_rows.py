@@ -28,8 +28,6 @@ from store.sources.views import Watched
 EVERY: Final = 2.0  # seconds after which all parts are, while somebody writes
 BUSY: Final = 0.9 * database.AGAIN  # seconds since the last news in which a further look is sure to come
 TICK: Final = 2.0  # seconds after which no row has the time of one that was read
-BRACE: Final = ord("{")
-BRACES_END: Final = ord("}")
 _FIXED: Final = ("id", "project_id", "parent_id", "slug", "directory", "version", "time_created")
 NEWEST: Final = """
 SELECT id, max(time_updated, coalesce((SELECT max(time_updated) FROM message WHERE session_id = s.id), 0),
@@ -228,7 +226,7 @@ def _plain(value: Any) -> Any:
 
 def _is_line(data: bytes | None) -> bool:
     """Whether it is an object as it lies there, on one line; as nearly all are."""
-    return bool(data) and data[0] == BRACE and data[-1] == BRACES_END and b"\n" not in data  # type: ignore[index]
+    return data is not None and data[:1] == b"{" and data[-1:] == b"}" and b"\n" not in data
 
 
 def _line(data: bytes | None) -> bytes:

@@ -23,7 +23,8 @@ class Event(Struct, frozen=True):
     """One delivery, normalised. '' is unknown.
 
     `key`: its thread, such as `github:owner/repo:pr:12`; `how` says where that was found, or why there is none.
-    `authors`: every name and id of whoever caused it. `delivery`: the same for repeats of one delivery.
+    `authors`: every name and id of whoever caused it. `delivery`: the same for repeats of one delivery. `unusable`: why
+    the thread that it is of cannot be named.
     """
 
     source: str
@@ -36,6 +37,7 @@ class Event(Struct, frozen=True):
     how: str = ""
     repo: str = ""
     branch: str = ""
+    unusable: str = ""
 
 
 def _body(headers: Headers, body: bytes) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from store.webhooks.base import Event, Headers, Sender, body_id, dig, hexed, names, word
 
+_NONE: Final = "This event is of no pull request and no issue."
 _REPO: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+")
 
 
@@ -31,13 +32,14 @@ def event(headers: Headers, payload: dict[str, Any], body: bytes) -> Event:
         repo=repo,
         branch=word(dig(payload, "pull_request", "head", "ref"))
         or word(payload.get("ref")).removeprefix("refs/heads/"),
+        unusable="" if key or how == _NONE else how,
     )
 
 
 def _key(payload: dict[str, Any], repo: str) -> tuple[str, str]:
     kind, found, where = _thing(payload)
     if not kind:
-        return "", "This event is of no pull request and no issue."
+        return "", _NONE
     if _REPO.fullmatch(repo) is None or ".." in repo:
         return "", f"The repository's name cannot be part of a key: {repo[:80]!r}."
     if type(found) is not int or found <= 0:

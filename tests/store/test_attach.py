@@ -71,7 +71,7 @@ def test_only_who_can_take_images_gets_any() -> None:
 
 
 def test_an_agent_gets_blocks_and_the_row_shows_them(tmp_path: Path, given: dict[str, Attached]) -> None:
-    """Sending, echo and the journal read again show one and the same prompt; a file's text is nobody's words."""
+    """004-09: sending, echo and the journal read again show one and the same prompt; a file's text is nobody's words."""
     files = tuple(given.values())
     with talking(ALL + ECHO, tmp_path) as talk:
         talk.ready()
@@ -119,7 +119,7 @@ def test_an_agent_that_takes_no_images_is_told_where_they_lie(tmp_path: Path, gi
 
 
 def test_a_file_that_is_gone_keeps_the_prompt(tmp_path: Path, given: dict[str, Attached]) -> None:
-    """It is first in the queue again, with its files and the reason, and nothing was said to the agent."""
+    """004-11: it is first in the queue again, with its files and the reason, and nothing was said to the agent."""
     image = given["shot.png"]
     with talking(ALL + ECHO, tmp_path) as talk:
         talk.ready()

@@ -89,6 +89,7 @@ def test_the_newest_of_all_sessions_come_first(
     """However many hits there are, and wherever they lie: by the time of the row, not of the import."""
     monkeypatch.setattr(hits, "FEW", few)
     monkeypatch.setattr(hits, "PROBES", probes)
+    monkeypatch.setattr(hits, "WALK", probes // 100)
     many = Many(archive, seed)
     asked = Search(archive.db)
     for word in ("common", "red", "rare", "nowhere"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from ingest_screen import Screen
 from store import growth as growth_module
 from store.events import Event
 from store.fold import Cut, Put, State, fold_run
-from store.formats import named
+from store.formats import HEAD, named, sniff
 from store.growth import Growth
 from store.items import Item, Raw, text_of
 from store.pipe import Pipe
 from store.whole import Whole
+from viewer.bench import tails
 from viewer.bench.grown import recordings
 
 
@@ -210,6 +212,20 @@ def test_a_live_window_has_no_word_of_it(tmp_path: Path, screens: Callable[..., 
     assert screen.texts() == [f"text {n}" for n in range(7)]
 
 
+def test_one_that_stays_broken_is_read_again_though_nobody_tells(
+    tmp_path: Path, screens: Callable[..., Screen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth_module, "TORN", 0.05)
+    path = tmp_path / "session-w.json"
+    path.write_bytes(chat(message(0), message(1)))
+    screen = screens(path)
+    screen.until(lambda: len(screen.rows) == 2)
+    other = tmp_path / "other"
+    other.write_bytes(chat(message(0), message(1), message(2))[:-3])
+    other.replace(path)
+    screen.until(lambda: "again" in screen.session.header.trouble)
+
+
 def test_a_chat_that_is_too_big_to_be_read_at_once(tmp_path: Path, screens: Callable[..., Screen]) -> None:
     """Its end is no lines of records: nothing is shown of it until a child has read it. Then it goes on as a small one
     does, from what was kept of its reader."""
@@ -217,6 +233,7 @@ def test_a_chat_that_is_too_big_to_be_read_at_once(tmp_path: Path, screens: Call
     long = [message(n, content=f"{n} {'word ' * 600}") for n in range(400)]
     path.write_bytes(chat(*long))
     assert path.stat().st_size > 1 << 20
+    assert sniff(path.read_bytes()[:HEAD], path).agent == "gemini", "also when the head holds only a part of it"
     screen = screens(path)
     screen.until(lambda: screen.whole)
     assert len(screen.rows) == 400
@@ -226,3 +243,16 @@ def test_a_chat_that_is_too_big_to_be_read_at_once(tmp_path: Path, screens: Call
     path.write_bytes(chat(*long, message(400), message(401)))
     screen.until(lambda: len(screen.rows) == 402)
     assert (screen.rebases, screen.session.header.trouble) == (rebases, "")
+
+
+def test_the_bench_knows_which_record_brings_which_row(tmp_path: Path) -> None:
+    """`bench tails`: rows of the appended records, each by the first that has it; a chat as one that is rewritten."""
+    asked = Namespace(records=40, appends=10)
+    for agent, steps in (
+        (tails.WHOLE, list(tails._rewritten(asked))),
+        ("pi", tails._lines(recordings()["pi"], tmp_path, asked)),
+    ):
+        rows, news = tails._news(agent.removesuffix(".json"), steps, agent == tails.WHOLE)
+        assert len(steps) == 11
+        assert 5 < rows == len(news) <= 20
+        assert sorted(news.values()) == list(news.values())

@@ -109,11 +109,6 @@ def test_standard_webhooks() -> None:
         ({"check_run": {"pull_requests": [{"number": 8}]}, "repository": {"full_name": "a/b"}}, "github:a/b:pr:8"),
         ({"check_suite": {"pull_requests": []}, "repository": {"full_name": "a/b"}}, ""),
         ({"ref": "refs/heads/main", "repository": {"full_name": "a/b"}}, ""),
-        ({"issue": {"number": "5"}, "repository": {"full_name": "a/b"}}, ""),
-        ({"issue": {"number": True}, "repository": {"full_name": "a/b"}}, ""),
-        ({"issue": {"number": 5}, "repository": {"full_name": "../b"}}, ""),
-        ({"issue": {"number": 5}, "repository": {"full_name": "a/../../b"}}, ""),
-        ({"issue": {"number": 5}}, ""),
     ],
 )
 def test_github_threads(payload: dict[str, Any], wanted: str) -> None:
@@ -219,6 +214,17 @@ def test_what_is_no_text_is_refused(value: object) -> None:
 def test_unusable_keys_are_refused_loudly(text: str, words: str) -> None:
     with pytest.raises(UnusableError, match=words):
         key("generic", {"id": text}, "id")
+
+
+@pytest.mark.parametrize(
+    ("repo", "number"), [("../b", 5), ("a/../../b", 5), ("", 5), ("a/b", -1), ("a/b", "5"), ("a/b", True)]
+)
+def test_a_pull_request_that_cannot_be_named_is_refused_loudly(repo: str, number: object) -> None:
+    """It is of a thread, so it must not run as if it were of none; a path of the user's own names it all the same."""
+    payload = {"pull_request": {"number": number}, "repository": {"full_name": repo}, "node": "n-1"}
+    with pytest.raises(UnusableError, match=r"cannot be part of a key|is no number"):
+        key("github", payload)
+    assert key("github", payload, "node") == ("github:n-1", "node")
 
 
 def test_the_longest_key_and_odd_but_good_ones() -> None:

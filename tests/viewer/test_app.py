@@ -239,6 +239,18 @@ def test_it_finds_the_sessions_and_opens_the_newest(start: type[App], qtbot: QtB
     assert window.header.project.text().startswith("atlas-api")
 
 
+def test_a_folder_opens_at_its_newest(tmp_path: Path, start: type[App], qtbot: QtBot) -> None:
+    """The newest of that folder, not of the machine; where it has none, the way to others."""
+    newer = write_session(1)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    older = newer.rename(theirs / newer.name)
+    write_session(2, turns=9)
+    app = start(Options(paths=(str(theirs),)))  # type: ignore[call-arg]
+    qtbot.waitUntil(lambda: app.window.desk.current is not None, timeout=10_000)
+    assert app.window.desk.current.key == str(older)
+
+
 def test_with_nothing_on_the_machine_it_plays_the_demo(start: type[App], qtbot: QtBot) -> None:
     app = start()  # type: ignore[call-arg]
     qtbot.waitUntil(lambda: app.window.desk.current is not None, timeout=10_000)

@@ -145,7 +145,7 @@ def test_chips_are_handled_by_keys_and_refused_with_a_reason(
 
 
 def test_files_stay_with_the_queue_the_draft_and_a_failed_send(talk: App, tmp_path: Path, qtbot: QtBot) -> None:
-    """Queued with its files, edited with them, back with them when one is gone, kept in the draft of the next start."""
+    """004-11: queued with its files, edited with them, back with them when one is gone, kept in the draft of the next start."""
     found = composing(talk)
     note = tmp_path / "note.md"
     note.write_text("one\n")
@@ -184,6 +184,7 @@ def test_files_stay_with_the_queue_the_draft_and_a_failed_send(talk: App, tmp_pa
 
 
 def test_the_mode_is_chosen_and_the_agent_confirms_it(talk: App, qtbot: QtBot) -> None:
+    """004-14: what stands there is what the header has."""
     pane = composing(talk).pane
     mode, model = pane.choosers
     qtbot.waitUntil(lambda: mode.text() == "Mode: Ask", timeout=WAIT)

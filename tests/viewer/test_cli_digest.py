@@ -144,8 +144,8 @@ def test_as_text(session: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> No
     told = capfdbinary.readouterr().out.decode().splitlines()
     assert told == [
         SESSION,
-        "  2 turns, 7.0 s of 15.0 s, cost $0.00",
-        "  claude-opus-5: 30 in, 0 out, cache 3,000 read, 270 written, $0.00",
+        "  2 turns, 7.0 s of 15.0 s, cost $0.0033",
+        "  claude-opus-5: 30 in, 0 out, cache 3,000 read, 270 written, $0.0033",
         "  91 % out of the cache, context 1,100 tokens, at most 1,100",
         "  1 tool call, 1 failed",
         "  1 × tool_error at row 3",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from builders import assistant, lines, user
 from store import runs_shell
 from viewer.cli import main
 
+REPO = Path(__file__).resolve().parents[2]
 SESSION = "5e551014-0000-4000-8000-00000000000f"
 
 
@@ -54,6 +58,23 @@ def test_continue_and_runs(session: Path, capfdbinary: pytest.CaptureFixture[byt
     assert found[0]["cost_usd"] is None or found[0]["cost_usd"] == 0
     assert main(["runs"]) == 0
     assert capfdbinary.readouterr()[0].count(b"\n") == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no terminal hangs up there")
+def test_a_terminal_that_is_closed_ends_the_agent(session: Path, tmp_path: Path) -> None:
+    noted = tmp_path / "noted"
+    os.mkfifo(noted)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "viewer.cli", "continue", SESSION, "hang"], cwd=REPO,
+        env=os.environ | {"AGENT_CLI_LOG": str(noted)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with noted.open() as lines_:
+        told = json.loads(lines_.readline())
+    assert told["prompt"] == "hang"
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(told["pid"], 0)
 
 
 def test_without_runs(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -94,7 +94,7 @@ def test_a_slow_server_does_not_stall_the_window(
     """Rows stand for those that are on their way, and what the reader looks at stays where it is when they come. Where
     a row is, what is copied and the next failure: none of it is asked by the thread that paints."""
     path = tmp_path / "sessions" / NAME
-    write_session(path, records=2_400, seed=4)
+    write_session(path, records=1_300, seed=4)
     rows = take_in(database, path).rows
     told = Folded(Whole(path)).rows
     failures = [row for row, item in enumerate(told) if failed(item)]
@@ -177,7 +177,7 @@ def test_a_big_session_comes_to_stand_on_a_server_without_a_wait(
 ) -> None:
     """It is read by its end first; the whole of it takes its place above, and what is looked at stays."""
     path = tmp_path / "sessions" / NAME
-    write_session(path, records=4_000, seed=4)
+    write_session(path, records=700, seed=4)
     assert path.stat().st_size > SMALL
     told = Folded(Whole(path)).rows
     app = App(Options(paths=(str(path),), size=(900, 700)))

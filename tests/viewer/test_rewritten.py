@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import QItemSelectionModel
 from timeline_kit import ListWindow, added, make_view, message, rebase, tool
 
 from store.items import Item
 from viewer.theme.look import Look
-from viewer.timeline.model import WALK, TimelineModel
+from viewer.timeline.model import TimelineModel
 from viewer.timeline.pages import PAGE
 
-ROWS = 4 * WALK
+ROWS = 2_000
+
+
+@pytest.fixture(autouse=True)
+def many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of them is more than is compared one by one."""
+    monkeypatch.setattr("viewer.timeline.model.WALK", ROWS // 4)
 
 
 def told(first: int = 0) -> list[Item]:
@@ -37,7 +44,7 @@ def test_the_reader_stays_at_the_row(qtbot, look: Look) -> None:
     window = ListWindow(told(-7))
     model.apply(rebase(window, [message(ROWS)]))
     assert model.length == ROWS + 8
-    assert window.rows_read < 4 * PAGE
+    assert window.rows_read <= 4 * PAGE
     assert window.finds < 64
     assert view.place() == place
     assert view.currentIndex().row() == row - 1 + 7

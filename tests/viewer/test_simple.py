@@ -17,7 +17,7 @@ from viewer.rows.message import MessageRow
 from viewer.rows.oneline import OneLine
 from viewer.rows.parts import COUNT, Lines, Part
 from viewer.rows.prose import Prose
-from viewer.rows.simple import read
+from viewer.rows.simple import coded, inline, read
 from viewer.rows.words import Words
 from viewer.theme import make_look
 from viewer.theme.look import Look
@@ -258,7 +258,30 @@ def test_a_message_of_one_line_looks_as_the_sheet_has_it(source: str, zoom: floa
     if made is not None:
         line, whole = made
         assert line.height == whole.height
-        assert row_drawn(line) == row_drawn(whole)
+        drawn = row_drawn(line)
+        assert drawn == row_drawn(whole)
+        rest = drawn.copy(line.reach, 0, WIDTH - line.reach, drawn.height())
+        bare = QImage(rest.size(), rest.format())
+        bare.fill(0)
+        assert rest == bare
+        moved = QImage(drawn.size(), drawn.format())
+        moved.fill(0)
+        with QPainter(moved) as painter:
+            line.draw(painter, 4)
+        assert moved == drawn
+
+
+@given(
+    st.lists(st.sampled_from(["`", "``", " ", "a", "b c", ".", "_", "//", "*", "[", "@x"]), max_size=12).map("".join)
+)
+def test_words_and_code_are_the_ones_that_the_search_finds(source: str) -> None:
+    pieces, said = coded(source), inline(source)
+    if pieces is not None:
+        assert said is not None
+        text, runs = said
+        assert text == "".join(pieces)
+        assert [text[run.start : run.start + run.length] for run in runs] == pieces[1::2]
+        assert all(run.form == "code" for run in runs)
 
 
 def test_a_line_is_laid_out_when_it_is_pointed_at_and_no_sooner(look: Look) -> None:

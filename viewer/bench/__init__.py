@@ -21,6 +21,7 @@ BENCHES: Final = (
     "open",
     "scroll",
     "tail",
+    "tails",
     "start",
     "idle",
     "fold",

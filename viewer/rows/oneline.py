@@ -75,7 +75,8 @@ class OneLine(Laid):
             x += left
             if ground is not None:
                 first, upper = floor(x), floor(self._top)
-                painter.fillRect(first, y + upper, ceil(x + width) - first, ceil(self._top + self._tall) - upper, ground)
+                tall = ceil(self._top + self._tall) - upper
+                painter.fillRect(first, y + upper, ceil(x + width) - first, tall, ground)
             painter.setFont(font)
             painter.setPen(ink or main)
             painter.drawText(QPointF(x, base), text)

@@ -304,4 +304,8 @@ class SessionsModel(Listed):
 
 
 def _lines(groups: Iterable[Group]) -> list[str | Heading]:
-    return [line for group in groups for line in (Heading(group.name), *(key.id for key in group.keys))]
+    found: list[str | Heading] = []
+    for group in groups:
+        found.append(Heading(group.name))
+        found += [key.id for key in group.keys]
+    return found

@@ -167,7 +167,8 @@ class Canvas(Stock):
                 width = self.scene.width  # what is bare right of all rows need not be moved
                 if self.geo.reach < width and self.selection.ends is None:
                     width = self.geo.reach
-                damage.follow(self.viewport(), width, self._bottom, way, self.counters, self.afloat)
+                afloat = self.afloat if self.even() else None
+                damage.follow(self.viewport(), width, self._bottom, way, self.counters, afloat)
         finally:
             self._busy = False
         self.bar.later()

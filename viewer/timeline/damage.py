@@ -54,18 +54,19 @@ def repair(
 
 
 def follow(
-    viewport: QWidget, width: int, end: int, way: int, counters: Counters, afloat: Sequence[QWidget] = ()
+    viewport: QWidget, width: int, end: int, way: int, counters: Counters, afloat: Sequence[QWidget] | None = ()
 ) -> None:
     """Rows that reach down to `end` moved by `way`, and new ones follow them down to `end`: move and ask for those.
 
-    Neither they nor rows that they have driven out have a pixel right of `width`: memory is what this costs.
+    Neither they nor rows that they have driven out have a pixel right of `width`: memory is what this costs. `afloat`
+    are as for `repair`; None: pixels cannot be moved on this screen.
     """
     if not way:
         return
-    floating = False
-    for child in afloat:  # the pill stays, and would be moved with the rows
-        floating = floating or child.isVisible()
-    if floating or not -end < way < 0 or viewport.devicePixelRatioF() % 1:
+    fixed = afloat is None
+    for child in afloat or ():  # the pill stays, and would be moved with the rows
+        fixed = fixed or child.isVisible()
+    if fixed or not -end < way < 0:
         viewport.update()
         counters.full += 1
         return

@@ -6,18 +6,23 @@ of QListView alone.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QRect, Qt
+from typing import Final
+
+from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QRect, Qt
 from PySide6.QtGui import QRegion
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QScrollBar, QWidget
 from typing_extensions import override
 
 from viewer import viewport
 
+_OTHER_PIXELS: Final = (QEvent.Type.DevicePixelRatioChange, QEvent.Type.Show, QEvent.Type.ParentChange)
+
 
 class Stock(QListView):
     """See the module. A subclass says where rows are, and has all that it needs for that before it calls this."""
 
     def __init__(self, bar: QScrollBar, parent: QWidget | None = None) -> None:
+        self._even: bool | None = None
         super().__init__(parent)
         viewport.give(self)
         self.setVerticalScrollBar(bar)
@@ -32,6 +37,18 @@ class Stock(QListView):
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         # Nothing looks different under the pointer: without this, rows it passes would be painted whole.
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_Hover, False)
+
+    def even(self) -> bool:
+        """Whether a pixel of ours is so many whole ones of the screen: only then can what is painted be moved."""
+        if self._even is None:  # to ask is a long way, and the answer stays the same
+            self._even = not self.viewport().devicePixelRatioF() % 1
+        return self._even
+
+    @override
+    def event(self, event: QEvent) -> bool:
+        if event.type() in _OTHER_PIXELS:
+            self._even = None
+        return super().event(event)
 
     @override
     def verticalScrollbarValueChanged(self, value: int) -> None:
