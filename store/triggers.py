@@ -256,7 +256,7 @@ def deliveries(db: Path, trigger_id: int | None = None, limit: int = 200) -> tup
     """What came in, newest first."""
     where, values = (" AND trigger_id = ?", (trigger_id,)) if trigger_id is not None else ("", ())
     sql = f"{deliveries_db.SELECT}{where} ORDER BY id DESC LIMIT ?"
-    return tuple(Delivery(*row[:-1], compacts=bool(row[-1])) for row in ask(db, sql, (host_here(db), *values, limit)))
+    return tuple(Delivery(*(*row[:-1], bool(row[-1]))) for row in ask(db, sql, (host_here(db), *values, limit)))
 
 
 def payload_of(db: Path, delivery_id: int) -> bytes:

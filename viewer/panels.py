@@ -106,7 +106,8 @@ class Panels(Shelving):
 
     def _put_run(self, bar: QWidget) -> None:
         """Above the composer."""
-        column = self.composer.parentWidget().layout()
+        middle = self.composer.parentWidget()
+        column = None if middle is None else middle.layout()
         assert isinstance(column, QBoxLayout)  # noqa: S101 - the frame made it
         column.insertWidget(column.indexOf(self.composer), bar)
 

@@ -27,6 +27,7 @@ from store.events import (
 )
 from store.formats.base import Format, Record
 from store.formats.calls import started
+from store.formats.rewritten import Told
 from store.formats.values import micros, moment, one_line, string, table
 
 DENIED: Final = 0  # VS Code's ToolConfirmKind: the user said no
@@ -52,6 +53,10 @@ KINDS: Final[Mapping[str, str]] = {
 class Reader:
     """One per file: the file is one record."""
 
+    def __init__(self) -> None:
+        self._session = ""
+        self._whole = Told("requestId")
+
     def events(self, record: Record) -> Sequence[Event]:
         data, at = record.data, record.at
         if type(data) is not dict or type(data.get("requests")) is not list:
@@ -60,10 +65,31 @@ class Reader:
             SessionNamed(at, string(data, "sessionId"), title=string(data, "customTitle"), rank=5),
             AdapterSeen(at, "vscode-copilot"),
         ]
+        self._session = string(data, "sessionId")
+        self._whole.tell(data["requests"])
         for index, request in enumerate(data["requests"]):
             if type(request) is dict:
                 own = string(request, "requestId") or f"@{at.file}:{at.offset}/{index}"
                 _request(request, own, At(moment(request.get("timestamp")), at.file, at.offset, at.length), out)
+        return out
+
+    @property
+    def whole(self) -> bool:
+        """Whether `rewritten` can tell what is new in another one."""
+        return bool(self._whole)
+
+    def rewritten(self, record: Record) -> Sequence[Event] | None:
+        """The same chat, written whole once more: the requests that are new. None: what was told has changed."""
+        data, at = record.data, record.at
+        if type(data) is not dict or string(data, "sessionId") != self._session:
+            return None
+        fresh = self._whole.fresh(data.get("requests"), lambda _: False)  # the end of its turn was told
+        if fresh is None:
+            return None
+        out: list[Event] = [SessionNamed(at, self._session, title=string(data, "customTitle"), rank=5)]
+        for request in fresh:
+            at_ = At(moment(request.get("timestamp")), at.file, at.offset, at.length)
+            _request(request, string(request, "requestId"), at_, out)
         return out
 
 

@@ -30,6 +30,7 @@ from store.events import (
 )
 from store.formats import gemini_tools as tools
 from store.formats.base import Child, Format, Record
+from store.formats.rewritten import Told
 from store.formats.values import count, moment, one_line, string, table
 
 MESSAGES: Final = 8192  # that are remembered: a later line may replace one
@@ -54,7 +55,7 @@ class Reader:
         self._llm = ""
         self._named = False
         self._setup = ""  # the message that tells the model where it is
-        self._prints: dict[str, bytes] = {}  # of a chat that is one object: message → a hash of what it was
+        self._whole = Told("id")  # of a chat that is one object
 
     def events(self, record: Record) -> Sequence[Event]:
         data, at = record.data, record.at
@@ -64,7 +65,7 @@ class Reader:
         if "sessionId" in data or (type(data.get("messages")) is list and "projectHash" in data):
             self._header(data, at, out)
             self._all(data.get("messages"), at, out, first=True)
-            self._prints = _prints(data.get("messages"))
+            self._whole.tell(data.get("messages"))
         elif "$set" in data:
             told = table(data, "$set")
             self._header(told, at, out)
@@ -88,24 +89,20 @@ class Reader:
     @property
     def whole(self) -> bool:
         """Whether it was one object, so that `rewritten` can tell what is new in another one."""
-        return bool(self._prints)
+        return bool(self._whole)
 
     def rewritten(self, record: Record) -> Sequence[Event] | None:
         """The same chat, written whole once more: what is new in it. None: another one, or some of it is gone."""
-        data, known = record.data, self._prints
+        data = record.data
         if type(data) is not dict or not self._session or string(data, "sessionId") != self._session:
             return None
-        prints = _prints(data.get("messages"))
-        if not known or list(prints)[: len(known)] != list(known):
+        fresh = self._whole.fresh(data.get("messages"), lambda one: string(one, "type") in _ANSWERS)
+        if fresh is None:
             return None
-        fresh = [one for one in data["messages"] if known.get(one["id"]) != prints[one["id"]]]
-        if any(one["id"] in known and string(one, "type") not in _ANSWERS for one in fresh):
-            return None  # what was said to it is another thing now
         out: list[Event] = []
         self._header(data, record.at, out)
         for one in fresh:
             self._message(one, record.at, out)
-        self._prints = prints
         return out
 
     def _header(self, data: dict[str, Any], at: At, out: list[Event]) -> None:
@@ -246,18 +243,6 @@ def _texts(content: Any) -> tuple[str, int]:
                 texts.append(string(part, "text"))
             images += "inlineData" in part or "fileData" in part
     return "\n".join(texts), images
-
-
-def _prints(messages: Any) -> dict[str, bytes]:
-    """Each message by its id, in order; empty when there is one without, or the same id twice."""
-    if type(messages) is not list:
-        return {}
-    from hashlib import blake2b  # only a chat that is one JSON document needs it, and no start does
-
-    found = {
-        string(one, "id"): blake2b(orjson.dumps(one), digest_size=8).digest() for one in messages if type(one) is dict
-    }
-    return found if len(found) == len(messages) and "" not in found else {}
 
 
 def _cwd(data: dict[str, Any]) -> str:

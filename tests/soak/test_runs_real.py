@@ -20,6 +20,8 @@ from store.runners.base import Ask
 from store.runs import RunRequest, RunResult, Runs
 
 SCRIPT = SHARED / "real-cli" / "real-cli.sh"
+CACHE = Path(os.environ.get("REALCLI_CACHE", "/tmp/real-cli/cache"))  # noqa: S108 - where that script puts it
+PACKAGES = {"claude-code": "@anthropic-ai/claude-code-", "codex": "@openai/codex"}
 UNKNOWN = "00000000-1111-4222-8333-444444444444"
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 
@@ -46,8 +48,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
         prompt: str, runner: str = "claude-code", answers: Sequence[str] = (), stop: bytes = b"", **asked: Any
     ) -> RunResult:
         """`answers`: to what it asks, one after the other. `stop`: it is stopped when it prints that."""
-        if why := runs.missing(named(runner)):
-            pytest.skip(why)
+        package = PACKAGES[runner]
+        if not any(CACHE.glob(f"node_modules/{package}*")):  # a shim is there all the same
+            pytest.skip(f"{package} is not installed: {SCRIPT} install {named(runner).program}")
         left, said, id = list(answers), queue.SimpleQueue[bytes](), ""
 
         def follow() -> None:
@@ -93,6 +96,15 @@ def test_the_real_claude_is_answered(run: Callable[..., RunResult]) -> None:
     assert (stopped.state, stopped.outcome.errors, stopped.signal) == ("cancelled", ("It was interrupted.",), None)
     assert stopped.session_key is not None
     assert "[Request interrupted by user" in Path(stopped.session_key).read_text("utf-8")
+
+
+def test_the_real_claude_is_listened_to_until_its_background_is_done(run: Callable[..., RunResult]) -> None:
+    """A command that outlives its turn calls the model once more; then its input is closed, and it ends by itself."""
+    done = run("Start a background command", answers=["allow"])
+    assert (done.state, done.exit_code) == ("ok", 0)
+    assert "it has finished" in done.outcome.text
+    assert done.log is not None
+    assert Path(done.log).read_bytes().count(b'"type":"result"') == 2
 
 
 def test_the_real_claude(run: Callable[..., RunResult]) -> None:

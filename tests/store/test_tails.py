@@ -256,3 +256,23 @@ def test_the_bench_knows_which_record_brings_which_row(tmp_path: Path) -> None:
         assert len(steps) == 11
         assert 5 < rows == len(news) <= 20
         assert sorted(news.values()) == list(news.values())
+
+
+def test_a_chat_of_vs_code_tells_the_requests_that_are_new() -> None:
+    """One whose answer goes on is read from its start: its turn was over."""
+
+    def told(*requests: tuple[str, str]) -> bytes:
+        asked = [
+            {"requestId": id, "message": {"text": f"ask {id}"}, "response": [{"value": answer}]}
+            for id, answer in requests
+        ]
+        return orjson.dumps({"sessionId": "s1", "requests": asked})
+
+    pipe, state = Pipe(named("copilot-chat")), State()
+    fold_run(state, [*pipe.feed(told(("a", "one"))), *pipe.finish()])
+    assert pipe.one
+    more = pipe.again(told(("a", "one"), ("b", "two")))
+    changes = fold_run(state, more or [])
+    assert [text_of(change.item) for change in changes if isinstance(change, Put)] == ["ask b", "two"]
+    assert pipe.again(told(("a", "one"), ("b", "two, and more"))) is None
+    assert pipe.again(told(("b", "two"))) is None

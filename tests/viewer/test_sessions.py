@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import datetime
 
 import pytest
-from PySide6.QtCore import QPersistentModelIndex, QPoint, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAccessible, QGuiApplication, QImage, QPainter
-from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy
+from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
+from sessions_kit import NOW, expected, lines, model, pane, row
 from thorough import seeds
 
 from store.delta import Row, SessionsDelta, Spent
@@ -20,43 +20,12 @@ from viewer import wording
 from viewer.jobs import Jobs
 from viewer.sessions.delegate import COSTS, SessionDelegate
 from viewer.sessions.filter import Filter, haystack
-from viewer.sessions.model import Heading, SessionRole, SessionsModel
+from viewer.sessions.model import Heading, SessionsModel
 from viewer.sessions.pane import SessionsPane
 from viewer.sessions.spending import Spending
 from viewer.theme import make_look
 
-NOW = int(datetime(2026, 6, 10, 12, 0, tzinfo=datetime.now().astimezone().tzinfo).timestamp() * 1_000_000)
-
-
-def row(id: str, project: str = "atlas", age_s: float = 0, **more: object) -> Row:
-    fields: dict[str, object] = {"title": f"title of {id}", "agent": "claude-code", "path": f"/s/{id}.jsonl"}
-    fields["bytes"] = 10
-    return Row(id, project=project, updated=NOW - int(age_s * 1e6), **(fields | more))  # type: ignore[arg-type]
-
-
-def lines(model: SessionsModel) -> list[str]:
-    found = []
-    for number in range(model.rowCount()):
-        session = model.index(number).data(SessionRole)
-        found.append(f"# {model.index(number).data()}" if session is None else session.id)
-    return found
-
-
-def expected(rows: dict[str, Row], only: Filter | None = None, grouped: bool = True) -> list[str]:
-    """The same list, made the slow way."""
-    shown = [each for each in rows.values() if only is None or only.matches(haystack(each))]
-    shown.sort(key=lambda each: (-(each.updated or 0), each.id))
-    groups: dict[str, list[str]] = {}
-    for each in shown:
-        groups.setdefault(each.project if grouped else wording.day(each.updated, NOW), []).append(each.id)
-    return [line for name, ids in groups.items() for line in (f"# {name}", *ids)]
-
-
-@pytest.fixture
-def model(qapp: QApplication) -> SessionsModel:
-    made = SessionsModel(clock=lambda: NOW)
-    QAbstractItemModelTester(made, QAbstractItemModelTester.FailureReportingMode.Fatal, made)
-    return made
+__all__ = ["model", "pane"]  # fixtures
 
 
 def test_newest_first_within_and_between_projects(model: SessionsModel) -> None:
@@ -106,58 +75,6 @@ def test_any_sequence_of_updates_ends_like_sorting_anew(model: SessionsModel, se
         assert model.bytes == sum(each.bytes for each in rows.values())
 
 
-@pytest.mark.parametrize("seed", seeds(2, 8))
-def test_what_is_held_stands_where_it_was_until_all_of_it_is_settled(model: SessionsModel, seed: int) -> None:
-    """Changed lines do not move, new ones are where they belong; one change of the layout puts the others there."""
-    rng = random.Random(seed)
-    rows: dict[str, Row] = {}
-    for _ in range(40):
-        model.holds = rng.random() < 0.8
-        before = lines(model)
-        put = [row(f"s{rng.randrange(15)}", rng.choice(["atlas", "xp"]), rng.choice([1, 5, 9, 99])) for _ in range(3)]
-        known = {id: old.project for id, old in rows.items()}
-        rows.update((each.id, each) for each in put)
-        model.apply(SessionsDelta(tuple(put)))
-        if model.holds:
-            moved = {each.id for each in put if known.get(each.id) != each.project}
-            for project in ("atlas", "xp"):
-                stayed = [id for id in before if known.get(id) == project and id not in moved]
-                assert [id for id in lines(model) if id in stayed] == stayed
-        if rng.random() < 0.3:
-            kept = [(QPersistentModelIndex(model.index(n)), line) for n, line in enumerate(lines(model))]
-            spies = [QSignalSpy(model.layoutChanged), QSignalSpy(model.rowsMoved)]
-            was = lines(model)
-            moved_some = model.settle()
-            assert lines(model) == expected(rows)
-            assert [spy.count() for spy in spies] == [int(moved_some), 0]
-            assert moved_some == (was != lines(model))
-            assert all(lines(model)[index.row()] == line for index, line in kept)
-    model.settle()
-    assert lines(model) == expected(rows)
-
-
-def test_sessions_that_all_go_on_change_places_now_and_then_only(pane: SessionsPane, qtbot: QtBot) -> None:
-    """Which rows can be hit. The first one goes up at once; a line that changes is painted, and no other."""
-    pane.apply(SessionsDelta(tuple(row(f"s{n}", age_s=n) for n in range(12))))
-    pane.list.select(pane.sessions.index_of("s5"))
-    pane.apply(SessionsDelta((row("s9", age_s=-1),)))
-    assert lines(pane.sessions)[1:3] == ["s9", "s0"]
-    pane.apply(SessionsDelta((row("s8", age_s=-2), row("new", age_s=-3))))
-    assert lines(pane.sessions)[1:4] == ["new", "s9", "s0"], "what is new is there at once, what goes on waits"
-    at_rest(pane)
-    before = pane.list.painted
-    pane.apply(SessionsDelta((row("s7", age_s=-4, title="Another"),)))
-    at_rest(pane)
-    assert pane.list.painted == before + 1
-    with qtbot.waitSignal(pane.sessions.layoutChanged):
-        pane._order.start(0)
-    assert lines(pane.sessions)[1:6] == ["s7", "new", "s8", "s9", "s0"]
-    assert pane.list.current_id() == "s5"
-    with qtbot.waitSignal(pane._order.timeout):
-        pane._order.start(0)
-    assert not pane._order.isActive(), "nothing moved: no further look"
-
-
 def test_one_change_is_one_signal(model: SessionsModel) -> None:
     model.apply(SessionsDelta(tuple(row(f"s{n}", f"p{n % 5}", n) for n in range(50))))
     signals = (model.dataChanged, model.rowsMoved, model.rowsInserted, model.rowsRemoved, model.modelReset)
@@ -197,24 +114,6 @@ def test_by_day_headings(model: SessionsModel) -> None:
     model.set_grouped(False)
     model.apply(SessionsDelta((row("a", age_s=60), row("b", age_s=86_400), row("c", age_s=86_400 * 60))))
     assert lines(model) == ["# Today", "a", "# Yesterday", "b", "# April 2026", "c"]
-
-
-@pytest.fixture
-def pane(qtbot: QtBot) -> SessionsPane:
-    made = SessionsPane(make_look("light"))
-    qtbot.addWidget(made)
-    made.resize(280, 600)
-    made.show()
-    return made
-
-
-def at_rest(pane: SessionsPane) -> None:
-    """Everything that waits to be painted is."""
-    painted = -1
-    while painted != pane.list.painted:
-        painted = pane.list.painted
-        for _ in range(3):  # a layout that was put off, what it asks for, and the painting
-            QApplication.processEvents()
 
 
 def test_keys_open_filter_and_leave(qtbot: QtBot, pane: SessionsPane) -> None:

@@ -468,7 +468,7 @@ def test_following_moves_pixels_and_paints_only_what_is_new(qtbot, look) -> None
 
 
 def test_following_moves_no_more_than_what_was_painted(qtbot, look) -> None:
-    """What is bare right of all rows stays where it is; a wide row is moved whole until it has left, selected or not."""
+    """What is bare right of all rows stays where it is; a wide row is moved whole until it has left."""
     model = window_model(1000)
     view = make_view(qtbot, look, model)
     moved: list[int] = []
