@@ -243,9 +243,9 @@ class Live(Ticker):
         return (queued.text, 0) if conversation is None else conversation.shown(queued.text, queued.files)
 
     def abilities(self, key: str) -> Abilities | None:
-        """What the agent of a session can, whose prompts have somewhere to go already; None: they have not."""
-        conversation = self.feeds.conversation(key)
-        return None if conversation is None else conversation.abilities
+        """What the agent of a session can, once prompts can be sent to it; None: it has not said so yet."""
+        conversation, session = self.feeds.conversation(key), self.hub.sessions.get(key)
+        return None if conversation is None or session is None or not session.connected else conversation.abilities
 
     def can_send(self, key: str) -> bool:
         """Whether prompts of a session have somewhere to go."""

@@ -202,6 +202,8 @@ class Work:
 
     def _until_over(self) -> bool:
         """It has ended, or somebody wants that; False: its time is over."""
+        if self.row.origin != "trigger":  # of others nobody elsewhere can ask that
+            return self._wake.wait(self._timeout or None)
         end = time.monotonic() + self._timeout if self._timeout else None
         while not self._wake.wait(LOOK if end is None else max(0.0, min(LOOK, end - time.monotonic()))):
             if runs_who.asked_to_stop(self._runs.data, self.row.id):

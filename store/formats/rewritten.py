@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -44,5 +43,7 @@ class Told:
         """Empty when there is one without an id, or two with the same."""
         if type(entries) is not list or not all(type(one) is dict for one in entries):
             return {}
+        from hashlib import blake2b  # here, because it loads OpenSSL: a start reads no such file
+
         found = {string(one, self._key): blake2b(orjson.dumps(one), digest_size=8).digest() for one in entries}
         return found if len(found) == len(entries) and "" not in found else {}

@@ -71,7 +71,7 @@ def test_only_who_can_take_images_gets_any() -> None:
 
 
 def test_an_agent_gets_blocks_and_the_row_shows_them(tmp_path: Path, given: dict[str, Attached]) -> None:
-    """004-09: sending, echo and the journal read again show one and the same prompt; a file's text is nobody's words."""
+    """004-09: sending, echo and the journal read again show the same prompt; a file's text is nobody's words."""
     files = tuple(given.values())
     with talking(ALL + ECHO, tmp_path) as talk:
         talk.ready()

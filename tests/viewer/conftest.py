@@ -25,7 +25,7 @@ def application(qapp: QApplication) -> QApplication:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def opened() -> Iterator[list[str]]:
+def databases_opened() -> Iterator[list[str]]:
     """Where code of the window has opened a database on the thread that paints."""
     found: list[str] = []
     connect = sqlite3.connect
@@ -55,9 +55,9 @@ def _window_code() -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def no_database_on_the_thread_that_paints(opened: list[str]) -> Iterator[None]:
+def no_database_on_the_thread_that_paints(databases_opened: list[str]) -> Iterator[None]:
     """Issue 3: it reads windows by integer key over a connection that a worker has opened, and nothing else."""
     yield
-    there = opened[:]
-    opened.clear()
+    there = databases_opened[:]
+    databases_opened.clear()
     assert there == []

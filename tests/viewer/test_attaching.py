@@ -145,7 +145,7 @@ def test_chips_are_handled_by_keys_and_refused_with_a_reason(
 
 
 def test_files_stay_with_the_queue_the_draft_and_a_failed_send(talk: App, tmp_path: Path, qtbot: QtBot) -> None:
-    """004-11: queued with its files, edited with them, back with them when one is gone, kept in the draft of the next start."""
+    """004-11: queued with its files, edited with them, back with them when one is gone, kept for the next start."""
     found = composing(talk)
     note = tmp_path / "note.md"
     note.write_text("one\n")
@@ -196,3 +196,29 @@ def test_the_mode_is_chosen_and_the_agent_confirms_it(talk: App, qtbot: QtBot) -
     header = composing(talk).header
     assert header is not None
     assert header.mode == "code"
+
+
+def test_before_the_agent_has_said_what_it_takes_nothing_is_refused(
+    tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prompt with a pasted image waits for the handshake, and goes out with it."""
+    slow = ECHO.replace(
+        "import threading\n",
+        f"import threading, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\n",
+    )
+    options = Options(acp=(sys.executable, str(ACP), slow), cwd=str(tmp_path), size=(900, 600))
+    with running(options, show=False) as made:
+        made.start(restore=False)
+        qtbot.waitUntil(lambda: made.window.desk.current is not None and composing(made).connected, timeout=WAIT)
+        found = opened(made, qtbot)
+        paste(made, lambda data: data.setImageData(picture()))
+        qtbot.waitUntil(lambda: len(names(made)) == 1, timeout=WAIT)
+        assert found.pane.files.chips[0].accessibleDescription().startswith("How it is sent is known when")
+        assert found.pane.send.isEnabled()
+        say(found, "look")
+        assert found.header is not None
+        assert [len(one.files) for one in found.header.queued] == [1]
+        (tmp_path / "go").touch()
+        qtbot.waitUntil(lambda: "text image" in texts(made), timeout=WAIT)
+        qtbot.waitUntil(lambda: idle(made), timeout=WAIT)
+        monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)
