@@ -135,6 +135,23 @@ def test_resize_keeps_what_is_read(view) -> None:
     same_pixels(view)
 
 
+def test_there_and_back_again_nothing_has_moved(qtbot, look) -> None:
+    """Rows above shrink into sight and grow out of it: what stood still goes on doing so until the reader moves."""
+    chance, model = random.Random(5), TimelineModel()
+    model.apply(rebase(ListWindow([message(row, "word " * (row * 37 % 90 + 1)) for row in range(300)])))
+    view = make_view(qtbot, look, model)
+    for _ in range(30):
+        view.jump_to(chance.randint(0, view.geo.heights.total - 1000))
+        before, size = tops(view), view.size()
+        for _ in range(3):
+            view.resize(chance.randint(140, 900), size.height())
+            QApplication.processEvents()
+        view.resize(size)
+        QApplication.processEvents()
+        assert tops(view) == before
+    same_pixels(view)
+
+
 def test_another_font_or_theme_keeps_what_is_read(view) -> None:
     for scheme, zoom in (("dark", 1.0), ("dark", 2.0), ("light", 0.5)):
         pin = next(placed for placed in view.geo.placed if placed.top >= 0)

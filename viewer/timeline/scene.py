@@ -38,10 +38,11 @@ class Scene(Stage):
     def __init__(self, look: Look) -> None:
         super().__init__(look)
         self.wanted: Place | None = None  # to go to once its row is known
+        self._stood: tuple[ItemId, int] | None = None  # what stood still when all was measured anew, and where
 
     @override
     def load(self, model: TimelineModel | None) -> None:
-        self.wanted = None
+        self.wanted = self._stood = None
         super().load(model)
 
     @override
@@ -68,9 +69,16 @@ class Scene(Stage):
                 return
 
     def remeasure(self, pins: Pins) -> None:
-        """The width or the look changed: all heights are estimates again, and only visible rows are laid out."""
+        """The width or the look changed: all heights are estimates again, and only visible rows are laid out.
+
+        While the reader does not move, the same row stands still each time: there and back again nothing has moved.
+        """
         self.geo.heights.forget()
+        before = [pin for pin in pins if self._stood is not None and pin[1] == self._stood[1]]
+        again = [pin for pin in before if self._stood == (self.item(pin[0]).id, pin[1])]
+        pins = [*again, *pins]
         self.repin(pins)
+        self._stood = next(((self.item(row).id, top) for row, top in pins if self.shown(row)), None)
         self.dirty = True
 
     # ---- folding
