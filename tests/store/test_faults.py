@@ -170,6 +170,13 @@ def test_x06_the_import_of_the_archive_outlasts_a_lock(db: Path, root: Path, pat
     whole(db, paths)
 
 
+def saved(memory: Memory) -> None:
+    warm = threading.Event()
+    memory.warm(warm.set)
+    assert warm.wait(60)
+    memory.settle(lambda: None)
+
+
 def test_x06_a_lock_does_not_make_the_list_forget_what_is_kept(
     db: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,13 +184,13 @@ def test_x06_a_lock_does_not_make_the_list_forget_what_is_kept(
     with closing(Memory(Catalog(db))) as memory:
         with locked(db):
             memory.learn(str(paths[2]), 1, 1, row_of(paths[2]))
-            memory.save()
+            saved(memory)
             memory.forget(str(paths[1]))
         paths[0].unlink()
         kept = memory.kept(str(paths[0]), None)
         assert kept is not None
         assert kept.missing
-        memory.save()
+        saved(memory)
         assert str(paths[2]) in memory.load()
 
 

@@ -173,7 +173,8 @@ def test_two_hosts_import_at_once(database: Path, tmp_path: Path) -> None:
     (one, two) = ask(database, counted)
     assert (one[0], two[0]) == ("one", "two")
     assert one[1:] == two[1:]
-    assert ask(database, "SELECT count(*) FROM session WHERE state <> 'ready'") == [(0,)]
+    # Of those that came in at the same moment one is read again: what it replaced goes with the next import.
+    assert ask(database, "SELECT count(*) FROM session WHERE state NOT IN ('ready', 'old')") == [(0,)]
     assert ask(database, "SELECT count(*), count(DISTINCT number) FROM request")[0][0] > 0
     rows = ask(database, "SELECT id, rows FROM session")
     for number, count in rows:
