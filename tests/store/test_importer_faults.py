@@ -119,7 +119,7 @@ def kill_and_go_on(tmp_path: Path, points: list[int], seed: int) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
 def test_killed_anywhere_nothing_is_half(tmp_path: Path) -> None:
     """X-06: no half session, no row twice, whatever the importer was doing."""
-    kill_and_go_on(tmp_path, kill_points(10, 8), 8)
+    kill_and_go_on(tmp_path, kill_points(5, 8), 8)
 
 
 @pytest.mark.soak

@@ -294,7 +294,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("commits", [0, 1, 2, 5])
+@pytest.mark.parametrize("commits", [0, 2, *(pytest.param(commits, marks=pytest.mark.soak) for commits in (1, 5))])
 def test_x06_killed_at_any_moment_leaves_whole_sessions(data: Path, commits: int) -> None:
     """X-06: no half session, no empty row, nothing twice; who worked in it is gone, so it is paused."""
     child = subprocess.Popen([sys.executable, "-c", KILLED], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -83,15 +83,15 @@ def check_words(db: Path) -> int:
 
 def test_every_word_of_recorded_sessions_is_found(tmp_path: Path) -> None:
     db = tmp_path / "playhead.db"
-    imported(db, sorted(RECORDED.glob("*/*.jsonl")))
-    assert check_words(db) > 500
+    imported(db, sorted(RECORDED.glob("*/*.jsonl"))[::2])
+    assert check_words(db) > 250
 
 
 def test_every_word_of_good_and_bad_files_is_found(data_dir: Path, tmp_path: Path) -> None:
     db = tmp_path / "playhead.db"
     files = [file for folder in ("claude-code", "claude-stream-json") for file in (data_dir / folder).rglob("*.jsonl")]
-    imported(db, sorted(files)[:60])
-    assert check_words(db) > 1_000
+    imported(db, sorted(files)[:60:4])
+    assert check_words(db) > 250
 
 
 def test_every_kind_of_row_is_found(archive: Archive) -> None:
