@@ -48,9 +48,14 @@ class OneLine(Laid):
         high = max(look.px(21), ceil(tall))
         edge = look.px(8)
         self.height = high + 2 * edge
-        self._tall = tall
         self._top = edge + high - tall  # the room that a line has lies above its words
         self._base = self._top + ascent
+        self._grounds = []
+        for x, width, _, (_, _, ground, _, _) in strokes:
+            if ground is not None:
+                first, upper = floor(left + x), floor(self._top)
+                lower = ceil(self._top + tall)
+                self._grounds.append((first, upper, ceil(left + x + width) - first, lower - upper, ground))
         x, width, _, _ = strokes[-1]
         self.reach = left + ceil(x + width) + edge  # a slanted sign leans out of its width
 
@@ -71,15 +76,12 @@ class OneLine(Laid):
     @override
     def draw(self, painter: QPainter, y: int) -> None:
         main, left, base = self._look.colour("text.main"), self._left, y + self._base
-        for x, width, text, (font, ink, ground, _, _) in self._strokes:
-            x += left
-            if ground is not None:
-                first, upper = floor(x), floor(self._top)
-                tall = ceil(self._top + self._tall) - upper
-                painter.fillRect(first, y + upper, ceil(x + width) - first, tall, ground)
+        for first, upper, width, tall, ground in self._grounds:  # before all words: those beside may lean into them
+            painter.fillRect(first, y + upper, width, tall, ground)
+        for x, _, text, (font, ink, _, _, _) in self._strokes:
             painter.setFont(font)
             painter.setPen(ink or main)
-            painter.drawText(QPointF(x, base), text)
+            painter.drawText(QPointF(left + x, base), text)
 
     @override
     def hit(self, x: int, y: int) -> Hit:
