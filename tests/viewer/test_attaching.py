@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -202,10 +203,8 @@ def test_before_the_agent_has_said_what_it_takes_nothing_is_refused(
     tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A prompt with a pasted image waits for the handshake, and goes out with it."""
-    slow = ECHO.replace(
-        "import threading\n",
-        f"import threading, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\n",
-    )
+    os.mkfifo(tmp_path / "go")
+    slow = ECHO.replace("import threading\n", f"import threading\nopen({str(tmp_path / 'go')!r}).read()\n")
     options = Options(acp=(sys.executable, str(ACP), slow), cwd=str(tmp_path), size=(900, 600))
     with running(options, show=False) as made:
         made.start(restore=False)
@@ -218,7 +217,7 @@ def test_before_the_agent_has_said_what_it_takes_nothing_is_refused(
         say(found, "look")
         assert found.header is not None
         assert [len(one.files) for one in found.header.queued] == [1]
-        (tmp_path / "go").touch()
+        (tmp_path / "go").write_text("")
         qtbot.waitUntil(lambda: "text image" in texts(made), timeout=WAIT)
         qtbot.waitUntil(lambda: idle(made), timeout=WAIT)
         monkeypatch.setattr("viewer.asking.may_end", lambda *_: True)

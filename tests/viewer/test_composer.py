@@ -267,7 +267,7 @@ def test_the_editor_grows_to_eight_lines_and_keys_do_what_they_say(app: App, qtb
     heights = []
     for count in (1, 2, 8, 20):
         editor.setPlainText("\n".join("x" * count))
-        qtbot.wait(0)
+        QGuiApplication.processEvents()
         heights.append(editor.height())
     line = editor.fontMetrics().lineSpacing()
     assert heights[1] - heights[0] == line
