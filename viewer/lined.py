@@ -34,6 +34,12 @@ def ground(painter: QPainter, look: Look, option: QStyleOptionViewItem, *, hover
         painter.drawRect(rect.adjusted(0, 0, -1, -1))
 
 
+def as_arrow(event: QKeyEvent) -> QKeyEvent:
+    """j and k as the arrows that they stand for."""
+    arrow = Qt.Key.Key_Down if event.key() == Qt.Key.Key_J else Qt.Key.Key_Up
+    return QKeyEvent(QKeyEvent.Type.KeyPress, arrow, Qt.KeyboardModifier.NoModifier)
+
+
 class LinedList(QListView):
     """See the module. j and k go down and up."""
 
@@ -71,8 +77,7 @@ class LinedList(QListView):
             case Qt.Key.Key_Return | Qt.Key.Key_Enter:
                 self.picked.emit(self.currentIndex(), True)
             case Qt.Key.Key_J | Qt.Key.Key_K if not event.modifiers():
-                arrow = Qt.Key.Key_Down if event.key() == Qt.Key.Key_J else Qt.Key.Key_Up
-                super().keyPressEvent(QKeyEvent(QKeyEvent.Type.KeyPress, arrow, Qt.KeyboardModifier.NoModifier))
+                super().keyPressEvent(as_arrow(event))
             case Qt.Key.Key_Escape:
                 self.left.emit()
             case _:

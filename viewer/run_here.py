@@ -112,21 +112,15 @@ class RunHere(QObject):
         if not self.key or self._looking:
             return
         self._looking = True
-        db, key = self._db, self.key
-
-        def find() -> AtWork | None:
-            from store import stops  # with the first session that is shown for a moment
-
-            path = Path(key)
-            return stops.of_session(db, (key, f"journal:{path.stem}"))
-
-        self._jobs.run(find, partial(self._found, key), self._failed)
+        self._jobs.run(partial(_find, self._db, self.key), partial(self._found, self.key), self._failed)
 
     def _found(self, key: str, work: AtWork | None) -> None:
         self._looking = False
         if key == self.key:
             self.show_run(work)
-        if self.work is not None or key != self.key:
+        if key != self.key:  # its own look may have come while this one was going on
+            self._clock.start(SOON)
+        elif self.work is not None:
             self._clock.start(AGAIN)
 
     def _failed(self, error: Exception) -> None:
@@ -153,12 +147,15 @@ class RunHere(QObject):
         if self._ending is None:
             self._ending = Ending(self._jobs, self._db, self._say, self._window)
             self._ending.changed.connect(self.look)
-        from store import stops
-
-        db, key = self._db, self.key
-        self._ending.ask(lambda: stops.of_session(db, (key, f"journal:{Path(key).stem}")))
+        self._ending.ask(partial(_find, self._db, self.key))
 
     def set_look(self, look: Look) -> None:
         self._look = look
         if self.bar is not None:
             self.bar.set_look(look)
+
+
+def _find(db: Path, key: str) -> AtWork | None:
+    from store import stops  # with the first session that is shown for a moment
+
+    return stops.of_session(db, (key, f"journal:{Path(key).stem}"))

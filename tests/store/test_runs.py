@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import msgspec
@@ -57,12 +59,16 @@ def started(work: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (work.parent / "started.jsonl").read_text().splitlines()]
 
 
-def until(there: Callable[[], bool]) -> None:
-    """For what happens in another process."""
-    end = time.monotonic() + 30
-    while not there():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.01)
+def gone(pid: int) -> bool:
+    """Wait until a process that is not ours has ended."""
+    try:
+        end = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([end], [], [], 30)[0])
+    finally:
+        os.close(end)
 
 
 def test_a_run_says_what_came_of_it_and_keeps_everything(runs: Runs, run: Callable[..., RunResult], work: Path) -> None:
@@ -140,7 +146,7 @@ def test_what_it_prints_besides_holds_nobody(prompt: str, run: Callable[..., Run
     assert (result.state, result.outcome.text) == ("ok", f"You said: {prompt}")
     child = work.parent / "started.jsonl.child"
     if prompt == "forks":
-        until(lambda: runs_who.token_of(int(child.read_text())) is None)
+        assert gone(int(child.read_text()))
 
 
 @pytest.mark.parametrize("prompt", ["hang", "stubborn"])
@@ -158,8 +164,9 @@ def test_its_time_is_over(prompt: str, run: Callable[..., RunResult], work: Path
 
 def test_a_stopped_run_writes_down_what_it_was_doing(runs: Runs, work: Path) -> None:
     """An interrupt first: Claude ends with 0 then, which is no success."""
-    id = runs.start(RunRequest("claude-code", Ask(f"slow {work / 'never'}", work)))
-    until(lambda: (row := one(runs.db, id)) is not None and row.agent_session is not None)
+    seen = threading.Event()
+    id = runs.start(RunRequest("claude-code", Ask(f"slow {work / 'never'}", work)), seen=lambda *_: seen.set())
+    assert seen.wait(30)
     runs.stop(id)
     result = runs.wait(id, 30)
     assert result is not None
@@ -195,10 +202,11 @@ def test_one_run_per_session(runs: Runs, run: Callable[..., RunResult], work: Pa
 
 def test_a_fresh_run_holds_the_session_it_made(runs: Runs, work: Path) -> None:
     gate = work / "go"
-    seen: list[tuple[str, Path | None]] = []
-    id = runs.start(RunRequest("claude-code", Ask(f"slow {gate}", work)), seen=lambda *told: seen.append(told))
-    until(lambda: bool(seen) and seen[-1][1] is not None)
-    session = seen[0][0]
+    seen: SimpleQueue[tuple[str, Path | None]] = SimpleQueue()
+    id = runs.start(RunRequest("claude-code", Ask(f"slow {gate}", work)), seen=lambda *told: seen.put(told))
+    session, file = seen.get(timeout=30)
+    while file is None:
+        session, file = seen.get(timeout=30)
     with pytest.raises(StoreError, match="at work"):
         runs.start(RunRequest("claude-code", Ask("me too", work, session)))
     gate.touch()
@@ -285,8 +293,10 @@ from pathlib import Path
 from store.runs import RunRequest, Runs
 from store.runners.base import Ask
 runs = Runs(Path(sys.argv[1]))
-id = runs.start(RunRequest("claude-code", Ask(sys.argv[2], Path(sys.argv[3]), sys.argv[4])))
-print(id, flush=True)
+def seen(*_):
+    print(id, flush=True)
+id = "00000000000000000000000000000042"
+runs.start(RunRequest("claude-code", Ask(sys.argv[2], Path(sys.argv[3]), sys.argv[4]), id=id), seen=seen)
 runs.wait(id)
 """
 
@@ -299,7 +309,7 @@ def test_a_killed_playhead_leaves_an_interrupted_run(runs: Runs, run: Callable[.
     )
     assert owner.stdout is not None
     id = owner.stdout.readline().decode().strip()
-    until(lambda: len(started(work)) == 2 and (row := one(runs.db, id)) is not None and row.pid is not None)
+    assert len(started(work)) == 2
     assert runs.sweep() == 0, "its owner lives"
     owner.kill()
     owner.wait()

@@ -66,11 +66,13 @@ timer.start()
 app.execute()
 """
 AGENT = """
-import json, sys, time
+import json, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
 for n in range(100000):
     print(json.dumps({"type": "assistant", "session_id": "s", "message": {"id": f"m{n}", "role": "assistant",
         "content": [{"type": "text", "text": f"answer {n}"}]}}), flush=True)
-    time.sleep(0.005)
+    signal.sigwait([signal.SIGALRM])
 """
 
 

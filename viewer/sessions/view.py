@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 from typing_extensions import override
 
 from viewer import viewport
+from viewer.lined import as_arrow
 from viewer.sessions.delegate import SessionDelegate
 from viewer.sessions.model import SessionRole, SessionsModel
 from viewer.sessions.stand import Stand
@@ -257,8 +258,7 @@ class SessionList(QListView):
                 if self.current_id():
                     self.opened.emit(self.current_id())
             case Qt.Key.Key_J | Qt.Key.Key_K:
-                arrow = Qt.Key.Key_Down if event.key() == Qt.Key.Key_J else Qt.Key.Key_Up
-                super().keyPressEvent(QKeyEvent(QEvent.Type.KeyPress, arrow, Qt.KeyboardModifier.NoModifier))
+                super().keyPressEvent(as_arrow(event))
             case Qt.Key.Key_Slash:
                 self.filter_wanted.emit()
             case Qt.Key.Key_Escape:
