@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 from typing_extensions import override
 
 from viewer import viewport
+from viewer.arrows import as_arrow
 from viewer.theme.look import Look
 
 
@@ -32,12 +33,6 @@ def ground(painter: QPainter, look: Look, option: QStyleOptionViewItem, *, hover
     if option.state & QStyle.StateFlag.State_HasFocus:
         painter.setPen(look.colour("accent.focus"))
         painter.drawRect(rect.adjusted(0, 0, -1, -1))
-
-
-def as_arrow(event: QKeyEvent) -> QKeyEvent:
-    """j and k as the arrows that they stand for."""
-    arrow = Qt.Key.Key_Down if event.key() == Qt.Key.Key_J else Qt.Key.Key_Up
-    return QKeyEvent(QKeyEvent.Type.KeyPress, arrow, Qt.KeyboardModifier.NoModifier)
 
 
 class LinedList(QListView):

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 from typing_extensions import override
 
 from store.threads import ThreadRow
+from viewer.arrows import as_arrow
 from viewer.panel.parts import table_sheet
 from viewer.panel.threads_model import (
     ACTION,
@@ -162,8 +163,7 @@ class ThreadsView(QTableView):
             case Qt.Key.Key_Delete | Qt.Key.Key_Backspace if row is not None:
                 self.reset_wanted.emit(row)
             case Qt.Key.Key_J | Qt.Key.Key_K:
-                arrow = Qt.Key.Key_Down if event.key() == Qt.Key.Key_J else Qt.Key.Key_Up
-                super().keyPressEvent(QKeyEvent(event.type(), arrow, Qt.KeyboardModifier.NoModifier))
+                super().keyPressEvent(as_arrow(event))
             case Qt.Key.Key_S if row is not None:
                 self._stop(row)
             case Qt.Key.Key_Slash:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 from typing_extensions import override
 
 from viewer import viewport
-from viewer.lined import as_arrow
+from viewer.arrows import as_arrow
 from viewer.sessions.delegate import SessionDelegate
 from viewer.sessions.model import SessionRole, SessionsModel
 from viewer.sessions.stand import Stand
