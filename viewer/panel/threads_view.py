@@ -42,7 +42,8 @@ TIGHT: Final = {
     STOP: 50,
     ACTION: 51,
 }  # where there is little room
-GIVES_WAY: Final = ((SAVED, 860), (TURNS, 720))  # column, narrower than this it is in the line below only
+# Column, narrower than this it is in the line below only; while something can be stopped, that column comes on top.
+GIVES_WAY: Final = ((SAVED, 860), (TURNS, 720))
 
 
 class ThreadsView(QTableView):
@@ -201,10 +202,11 @@ class ThreadsView(QTableView):
 
     def _fit(self) -> None:
         header, room = self.horizontalHeader(), self.viewport().width()
-        tight = room < self.look.px(GIVES_WAY[-1][1])
-        for column, least in GIVES_WAY:
-            self.setColumnHidden(column, room < self.look.px(least))
         idle = all(row.state != "running" for row in self._threads.rows)
+        more = 0 if idle else WIDTHS[STOP]
+        tight = room < self.look.px(GIVES_WAY[-1][1] + more)
+        for column, least in GIVES_WAY:
+            self.setColumnHidden(column, room < self.look.px(least + more))
         self.setColumnHidden(STOP, idle)
         self.setColumnHidden(LAST, tight and not idle)  # the tip of its state says it then
         widths = {column: self.look.px(width) for column, width in (WIDTHS | TIGHT if tight else WIDTHS).items()}
