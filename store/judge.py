@@ -113,7 +113,7 @@ def _verdict(trigger: Trigger, event: Event, tested: tuple[filters.Tested, ...],
         return SKIPPED, "GitHub's ping: the webhook works."
     own = {name.strip().lower() for name in trigger.own_authors} & {name.lower() for name in event.authors}
     if own:
-        return SKIPPED, f"By {', '.join(sorted(own))}: an own event."
+        return SKIPPED, f"Caused by {', '.join(sorted(own))}, one of its own accounts."
     missed = filters.missed(tested)
     if missed:
         return SKIPPED, missed

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QComboBox, QDialog, QMessageBox, QWidget
 
@@ -281,6 +282,8 @@ def _panel(app: App) -> Iterator[str]:
     yield "triggers-empty"
     page.show_loaded(gallery_panel.triggers())
     page.receiver.show_status(gallery_panel.receiver())
+    with QSignalBlocker(page.receiver.on):  # as one that listens; none does
+        page.receiver.on.setChecked(True)
     for name in ("narrow", "main"):
         window.resize(*SIZES[name])
         yield f"triggers-{name}"
@@ -292,6 +295,7 @@ def _panel(app: App) -> Iterator[str]:
     window.resize(*SIZES["narrow"])
     yield "trigger-form-narrow"
     page.close_form()
+    page.receiver.revert()
     panel.tabs.setCurrentIndex(2)
     turn(300)
     panel.audit.show_books(gallery_panel.books())

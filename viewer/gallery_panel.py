@@ -81,10 +81,10 @@ def triggers() -> Loaded:
     )  # fmt: skip
     came = (
         (0, "issue_comment", "created", "grace", "accepted", "github:acme/atlas:pr:9", WAITS),
-        (0, "issue_comment", "created", "ada", "accepted", "github:acme/atlas:pr:7", "Thread … (issue.number)."),
-        (1, "issue_comment", "created", "linus", "accepted", "github:acme/atlas:pr:12", "Thread … (issue.number)."),
+        (0, "issue_comment", "created", "ada", "accepted", "github:acme/atlas:pr:7", JUDGED % 7),
+        (1, "issue_comment", "created", "linus", "accepted", "github:acme/atlas:pr:12", JUDGED % 12),
         (2, "issue_comment", "created", "grace", "accepted", "github:acme/atlas:pr:12", "Resumed. It ended well."),
-        (4, "issue_comment", "created", "acme-bot", "skipped", None, "Caused by your own account acme-bot."),
+        (4, "issue_comment", "created", "acme-bot", "skipped", None, "Caused by acme-bot, one of its own accounts."),
         (9, "push", "", "grace", "skipped", None, "event is push, not issue_comment or pull_request."),
         (12, "issue_comment", "created", "linus", "refused", None, f"{REPLAYED} d-6. {MEANT}"),
         (70, "", "", "", "refused", None, "The signature is wrong: check the secret."),
@@ -107,6 +107,7 @@ def receiver() -> ReceiverStatus:
 
 
 WAITS: Final = "Waits: its session is open in another claude (process 4711). It runs when that ends."
+JUDGED: Final = "Thread github:acme/atlas:pr:%d (from repository.full_name and issue.number)."
 KEPT: Final = "keyring:trigger-1"
 HEADERS: Final = "X-GitHub-Event: issue_comment"
 REPLAYED: Final = "A replay: the very same signed body was here before, as delivery"

@@ -53,6 +53,7 @@ def search(app: App, session: Path) -> Iterator[str]:
     page.on_answered(found())
     page.list.setCurrentIndex(page.list.hits.index(1))
     yield "search"
+    page.search("retention")
     page.on_answered(Found((), 0))
     yield "search-nothing"
     page.box.setText("")

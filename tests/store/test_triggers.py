@@ -299,7 +299,7 @@ def test_a_preview_is_what_would_run(values: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("body", "more", "verdict", "words"),
     [
-        (comment(login="Bot"), {"own_authors": "bot"}, "skipped", "own event"),
+        (comment(login="Bot"), {"own_authors": "bot"}, "skipped", "own accounts"),
         (comment(), {"filter": {"event": "issues"}}, "skipped", "not issues"),
         (comment(), {"enabled": False}, "skipped", "switched off"),
         (comment(), {"key_path": "repository"}, "refused", "no text"),

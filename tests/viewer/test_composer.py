@@ -282,6 +282,23 @@ def test_the_editor_grows_to_eight_lines_and_keys_do_what_they_say(app: App, qtb
     assert idle(app), "nothing is sent of nothing"
 
 
+def test_in_a_narrow_window_prompt_and_reason_stand_there_whole(app: App, qtbot: QtBot) -> None:
+    """Both wrap: neither is cut, and no reason, however long, makes the window wider."""
+    found = opened(app, qtbot)
+    pane, window = found.pane, app.window
+    pane.editor.setPlainText("some words of a prompt " * 6)
+    window.resize(1440, 640)
+    window.show()
+    qtbot.waitUntil(lambda: pane.editor.height() == pane.editor.line_height(1), timeout=WAIT)
+    least = window.minimumSizeHint().width()
+    pane.show_hint("Pasted image.png cannot be sent. " * 12, failed=True)
+    window.resize(900, 640)
+    qtbot.waitUntil(lambda: pane.editor.document().size().height() > 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: pane.editor.height() == pane.editor.sizeHint().height(), timeout=WAIT)
+    qtbot.waitUntil(lambda: pane.hint.height() >= pane.hint.heightForWidth(pane.hint.width()), timeout=WAIT)
+    assert (window.width(), window.minimumSizeHint().width()) == (900, least)
+
+
 def test_an_acp_session_is_talked_to(app: App, work: Path, qtbot: QtBot) -> None:
     """The same composer for an agent that is connected: a prompt, one that waits, and the permission it asks for."""
     found = composing(app)

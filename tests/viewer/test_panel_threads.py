@@ -162,7 +162,7 @@ def test_cleanup_says_number_and_cutoff_first_and_is_taken_back(panel: Panel, db
 def test_nothing_stale_is_said_without_a_dialog(panel: Panel) -> None:
     """003-83; and S-02: the limit decides what is stale, at once."""
     panel.settings.put({st.CLEANUP_DAYS.name: 365})
-    panel.until(lambda: panel.cards.cleanup_button.text() == "Nothing is stale")
+    panel.until(lambda: panel.cards.cleanup_button.text() == "Clean up stale…")
     panel.press(panel.cards.cleanup_button)
     panel.says("Nothing is stale")
     assert panel.panel.findChildren(QMessageBox) == []

@@ -58,6 +58,16 @@ def test_the_row_names_the_file_and_nothing_else_is_believed(session: Path) -> N
     ]
 
 
+def test_what_a_real_agent_has_put_beside_its_session() -> None:
+    """A recording of Claude Code 2.1.329, shortened: the path in its record is another machine's."""
+    recorded = Path(__file__).parents[1] / "recorded" / "claude-code" / "large-output.jsonl"
+    (shell,) = tools(recorded)
+    assert shell.rest == "tool-results/bmiykwyp6.txt"
+    ((path, _, data),) = reader(recorded, shell.rest)()
+    assert path == str(recorded.with_suffix("") / "tool-results" / "bmiykwyp6.txt")
+    assert data == b"".join(b"%d\n" % number for number in range(1, 6301))
+
+
 def test_only_what_lies_there_is_read(session: Path, tmp_path: Path) -> None:
     folder = session.with_suffix("") / "tool-results"
     folder.mkdir(parents=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QMimeData, QSize, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QImage, QKeyEvent, QTextOption
+from PySide6.QtGui import QDragEnterEvent, QImage, QKeyEvent, QResizeEvent, QTextOption
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
 from typing_extensions import override
 
@@ -66,6 +66,12 @@ class PromptEdit(QPlainTextEdit):
     @override
     def minimumSizeHint(self) -> QSize:
         return QSize(self._look.px(80), self.sizeHint().height())
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._grow()  # the document tells of words that come and go, and nothing of those that wrap anew
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -95,6 +95,7 @@ class ComposerPane(QWidget):
         self.stop.setToolTip("Interrupt the agent")
         self.hint = QLabel(self._body)
         self.hint.setTextFormat(Qt.TextFormat.PlainText)
+        self.hint.setWordWrap(True)  # a reason is read whole, and never asks the window to be wider
         self.hint.setAccessibleName("What sending does")
         self.keys = QLabel(self._body)
         self.choosers = tuple(Chooser(category, look, self._body) for category in ("mode", "model"))

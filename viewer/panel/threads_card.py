@@ -215,7 +215,7 @@ class ThreadsCard(Part):
         self.count.setText(" · ".join(parts))
         # What is in use is not called stale; of rows that are not here it is not known.
         stale = sum(row.stale for row in found.rows) if len(found.rows) == found.total else found.stale
-        self.cleanup_button.setText(f"Clean up {stale:,} stale…" if stale else "Nothing is stale")
+        self.cleanup_button.setText(f"Clean up {stale:,} stale…" if stale else "Clean up stale…")
         days = wording.many(self._settings[st.CLEANUP_DAYS], "day")
         self.cleanup_button.setToolTip(f"Forget threads that were not used for {days}. Transcripts stay.")
         if not self._known:

@@ -84,7 +84,7 @@ class TriggersPage(Part):
         self.ending = Ending(jobs, db, say, self)
         self.run_button.setToolTip("Start a run by hand, whatever its filter says")
         self.nothing = self.label("", MUTED, wrap=True)
-        self.no_log = self.label("", MUTED, "meta", wrap=True)
+        self.no_log = self.label("", MUTED, wrap=True)
         self.log_heading = self.label("Deliveries", font="ui.bold")
         self._form: TriggerForm | None = None
         self.part(self.receiver)
