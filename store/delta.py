@@ -44,6 +44,7 @@ class Header(Struct, frozen=True, gc=False):
     queued: tuple[Waiting, ...] = ()  # in the order in which they go out
     trouble: str = ""  # one sentence for the user: the file was deleted, cannot be read, …
     draft: bool = False  # nothing was said in it yet, so it is not saved; a stream that is only shown is none
+    partial: bool = False  # only its end was read so far: what its beginning says is not known
 
 
 class Window(Protocol):

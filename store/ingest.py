@@ -27,7 +27,6 @@ from store.late import behind_seal
 from store.late import sentence as sentence_of_late
 from store.past import Rows, copy_in_words, gain, has_line, loaded, shown, size_of_file, speaks_of_child
 from store.pipe import Pipe
-from store.session import Session
 from store.sources import views
 from store.sources.view_tail import Follower
 from store.sources.watch import Watcher
@@ -175,10 +174,7 @@ class FileIngest:
         return max(0.0, min(some) - time.monotonic()) if (some := [due for due in dues if due is not None]) else None
 
     def _say(self, **changes: object) -> None:
-        def say(session: Session) -> None:
-            session.say(**changes)
-
-        self._hub.put(self.key, say)
+        self._hub.put(self.key, lambda session: session.say(**changes))
 
     def _begin(self) -> None:
         """Show the past: from the database, as a whole, or its end first."""
@@ -305,6 +301,7 @@ class FileIngest:
 
         self._import = Import(self.path, self._on_progress, self._on_imported, upto=upto)
         self._import.start()
+        self._say(partial=True)
 
     def _end_import(self) -> None:
         """It is not wanted any more; who waits for it is told so."""
@@ -331,6 +328,7 @@ class FileIngest:
         if before is not None and before.archived:  # another version had folded it
             self._stand_on_archived(before)
         self._import = None
+        self._say(partial=False)
         if news := said():
             self._say(trouble=news)
         if done:
@@ -388,6 +386,7 @@ class FileIngest:
         self._why = self.growth.anew or ""  # said until the session is closed: a file that is empty is begun twice
         self.growth.forget(read=self._import is None)
         self._import, self._more = None, None
+        self._say(partial=False)
         self._begin()
 
     def _look_for_children(self) -> bool:

@@ -261,7 +261,8 @@ class Live(Ticker):
 
         if apart(header.agent) is not None and self.feeds.path_of(key) is not None:
             return ""
-        return way_on(header.agent, header.id, self.feeds.is_file(key))[1]
+        why = way_on(header.agent, header.id, self.feeds.is_file(key))[1]
+        return "The beginning of this session is still being read." if why and header.partial else why
 
     def choices(self, key: str) -> Sequence[Choice]:
         """What the agent of a session lets the user choose at any time; its header says what is chosen."""

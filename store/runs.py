@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
-from store import runs_left, runs_who, secrets
+from store import runs_left, runs_who, secrets, word
 from store.db.lock import Lock
 from store.db.reads import BusyError
 from store.db.runs_db import RunRow, RunRows, unfinished
@@ -74,10 +74,15 @@ class Runs:
         data: Path | None = None,
         launch: Callable[..., Process] = Process,
         environment: Callable[[], Environment] = environment,
+        ear: word.Ear | None = None,
     ) -> None:
+        """`ear`: one that listens already; who gives it closes it."""
         place = data or data_dir()
         self.data = place.parent if place.suffix == ".db" else place
         self.db = self.data / "playhead.db"
+        self.ear = ear or word.Ear(self.data)
+        self._own_ear = ear is None
+        self._deaf: Callable[[], None] | None = None  # ends that words to stop are heard
         self._launch = launch
         self._environment = environment
         self._lock = threading.Lock()  # the lists below
@@ -146,6 +151,8 @@ class Runs:
         program = around.find(command.argv[0])
         if program is None:
             raise StoreError(f"{command.argv[0]} was not found on your PATH: install it, then try again.")
+        if request.origin == "trigger":  # the end of others is asked for by nobody elsewhere
+            self._listen()
         locks = self._take(runner, asked, request.id or uuid.uuid4().hex)
         work: Work | None = None
         try:
@@ -178,6 +185,7 @@ class Runs:
                 work.begin(partial(launch, asked, argv, asked.cwd, env))
             else:
                 work.begin(partial(self._launch, argv, asked.cwd, env, given=command.stdin))
+            word.tell(self.data, word.RUNS)
         except BaseException as error:
             if work is not None:
                 work.never(str(error))
@@ -226,6 +234,7 @@ class Runs:
             lock = self._held.pop(id, None)
         if lock is not None:
             lock.drop()
+            word.tell(self.data, word.RUNS)
 
     def sweep(self) -> int:
         """Runs that nobody owns any more are over, and what is left of them is ended: how many they are.
@@ -242,6 +251,8 @@ class Runs:
             if (result := runs_left.result_of(row)) is not None:
                 values = runs_left.columns(row, result)
             count += self._write(partial(RunRows.finish, id=row.id, **values))
+        if count:
+            word.tell(self.data, word.RUNS)
         return count
 
     def close(self, why: str = "Playhead was closed.") -> None:
@@ -255,6 +266,10 @@ class Runs:
             work.join()
         for id in list(self._held):
             self.let_go(id)
+        if self._deaf is not None:
+            self._deaf()
+        if self._own_ear:
+            self.ear.close()
         with self._writing:
             if self._rows is not None:
                 self._rows.close()
@@ -269,6 +284,7 @@ class Runs:
             work.locks.append(lock)
         key = work.row.session_key if file is None else str(file)
         self._write(lambda rows: rows.change(work.row.id, agent_session=session, session_key=key))
+        word.tell(self.data, word.RUNS)
 
     def began(self, work: Work, pid: int) -> None:
         token = runs_who.token_of(pid)
@@ -290,8 +306,20 @@ class Runs:
                 if work.kept:
                     self._held[row.id] = work.locks[0]
         _drop(work.locks, first=row.id not in self._held)
+        word.tell(self.data, word.RUNS)
 
     # ---- how
+
+    def _listen(self) -> None:
+        with self._lock:
+            if self._deaf is None and not self._closed:
+                self._deaf = self.ear.on(word.STOPS, self._on_stops)
+
+    def _on_stops(self) -> None:
+        with self._lock:
+            working = list(self._working.values())
+        for work in working:
+            work.heed()
 
     def _take(self, runner: Runner, asked: Ask, id: str) -> list[Lock]:
         """The locks of a run: its own first. Raises StoreError when somebody works in the session."""

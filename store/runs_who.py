@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from store import word
 from store.db.lock import Lock, hold
 from store.errors import StoreError
 
@@ -134,6 +135,7 @@ def ask_to_stop(data_dir: Path, id: str) -> bool:
         return False
     try:
         path.touch(mode=0o600)
+        word.tell(data_dir, word.STOPS)
         if owned(data_dir, id):
             return True
         path.unlink(missing_ok=True)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK: Final = 0.25  # seconds between two looks whether somebody elsewhere has asked for its end
 POLITE: Final = 3.0  # seconds that an agent has to write down what it was doing when it is interrupted
 GRACE: Final = 2.0  # and then to end
 HEAD: Final = 256 << 10  # bytes of output in which the session's id is looked for
@@ -123,6 +122,12 @@ class Work:
         self._why = self._why or why
         self._wake.set()
 
+    def heed(self) -> None:
+        """Somebody elsewhere may have asked for its end: look. Only a trigger's run can be asked for that."""
+        if self.row.origin == "trigger" and runs_who.asked_to_stop(self._runs.data, self.row.id):
+            self._stopped = "stopped"
+            self.stop("Stopped by you.")
+
     def answer(self, rpc: str, option: str) -> Reply | None:
         process: object = self._process  # most take no answers
         return process.answer(rpc, option) if isinstance(process, Answering) else None
@@ -185,7 +190,8 @@ class Work:
                 self._runs.began(self, process.pid)
             except StoreError as error:
                 log.warning("run %s has no process in its row: %s", self.row.id, error)
-            late = not self._until_over()
+            self.heed()  # it may have been asked for before anybody heard of it
+            late = not self._wake.wait(self._timeout or None)
             if process.ended is None:
                 state = "timeout" if late else self._stopped
                 if not late:
@@ -199,19 +205,6 @@ class Work:
         finally:
             self._finish(state, process)
             process.terminate(GRACE)  # what it left running and what says nothing keeps nobody waiting
-
-    def _until_over(self) -> bool:
-        """It has ended, or somebody wants that; False: its time is over."""
-        if self.row.origin != "trigger":  # of others nobody elsewhere can ask that
-            return self._wake.wait(self._timeout or None)
-        end = time.monotonic() + self._timeout if self._timeout else None
-        while not self._wake.wait(LOOK if end is None else max(0.0, min(LOOK, end - time.monotonic()))):
-            if runs_who.asked_to_stop(self._runs.data, self.row.id):
-                self._stopped = "stopped"
-                self.stop("Stopped by you.")
-            elif end is not None and time.monotonic() >= end:
-                return False
-        return True
 
     def _finish(self, state: str, process: Child) -> None:
         fact = process.ended

@@ -52,6 +52,13 @@ class Opened:
         """Whether its agent is, as far as its records say."""
         return self.header is not None and (self.header.pending or self.header.state in wording.AT_WORK)
 
+    @property
+    def not_understood(self) -> int:
+        """Records of it, or -1: not known. Rows in the database, or not read yet, are not counted."""
+        if self.header is None or not self.model.length:
+            return -1
+        return self.raw or (-1 if self.model.base or self.header.partial else 0)
+
     def arrived(self, told: Header | None) -> Header | None:
         """The header of a stream: what comes comes now, also if recorded yesterday or with no time at all."""
         now = time.time_ns() // 1000

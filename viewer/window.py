@@ -285,9 +285,7 @@ class MainWindow(Searching):
 
     def _raw_count(self) -> None:
         current = self.desk.current
-        # Rows in the database are not counted here: then nothing is claimed.
-        known = current is not None and (current.raw or not current.model.base) and current.model.length
-        self.status.set_raw(current.raw if current is not None and known else -1)
+        self.status.set_raw(-1 if current is None else current.not_understood)
 
     def on_followed(self, on: bool) -> None:
         self.header.set_following(on)

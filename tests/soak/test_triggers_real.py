@@ -6,21 +6,14 @@ not on this machine.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SHARED
-from hooks import Web, free_port
+from hooks import Web
+from real_cli import real_agents
 
-from store import runs_shell
 from store.threads import reset
-
-SCRIPT = SHARED / "real-cli" / "real-cli.sh"
-CACHE = Path(os.environ.get("REALCLI_CACHE", "/tmp/real-cli/cache"))  # noqa: S108 - where that script puts it
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 
@@ -28,26 +21,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 @pytest.fixture
 def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder it works in. Its home is one of its own."""
-    if not SCRIPT.exists():
-        pytest.skip("the stand-in of the Messages API is not on this machine")
-    if not any(CACHE.glob("node_modules/@anthropic-ai/claude-code-*/claude")):
-        pytest.skip(f"claude is not installed: {SCRIPT} install claude")
-    if shutil.which("unshare") is None or shutil.which("nsenter") is None:
-        pytest.skip("unshare and nsenter are needed for a network namespace")
-    project = tmp_path / "project"
-    own = {**os.environ, "REALCLI_CACHE": str(CACHE), "REALCLI_STATE": str(tmp_path / "real"),
-           "REALCLI_PROJECT": str(project), "REALCLI_PORT": str(free_port()), "MOCK_STAMPS": "1"}  # fmt: skip
-    up = subprocess.run([str(SCRIPT), "up"], env=own, capture_output=True, text=True, check=False)
-    if up.returncode:
-        pytest.skip(f"no network namespace here: {(up.stderr or up.stdout).strip()[-200:]}")
-    told = subprocess.run([str(SCRIPT), "shims"], env=own, capture_output=True, text=True, check=True)
-    monkeypatch.setenv("PATH", f"{told.stdout.strip()}:{os.environ['PATH']}")
-    monkeypatch.setenv("HOME", str(tmp_path / "real" / "home"))
-    monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
-    monkeypatch.setenv("SHELL", "/bin/sh")
-    runs_shell.forget()
-    yield project
-    subprocess.run([str(SCRIPT), "down"], env=own, capture_output=True, check=False)
+    with real_agents(tmp_path, monkeypatch, "claude") as made:
+        yield made.project
 
 
 def test_the_real_claude(real: Path, tmp_path: Path) -> None:

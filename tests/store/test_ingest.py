@@ -159,6 +159,8 @@ def test_big_session_end_first_then_the_whole(tmp_path: Path, screens: Callable[
     screen.until(lambda: screen.texts()[-1] == "and after it")
     assert screen.progress[-1] == (1, 1)
     assert plain(screen.rows) == plain(whole(path))
+    told = [delta.header.partial for delta in screen.deltas if delta.header is not None]
+    assert [was for number, was in enumerate(told) if told[number - 1 : number] != [was]] == [True, False]
 
 
 def test_more_of_the_end_is_read_while_the_import_runs(tmp_path: Path, screens: Callable[..., Screen]) -> None:

@@ -562,6 +562,10 @@ def test_progress_and_understood(window: MainWindow) -> None:
     live.tell("/a", added=3)
     live.ticked.emit(0)
     assert window.status.trouble.text() == "all records understood"
+    for partial, words in ((True, ""), (False, "all records understood")):
+        live.tell("/a", partial=partial)
+        live.ticked.emit(0)
+        assert window.status.trouble.text() == words, "nothing is claimed of what was not read"
     live.progress.emit("/a", 410, 1000)
     assert window.status.progress.text() == "reading 41 % of 1.0 kB"
     live.progress.emit("/a", 1000, 1000)

@@ -102,7 +102,8 @@ class Composing(Attaching):
             old = self.header or header
             if (old.queued, old.pending) != (header.queued, header.pending):
                 self.soon()
-            changed = self.header is None or (header.agent, header.id) != (self.header.agent, self.header.id)
+            which, was = (header.agent, header.id, header.partial), (old.agent, old.id, old.partial)
+            changed = self.header is None or which != was
             self.header = header
             if changed:
                 self._offering.start(OFFER)
