@@ -57,7 +57,7 @@ class BusyError(Exception):
 
 
 class TakenError(Exception):
-    """Another Playhead makes its runs."""
+    """Another Playhead makes its runs, or it was cancelled."""
 
 
 class EndedError(Exception):
@@ -129,7 +129,7 @@ class Attempts:
             else:
                 self._alone(job)
         except TakenError:
-            log.info("delivery %d is run by another Playhead", number)
+            log.info("delivery %d is run by another Playhead, or was cancelled", number)
         except EndedError:
             log.info("delivery %d is for the next Playhead", number)
         except StoppedError as error:

@@ -123,8 +123,15 @@ class Catalog:
 
     def _kept(self, found: tuple[Any, ...]) -> Row:
         key, agent, session, title, cwd, started, updated, size = found
-        project = Path(cwd).name if cwd else Path(key).parent.name
         path = place.path_of(key, self.path)
+        if cwd:
+            project = Path(cwd).name
+        else:  # imported here: a start that reads no session needs no format
+            from store.formats import formats
+            from store.summary import project_of
+
+            places = next((format.where for format in formats() if format.agent == agent), ())
+            project = project_of("", Path(path), places)
         host = place.host_of(path, self.path)
         return Row(
             path, agent, title, cwd, project, started, updated, bytes=size, path=path, session=session,

@@ -5,11 +5,12 @@ Only numbers wait in memory; everything else lies in the database, and who is ki
 
 from __future__ import annotations
 
+import bisect
 import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from store.attempts import Attempts, BusyError
@@ -21,7 +22,8 @@ log = logging.getLogger(__name__)
 
 LANE: Final = 20  # deliveries that may wait in one thread
 MOST: Final = 10_000  # in all
-BUSY_S: Final = 2.0  # until a thread that somebody else works in is asked again
+BUSY_S: Final = 5.0  # until a thread that somebody else works in is asked again: not everybody tells when it ends
+SOON_S: Final = 0.25  # and when a run somewhere has ended
 IDLE_S: Final = 5.0  # how long a worker without work stays
 
 Lane = tuple[int, str]  # trigger, key; one without a key has a lane of its own
@@ -55,15 +57,42 @@ class Deliver:
     # ---- coming in
 
     def take(self, one: Accepted) -> None:
-        """Put it at the end of its lane; one that is there already stays where it is."""
+        """Put it where it stands in its lane, the oldest first; one that is there already stays."""
         with self._turn:
             if one.id in self._known or self._stopping:
                 return
             self._known.add(one.id)
             lane = (one.trigger_id, one.key or f"#{one.id}")
-            self._lanes.setdefault(lane, deque()).append(one.id)
+            bisect.insort(self._lanes.setdefault(lane, deque()), one.id)  # what is brought back is no newer for that
             self._staff()
             self._turn.notify()
+
+    def known(self) -> set[int]:
+        """All that wait or go on."""
+        with self._turn:
+            return set(self._known)
+
+    def forget(self, gone: Iterable[int]) -> None:
+        """These are not run from here; one that goes on is left alone."""
+        wanted = set(gone)
+        with self._turn:
+            for lane, waiting in list(self._lanes.items()):
+                left = deque(number for number in waiting if number not in wanted)
+                self._known -= set(waiting) - set(left)
+                if left:
+                    self._lanes[lane] = left
+                else:
+                    del self._lanes[lane]
+                    self._later.pop(lane, None)
+            self._turn.notify_all()
+
+    def soon(self) -> None:
+        """A run somewhere has begun or ended: ask again for threads that were busy. Quick, for any thread."""
+        with self._turn:
+            if self._later:
+                again = time.monotonic() + SOON_S
+                self._later = {lane: min(later, again) for lane, later in self._later.items()}
+                self._turn.notify_all()
 
     def room(self, trigger: int, key: str, beside: int = 0) -> str:
         """Why there is no room for one more; ''."""

@@ -11,16 +11,15 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final, TypeAlias
 
-from msgspec import Struct
-
 from store.db import fts_sqlite, reads
-from store.query import And, Node, Words
+from store.query import Node
 from store.scope import Scope, newest_first
 
 MOST: Final = 20_000  # hits up to which they are counted, and can be ordered by relevance
 FEW: Final = 1_500  # hits that are simply taken all
 WALK: Final = 40  # sessions that are asked for one by one; among more, all are walked through
-PROBES: Final = 200  # sessions looked into before it is asked which ones have hits at all
+PROBES: Final = 60  # sessions looked into before it is asked which ones have hits at all
+SOME: Final = 200  # sessions that are counted one by one
 AT_ONCE: Final = 100  # times read in one statement
 OLD: Final = 1_000  # hits of a session in a row that are too old: so are those before
 
@@ -33,28 +32,29 @@ _READY: Final = "SELECT id, updated FROM session WHERE id = ? AND state = 'ready
 Place: TypeAlias = tuple[int, int | None]  # key and time of a row
 
 
-class Hits(Struct, frozen=True):
+class Hits:
     """One search in one state of the database."""
 
-    connection: reads.Connection
-    sql: fts_sqlite.Statements
-    slow: bool  # every look costs as much as all of it: the beginning of too many words
-    scope: Scope
-    few: int = FEW
+    def __init__(self, connection: reads.Connection, sql: fts_sqlite.Statements, scope: Scope) -> None:
+        self.connection = connection
+        self.sql = sql
+        self.scope = scope
+        self._bare: list[tuple[int, int]] = []  # keys [first, end) between which there is no hit
 
     # ---- newest first
 
     def newest(self, limit: int) -> list[Place]:
-        if self.slow:
+        if self.sql.slow or self.sql.few:
             return self._merged(limit, self._grouped(self.sql.every), None) or []
-        some = self._grouped(self.sql.newest, self.few + 1)
-        if sum(map(len, some.values())) <= self.few:
-            return self._merged(limit, some, None) or []
-        found = self._merged(limit, None, PROBES)
+        found = None if self.sql.few is None else self._merged(limit, None, PROBES)
         if found is None:
-            # The newest sessions have none of it: ask which ones do. That costs what there are hits.
-            there = {number: None for (number,) in self._look(self.sql.sessions)}
-            found = self._merged(limit, there, None)
+            # The newest sessions have too little of it: all hits, or if they are many, which sessions have any.
+            some = self._grouped(self.sql.newest, FEW + 1)
+            if sum(map(len, some.values())) <= FEW:
+                return self._merged(limit, some, None) or []
+            found = self._merged(limit, None, PROBES) if self.sql.few is None else None
+        if found is None:
+            found = self._merged(limit, {number: None for (number,) in self._look(self.sql.sessions)}, None)
         return found or []
 
     def _grouped(self, sql: str, *values: object) -> dict[int, list[int]]:
@@ -66,26 +66,28 @@ class Hits(Struct, frozen=True):
         self, limit: int, there: dict[int, list[int]] | dict[int, None] | None, probes: int | None
     ) -> list[Place] | None:
         """The newest hits of all sessions, or of those that are there; None: not among so many sessions."""
-        best: list[tuple[int, int, int | None]] = []  # time to sort by, key, time
+        best: list[tuple[int, int, int | None]] = []  # time to sort by, key, both negative, time
         for looked, (number, updated) in enumerate(self._sessions(there)):
             # All that follow have nothing newer than this session's last news.
-            if len(best) >= limit and updated is not None and best[limit - 1][0] >= updated:
+            if len(best) >= limit and updated is not None and -best[limit - 1][0] >= updated:
                 break
             if probes is not None and looked >= probes:
                 return None
             last = updated if updated is not None else 0
+            known = len(best)
             for seq, ts in self._within(number, limit, None if there is None else there[number]):
-                best.append((last if ts is None else ts, seq, ts))
-            best.sort(key=lambda one: (-one[0], -one[1]))
-            del best[limit:]
-        return [(seq, ts) for _, seq, ts in best]
+                best.append((-(last if ts is None else ts), -seq, ts))
+            if len(best) > known:
+                best.sort()
+                del best[limit:]
+        return [(-seq, ts) for _, seq, ts in best]
 
     def _sessions(self, there: Iterable[int] | None) -> Iterable[tuple[int, int | None]]:
         if there is None:
-            return self.scope.by_news(self.connection)
+            return self.scope.by_news()
         wanted = set(there)
-        if self.scope.allowed is not None or len(wanted) > WALK:
-            return (one for one in self.scope.by_news(self.connection) if one[0] in wanted)
+        if self.scope.narrow or len(wanted) > WALK:
+            return (one for one in self.scope.by_news() if one[0] in wanted)
         found = (self._ask(_READY, number).fetchone() for number in wanted if number not in self.scope.gone)
         return newest_first([one for one in found if one is not None])
 
@@ -105,7 +107,24 @@ class Hits(Struct, frozen=True):
 
     def _looked(self, number: int) -> Iterator[Place]:
         low, end = reads.key_of(number, 0), reads.key_of(number + 1, 0)
-        yield from self._look(self.sql.within, low, end)
+        if not self.sql.down:
+            yield from self._look(self.sql.within, low, end)
+            return
+        # FTS5 looks for the next hit wherever that is, also below the range it is asked for; so nothing that it went
+        # through is gone through again.
+        for first, last in self._bare:
+            if first < end <= last:
+                end = first
+        if end <= low:
+            return
+        at = end
+        for seq, ts in self._look(self.sql.down, end):
+            if seq < low:
+                self._bare.append((seq + 1, at))
+                return
+            at = seq
+            yield seq, ts
+        self._bare.append((0, at))
 
     def _times(self, rows: list[int]) -> Iterator[Place]:
         for first in range(0, len(rows), AT_ONCE):
@@ -119,15 +138,15 @@ class Hits(Struct, frozen=True):
         """MOST + 1 is more than MOST."""
         most = MOST + 1
         scope = self.scope
-        if scope.allowed is None:
+        if not scope.narrow:
             total = int(self._look(self.sql.count, most).fetchone()[0])
             # Those that were replaced are still in the index for a while.
             strangers = {number for (number,) in self._ask(_STRANGERS)} | self.scope.gone
             if not strangers:
                 return total
-            if total < most and not self.slow:
+            if total < most and not self.sql.slow:
                 return total - sum(self._count_within(number, most) for number in strangers)
-        if self.slow or scope.allowed is None or len(scope.allowed) > PROBES:
+        if self.sql.slow or not scope.narrow or len(scope.allowed) > SOME:
             return min(most, self._counted(most))
         total = 0
         for number, (_, inside) in scope.allowed.items():
@@ -141,7 +160,7 @@ class Hits(Struct, frozen=True):
     def _counted(self, most: int) -> int:
         """One by one, where asking session by session costs more."""
         total = 0
-        allowed = self.scope.allowed
+        allowed = self.scope.allowed if self.scope.narrow else None
         for number, some in groupby(self._look(self.sql.every), lambda row: row[0] >> reads.ROW_BITS):
             inside = allowed.get(number, (None, None))[1] if allowed is not None else self._ready(number)
             if inside:
@@ -167,8 +186,8 @@ class Hits(Struct, frozen=True):
         for (seq,) in self._look(self.sql.relevant, *self.sql.rank):
             number = seq >> reads.ROW_BITS
             if number not in known:
-                allowed = self.scope.allowed
-                known[number] = number in allowed if allowed is not None else self._ready(number) is True
+                narrow = self.scope.narrow
+                known[number] = number in self.scope.allowed if narrow else self._ready(number) is True
             if known[number]:
                 row = self._ask("SELECT ts FROM item WHERE seq = ?", seq).fetchone()
                 if row is not None and self.scope.holds(row[0]):
@@ -187,13 +206,8 @@ class Hits(Struct, frozen=True):
 
 def hits(connection: reads.Connection, node: Node, scope: Scope) -> Hits:
     """A search for what the tree says."""
-    slow = False
     if reads.is_file(connection):
-        sql, slow = fts_sqlite.asked(connection, node)
-    else:
-        from store.db import fts_postgres
+        return Hits(connection, fts_sqlite.asked(connection, node, FEW), scope)
+    from store.db import fts_postgres
 
-        sql = fts_postgres.asked(node)
-    # Words that must stand together, or in one row, are looked up for every hit.
-    dear = isinstance(node, And) or (isinstance(node, Words) and not node.text.isalnum())
-    return Hits(connection, sql, slow, scope, FEW // 8 if dear else FEW)
+    return Hits(connection, fts_postgres.asked(node), scope)

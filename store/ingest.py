@@ -235,7 +235,7 @@ class FileIngest:
         self._adopt(whole.files, whole.pipes)
         self._draft = not (rows.content or start)
         self._screen = len(rows.tail)
-        self._hub.put(self.key, loaded(rows))
+        self._hub.put(self.key, loaded(rows, partial=start > 0))
         return True
 
     def _adopt(
@@ -301,7 +301,6 @@ class FileIngest:
 
         self._import = Import(self.path, self._on_progress, self._on_imported, upto=upto)
         self._import.start()
-        self._say(partial=True)
 
     def _end_import(self) -> None:
         """It is not wanted any more; who waits for it is told so."""
@@ -328,7 +327,6 @@ class FileIngest:
         if before is not None and before.archived:  # another version had folded it
             self._stand_on_archived(before)
         self._import = None
-        self._say(partial=False)
         if news := said():
             self._say(trouble=news)
         if done:
@@ -386,7 +384,6 @@ class FileIngest:
         self._why = self.growth.anew or ""  # said until the session is closed: a file that is empty is begun twice
         self.growth.forget(read=self._import is None)
         self._import, self._more = None, None
-        self._say(partial=False)
         self._begin()
 
     def _look_for_children(self) -> bool:

@@ -67,12 +67,13 @@ class Rows:
         return [*cut, *newer, *(Put(row, item) for row, item in enumerate(self.tail, self.base))]
 
 
-def loaded(rows: Rows, before: Known | None = None, screen: int = 0) -> Loaded:
-    """The past as it was read, behind what the database has of it. `screen`: rows of its end that are shown already."""
+def loaded(rows: Rows, before: Known | None = None, screen: int = 0, *, partial: bool = False) -> Loaded:
+    """The past as it was read, behind what the database has of it. `screen`: rows of its end that are shown already;
+    `partial`: it was read from somewhere in the middle on."""
     told = list(before.facts.events()) if before is not None else []
     window = for_screen(before.window, screen) if before is not None else None
     past = Rebase(window, rows.overlay, tuple(rows.tail))
-    return Loaded(rows.state, past, rows.state.rows, [*told, *rows.facts.events()])
+    return Loaded(rows.state, past, rows.state.rows, [*told, *rows.facts.events()], partial)
 
 
 def shown(before: Known) -> Loaded:

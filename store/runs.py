@@ -17,8 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from msgspec import Struct
-
 from store import runs_left, runs_who, secrets, word
 from store.db.lock import Lock
 from store.db.reads import BusyError
@@ -28,7 +26,7 @@ from store.paths import data_dir
 from store.runners import apart, named, way_on
 from store.runners.base import Ask, Command, Outcome, Reply, Runner, refuse
 from store.runs_shell import Environment, environment
-from store.runs_work import RunResult, Work
+from store.runs_work import AtWorkError, RunRequest, RunResult, Work
 from store.sources.journal import Journal, read_meta
 from store.sources.journal import folder as journals
 from store.sources.process import Process
@@ -38,32 +36,7 @@ __all__ = ["Ask", "AtWorkError", "Outcome", "RunRequest", "RunResult", "RunRow",
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-TIMEOUT: Final = 600.0  # seconds that a run has, if nobody says otherwise
 KEPT: Final = 100  # results of runs that are over, for whoever waits for them late
-
-
-class AtWorkError(StoreError):
-    """Somebody works in the session; later nobody will."""
-
-
-class RunRequest(Struct, frozen=True):
-    """What to start. `origin`: hand, composer or trigger. `timeout_s`: 0 is for ever. `id`: '' is a new one.
-
-    `resumed`: 0 fresh, 1 resumed, 2 retried fresh, 3 compacted.
-    """
-
-    runner: str
-    ask: Ask
-    origin: str = "hand"
-    trigger_id: int | None = None
-    thread_id: int | None = None
-    delivery_id: int | None = None
-    retry_of: str | None = None
-    timeout_s: float = TIMEOUT
-    resumed: int = 0
-    title: str = ""
-    id: str = ""
-    kept: bool = False  # it is `owned` until `let_go`: what follows from its end is still to be written down
 
 
 class Runs:

@@ -30,10 +30,35 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TIMEOUT: Final = 600.0  # seconds that a run has, if nobody says otherwise
 POLITE: Final = 3.0  # seconds that an agent has to write down what it was doing when it is interrupted
 GRACE: Final = 2.0  # and then to end
 HEAD: Final = 256 << 10  # bytes of output in which the session's id is looked for
 KEPT: Final = 1 << 20  # bytes of output that are remembered in case the disk takes none
+
+
+class AtWorkError(StoreError):
+    """Somebody works in the session; later nobody will."""
+
+
+class RunRequest(Struct, frozen=True):
+    """What to start. `origin`: hand, composer or trigger. `timeout_s`: 0 is for ever. `id`: '' is a new one.
+
+    `resumed`: 0 fresh, 1 resumed, 2 retried fresh, 3 compacted.
+    """
+
+    runner: str
+    ask: Ask
+    origin: str = "hand"
+    trigger_id: int | None = None
+    thread_id: int | None = None
+    delivery_id: int | None = None
+    retry_of: str | None = None
+    timeout_s: float = TIMEOUT
+    resumed: int = 0
+    title: str = ""
+    id: str = ""
+    kept: bool = False  # it is `owned` until `let_go`: what follows from its end is still to be written down
 
 
 class RunResult(Struct, frozen=True):

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Final
-
-from msgspec import Struct
+from typing import Final, TypeAlias
 
 from store.db import reads
 from store.query import Sessions
 
-_ALL: Final = "SELECT id, agent, cwd, key, updated, started FROM session WHERE state = 'ready'"
-_BY_NEWS: Final = "SELECT id, updated FROM session WHERE state = 'ready' AND updated IS {} ORDER BY updated DESC"
+_SESSION: Final = "SELECT id, updated, agent, cwd, key, started FROM session WHERE state = 'ready'"
+_UNDATED: Final = "SELECT id, updated FROM session WHERE state = 'ready' AND updated IS NULL"
+_DATED: Final = (
+    "SELECT id, updated FROM session WHERE state = 'ready' AND updated IS NOT NULL ORDER BY updated DESC, id DESC"
+)
 # What was done is a short table, and sessions are not: there is no index by their status.
 _GONE: Final = (
     "SELECT s.id FROM session AS s WHERE s.status = 'deleted' AND s.id IN "
     "(SELECT a.session_id FROM audit AS a WHERE a.action = 'delete')"
 )
 
+# number, last news, agent, folder, key, start
+_Session: TypeAlias = tuple[int, int | None, str, str, str, int | None]
 
-class Scope(Struct, frozen=True):
-    """Where hits count. `allowed`: session → its last news, and whether all of it lies within the times; None: all."""
 
-    allowed: dict[int, tuple[int | None, bool]] | None = None
-    since: int | None = None
-    until: int | None = None
-    note: str = ""  # for the user
-    gone: frozenset[int] = frozenset()  # sessions that are deleted, which are in the index for when they are restored
+class Scope:
+    """Where hits count. What it is narrowed to is looked up as far as the walk over the sessions gets, no further."""
+
+    def __init__(self, connection: reads.Connection, wanted: Sessions, key: str | None, gone: frozenset[int]) -> None:
+        self._connection = connection
+        self._wanted = wanted
+        self._key = key  # of the only session that counts
+        self.gone = gone  # sessions that are deleted, which are in the index for when they are restored
+        self.narrow = not wanted.all or key is not None
+        self.since, self.until = wanted.since, wanted.until
+
+    @cached_property
+    def allowed(self) -> dict[int, tuple[int | None, bool]]:
+        """Every session that counts, with its last news and whether all of it lies within the times."""
+        return {one[0]: (one[1], self._whole(one)) for one in self._all() if self._fits(one)}
 
     def holds(self, ts: int | None) -> bool:
         """Whether a row of that time counts. One without a time counts where no time is asked for."""
@@ -38,15 +50,54 @@ class Scope(Struct, frozen=True):
     def old(self, ts: int | None) -> bool:
         return self.since is not None and ts is not None and ts < self.since
 
-    def by_news(self, connection: reads.Connection) -> Iterator[tuple[int, int | None]]:
+    def by_news(self) -> Iterator[tuple[int, int | None]]:
         """Sessions with the time of their last news: those without first, then the newest."""
-        if self.allowed is None:
-            for what in ("NULL", "NOT NULL"):
-                for number, updated in connection.execute(_BY_NEWS.format(what)):
+        if not self.narrow:
+            for sql in (_UNDATED, _DATED):
+                for number, updated in self._connection.execute(sql):
                     if number not in self.gone:
                         yield number, updated
             return
-        yield from newest_first([(number, updated) for number, (updated, _) in self.allowed.items()])
+        for one in self._all():
+            if self._fits(one):
+                yield one[0], one[1]
+
+    def note(self) -> str:
+        """For the user, where nothing was found: what is asked for and not there."""
+        if not self.narrow or any(self._fits(one) for one in self._all()):
+            return ""
+        there = [one for one in self._connection.execute(_SESSION) if one[0] not in self.gone]
+        agents, projects = {one[2] for one in there}, {project_of(one[3], one[4]) for one in there}
+        return _unknown("agent", self._wanted.agents, agents) or _unknown("project", self._wanted.projects, projects)
+
+    def _all(self) -> Iterator[_Session]:
+        if self._key is not None:
+            yield from self._connection.execute(f"{_SESSION} AND key = ?", (self._key,))
+            return
+        yield from self._connection.execute(f"{_SESSION} AND updated IS NULL")
+        if self.since is None:
+            yield from self._connection.execute(f"{_SESSION} AND updated IS NOT NULL ORDER BY updated DESC, id DESC")
+        else:
+            since = f"{_SESSION} AND updated >= ? ORDER BY updated DESC, id DESC"
+            yield from self._connection.execute(since, (self.since,))
+
+    def _fits(self, one: _Session) -> bool:
+        number, updated, agent, cwd, key, started = one
+        wanted = self._wanted
+        return (
+            number not in self.gone
+            and _agent(agent, wanted.agents, True)
+            and not _agent(agent, wanted.not_agents, False)
+            and _in(cwd, key, wanted.projects, True)
+            and not _in(cwd, key, wanted.not_projects, False)
+            and not (self.since is not None and updated is not None and updated < self.since)
+            and not (self.until is not None and started is not None and started > self.until)
+        )
+
+    def _whole(self, one: _Session) -> bool:
+        _, updated, _, _, _, started = one
+        begun = self.since is None or (started is not None and started >= self.since)
+        return begun and (self.until is None or (updated is not None and updated <= self.until))
 
 
 def newest_first(sessions: list[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
@@ -55,33 +106,7 @@ def newest_first(sessions: list[tuple[int, int | None]]) -> list[tuple[int, int 
 
 def scope_of(connection: reads.Connection, wanted: Sessions, within: str | None) -> Scope:
     """The sessions that are wanted; `within` is the key of a single one."""
-    gone = frozenset(number for (number,) in connection.execute(_GONE))
-    if wanted.all and within is None:
-        return Scope(gone=gone)
-    allowed: dict[int, tuple[int | None, bool]] = {}
-    agents: set[str] = set()
-    projects: set[str] = set()
-    since, until = wanted.since, wanted.until
-    for number, agent, cwd, key, updated, started in connection.execute(_ALL):
-        if number in gone or (within is not None and key != within):
-            continue
-        agents.add(agent)
-        projects.add(project_of(cwd, key))
-        if (
-            _agent(agent, wanted.agents, True)
-            and not _agent(agent, wanted.not_agents, False)
-            and _in(cwd, key, wanted.projects, True)
-            and not _in(cwd, key, wanted.not_projects, False)
-            and not (since is not None and updated is not None and updated < since)
-            and not (until is not None and started is not None and started > until)
-        ):
-            begun = since is None or (started is not None and started >= since)
-            over = until is None or (updated is not None and updated <= until)
-            allowed[number] = (updated, begun and over)
-    note = ""
-    if not allowed:
-        note = _unknown("agent", wanted.agents, agents) or _unknown("project", wanted.projects, projects)
-    return Scope(allowed, since, until, note, gone)
+    return Scope(connection, wanted, within, frozenset(number for (number,) in connection.execute(_GONE)))
 
 
 def project_of(cwd: str, key: str) -> str:

@@ -97,10 +97,12 @@ class Search:
                 return Found((), 0, "No session is in the database yet.")
             scope = scope_of(connection, asked.sessions, self._key(within))
             look = hits(connection, asked.node, scope)
-            note = scope.note
+            note = ""
             if relevance and look.count() > MOST:
                 relevance, note = False, f"More than {MOST:,} hits: shown newest first."
             rows = look.relevant(limit) if relevance else look.newest(limit)
+            if not rows:
+                note = scope.note()
             return Found(self._shown(rows, Finder(asked.node)), self._waiting(), note)
 
     def count(self, query: str | Query, limits: Limits | None = None, *, within: str | None = None) -> int:

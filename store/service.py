@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 from msgspec import Struct
 
-from store import settings
+from store import settings, word
 from store.aftermath import Fired
 from store.attempts import Attempts
 from store.calm import Calm
@@ -112,6 +112,7 @@ class Service:
         self._at: tuple[str, int] | None = None
         self._failed = ""
         self._started = False
+        self._deaf: list[Callable[[], None]] = []  # ends that words of others are heard
 
     # ---- its life
 
@@ -124,6 +125,12 @@ class Service:
         self._started = True
         if self._quiet:
             return
+        for told, call in (
+            (word.RUNS, self.queue.soon),
+            (word.QUEUE, self.scheduler.look),
+            (word.TRIGGERS, self.scheduler.look),
+        ):
+            self._deaf.append(self.runs.ear.on(told, call))
         self.inbox.start()
         self._refill()
         self.apply()
@@ -135,6 +142,8 @@ class Service:
             self._started = False
             self.calm.end()
             self._listen(None)
+        for end in self._deaf:
+            end()
         self._files.stop()
         self.scheduler.stop()
         if self.inbox.started:
@@ -207,9 +216,11 @@ class Service:
         return self.queue.room(trigger, key, beside)
 
     def _refill(self) -> None:
-        """What waits in the database: from before we were started, or of a Playhead that is gone."""
-        host = self._serving.host
-        for one in self._serving.write(lambda tx: deliveries_db.waiting(tx, host)):
+        """What waits in the database, and nothing else: of a Playhead that is gone, brought back; but not cancelled."""
+        host, before = self._serving.host, self.queue.known()
+        waiting = self._serving.write(lambda tx: deliveries_db.waiting(tx, host))
+        self.queue.forget(before - {number for number, _, _ in waiting})
+        for one in waiting:
             self.queue.take(Accepted(*one))
 
     def _often(self) -> None:
@@ -220,6 +231,7 @@ class Service:
         self.apply()
 
     def _changed(self) -> None:
+        word.tell(self.db.parent, word.RUNS)
         self.told()
 
 

@@ -196,6 +196,7 @@ class Session(Prompts):
         self.batch.rebase(loaded.rebase, loaded.rows)
         self._keep_ahead(old)
         self._rank = -1
+        self._say(partial=loaded.partial)
         self._recall(loaded.events)
 
     def gain(self, gained: Gained) -> None:

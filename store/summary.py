@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from store.delta import Row
@@ -13,6 +14,7 @@ from store.formats import HEAD, sniff
 from store.formats.base import Format
 from store.pipe import Pipe
 from store.sources import journal, views
+from store.sources.scan import expanded
 from store.whole import FRESH_S, open_file
 
 
@@ -68,7 +70,7 @@ def summary(path: Path, format: Format | None = None, now: float | None = None) 
         agent=format.agent,
         title=title,
         cwd=cwd,
-        project=Path(cwd).name if cwd else path.parent.name,
+        project=project_of(cwd, path, format.where),
         started=started,
         updated=updated if updated is not None else written,
         state=_state(path, format, stat.st_mtime, last_events, time.time() if now is None else now),
@@ -77,6 +79,17 @@ def summary(path: Path, format: Format | None = None, now: float | None = None) 
         records=records,
         session=session,
     )
+
+
+def project_of(cwd: str, path: Path, places: Sequence[str]) -> str:
+    """What a session belongs to: the folder it works in, else the one it lies in; '' where its agent has named that.
+
+    `places` are the agent's own. It calls folders in them after days, hashes and kinds of files.
+    """
+    if cwd:
+        return Path(cwd).name
+    own = filter(None, map(expanded, places))
+    return "" if any(path.is_relative_to(place) for place in own) else path.parent.name
 
 
 def _state(path: Path, format: Format, mtime: float, events: list[Event], now: float) -> str:

@@ -11,16 +11,17 @@ import re
 import time
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from store import clock
+from store import clock, word
 from store.db import threads_db
 from store.db.serving import ask, asked, host_here, note, once
 from store.errors import StoreError
 
+Done = TypeVar("Done")
 DAY: Final = 86_400_000_000
 MOST: Final = 500
 _ROWS: Final = """
@@ -191,7 +192,7 @@ def reset(db: Path, thread_id: int, actor: str = "user") -> Reset:
         note(tx, "thread reset", f"{name}: {old['dedup_key']}{' (while it runs)' if waits else ''}", actor)
         return Reset(Undo("reset", (old,)), old["dedup_key"], name, waits)
 
-    return once(db, write)
+    return _told(db, once(db, write))
 
 
 def cleanup(db: Path, days: int, now: int | None = None, dry_run: bool = False, actor: str = "user") -> Cleanup:
@@ -210,7 +211,7 @@ def cleanup(db: Path, days: int, now: int | None = None, dry_run: bool = False, 
         note(tx, "cleanup", told, actor, now)
         return Cleanup(len(rows), skipped, cutoff, days, now, undo=Undo("cleanup", tuple(rows)))
 
-    return once(db, write)
+    return _told(db, once(db, write))
 
 
 def undo(db: Path, undone: Undo, actor: str = "user") -> int:
@@ -228,7 +229,7 @@ def undo(db: Path, undone: Undo, actor: str = "user") -> int:
         note(tx, f"{undone.kind} undone", f"{back} of {len(undone.rows)}: {keys}{more}", actor)
         return back
 
-    return once(db, write)
+    return _told(db, once(db, write))
 
 
 # ---- by the clock
@@ -259,6 +260,12 @@ def last_cleanup(db: Path, actor: str | None = None, until: int | None = None) -
     deleted, skipped, since, days = match.groups()
     cutoff = int(datetime.strptime(since, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()) * 1_000_000
     return Cleanup(int(deleted), int(skipped), cutoff, int(days), int(found[0][0]))
+
+
+def _told(db: Path, done: Done) -> Done:
+    """Whoever lists threads sees it."""
+    word.tell(db.parent, word.RUNS)
+    return done
 
 
 def _now(now: int | None) -> int:

@@ -69,6 +69,7 @@ class Loaded(Struct, frozen=True):
     rebase: Rebase
     rows: int  # of the fold: window and tail together
     events: Sequence[Event] = ()  # the ones with effects (title, model, usage, …), for the header
+    partial: bool = False  # only the end of it
 
 
 class Gained(Struct, frozen=True):

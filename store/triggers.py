@@ -16,7 +16,7 @@ import orjson
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from store import secrets, webhooks
+from store import secrets, webhooks, word
 from store.db import deliveries_db, reads, triggers_db
 from store.db.serving import ask, host_here, note, once
 from store.errors import StoreError
@@ -176,6 +176,7 @@ def save_trigger(
         return triggers_db.add(tx, {**fields, "slug": slug, "host": host, "created": now})
 
     number = once(db, write)
+    word.tell(db.parent, word.TRIGGERS)
     return Saved(find(db, number), told=told, secret=shown)
 
 
@@ -188,6 +189,7 @@ def set_enabled(db: Path, id: int, on: bool, actor: str = "user") -> None:
         note(tx, "trigger switched " + ("on" if on else "off"), one.name, actor)
 
     once(db, write)
+    word.tell(db.parent, word.TRIGGERS)
 
 
 def delete_trigger(db: Path, id: int, actor: str = "user") -> None:
@@ -199,6 +201,7 @@ def delete_trigger(db: Path, id: int, actor: str = "user") -> None:
         note(tx, "trigger deleted", one.name, actor)
 
     once(db, write)
+    word.tell(db.parent, word.TRIGGERS)
     secrets.forget(db, one.secret_ref)
 
 

@@ -160,6 +160,8 @@ class Claude:
             self.parent = record.get("uuid", self.parent)
             self.cost = record.get("totalCostUSD", self.cost)
         asked = sum('"type":"user"' in line for line in before)
+        if prompt.startswith("slow "):  # who reads its id may interrupt it at once: it is heard at the gate
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         put({"type": "system", "subtype": "init", "session_id": self.session, "cwd": str(Path.cwd()), "model": MODEL,
              "permissionMode": option(self.argv, "--permission-mode") or "default", "tools": [],
              "claude_code_version": "2.1.329"})  # fmt: skip

@@ -55,9 +55,8 @@ class Opened:
     @property
     def not_understood(self) -> int:
         """Records of it, or -1: not known. Rows in the database, or not read yet, are not counted."""
-        if self.header is None or not self.model.length:
-            return -1
-        return self.raw or (-1 if self.model.base or self.header.partial else 0)
+        beyond = self.model.base or not self.model.length or (self.header is not None and self.header.partial)
+        return self.raw or (-1 if beyond else 0)
 
     def arrived(self, told: Header | None) -> Header | None:
         """The header of a stream: what comes comes now, also if recorded yesterday or with no time at all."""

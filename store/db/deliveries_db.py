@@ -77,6 +77,20 @@ def say(tx: Connection, number: int, reason: str) -> None:
     tx.execute(update(table).where(c.id == number, c.handled.is_(None)).values(reason=reason))
 
 
+def cancel(tx: Connection, number: int, host: str, now: int, reason: str) -> bool:
+    """It is not run. False: it does not wait (any more), or its thread's session is being made shorter for it."""
+    at_work = exists().where(run.c.delivery_id == c.id, run.c.state.in_(LIVE))
+    wanted = update(table).where(c.id == number, c.host == host, c.handled.is_(None), c.run_id.is_(None), ~at_work)
+    values = wanted.where(c.verdict == "accepted").values(handled=now, reason=reason, verdict="cancelled")
+    return tx.execute(values).rowcount > 0
+
+
+def bring_back(tx: Connection, number: int, host: str, reason: str) -> bool:
+    """One that was cancelled waits again. False: it was not, or its trigger is gone."""
+    wanted = update(table).where(c.id == number, c.host == host, c.verdict == "cancelled", c.trigger_id.is_not(None))
+    return tx.execute(wanted.values(handled=None, reason=reason, verdict="accepted")).rowcount > 0
+
+
 def over(tx: Connection, host: str) -> list[tuple[int, str]]:
     """(delivery, run) of all whose last run is over: its owner is about to say what follows, or was killed before."""
     wanted = select(c.id, c.run_id).select_from(table.join(run, run.c.id == c.run_id))

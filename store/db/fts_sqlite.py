@@ -36,6 +36,11 @@ WITHIN: Final = (
     "SELECT f.rowid, i.ts FROM fts_row AS f CROSS JOIN item AS i ON i.seq = f.rowid "
     "WHERE f.fts_row MATCH ? AND f.rowid >= ? AND f.rowid < ? ORDER BY f.rowid DESC"
 )
+# The same from a key on, and on below the session.
+DOWN: Final = (
+    "SELECT f.rowid, i.ts FROM fts_row AS f CROSS JOIN item AS i ON i.seq = f.rowid "
+    "WHERE f.fts_row MATCH ? AND f.rowid < ? ORDER BY f.rowid DESC"
+)
 COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM fts_row WHERE fts_row MATCH ? LIMIT ?)"
 COUNT_WITHIN: Final = (
     "SELECT count(*) FROM (SELECT 1 FROM fts_row WHERE fts_row MATCH ? AND rowid >= ? AND rowid < ? LIMIT ?)"
@@ -59,12 +64,15 @@ class Statements(Struct, frozen=True):
     newest: str = NEWEST
     every: str = EVERY
     within: str = WITHIN
+    down: str = ""  # for a dialect that cannot keep a look within a session
     count: str = COUNT
     count_within: str = COUNT_WITHIN
     sessions: str = SESSIONS
     relevant: str = RELEVANT
     values: tuple[object, ...] = ()
     rank: tuple[object, ...] = ()  # the values of `relevant` behind these
+    slow: bool = False  # every look costs as much as all of it: the beginning of too many words
+    few: bool | None = None  # whether it is certain that there are few hits; None: that is not known
 
 
 class Executes(Protocol):
@@ -110,10 +118,38 @@ def _many(tx: Executes, sql: str, documents: Iterable[tuple[int, Document]]) -> 
         tx.exec_driver_sql(sql, values)
 
 
-def asked(connection: sqlite3.Connection, node: Node) -> tuple[Statements, bool]:
-    """What to ask for the tree; and whether every look costs as much as all of it."""
+def asked(connection: sqlite3.Connection, node: Node, few: int = 0) -> Statements:
+    """What to ask for the tree; so many hits are few."""
     plain, slow = spelled_out(connection, node)
-    return Statements(values=(match(plain),)), slow
+    certain = not slow and bool(few) and _at_most(connection, plain, few) <= few
+    return Statements(values=(match(plain),), down=DOWN, slow=slow, few=certain)
+
+
+def _at_most(connection: sqlite3.Connection, node: Node, most: int) -> int:
+    """Hits that there can be, counted up to one more than `most`: of what must be there, the rarest decides."""
+    match node:
+        case And():
+            least = most + 1
+            for one in node.nodes:
+                least = min(least, _at_most(connection, one, most))
+                if least <= most:
+                    break
+            return least
+        case Or():
+            total = 0
+            for one in node.nodes:
+                total += _at_most(connection, one, most)
+                if total > most:
+                    return most + 1
+            return total
+        case Words() if not node.text.isalnum():
+            # A phrase is looked for in every row that has its words: so its words are asked for, one by one.
+            parts = tuple(Words(one, False, node.column) for one in node.text.split() if one.isalnum())
+            parts = parts[:-1] if node.prefix else parts
+            return _at_most(connection, And(parts), most)
+        case Words() | Facet():
+            (count,) = connection.execute(COUNT, (match(node), most + 1)).fetchone()
+            return int(count)
 
 
 def spelled_out(connection: sqlite3.Connection, node: Node) -> tuple[Node, bool]:

@@ -88,7 +88,7 @@ delivery: Final = Table(
     Column("event", Text, nullable=False, server_default=""),
     Column("action", Text, nullable=False, server_default=""),
     Column("sender", Text, nullable=False, server_default=""),
-    Column("verdict", Text, nullable=False),  # accepted, skipped, refused
+    Column("verdict", Text, nullable=False),  # accepted, skipped, refused, cancelled
     Column("bytes", BigInteger, nullable=False),
     Column("run_id", Text),
     Column("thread_key", Text),

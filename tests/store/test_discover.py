@@ -205,6 +205,20 @@ class TestScan:
             path.write_bytes(b"\n".join(map(orjson.dumps, lines)) + b"\n")
             assert row_of(path).state == state
 
+    @pytest.mark.parametrize(("below", "project"), [("codex/sessions/2026/11/20", ""), ("mine", "mine")])
+    def test_a_folder_that_its_agent_has_named_is_no_project(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str, project: str
+    ) -> None:
+        """Of a session that does not say where it works."""
+        monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
+        path = tmp_path / below / "rollout-2026-11-20T10-00-00-019a0000-0000-7000-8000-00000000000b.jsonl"
+        path.parent.mkdir(parents=True)
+        said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Look"}]}
+        line = {"timestamp": "2026-11-20T10:00:00Z", "type": "response_item", "payload": said}
+        path.write_bytes(orjson.dumps(line) + b"\n")
+        row = row_of(path)
+        assert (row.agent, row.title, row.project) == ("codex", "Look", project)
+
 
 class TestDiscovery:
     def test_what_is_there(self, projects: Path, listed: Listed, start: Callable[..., Discovery]) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from composer_kit import SESSION, WAIT, composed, composing, idle, opened, rows, say, session_file, started, texts
 from hooks import agents
@@ -16,6 +17,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy, QTest
 from pytestqt.qtbot import QtBot
 
+from store.delta import Header
 from store.items import Item, Message, Prompt, text_of
 from store.report import rows_of
 from store.sources.journal import read_meta
@@ -228,6 +230,15 @@ def test_preflight_says_what_is_in_the_way(app: App, session: Path, work: Path, 
     strip.again.click()
     qtbot.waitUntil(lambda: strip.way == "here", timeout=WAIT)
     assert found.pane.send.isEnabled()
+
+
+def test_what_the_beginning_says_is_not_missed_before_it_is_read(app: App, qtbot: QtBot) -> None:
+    """Of a big session the end is there first, and its id may stand in its first record only."""
+    opened(app, qtbot)
+    key, header = composing(app).key, Header(agent="codex")
+    assert "does not say its id" in app.live.why_not(key, header)
+    assert "still being read" in app.live.why_not(key, msgspec.structs.replace(header, partial=True))
+    assert app.live.why_not(key, Header(agent="claude-code", id=SESSION, partial=True)) == ""
 
 
 def test_drafts_stay_with_their_session(app: App, session: Path, qtbot: QtBot) -> None:
