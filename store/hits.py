@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final, TypeAlias
 
-from store.db import fts_sqlite, reads
+from store.db import fts_sqlite, marks_read, reads
 from store.query import Node
 from store.scope import Scope, newest_first
 
@@ -46,15 +46,18 @@ class Hits:
     def newest(self, limit: int) -> list[Place]:
         if self.sql.slow or self.sql.few:
             return self._merged(limit, self._grouped(self.sql.every), None) or []
-        found = None if self.sql.few is None else self._merged(limit, None, PROBES)
+        if self.sql.exact is not None and reads.is_file(self.connection):
+            few = marks_read.few(self.connection, self.sql.exact)
+            if few is not None:
+                return self._merged(limit, few, None) or []
+        some = self._grouped(self.sql.newest, self.sql.most + 1)
+        if sum(map(len, some.values())) <= self.sql.most:
+            return self._merged(limit, some, None) or []
+        found = self._merged(limit, None, PROBES)
         if found is None:
-            # The newest sessions have too little of it: all hits, or if they are many, which sessions have any.
-            some = self._grouped(self.sql.newest, FEW + 1)
-            if sum(map(len, some.values())) <= FEW:
-                return self._merged(limit, some, None) or []
-            found = self._merged(limit, None, PROBES) if self.sql.few is None else None
-        if found is None:
-            found = self._merged(limit, {number: None for (number,) in self._look(self.sql.sessions)}, None)
+            # The newest sessions have none of it: ask which ones do. That costs what there are hits.
+            there = {number: None for (number,) in self._look(self.sql.sessions)}
+            found = self._merged(limit, there, None)
         return found or []
 
     def _grouped(self, sql: str, *values: object) -> dict[int, list[int]]:
@@ -210,4 +213,4 @@ def hits(connection: reads.Connection, node: Node, scope: Scope) -> Hits:
         return Hits(connection, fts_sqlite.asked(connection, node, FEW), scope)
     from store.db import fts_postgres
 
-    return Hits(connection, fts_postgres.asked(node), scope)
+    return Hits(connection, fts_postgres.asked(node, FEW), scope)

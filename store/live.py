@@ -18,6 +18,7 @@ from store.errors import StoreError
 from store.feeds import Feeds
 from store.hub import Hub
 from store.items import Item, Tool
+from store.paths import data_dir
 from store.rest import reader
 from store.session import Session
 from store.told import Completed, Drain, Question, Queued
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from store.conversation import Choice
     from store.preflight import Preflight
     from store.runners.base import Abilities
+    from store.word import Ear
 
 TICK_MS: Final = 16
 SAID_MS: Final = 1000  # between two words about how many ticks there were: nobody reads figures faster
@@ -330,6 +332,12 @@ class Live(Ticker):
 
     def discover(self, roots: Sequence[str] = ()) -> None:
         self.feeds.discover(roots)
+
+    def ear(self) -> Ear:
+        """What other Playheads tell is heard with the watcher that runs already. Close it before `shutdown`."""
+        from store.word import Ear
+
+        return Ear(data_dir(), self.feeds.watcher)
 
     def raw(self, key: str, item: Item) -> Callable[[], list[tuple[str, int, bytes]]]:
         """A job that reads an item's source bytes."""

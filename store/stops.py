@@ -176,18 +176,19 @@ def cancel_thread(db: Path, thread_id: int, actor: str = "user") -> Cancelled:
     return found
 
 
-def bring_back(db: Path, done: Cancelled, actor: str = "user") -> int:
+def bring_back(db: Path, ids: Sequence[int], actor: str = "user") -> int:
     """They wait again, each where it stood. Returns how many: not those whose trigger was deleted meanwhile."""
     from store.db import deliveries_db
-    from store.db.serving import host_here, note, once
+    from store.db.serving import ask, host_here, note, once
 
     host = host_here(db)
+    rows = [row for number in ids for row in ask(db, f"{_CANCEL}d.id = ?", (host, number))]
 
     def write(tx: Connection) -> int:
-        back = sum(deliveries_db.bring_back(tx, number, host, BACK) for number in done.ids)
+        back = sum(deliveries_db.bring_back(tx, number, host, BACK) for number in ids)
         if not back:
             raise StoreError("It was not cancelled, or its trigger is gone: it cannot be brought back.")
-        note(tx, "cancelling undone", f"{done.name}: {_many(back)}", actor)
+        note(tx, "cancelling undone", f"{_named(rows[0]).name}: {_many(back)}", actor)
         return back
 
     back = once(db, write)
@@ -204,11 +205,10 @@ def _cancel(db: Path, which: str, values: tuple[Any, ...], actor: str) -> Cancel
     rows = ask(db, f"{_CANCEL}{which} ORDER BY d.id", (host, *values))
     if not rows:
         return None
-    _, trigger, key = rows[0]
 
     def write(tx: Connection) -> Cancelled:
         ids = tuple(row[0] for row in rows if deliveries_db.cancel(tx, row[0], host, now, CANCELLED))
-        done = Cancelled(ids, trigger or "", key or "")
+        done = _named(rows[0], ids)
         if ids:
             note(tx, "delivery cancelled", f"{done.name}: {_many(len(ids))}", actor)
         return done
@@ -216,6 +216,10 @@ def _cancel(db: Path, which: str, values: tuple[Any, ...], actor: str) -> Cancel
     done = once(db, write)
     _tell(db)
     return done
+
+
+def _named(row: tuple[Any, ...], ids: tuple[int, ...] = ()) -> Cancelled:
+    return Cancelled(ids, row[1] or "", row[2] or "")
 
 
 def _many(count: int) -> str:

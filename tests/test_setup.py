@@ -27,7 +27,11 @@ def locked(name: str) -> dict[str, str]:
 
 @pytest.fixture
 def qt_libraries() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("qt_libraries", REPO / "scripts" / "qt_libraries.py")
+    return script("qt_libraries")
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, REPO / "scripts" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -126,6 +130,28 @@ def test_failed_set_up_is_tried_again(checkout: Path) -> None:
         set_up(checkout, "run")
     python.write_text(good, "utf-8")
     assert set_up(checkout, "run") != []
+
+
+def said_by(path: Path, text: str, code: int = 0) -> str:
+    """A program that says this whatever it is asked."""
+    path.write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\nexit {code}\n", "utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_uv_installs_unless_pips_settings_say_how_to_reach_the_registry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    bootstrap = script("bootstrap")
+    lock = REPO / "requirements.lock"
+    uv = said_by(tmp_path / "uv", "", code=2)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert bootstrap._uv([said_by(tmp_path / "plain", "global.extra-index-url='file:///more'")], lock) == uv
+    assert bootstrap._uv([said_by(tmp_path / "behind", ":env:.index-url='https://pypi.example'")], lock) is None
+    assert not bootstrap._install_by_uv(uv, lock)
+    assert "pip does" in capfd.readouterr().out
+    assert any(block.startswith("uv==") for block in bootstrap._blocks(lock))
 
 
 def test_no_python_says_how_to_name_one(checkout: Path) -> None:

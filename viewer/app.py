@@ -29,6 +29,7 @@ from viewer.place import Places
 from viewer.window import MainWindow
 
 if TYPE_CHECKING:
+    from store.word import Ear
     from viewer.serving_window import Serving
 
 DESKTOP: Final = "io.github.playhead.Playhead"
@@ -95,6 +96,7 @@ class App(QObject):
         self.window = MainWindow(self.live, self.settings, self.places, self.jobs, self.look, state_dir() / "logs")
         self.keeping: Keeping | None = None
         self.serving: Serving | None = None
+        self.ear: Ear | None = None
         if not safe:  # there nothing is remembered
             self.keeping = Keeping(self.live, self._roots, lambda: self.settings[st.KEEP], self)
             self.window.keep(self.keeping)
@@ -143,8 +145,18 @@ class App(QObject):
         if self.kept is not None and self.settings[st.RESTORE]:
             asked = self.options  # who asked for something wants to see that
             self.window.restore_panel(self.kept, show=not (asked.paths or asked.command or asked.demo or asked.stdin))
+        self.hear()
         if not self.options.safe:
             self._serve()
+
+    def hear(self) -> None:
+        """Of what other Playheads do, as it happens."""
+        from viewer.hearing import Hearing
+
+        self.ear = self.live.ear()
+        self.hearing = Hearing(self.ear, self.jobs, self)
+        for news in (self.hearing.runs, self.hearing.triggers):
+            news.connect(self.window.panel_news)
 
     def on_prices(self, trouble: str) -> None:
         """What is wrong with the user's own prices: without them costs are others than they think."""
@@ -155,11 +167,12 @@ class App(QObject):
         """Triggers run while a window is open; where there are none, nothing is made for them."""
         from viewer.serving_window import Serving
 
-        serving = self.serving = Serving(data_dir() / "playhead.db", self.settings.path, self)
+        serving = self.serving = Serving(data_dir() / "playhead.db", self.settings.path, self, self.ear)
         self.settings.watch(serving.on_setting)
         serving.trouble.connect(lambda why: self.window.notice.say("triggers", why))
         serving.news.connect(self.window.panel_news)
         serving.ended.connect(self.window.on_fired)
+        self.hearing.triggers.connect(serving.on_triggers)
         self.window.service = serving
 
     def _read_ahead(self) -> None:
@@ -273,6 +286,8 @@ class App(QObject):
             self.keeping.end()
         if self.serving is not None:
             self.serving.shutdown()
+        if self.ear is not None:
+            self.ear.close()
         self.jobs.shutdown()
         self.live.shutdown()
         self._uninstall()

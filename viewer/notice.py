@@ -1,4 +1,4 @@
-"""What went wrong and what can be done about it: a bar above the transcript instead of a dialog. For window."""
+"""What went wrong and what can be done about it, or what was done: a bar above the transcript. For window."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class NoticeBar(QWidget):
         super().__init__(parent)
         self._act: Callable[[], object] | None = None
         self._look = look
+        self._done = False
         self.key = ""  # who said it; the same speaker may take it back
         self.sign = QLabel(self)
         self.text = QLabel(self)
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.text.setAccessibleName("Problem")
         self.button = QPushButton(self)
         self.close_button = QToolButton(self)
         self.close_button.setAccessibleName("Dismiss")
@@ -51,9 +51,12 @@ class NoticeBar(QWidget):
         self.set_look(look)
         self.hide()
 
-    def say(self, key: str, sentence: str, remedy: Remedy | None = None) -> None:
-        """Show a sentence; the newest one wins."""
+    def say(self, key: str, sentence: str, remedy: Remedy | None = None, *, done: bool = False) -> None:
+        """Show a sentence; the newest one wins. `done`: it is what the user wanted, and no trouble."""
         self.key = key
+        if done != self._done:
+            self._done = done
+            self.set_look(self._look)
         self.text.setText(sentence[:600])
         self._act = None if remedy is None else remedy.act
         self.button.setText("" if remedy is None else remedy.text)
@@ -76,12 +79,15 @@ class NoticeBar(QWidget):
 
     def set_look(self, look: Look) -> None:
         self._look = look
-        edge, ground = look.colour("row.failed_edge").name(), look.colour("surface.raised").name()
+        tone, sign = ("state.ok", "circle-check") if self._done else ("state.failed", "circle-alert")
+        edge = look.colour("state.ok" if self._done else "row.failed_edge").name()
+        ground = look.colour("surface.raised").name()
         self.setStyleSheet(f"#notice {{ background: {ground}; border-left: {look.px(2)}px solid {edge}; }}")
+        self.text.setAccessibleName("Done" if self._done else "Problem")
         self._line.setContentsMargins(look.px(12), look.px(8), look.px(8), look.px(8))
         self._line.setSpacing(look.px(8))
         size = look.px(16)
         ratio = self.devicePixelRatioF()
-        self.sign.setPixmap(icons.pixmap("circle-alert", look.colour("state.failed"), size, ratio))
+        self.sign.setPixmap(icons.pixmap(sign, look.colour(tone), size, ratio))
         self.close_button.setIcon(icons.icon("x", look))
         self.close_button.setIconSize(QSize(size, size))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QSettings, Qt, QTimer
 from PySide6.QtWidgets import QBoxLayout, QWidget
 from typing_extensions import override
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from viewer.serving_window import Serving
 
 KEY = "panel/open"
+NEWS = 50  # ms: what is told several times, by who does it here and by the word of it, is one
 
 
 class Panels(Shelving):
@@ -61,6 +62,10 @@ class Panels(Shelving):
         db = data_dir() / "playhead.db"
         self.run_here = RunHere(self.jobs, db, self.look, self._put_run, self.say_stopped, self)
         self.run_here.changed.connect(self.show_stop)
+        self._news = QTimer(self)
+        self._news.setSingleShot(True)
+        self._news.setInterval(NEWS)
+        self._news.timeout.connect(self.on_news)
         self.desk.shown.connect(self.run_here.show_session)
         self.desk.headed.connect(self.run_here.on_headed)
 
@@ -158,11 +163,15 @@ class Panels(Shelving):
         self.jobs.run(count, self.on_threads, lambda _: self.status.set_threads(None))
 
     def panel_news(self) -> None:
-        """Threads, triggers or deliveries have changed."""
-        self.run_here.look()
-        if self.panel_shown:
-            self.panel.news()
-        else:
+        """Runs, threads, triggers or deliveries have changed."""
+        if not self._news.isActive():
+            self._news.start()
+
+    def on_news(self) -> None:
+        self.run_here.on_news()
+        if self._panel is not None:
+            self._panel.news()
+        if not self.panel_shown:
             self.count_threads()
 
     def on_thread_session(self, key: str, session: str) -> None:

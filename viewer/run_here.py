@@ -1,7 +1,7 @@
 """The line below the transcript that says which trigger's run works in the session that is shown, and ends it.
 
-A run may be that of another Playhead, of whose doings nobody tells: it is looked for when a session is shown or begins
-to work, and every other second while there is one. For the window; the line is made with the first run that is found.
+It is looked for when a session is shown or begins to work, and when a Playhead tells of a run or a delivery. For the
+window; the line is made with the first run that is found.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from viewer.panel.ending import Ending
 
 SOON: Final = 300  # ms until a session that is shown is looked at: it is painted before
-AGAIN: Final = 2_000  # ms, while a run goes on
+MINUTE: Final = 60_000  # ms: how long it goes on is told anew; nothing is looked for
 
 
 class RunBar(QWidget):
@@ -86,7 +86,12 @@ class RunHere(QObject):
         self.work: AtWork | None = None
         self.bar: RunBar | None = None
         self._ending: Ending | None = None
-        self._pending = self._looking = False
+        self._pending = self._looking = self._again = False
+        self.looks = 0  # that went into the database
+        self._age = QTimer(self)
+        self._age.setInterval(MINUTE)
+        self._age.setTimerType(Qt.TimerType.VeryCoarseTimer)
+        self._age.timeout.connect(lambda: self.show_run(self.work))
         self._clock = QTimer(self)
         self._clock.setSingleShot(True)
         self._clock.setTimerType(Qt.TimerType.CoarseTimer)
@@ -109,10 +114,20 @@ class RunHere(QObject):
 
     def look(self) -> None:
         """Whether a run works in it now."""
-        if not self.key or self._looking:
+        if not self.key:
             return
-        self._looking = True
+        if self._looking:
+            self._again = True
+            return
+        self._looking, self._again = True, False
+        self.looks += 1
         self._jobs.run(partial(_find, self._db, self.key), partial(self._found, self.key), self._failed)
+
+    def on_news(self) -> None:
+        """A run or a delivery has changed something, here or in another Playhead."""
+        self.look()
+        if self._ending is not None:
+            self._ending.look()
 
     def _found(self, key: str, work: AtWork | None) -> None:
         self._looking = False
@@ -120,8 +135,8 @@ class RunHere(QObject):
             self.show_run(work)
         if key != self.key:  # its own look may have come while this one was going on
             self._clock.start(SOON)
-        elif self.work is not None:
-            self._clock.start(AGAIN)
+        elif self._again:
+            self.look()
 
     def _failed(self, error: Exception) -> None:
         self._looking = False  # no database yet, or one that is busy: the next look says
@@ -135,9 +150,13 @@ class RunHere(QObject):
                 self.bar.button.clicked.connect(self.stop)
                 self._put(self.bar)
             self.bar.show_run(work, time.time_ns() // 1000)
-        if self.bar is not None:
-            self.bar.setVisible(work is not None)
         if (old is None) is not (work is None):
+            if self.bar is not None:  # while the panel is shown, whoever hears of the change hides it again
+                self.bar.setVisible(work is not None)
+            if work is None:
+                self._age.stop()
+            else:
+                self._age.start()
             self.changed.emit()
 
     def stop(self) -> None:

@@ -20,6 +20,7 @@ from store.errors import StoreError
 
 if TYPE_CHECKING:
     from store.service import Fired, ReceiverStatus, Service
+    from store.word import Ear
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +36,10 @@ class Serving(QObject):
     ended = Signal(object)  # store.service.Fired: a run is over
     _told = Signal()  # queued: from any thread
 
-    def __init__(self, db: Path, settings_file: Path, parent: QObject | None = None) -> None:
+    def __init__(self, db: Path, settings_file: Path, parent: QObject | None = None, ear: Ear | None = None) -> None:
+        """`ear`: what others tell is heard with it."""
         super().__init__(parent)
-        self._db, self._file = db, settings_file
+        self._db, self._file, self._ear = db, settings_file, ear
         self._service: Service | None = None
         self._failed = ""
         self._pending = False
@@ -57,6 +59,11 @@ class Serving(QObject):
     def apply(self) -> None:
         """Triggers or settings have changed: the next run and the receiver do as they say now. Does not wait."""
         self._work.put(self._apply)
+
+    def on_triggers(self) -> None:
+        """They were changed, maybe elsewhere: the first one makes a service. One that is there has heard it itself."""
+        if self._service is None:
+            self.apply()
 
     def receiver(self) -> ReceiverStatus:
         """What the receiver does."""
@@ -132,7 +139,8 @@ class Serving(QObject):
         from store.service import Service
 
         if self._service is None:
-            made = Service(self._db, self._file, Runs(self._db), self._tell, ended=self._tell_end)
+            runs = Runs(self._db, ear=self._ear)
+            made = Service(self._db, self._file, runs, self._tell, ended=self._tell_end)
             made.start()
             self._service, self._failed = made, ""
             status = made.receiver()

@@ -144,7 +144,7 @@ class Shelving(Commands):
             elif after and shown:
                 self.desk.show_session(after)
         self.show_shelf()
-        self.notice.say(KEY, DONE[action], undo)
+        self.notice.say(KEY, DONE[action], undo, done=True)
 
     def on_shelf_command(self, line: str) -> None:
         QGuiApplication.clipboard().setText(line)

@@ -1,4 +1,4 @@
-"""`playhead threads stop` and `playhead triggers stop`: a trigger's run is ended, whoever made it. No Qt."""
+"""`stop` and `cancel` of `playhead threads` and `playhead triggers`: a run is ended, what waits is not run. No Qt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from store import stops
 from store.errors import StoreError
-from store.stops import AtWork
+from store.stops import AtWork, Cancelled
 
 PATIENCE_S: Final = 20.0  # until it is over: it has some seconds to write down what it was doing
 
@@ -35,3 +35,26 @@ def run(db: Path, work: AtWork | None, json: bool, lines: Lines, print_: Print) 
         gone = "" if asked else " Nobody was at it any more."
         print_([f"{name}: it ended as {row.state} before it could be stopped. {row.reason}{gone}".rstrip()])
     return 1 if row is None else 0
+
+
+def cancelled(done: Cancelled, json: bool, lines: Lines, print_: Print) -> int:
+    """Say what is not run."""
+    if json:
+        lines({"delivery": id, "trigger": done.trigger, "key": done.thread or None, "state": "cancelled"}
+              for id in done.ids)  # fmt: skip
+        return 0
+    which = ", ".join(map(str, done.ids))
+    one = len(done.ids) == 1
+    back = "To bring it back: playhead triggers cancel --undo" if one else "One is brought back by cancel --undo"
+    print_([f"{done.name}: deliver{'y' if one else 'ies'} {which} cancelled, and not run. {back} {done.ids[0]}."])
+    return 0
+
+
+def brought_back(db: Path, id: int, json: bool, lines: Lines, print_: Print) -> int:
+    """One that was cancelled waits again. Raises StoreError where it does not."""
+    stops.bring_back(db, (id,), actor="cli")
+    if json:
+        lines([{"delivery": id, "state": "waiting"}])
+    else:
+        print_([f"Delivery {id} waits again: it is run by the Playhead that runs triggers, or by the next one."])
+    return 0

@@ -1,4 +1,4 @@
-"""`playhead threads`: list, stop, reset and cleanup, as in the sessions panel. No Qt."""
+"""`playhead threads`: list, stop, cancel, reset and cleanup, as in the sessions panel. No Qt."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from viewer import stopping, wording
 HELP: str = """\
 A thread is what a trigger's events have in common, such as a pull request; it maps to the session that its next run
 goes on with. `stop` ends the run that works in it, also that of another Playhead on this machine; what waits in the
-thread goes on. `reset` forgets the session, so that the next event begins a new one; `cleanup` forgets threads that
-were not used for the days of threads.cleanup_days. None of them touches a transcript."""
+thread goes on. `cancel` drops what waits instead. `reset` forgets the session, so that the next event begins a new one;
+`cleanup` forgets threads that were not used for the days of threads.cleanup_days. None of them touches a transcript."""
 
 Lines = Callable[[Iterable[dict[str, Any]]], None]
 Print = Callable[[Iterable[str]], None]
@@ -28,13 +28,16 @@ Print = Callable[[Iterable[str]], None]
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.formatter_class = HELP, argparse.RawDescriptionHelpFormatter
-    what = parser.add_subparsers(dest="what", required=True, metavar="list|stop|reset|cleanup")
+    what = parser.add_subparsers(dest="what", required=True, metavar="list|stop|cancel|reset|cleanup")
     one = what.add_parser("list", help="the threads used last", allow_abbrev=False)
     one.add_argument("--limit", type=int, default=threads.MOST, metavar="N", help="at most so many")
     one.add_argument("--json", action="store_true", help="one JSON object per thread")
     one = what.add_parser("stop", help="end the run that works in this thread", allow_abbrev=False)
     one.add_argument("id", type=int, metavar="ID", help="its number, as list says it")
     one.add_argument("--json", action="store_true", help="one JSON object")
+    one = what.add_parser("cancel", help="drop all that waits in this thread; a run goes on", allow_abbrev=False)
+    one.add_argument("id", type=int, metavar="ID", help="its number, as list says it")
+    one.add_argument("--json", action="store_true", help="one JSON object per delivery")
     one = what.add_parser("reset", help="the next event of this thread begins a new session", allow_abbrev=False)
     one.add_argument("id", type=int, metavar="ID", help="its number, as list says it")
     one.add_argument("--json", action="store_true", help="one JSON object")
@@ -57,6 +60,9 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
                 print_(_table(found))
         case "stop":
             return stopping.run(db, stops.of_thread(db, chosen.id), chosen.json, lines, print_)
+        case "cancel":
+            done = stops.cancel_thread(db, chosen.id, actor="cli")
+            return stopping.cancelled(done, chosen.json, lines, print_)
         case "reset":
             reset = threads.reset(db, chosen.id, actor="cli")
             if chosen.json:
@@ -65,12 +71,12 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print) -> int:
                 later = " A run goes on in it; it takes effect when that ends." if reset.waits else ""
                 print_([f"{reset.trigger}: {reset.key} begins a new session with its next event.{later}"])
         case _:
-            done = threads.cleanup(db, _days(chosen.days, days), dry_run=chosen.dry_run, actor="cli")
-            told = {"deleted": done.deleted, "skipped": done.skipped, "days": done.days, "dry_run": done.dry}
+            tidied = threads.cleanup(db, _days(chosen.days, days), dry_run=chosen.dry_run, actor="cli")
+            told = {"deleted": tidied.deleted, "skipped": tidied.skipped, "days": tidied.days, "dry_run": tidied.dry}
             if chosen.json:
-                lines([{**told, "cutoff": wording.full(done.cutoff), "cutoff_us": done.cutoff}])
+                lines([{**told, "cutoff": wording.full(tidied.cutoff), "cutoff_us": tidied.cutoff}])
             else:
-                print_([_cleaned(done)])
+                print_([_cleaned(tidied)])
     return 0
 
 

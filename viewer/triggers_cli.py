@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 def options(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.formatter_class = HELP, argparse.RawDescriptionHelpFormatter
     what = parser.add_subparsers(
-        dest="what", required=True, metavar="list|show|add|edit|remove|test|fire|deliveries|payload|stop"
+        dest="what", required=True, metavar="list|show|add|edit|remove|test|fire|deliveries|payload|stop|cancel"
     )
 
     def command(name: str, text: str, wanted: bool = True) -> argparse.ArgumentParser:
@@ -66,6 +66,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     one.add_argument("delivery", type=int, metavar="N")
     one = command("stop", "end the run of a delivery, with all that it has started", wanted=False)
     one.add_argument("delivery", type=int, metavar="N")
+    one = command("cancel", "take a delivery that waits out of the queue", wanted=False)
+    one.add_argument("delivery", type=int, metavar="N")
+    one.add_argument("--undo", action="store_true", help="let one that was cancelled wait again")
 
 
 def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Say) -> int:
@@ -119,6 +122,10 @@ def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Say) -> in
                 print_(_delivered(came))
         case "stop":
             return stopping.run(db, stops.of_delivery(db, chosen.delivery), chosen.json, lines, print_)
+        case "cancel" if chosen.undo:
+            return stopping.brought_back(db, chosen.delivery, chosen.json, lines, print_)
+        case "cancel":
+            return stopping.cancelled(stops.cancel(db, chosen.delivery, actor="cli"), chosen.json, lines, print_)
         case _:
             body = triggers.payload_of(db, chosen.delivery)
             lines([orjson.loads(body)])

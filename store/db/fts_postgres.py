@@ -6,18 +6,16 @@ past 16,383, and holds a megabyte: so it finds the rows, and `words`, the text a
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, lru_cache
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from threading import get_ident
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
 from store.db import fts_sqlite, place
-from store.document import COLUMNS, FACET, Document, facet, spaced
+from store.db.words import COLUMN_NUMBERS, taken_apart, tokens
+from store.document import FACET, Document, facet, spaced
 from store.query import And, Facet, Node, Or, Words
 
 CREATE: Final = (
@@ -46,18 +44,10 @@ SHORT: Final = 60_000  # characters of a row whose words fit for certain
 FULL: Final = 900_000  # bytes of words that it takes (1 MB is its limit)
 _CHUNK: Final = 1 << 18  # characters taken apart at once
 _END: Final = "\x01"  # between the columns of `words`
-_TOKENS: Final = (
-    "SELECT doc, col, group_concat(term, ' ') FROM "
-    '(SELECT doc, col, term FROM temp.vocabulary ORDER BY doc, col, "offset") GROUP BY doc, col'
-)
 _PLACES: Final = [
     [",".join(f"{column * OFTEN + at + 1}{label}" for at in range(count)) for count in range(OFTEN + 1)]
     for column, label in enumerate(LABELS)
 ]
-_COLUMN_NAMES: Final = {name: number for number, name in enumerate((*COLUMNS, "facets"))}
-FACETS: Final = len(COLUMNS)
-CUT: Final = 32_768  # bytes of a word that FTS5 takes
-_LOWER: Final = bytes(ord(chr(at).lower()) if at < 128 and chr(at).isalnum() else ord(" ") for at in range(256))
 
 
 class Executes(Protocol):
@@ -84,7 +74,7 @@ def forget(tx: Executes) -> None:
 def add(tx: Executes, documents: Iterable[tuple[int, Document]]) -> None:
     """Index rows, by key. They are not in it yet."""
     for some in _chunks(documents):
-        records = [(rowid, *_record(words)) for rowid, words in _taken_apart(some)]
+        records = [(rowid, *_record(words)) for rowid, words in taken_apart(some)]
         tx.exec_driver_sql(ADD, tuple(map(list, zip(*records, strict=True))))
 
 
@@ -108,68 +98,7 @@ def _chunks(documents: Iterable[tuple[int, Document]]) -> Iterator[list[tuple[in
         yield some
 
 
-# ---- words
-
-
-@cache
-def _tokenizer(_thread: int) -> sqlite3.Connection:
-    """An empty index in memory, one per thread."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.execute(fts_sqlite.CREATE[0])
-    connection.execute(fts_sqlite.VOCABULARY)
-    return connection
-
-
-def _taken_apart(documents: Sequence[tuple[int, Document]]) -> Iterator[tuple[int, list[str]]]:
-    """The words of each row, by column, in their order, with a space between two.
-
-    What is ASCII is taken apart here, as FTS5 would (a test compares): that is nearly everything, and a tenth of the
-    time. Facets are few, and the same again and again.
-    """
-    found: list[list[str]] = []
-    rest: list[tuple[int, Document]] = []
-    for index, (_, one) in enumerate(documents):
-        *texts, facets = one
-        words = [plain(text) if text.isascii() else None for text in texts]
-        found.append([word or "" for word in words] + [_facets(facets)])
-        if None in words:
-            odd = (text if word is None else "" for text, word in zip(texts, words, strict=True))
-            rest.append((index, (*odd, "")))  # type: ignore[arg-type]
-    for doc, column, words_of in _by_fts5(rest):
-        found[doc][column] = words_of
-    for (rowid, _), words_of_row in zip(documents, found, strict=True):
-        yield rowid, words_of_row
-
-
-def plain(text: str) -> str | None:
-    """The words of an ASCII text; None where FTS5 would cut one."""
-    words = text.encode("ascii").translate(_LOWER).split()
-    if len(text) > CUT and max(map(len, words), default=0) > CUT:
-        return None
-    return b" ".join(words).decode("ascii")
-
-
-@lru_cache(maxsize=4096)
-def _facets(text: str) -> str:
-    return next((words for _, column, words in _by_fts5([(0, ("", "", "", "", text))]) if column == FACETS), "")
-
-
-def _by_fts5(documents: Sequence[tuple[int, Document]]) -> list[tuple[int, int, str]]:
-    """(document, column, words) of what has words."""
-    if not documents:
-        return []
-    connection = _tokenizer(get_ident())
-    try:
-        connection.executemany(fts_sqlite.ADD, ((index, *one) for index, one in documents))
-        return [(doc, _COLUMN_NAMES[column], words) for doc, column, words in connection.execute(_TOKENS).fetchall()]
-    finally:
-        connection.execute("INSERT INTO fts_row (fts_row) VALUES ('delete-all')")
-
-
-def _tokens(text: str) -> list[str]:
-    """The words of a query."""
-    ((_, words),) = _taken_apart([(0, (text, "", "", "", ""))])
-    return words[0].split()
+# ---- what is kept
 
 
 def _record(words: list[str]) -> tuple[bool, str, str]:
@@ -221,8 +150,8 @@ class Match(Struct, frozen=True):
     query: str  # the tsquery, for the order by relevance
 
 
-def asked(node: Node) -> fts_sqlite.Statements:
-    """What to ask for the tree."""
+def asked(node: Node, few: int = 0) -> fts_sqlite.Statements:
+    """What to ask for the tree; so many hits are few."""
     found = match(node)
     rows = f"FROM fts_row AS f WHERE {found.where}"
     # D, C, B, A: as FTS5 weighs its columns.
@@ -239,6 +168,7 @@ def asked(node: Node) -> fts_sqlite.Statements:
         relevant=f"SELECT f.rowid {rows} ORDER BY {rank} DESC, f.rowid DESC",
         values=found.values,
         rank=(found.query,),
+        most=fts_sqlite.few_of(node, few),
     )
 
 
@@ -259,7 +189,7 @@ def _quoted(word: str) -> str:
 
 
 def _split(node: Words | Facet) -> list[str]:
-    return _tokens(spaced(node.text) if isinstance(node, Words) else facet(node.sort, node.value))
+    return tokens(spaced(node.text) if isinstance(node, Words) else facet(node.sort, node.value))
 
 
 def _exact(node: Node) -> bool:
@@ -280,7 +210,7 @@ def _query(node: Node) -> str | None:
             words = [_quoted(word) for word in _split(node)]
             if not words:
                 return None
-            label = LABELS[_COLUMN_NAMES[node.column]] if isinstance(node, Words) and node.column else ""
+            label = LABELS[COLUMN_NUMBERS[node.column]] if isinstance(node, Words) and node.column else ""
             marks = [f":{label}" if label else ""] * len(words)
             if node.prefix:
                 marks[-1] = f":*{label}"
@@ -307,7 +237,7 @@ def _text(node: Node) -> tuple[str, tuple[object, ...]]:
             if not words:
                 return "FALSE", ()
             pattern = f"% {' '.join(words)}%" if node.prefix else f"% {' '.join(words)} %"
-            column = _COLUMN_NAMES[node.column] + 1 if isinstance(node, Words) and node.column else 0
+            column = COLUMN_NUMBERS[node.column] + 1 if isinstance(node, Words) and node.column else 0
             where = f"split_part(f.words, chr(1), {column})" if column else "f.words"
             return f"{where} LIKE ?", (pattern,)
         case Or():

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
+from store.db import marks
 from store.document import Document, facet, spaced
 from store.query import And, Facet, Node, Or, Words
 
@@ -72,7 +73,9 @@ class Statements(Struct, frozen=True):
     values: tuple[object, ...] = ()
     rank: tuple[object, ...] = ()  # the values of `relevant` behind these
     slow: bool = False  # every look costs as much as all of it: the beginning of too many words
-    few: bool | None = None  # whether it is certain that there are few hits; None: that is not known
+    few: bool = False  # it is certain that there are few hits
+    exact: Node | None = None  # what is looked for, where marks can say which rows have it
+    most: int = 0  # so many are few, where it is not: fewer, where each costs more than its place in a list
 
 
 class Executes(Protocol):
@@ -96,10 +99,12 @@ def sentence(db: Path) -> str:
 def create(tx: Executes) -> None:
     for statement in CREATE:
         tx.exec_driver_sql(statement)
+    marks.create(tx)
 
 
 def drop(tx: Executes) -> None:
     tx.exec_driver_sql(DROP)
+    marks.drop(tx)
 
 
 def add(tx: Executes, documents: Iterable[tuple[int, Document]]) -> None:
@@ -122,7 +127,12 @@ def asked(connection: sqlite3.Connection, node: Node, few: int = 0) -> Statement
     """What to ask for the tree; so many hits are few."""
     plain, slow = spelled_out(connection, node)
     certain = not slow and bool(few) and _at_most(connection, plain, few) <= few
-    return Statements(values=(match(plain),), down=DOWN, slow=slow, few=certain)
+    return Statements(values=(match(plain),), down=DOWN, slow=slow, few=certain, exact=plain, most=few_of(node, few))
+
+
+def few_of(node: Node, few: int) -> int:
+    """Words that must stand together, or in one row, are looked up for every hit: fewer of these are few."""
+    return few // 8 if isinstance(node, And) or (isinstance(node, Words) and not node.text.isalnum()) else few
 
 
 def _at_most(connection: sqlite3.Connection, node: Node, most: int) -> int:

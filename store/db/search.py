@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from store.db import fts_sqlite as fts
-from store.db import place, reads
+from store.db import marks, marks_seal, place, reads
 from store.db.engine import open_engine, sentence
 from store.db.lock import hold
 from store.document import VERSION, Document, document
@@ -82,6 +83,7 @@ def catch_up(db: Path, tell: Tell | None = None) -> int:
             indexer = Indexer(db)
             try:
                 new = indexer.run(tell)
+                indexer.seal()
             finally:
                 indexer.close()
         finally:
@@ -162,6 +164,24 @@ class Indexer:
                 done = tx.exec_driver_sql("SELECT total_changes()").scalar_one() - before < 2  # as FTS5 documents it
             pages = _PAGES
 
+    def seal(self) -> int:
+        """Mark what is in the index, until nothing is left or rows wait for the index again; returns the chunks."""
+        if place.server(self.path) is not None:
+            return 0  # a server's index finds rows with two words without going through those with either
+        chunks = 0
+        while not chunks or not self._ask(f"{pending(self.path)} LIMIT 1"):
+            sealed = marks_seal.next_chunk(self._ask, self._documents)
+            if sealed is None:
+                break
+            with self._tx() as tx:
+                chunks += marks_seal.put(tx, sealed)
+        return chunks
+
+    def _documents(self, first: int, count: int) -> list[tuple[int, Document]]:
+        with self._reading():
+            rows = self._reader.execute(_PAYLOADS, (first, first + count)).fetchall()
+        return [(seq, _document(seq, payload)) for seq, payload in rows]
+
     def step(self, number: int) -> int:
         """Index the next rows of a session; returns how many."""
         for patient in (True, True, False):
@@ -233,8 +253,19 @@ class Batch(NamedTuple):
 
 def _put(tx: Connection, number: int, batch: Batch) -> int:
     _of(tx).add(tx, batch.found)
+    if _in_file(tx):
+        for first, count in _runs(batch.found):
+            marks.added(tx, first, count)
     tx.exec_driver_sql(_MARK, (number, batch.stop, VERSION))
     return len(batch.found)
+
+
+def _runs(found: Sequence[tuple[int, Document]]) -> Iterator[tuple[int, int]]:
+    """The rows as runs: key of the first, and how many. Nearly always one."""
+    keys = [seq for seq, _ in found]
+    for _, some in groupby(enumerate(keys), lambda one: one[1] - one[0]):
+        run = [seq for _, seq in some]
+        yield run[0], len(run)
 
 
 def _document(seq: int, payload: bytes) -> Document:
@@ -255,6 +286,8 @@ def forget_rows(tx: Connection, number: int, first: int, end: int | None = None)
     if known > first:
         low, high = reads.key_of(number, first), reads.key_of(number, known if end is None else min(known, end))
         _settled(tx, _of(tx).remove, tx.exec_driver_sql(_PAYLOADS, (low, high)).all())
+        if _in_file(tx):
+            marks.removed(tx, low, high - low)
         tx.exec_driver_sql("UPDATE indexed SET rows = ? WHERE session_id = ?", (first, number))
 
 
@@ -265,7 +298,9 @@ def replace_rows(tx: Connection, number: int, late: Iterable[tuple[int, bytes]])
         if seq < end:
             old = tx.exec_driver_sql(_PAYLOADS, (seq, seq + 1)).all()
             if old and _settled(tx, _of(tx).remove, old):
-                _settled(tx, _of(tx).add, [(seq, payload)])
+                if _settled(tx, _of(tx).add, [(seq, payload)]) and _in_file(tx):
+                    marks.removed(tx, seq, 1)
+                    marks.added(tx, seq, 1)
 
 
 def _known(tx: Connection, number: int) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import DDL, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, event
 
-from store.db import fts_sqlite, run_tables
+from store.db import fts_sqlite, marks, run_tables
 
 _KEY: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite: only INTEGER PRIMARY KEY is the row's own key
 
@@ -117,7 +117,7 @@ indexed: Final = Table(
     Column("rows", Integer, nullable=False),  # [0, rows) are in the full-text index
     Column("version", Integer, nullable=False),  # store.document.VERSION when they came in
 )
-for _statement in fts_sqlite.CREATE:
+for _statement in (*fts_sqlite.CREATE, *marks.CREATE):
     _ddl = DDL(_statement).execute_if(dialect="sqlite")  # type: ignore[no-untyped-call]
     event.listen(indexed, "after_create", _ddl)
 

@@ -20,8 +20,9 @@ from imports import REPO, SESSION
 from sqlalchemy import Engine, event
 from thorough import examples
 
-from store.db import fts_postgres, reads, search
 from store.db import fts_sqlite as fts
+from store.db import reads, search
+from store.db import words as words_of
 from store.db.lock import hold
 from store.db.search import Batch, Indexer, catch_up, waiting
 from store.document import document
@@ -414,12 +415,12 @@ def test_the_import_of_a_session_makes_it_searchable(tmp_path: Path) -> None:
 
 
 @given(st.text(st.characters(max_codepoint=127), max_size=200))
-@example("a" * (fts_postgres.CUT + 1))
+@example("a" * (words_of.CUT + 1))
 @example("don't foo_bar foo-bar\x00x1 1.5\x7f\x1fEND")
 def test_plain_text_is_taken_apart_as_fts5_would(text: str) -> None:
     """The index on a server takes ASCII apart itself: the same words, in the same order."""
-    taken = fts_postgres.plain(text)
-    ((_, words),) = fts_postgres._taken_apart([(0, (text, "", "", "", ""))])
-    by_fts5 = next((words for _, _, words in fts_postgres._by_fts5([(0, (text, "", "", "", ""))])), "")
+    taken = words_of.plain(text)
+    ((_, words),) = words_of.taken_apart([(0, (text, "", "", "", ""))])
+    by_fts5 = next((words for _, _, words in words_of.by_fts5([(0, (text, "", "", "", ""))])), "")
     assert words[0] == by_fts5
     assert taken in (None, by_fts5)

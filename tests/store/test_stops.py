@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from hooks import Web, comment
 
-from store import runs_who, stops
+from store import runs_who, stops, word
 from store.audit import entries
+from store.db import deliveries_db
 from store.db.run_tables import trigger_session_threads as table
 from store.db.serving import once
+from store.service import Service
 from store.triggers import deliveries
 from viewer import cli
 
@@ -28,10 +30,15 @@ def web(web: Web, monkeypatch: pytest.MonkeyPatch) -> Web:
     return web
 
 
-def told(capfdbinary: Printed, *arguments: str, code: int = 0) -> Any:
+def told(capfdbinary: Printed, *arguments: str) -> Any:
+    (one,) = told_all(capfdbinary, *arguments)
+    return one
+
+
+def told_all(capfdbinary: Printed, *arguments: str) -> list[Any]:
     capfdbinary.readouterr()
-    assert cli.main([*arguments, "--json"]) == code
-    return json.loads(capfdbinary.readouterr().out)
+    assert cli.main([*arguments, "--json"]) == 0
+    return [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
 
 
 def test_a_run_is_stopped_and_what_waits_goes_on(web: Web, capfdbinary: Printed) -> None:
@@ -109,3 +116,95 @@ def test_who_asks_too_late_leaves_nothing(tmp_path: Path) -> None:
     assert runs_who.asked_to_stop(tmp_path, "there")
     runs_who.forget_stops(tmp_path)
     assert not runs_who.asked_to_stop(tmp_path, "there")
+
+
+def test_what_waits_is_cancelled_and_brought_back(web: Web, capfdbinary: Printed) -> None:
+    """003-28, 003-87: by its number, or all of a thread; it leaves the queue, is noted, and comes back where it was."""
+    web.trigger()
+    web.sent_and_done()
+    before, gate = web.last, web.work / "gate"
+    web.post(comment(text=f"wait {gate}"))
+    web.until(lambda: len(web.started()) == 2)
+    for text in ("one", "two", "three"):
+        web.post(comment(text=text))
+    web.until(lambda: web.service.queue.waiting() == 3)
+    three, two, one, working, _ = deliveries(web.db)
+    (told_of,) = told_all(capfdbinary, "triggers", "cancel", str(one.id))
+    assert (told_of["delivery"], told_of["key"], told_of["state"]) == (one.id, web.thread().key, "cancelled")
+    web.until(lambda: web.service.queue.waiting() == 2)  # its owner was told: it takes no place in the queue any more
+    for number in (one.id, working.id, 999):
+        assert cli.main(["triggers", "cancel", str(number)]) == 2
+    said = capfdbinary.readouterr().err
+    assert (said.count(b"does not wait"), said.count(b"There is no delivery 999")) == (2, 1)
+    assert [done["delivery"] for done in told_all(capfdbinary, "threads", "cancel", str(web.thread().id))] == [
+        two.id, three.id,
+    ]  # fmt: skip
+    web.until(lambda: web.service.queue.waiting() == 0)
+    assert cli.main(["threads", "cancel", str(web.thread().id)]) == 2
+    assert b"Nothing waits in thread" in capfdbinary.readouterr().err
+    for number in (three.id, one.id):
+        assert told_all(capfdbinary, "triggers", "cancel", "--undo", str(number))[0]["state"] == "waiting"
+    web.until(lambda: web.service.queue.waiting() == 2)
+    assert cli.main(["triggers", "cancel", "--undo", str(working.id)]) == 2
+    gate.touch()
+    web.done(before)
+    assert [row["prompt"] for row in web.started()] == ["Say hello", f"wait {gate}", "one", "three"]
+    assert [(row.state, row.reason) for row in deliveries(web.db)[:3]] == [
+        ("done", "Resumed. It ended well."), ("cancelled", "Cancelled by you before its run began."),
+        ("done", "Resumed. It ended well."),
+    ]  # fmt: skip
+    notes = [note for note in reversed(entries(web.db).rows) if "cancel" in note.action]
+    key = web.thread().key
+    assert [(note.actor, note.action, note.detail) for note in notes] == [
+        ("cli", "delivery cancelled", f"{key}: 1 delivery"), ("cli", "delivery cancelled", f"{key}: 2 deliveries"),
+        ("cli", "cancelling undone", f"{key}: 1 delivery"), ("cli", "cancelling undone", f"{key}: 1 delivery"),
+    ]  # fmt: skip
+
+
+def test_one_that_is_cancelled_while_nobody_serves_is_not_run(web: Web) -> None:
+    """Nobody hears of it; whoever serves next finds it handled, and another one's claim comes too late."""
+    web.trigger()
+    web.post(comment(text=f"wait {web.work / 'gate'}"))
+    web.until(lambda: web.started() != [])
+    web.post(comment(text="never"))
+    web.until(lambda: web.service.queue.waiting() == 1)
+    waiting = deliveries(web.db)[0].id
+    web.service.stop()
+    stops.cancel(web.db, waiting)
+    assert not once(web.db, lambda tx: deliveries_db.begin(tx, waiting, "late", None))
+    web.service = Service(web.db, web.file, web.runs, web._told)
+    web.service.start()
+    assert (web.service.queue.waiting(), deliveries(web.db)[0].state) == (0, "cancelled")
+
+
+def test_a_stop_is_heard_and_nothing_else_makes_it_look(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nobody asks for its end a run is not looked at: each look is a word that was told, whoever told it."""
+    looks = 0
+    look = runs_who.asked_to_stop
+
+    def counted(data: Path, id: str) -> bool:
+        nonlocal looks
+        looks += 1
+        return look(data, id)
+
+    monkeypatch.setattr(runs_who, "asked_to_stop", counted)
+    web.trigger()
+    before = web.last
+    web.post(comment(text=f"wait {web.work / 'gate'}"))
+    web.until(lambda: web.started() and deliveries(web.db)[0].state == "running")
+    ear = web.runs.ear
+    for others in (word.RUNS, word.TRIGGERS):
+        heard = ear.heard[others]
+        word.tell(web.db.parent, others)
+        web.until(lambda others=others, heard=heard: ear.heard[others] > heard)
+    assert (ear.heard[word.STOPS], looks) == (0, 1)  # once as it began: it might have been asked for before
+    word.tell(web.db.parent, word.STOPS)
+    web.until(lambda: looks == 2)
+    work = stops.of_delivery(web.db, deliveries(web.db)[0].id)
+    assert work is not None
+    assert stops.stop(web.db, work)
+    row = stops.over(web.db, work, 60)
+    assert row is not None
+    assert row.state == "stopped"
+    assert ear.heard[word.STOPS] + 1 == looks == 3
+    web.done(before)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from apps import running
 from hooks import Web, agents, comment
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QAbstractButton, QMessageBox
 from pytestqt.qtbot import QtBot
 
@@ -31,9 +31,11 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
 
 
 @pytest.fixture
-def app(web: Web) -> Iterator[App]:
+def app(web: Web, qtbot: QtBot) -> Iterator[App]:
     with running(Options()) as made:
         made.window.resize(1200, 800)
+        made.hear()
+        qtbot.waitSignal(made.hearing.listens, timeout=WAIT).wait()
         yield made
 
 
@@ -118,3 +120,51 @@ def test_a_run_is_stopped_from_its_session_its_thread_and_its_delivery(web: Web,
     assert [run.state for run in web.runs_made()].count("stopped") == 3
     assert [one.reason for one in deliveries(web.db)[:2]] == ["Resumed. It ended well.", "Resumed. Stopped by you."]
     assert [one.action for one in entries(web.db).rows].count("run stopped") == 3
+
+
+def test_what_another_playhead_does_is_heard_and_what_waits_is_cancelled(web: Web, app: App, qtbot: QtBot) -> None:
+    """003-28, 003-87: the log follows by itself; Cancel takes out of the queue, Ctrl+Z puts back; nothing looks."""
+    window = app.window
+    web.trigger()
+    web.sent_and_done()
+    (file,) = Path.home().glob(f".claude/projects/*/{web.thread().session}.jsonl")
+    window.open_path(str(file))
+    here = window.run_here
+    qtbot.waitUntil(lambda: here.looks == 1 and not here._looking, timeout=WAIT)
+    window.show_panel()
+    window.panel.tabs.setCurrentIndex(1)
+    page = window.panel.triggers
+    qtbot.waitUntil(lambda: len(page.log_model.rows) == 1, timeout=WAIT)
+
+    def states() -> list[str]:
+        return [row.state for row in page.log_model.rows]
+
+    before = web.last
+    work(web, 2)
+    qtbot.waitUntil(lambda: states() == ["waiting", "running", "done"] and here.work is not None, timeout=WAIT)
+    assert here.bar is not None
+    assert here.bar.isHidden()  # it belongs to the transcript, and the panel is shown
+    window.close_panel()
+    qtbot.waitUntil(lambda: here.bar is not None and here.bar.isVisible(), timeout=WAIT)
+    window.show_panel()
+    again = [timer for timer in here.findChildren(QTimer) if timer.isActive() and not timer.isSingleShot()]
+    assert [timer.interval() for timer in again] == [60_000]  # it says how long it goes on, and asks for nothing
+
+    page.log.select_id(page.log_model.rows[0].id)
+    assert (page.stop_button.text(), page.stop_button.isEnabled()) == ("Cancel", True)
+    press(qtbot, page.stop_button)
+    toast = window.panel.toast
+    qtbot.waitUntil(lambda: states() == ["cancelled", "running", "done"], timeout=WAIT)
+    assert toast.text.text() == "The event of github:ada/project:pr:12 is cancelled: no run is made of it."
+    web.until(lambda: web.service.queue.waiting() == 0)
+    assert (page.stop_button.text(), page.stop_button.isEnabled()) == ("Stop run…", False)
+    qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: states() == ["waiting", "running", "done"], timeout=WAIT)
+    web.until(lambda: web.service.queue.waiting() == 1)
+    page.log.setFocus()
+    qtbot.keyClick(page.log, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: states() == ["cancelled", "running", "done"], timeout=WAIT)
+    (web.work / "gate").touch()
+    web.done(before)
+    qtbot.waitUntil(lambda: states() == ["cancelled", "done", "done"] and here.work is None, timeout=WAIT)
+    assert [one.action for one in entries(web.db).rows].count("delivery cancelled") == 2

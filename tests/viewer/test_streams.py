@@ -192,7 +192,7 @@ def test_closing_asks_then_ends_the_whole_group(run: type[App], qtbot: QtBot) ->
     app.window.close()
     assert app.window.isVisible()
     assert all(map(runs, family))
-    answer(QMessageBox.ButtonRole.DestructiveRole, asked)
+    answer(QMessageBox.ButtonRole.AcceptRole, asked)
     app.window.close()
     assert asked == ["End 1 running agent and quit?"] * 2
     qtbot.waitUntil(lambda: not any(map(runs, family)), timeout=WAIT)

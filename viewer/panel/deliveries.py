@@ -14,6 +14,7 @@ VERDICTS: Final = {
     "accepted": ("circle-check", "state.ok"),
     "skipped": ("circle", "state.idle"),
     "refused": ("circle-x", "state.failed"),
+    "cancelled": ("circle", "state.idle"),
 }
 
 AT_WORK: Final = ("at work", "circle-dot", "state.running")
@@ -25,6 +26,20 @@ STATES: Final = {"running": AT_WORK, "waiting": WAITING, "compacting": COMPACTIN
 def works(row: Delivery) -> bool:
     """Whether a run of it goes on."""
     return row.state in ("running", "compacting")
+
+
+def waits(row: Delivery) -> bool:
+    """Whether it is in the queue, and its run has not begun."""
+    return row.state == "waiting"
+
+
+def what_ends(row: Delivery | None) -> tuple[str, str, bool]:
+    """Of the button below the log: its text, its tip, whether it can be pressed."""
+    if row is not None and waits(row):
+        return "Cancel", "Take it out of the queue: no run is made of it (Del)", True
+    if row is not None and works(row):
+        return "Stop run…", "End its run, and all it has started (Del)", True
+    return "Stop run…", "It neither runs nor waits" if row is not None else "Choose a delivery below first", False
 
 
 def delivery_cells(row: Delivery) -> tuple[Cell, ...]:

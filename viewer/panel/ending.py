@@ -24,8 +24,8 @@ from viewer.panel.words import brief
 if TYPE_CHECKING:
     from store.runs import RunRow
 
-STEP: Final = 300  # ms between two looks whether it is over
-LOOKS: Final = 70  # then it is said that it goes on
+NET: Final = 3_000  # ms until it is looked whether it is over though nothing was told: its owner may have been killed
+LOOKS: Final = 7  # of those; then it is said that it goes on
 
 Find = Callable[[], AtWork | None]
 
@@ -42,8 +42,8 @@ class Ending(QObject):
         self._work: AtWork | None = None  # asked to end, and not over
         self._left = 0
         self._clock = QTimer(self)
-        self._clock.setInterval(STEP)
-        self._clock.timeout.connect(self._look)
+        self._clock.setInterval(NET)
+        self._clock.timeout.connect(self.on_time)
 
     @property
     def busy(self) -> bool:
@@ -74,10 +74,16 @@ class Ending(QObject):
         self._jobs.run(lambda: stops.stop(db, work), lambda _: self._begun(), self._failed)
 
     def _begun(self) -> None:
-        self._clock.start()
+        if self.busy:  # else its end was told before this
+            self._clock.start()
         self.changed.emit()
 
-    def _look(self) -> None:
+    def on_time(self) -> None:
+        self._left -= 1
+        self.look()
+
+    def look(self) -> None:
+        """A run has ended somewhere: look whether it was this one."""
         db, work = self._db, self._work
         if work is not None:
             self._jobs.run(lambda: stops.over(db, work, 0), partial(self._looked, work), self._failed)
@@ -86,7 +92,6 @@ class Ending(QObject):
         if work is not self._work:
             return
         name = brief(work.thread or work.trigger)
-        self._left -= 1
         if row is None and self._left > 0:
             return
         self._done()

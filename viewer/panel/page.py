@@ -159,6 +159,8 @@ class SessionsPanel(Part):
 
     def news(self) -> None:
         """A run, a delivery, a trigger or the clock has changed something."""
+        for page in filter(None, (self.overview.threads, self._triggers)):
+            page.ending.look()
         if self.isVisible():
             if self.pages.currentIndex() == OVERVIEW:
                 self.overview.threads.load()

@@ -80,7 +80,7 @@ class StorageTree(QTreeView):
 
     def set_look(self, look: Look) -> None:
         self._bars.look = look
-        for column, width in ((1, 148), (2, 76), (3, 104)):
+        for column, width in ((2, 76), (3, 104)):
             self.header().resizeSection(column, look.px(width))
         self.setIndentation(look.px(16))
         ground, chosen, text = (
@@ -90,7 +90,18 @@ class StorageTree(QTreeView):
             f"QTreeView {{ background: {ground}; selection-background-color: {chosen}; selection-color: {text}; }}"
         )
         self.setFont(look.font("ui"))
+        self._numbers()
         self._fit()
+
+    def _numbers(self) -> None:
+        """The column of numbers is as wide as the widest: where there is little room, names need it."""
+        metrics = self._bars.look.metrics("ui")
+        texts: list[str] = []
+        for row in range(self._lines.rowCount()):
+            line = self._lines.item(row, 0)
+            texts += [self._lines.item(row, 1).text(), *(line.child(n, 1).text() for n in range(line.rowCount()))]
+        wide = max(map(metrics.horizontalAdvance, texts), default=0)
+        self.header().resizeSection(1, wide + self._bars.look.px(16))
 
     def show_storage(self, found: Storage) -> None:
         """The same lines stay open and chosen."""
@@ -123,6 +134,7 @@ class StorageTree(QTreeView):
             self._lines.appendRow(line)
             if key == chosen:
                 self.setCurrentIndex(line[0].index())
+        self._numbers()
         self._fit()
 
     def _fit(self) -> None:

@@ -24,7 +24,7 @@ from store.trigger import source_title
 from store.triggers import Delivery, Saved, Trigger
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
-from viewer.panel.deliveries import delivery_cells, works
+from viewer.panel.deliveries import delivery_cells, waits, what_ends, works
 from viewer.panel.ending import Ending
 from viewer.panel.lists import Cell, Column, Lines, LinesView
 from viewer.panel.parts import FAILED, MUTED, Part
@@ -297,14 +297,23 @@ class TriggersPage(Part):
 
     def on_delivery(self, row: Delivery | None) -> None:
         self.try_button.setEnabled(row is not None and row.trigger_id is not None)
-        working = row is not None and works(row)
-        self.stop_button.setEnabled(working)
-        self.stop_button.setToolTip("End its run, and all it has started (Del)" if working else "No run of it goes on")
+        text, tip, able = what_ends(row)
+        self.stop_button.setText(text)
+        self.stop_button.setEnabled(able)
+        self.stop_button.setToolTip(tip)
 
     def on_stop(self, row: Delivery | None) -> None:
+        db = self._db
         if row is not None and works(row):
-            db = self._db
             self.ending.ask(lambda: stops.of_delivery(db, row.id))
+        elif row is not None and waits(row):
+            self._jobs.run(lambda: stops.cancel(db, row.id), self._cancelled, self._failed)
+
+    def _cancelled(self, done: stops.Cancelled) -> None:
+        db, name = self._db, brief(done.name)
+        back = partial(self._do, lambda: stops.bring_back(db, done.ids), f"The event of {name} waits again.")
+        self._say(f"The event of {name} is cancelled: no run is made of it.", Remedy("Undo", back))
+        self._after()
 
     def on_saved(self, done: Saved) -> None:
         self.close_form()
