@@ -41,10 +41,15 @@ class Check(Struct, frozen=True):
     `tip`: the same in a sentence, with what to do.
     """
 
-    name: str  # elsewhere, folder, transcript, program, model, size, age, compaction, changes
+    name: str  # archive, elsewhere, folder, transcript, program, model, size, age, compaction, changes
     level: Level
     text: str
     tip: str = ""
+
+
+SEALED: Final = Check(
+    "archive", "stop", "Archived", "This session is archived: nothing is added to it. Go on with a copy: As a fork."
+)
 
 
 class Preflight(Struct, frozen=True):
@@ -79,7 +84,7 @@ def look(runs: Runs, path: Path, header: Header, now: Callable[[], float] = time
     if runner is None:
         return Preflight(header.id, why=why)
     cwd = Path(header.cwd) if header.cwd else None
-    checks: list[Check] = []
+    checks = [SEALED] if header.state == "archived" else []
     pid = _elsewhere(runs, runner, header.id, path, checks)
     _there(runner, path, cwd, runs, checks)
     if header.llm:
@@ -88,7 +93,7 @@ def look(runs: Runs, path: Path, header: Header, now: Callable[[], float] = time
     if cwd is not None and cwd.is_dir():
         checks += _changes(cwd)
     stops = [check for check in checks if check.level == "stop"]
-    fork_stops = [check for check in stops if check.name != "elsewhere"]
+    fork_stops = [check for check in stops if check.name not in ("archive", "elsewhere")]
     fork = runner.abilities.fork
     here = cwd or Path.home()
     return Preflight(

@@ -10,6 +10,7 @@ from pathlib import Path
 from raw import ask
 
 from store.db import place, reads
+from store.db.marks_seal import runs_of, without
 from store.db.rows import Rows
 from store.db.search import catch_up, forget
 from store.db.writer import Writer
@@ -66,6 +67,17 @@ class Archive:
         with closing(sqlite3.connect(self.db)) as connection:
             connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, fts_row, 'instance')")
             return connection.execute('SELECT term, doc, col, "offset" FROM temp.vocabulary').fetchall()
+
+    def marked(self) -> None:
+        """Every row of the index is in one chunk, or waits for one; and nothing else is in either."""
+        with closing(sqlite3.connect(self.db)) as connection:
+            stale = connection.execute("SELECT first, count, below FROM fts_stale").fetchall()
+            runs = connection.execute("SELECT first, count FROM fts_loose").fetchall()
+            for number, rows, data in connection.execute("SELECT id, rows, runs FROM fts_chunk"):
+                assert sum(count for _, count in runs_of(data)) == rows
+                runs += without(runs_of(data), [(first, count) for first, count, below in stale if number < below])
+            keys = sorted(seq for first, count in runs for seq in range(first, first + count))
+            assert keys == [seq for (seq,) in connection.execute("SELECT id FROM fts_row_docsize ORDER BY id")]
 
     def afresh(self) -> list[tuple[object, ...]]:
         """The same of an index that is made anew."""

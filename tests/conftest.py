@@ -61,8 +61,23 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Each worker reads the tests from another place on: in a new clone they have to be compiled, which takes longer
+    than all else about them, and what one worker has compiled the others find."""
+    worker, args = os.environ.get("PYTEST_XDIST_WORKER", ""), session.config.args
+    if worker.removeprefix("gw").isdecimal() and [Path(arg).resolve() for arg in args] == [REPO / "tests"]:
+        files = sorted(str(path) for path in (REPO / "tests").rglob("test_*.py"))
+        first = len(files) * int(worker[2:]) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        session.config.args = files[first:] + files[:first]
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of an archive runs on a server too; of one with many cases the first, and `make soak` runs all."""
+    """Every test of an archive runs on a server too; of one with many cases the first, and `make soak` runs all.
+
+    All workers have them in one order, whichever they read first.
+    """
+    items.sort(key=lambda item: item.path)
     seen: set[tuple[Path, str]] = set()
     for item in items:
         found = getattr(item, "callspec", None)

@@ -24,7 +24,6 @@ CREATE: Final = (
     "below INTEGER NOT NULL)",  # of chunks with a lower id
 )
 TABLES: Final = ("fts_chunk", "fts_mark", "fts_loose", "fts_stale")
-FILL: Final = "INSERT INTO fts_loose (first, count) SELECT session_id << 32, rows FROM indexed WHERE rows > 0"
 ADD: Final = "INSERT INTO fts_loose (first, count) VALUES (?, ?)"
 _TOUCHED: Final = "SELECT id, first, count FROM fts_loose WHERE first < ? AND first + count > ?"
 _STALE: Final = (
@@ -94,14 +93,18 @@ def marked(rows: Sequence[Sequence[str]]) -> list[tuple[str, bytes]]:
     pairs: dict[tuple[str, str], list[int]] = {}
     for at, columns in enumerate(rows):
         for text in columns[:4]:
-            words = text.split()
-            for pair in zip(words, words[1:]):  # noqa: B905 - to the last but one
-                if pair[0] in common and pair[1] in common:
-                    some = pairs.get(pair)
+            before = ""
+            for word in text.split():
+                if word not in common:
+                    before = ""
+                    continue
+                if before:
+                    some = pairs.get(pair := (before, word))
                     if some is None:
                         pairs[pair] = [at]
                     elif some[-1] != at:
                         some.append(at)
+                before = word
     count = len(rows)
     found = [(word, packed(some, count, word in common)) for word, some in places.items()]
     found += [(GIVEN + word, packed(some, count)) for word, some in given.items()]

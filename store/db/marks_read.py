@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from store.db import reads
@@ -21,13 +22,16 @@ from store.query import And, Facet, Node, Or, Words
 MANY: Final = 3_000  # hits
 LOOSE: Final = 100  # rows in no chunk, which are looked at one by one
 SUSPECTS: Final = 60  # rows of which marks cannot say it for certain
-_BITS: Final = (
-    "SELECT m.bits FROM fts_chunk AS c LEFT JOIN fts_mark AS m ON m.chunk = c.id AND m.word = ? ORDER BY c.id DESC"
-)
+SOME: Final = 6  # chunks that tell how it is with the others
+_KINDS: Final = {
+    "thought": (("thought", True),), "said": (("tool", False), ("thought", False)), "output": (("tool", True),),
+}  # fmt: skip
+_BITS: Final = "SELECT bits FROM fts_mark WHERE chunk = ? AND word = ?"
 _RUNS: Final = "SELECT runs FROM fts_chunk WHERE id = ?"
 _STALE: Final = "SELECT first, count FROM fts_stale WHERE below > ?"
 
-Step: TypeAlias = Callable[[], tuple[int, bool]]  # bits of the next chunk's rows, and whether they are certain
+Read: TypeAlias = Callable[[int, str], tuple[int, bool]]
+Step: TypeAlias = Callable[[int], tuple[int, bool]]  # bits of a chunk's rows, and whether they are certain
 
 
 class Many(Exception):  # noqa: N818 - no error: an answer
@@ -66,20 +70,19 @@ def _holds(connection: sqlite3.Connection, seq: int, test: Callable[[list[str]],
 
 def _marked(connection: sqlite3.Connection, node: Node, many: int) -> tuple[list[int], list[int]]:
     """Keys that are hits, and keys that may be."""
-    step = _step(connection, node)
+    step = _step(_reader(connection), node)
     chunks: list[tuple[int, int, bool]] = []
     hits = suspects = 0
-    for (number,) in connection.execute("SELECT id FROM fts_chunk ORDER BY id DESC"):
-        bits, sure = step()
-        if not bits:
-            continue
-        chunks.append((number, bits, sure))
-        if sure:
-            hits += bits.bit_count()
-        else:
-            suspects += bits.bit_count()
-        if hits > many or suspects > SUSPECTS:
-            raise Many
+    numbers = [number for (number,) in connection.execute("SELECT id FROM fts_chunk ORDER BY id DESC")]
+    for looked, number in enumerate(numbers, 1):
+        bits, sure = step(number)
+        if bits:
+            chunks.append((number, bits, sure))
+            hits += bits.bit_count() if sure else 0
+            suspects += 0 if sure else bits.bit_count()
+            # Also where there will be: an answer that is not worth it is not worth the way to it.
+            if hits > many or suspects > SUSPECTS or (looked >= SOME and hits / looked > 2 * many / len(numbers)):
+                raise Many
     certain: list[int] = []
     maybe: list[int] = []
     for number, bits, sure in chunks:
@@ -109,64 +112,69 @@ def _within(runs: list[Run], seq: int) -> bool:
 # ---- the tree, chunk by chunk
 
 
-def _step(connection: sqlite3.Connection, node: Node) -> Step:
+def _reader(connection: sqlite3.Connection) -> Read:
+    def read(chunk: int, word: str) -> tuple[int, bool]:
+        """The bits of a word in a chunk, and whether it is a common one there."""
+        found = connection.execute(_BITS, (chunk, word)).fetchone()
+        return (0, False) if found is None else unpacked(found[0])
+
+    return read
+
+
+def _step(read: Read, node: Node) -> Step:
     match node:
         case Words() | Facet():
             if node.prefix:
                 raise Many  # of more words than are spelled out
-            return _words(connection, node)
+            return _words(read, node)
         case Or():
-            return _either([_step(connection, one) for one in node.nodes])
+            return _either([_step(read, one) for one in node.nodes])
         case And():
-            wants = [_step(connection, one) for one in node.nodes]
-            return _all(wants, _either([_step(connection, one) for one in node.nots]) if node.nots else None)
+            wants = [_step(read, one) for one in node.nodes]
+            return _all(wants, _either([_step(read, one) for one in node.nots]) if node.nots else None)
 
 
-def _words(connection: sqlite3.Connection, node: Words | Facet) -> Step:
+def _words(read: Read, node: Words | Facet) -> Step:
     words = words_of(node)
     column = node.column if isinstance(node, Words) else ""
-    given = column == "input"
-    singles = [_column(connection, (GIVEN if given else "") + word) for word in words]
-    commons = [_column(connection, word) for word in words] if given else singles
-    pairs = [_column(connection, one + PAIR + other) for one, other in zip(words, words[1:])]  # noqa: B905
+    given = GIVEN if column == "input" else ""
     # Said and thought are columns of kinds of rows that have no other; what came back has words of the call, too.
-    kinds = {
-        "thought": [("thought", True)], "said": [("tool", False), ("thought", False)], "output": [("tool", True)],
-    }.get(column, [])  # fmt: skip
-    sides = [(_column(connection, words_of(Facet("k", kind))[0]), wanted) for kind, wanted in kinds]
-    exact = column != "output"
+    kinds = [(words_of(Facet("k", kind))[0], wanted) for kind, wanted in _KINDS.get(column, ())]
 
-    def step() -> tuple[int, bool]:
-        found = [next(one) for one in singles]
-        common = [next(one)[1] for one in commons] if given else [known for _, known in found]
-        bits = found[0][0] if found else 0
-        for other, _ in found[1:]:
-            bits &= other
-        sure = exact and len(words) == 1
-        for at, pair in enumerate(pairs):
-            together, _ = next(pair)
-            if common[at] and common[at + 1]:
+    def step(chunk: int) -> tuple[int, bool]:
+        if not words:
+            return 0, True
+        bits, common = read(chunk, given + words[0])
+        sure = len(words) == 1 and column != "output"
+        for before, word in pairwise(words):
+            if not bits:
+                return 0, True
+            together, _ = read(chunk, before + PAIR + word)
+            if together:
                 bits &= together
-                sure = exact and len(words) == 2 and not given
-        for side, wanted in sides:
-            other, _ = next(side)
-            bits = bits & other if wanted else bits & ~other
+                sure = len(words) == 2 and column != "output" and not given
+            elif (common or given) and (_common(read, chunk, before) and _common(read, chunk, word)):
+                return 0, True
+            other, common = read(chunk, given + word)
+            bits &= other
+        for kind, wanted in kinds:
+            if bits:
+                other, _ = read(chunk, kind)
+                bits = bits & other if wanted else bits & ~other
         return bits, sure or not bits
 
     return step
 
 
-def _column(connection: sqlite3.Connection, word: str) -> Iterator[tuple[int, bool]]:
-    """The bits of a word in each chunk, and whether it is a common one there."""
-    for (bits,) in connection.execute(_BITS, (word,)):
-        yield (0, False) if bits is None else unpacked(bits)
+def _common(read: Read, chunk: int, word: str) -> bool:
+    return read(chunk, word)[1]
 
 
 def _either(steps: list[Step]) -> Step:
-    def step() -> tuple[int, bool]:
+    def step(chunk: int) -> tuple[int, bool]:
         bits, sure = 0, True
         for one in steps:
-            more, certain = one()
+            more, certain = one(chunk)
             bits |= more
             sure = sure and certain
         return bits, sure
@@ -175,14 +183,16 @@ def _either(steps: list[Step]) -> Step:
 
 
 def _all(wants: list[Step], nots: Step | None) -> Step:
-    def step() -> tuple[int, bool]:
-        bits, sure = wants[0]()
+    def step(chunk: int) -> tuple[int, bool]:
+        bits, sure = wants[0](chunk)
         for one in wants[1:]:
-            more, certain = one()
+            if not bits:
+                return 0, True
+            more, certain = one(chunk)
             bits &= more
             sure = sure and certain
-        if nots is not None:
-            fewer, certain = nots()
+        if nots is not None and bits:
+            fewer, certain = nots(chunk)
             if certain:
                 bits &= ~fewer
             elif bits & fewer:

@@ -6,6 +6,7 @@ time and to the same words (a test compares).
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
@@ -22,6 +23,7 @@ _TOKENS: Final = (
 COLUMN_NUMBERS: Final = {name: number for number, name in enumerate((*COLUMNS, "facets"))}
 FACETS: Final = len(COLUMNS)
 CUT: Final = 32_768  # bytes of a word that FTS5 takes
+_RUN: Final = re.compile("[^\x00-/:-@\\[-`{-\x7f]+")
 _LOWER: Final = bytes(ord(chr(at).lower()) if at < 128 and chr(at).isalnum() else ord(" ") for at in range(256))
 
 
@@ -39,27 +41,34 @@ def taken_apart(documents: Sequence[tuple[int, Document]]) -> Iterator[tuple[int
 
     Facets are few, and the same again and again.
     """
-    found: list[list[str]] = []
-    rest: list[tuple[int, Document]] = []
-    for index, (_, one) in enumerate(documents):
-        *texts, facets = one
-        words = [plain(text) if text.isascii() else None for text in texts]
-        found.append([word or "" for word in words] + [_facets(facets)])
-        if None in words:
-            odd = (text if word is None else "" for text, word in zip(texts, words, strict=True))
-            rest.append((index, (*odd, "")))  # type: ignore[arg-type]
-    for doc, column, words_of in by_fts5(rest):
-        found[doc][column] = words_of
-    for (rowid, _), words_of_row in zip(documents, found, strict=True):
-        yield rowid, words_of_row
+    for rowid, (*texts, facets) in documents:
+        yield rowid, [*[(plain if text.isascii() else _mixed)(text) for text in texts], _facets(facets)]
 
 
-def plain(text: str) -> str | None:
-    """The words of an ASCII text; None where FTS5 would cut one."""
+def plain(text: str) -> str:
+    """The words of an ASCII text."""
     words = text.encode("ascii").translate(_LOWER).split()
     if len(text) > CUT and max(map(len, words), default=0) > CUT:
-        return None
+        return _whole(text)
     return b" ".join(words).decode("ascii")
+
+
+def _mixed(text: str) -> str:
+    """The words of any text. What is between ASCII signs is taken apart alone, and remembered if it is not ASCII."""
+    runs = _RUN.findall(text)
+    if len(text) * 4 > CUT and max(map(len, runs), default=0) * 4 > CUT:
+        return _whole(text)
+    return " ".join([word for run in runs if (word := run.lower() if run.isascii() else _odd(run))])
+
+
+def _whole(text: str) -> str:
+    """By FTS5, which cuts words that are too long."""
+    return next((words for _, _, words in by_fts5([(0, (text, "", "", "", ""))])), "")
+
+
+@lru_cache(maxsize=65_536)
+def _odd(run: str) -> str:
+    return _whole(run)
 
 
 @lru_cache(maxsize=4096)

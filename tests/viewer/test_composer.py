@@ -230,6 +230,11 @@ def test_preflight_says_what_is_in_the_way(app: App, session: Path, work: Path, 
     strip.again.click()
     qtbot.waitUntil(lambda: strip.way == "here", timeout=WAIT)
     assert found.pane.send.isEnabled()
+    assert found.header is not None
+    found.header = msgspec.structs.replace(found.header, state="archived")
+    strip.again.click()
+    qtbot.waitUntil(lambda: "is archived" in strip.sentence.text(), timeout=WAIT)
+    assert (strip.here.isEnabled(), strip.fork.isEnabled()) == (False, True), "what it would say is refused"
 
 
 def test_what_the_beginning_says_is_not_missed_before_it_is_read(app: App, qtbot: QtBot) -> None:

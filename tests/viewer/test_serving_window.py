@@ -17,6 +17,9 @@ from store.errors import StoreError
 from store.paths import config_dir, data_dir
 from store.settings import RECEIVER, RECEIVER_PORT, Settings
 from store.triggers import deliveries, save_trigger
+from store.word import Ear
+from viewer.hearing import Hearing
+from viewer.jobs import Jobs
 from viewer.serving_window import Serving
 
 LONG = 60_000
@@ -71,6 +74,31 @@ def test_it_follows_the_settings(
         serving.fire(99)
     settings.put({RECEIVER.name: False})
     qtbot.waitUntil(lambda: serving.receiver().state == "off", timeout=LONG)
+
+
+def test_the_first_trigger_that_another_process_makes_is_run_without_a_restart(
+    qtbot: QtBot, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-10: made on the command line while a window is open that had nothing to do."""
+    work, db, jobs = agents(tmp_path, monkeypatch), data_dir() / "playhead.db", Jobs()
+    ear = Ear(data_dir())
+    hearing, serving = Hearing(ear, jobs), Serving(db, settings.path, ear=ear)
+    hearing.triggers.connect(serving.on_triggers)
+    with qtbot.waitSignal(hearing.listens, timeout=LONG):
+        pass
+    watched = tmp_path / "watched.txt"
+    saved = save_trigger(
+        db, {"name": "file", "source": "file", "cwd": str(work), "watch_path": str(watched), "prompt": "Say hello"}
+    )
+    assert saved.trigger is not None
+    qtbot.waitUntil(
+        lambda: serving._service is not None and serving._service.scheduler._thread.is_alive(), timeout=LONG
+    )
+    watched.write_text("news")
+    qtbot.waitUntil(lambda: bool(found := deliveries(db)) and found[0].handled is not None, timeout=LONG)
+    serving.shutdown()
+    ear.close()
+    jobs.shutdown()
 
 
 def test_a_port_that_is_taken_is_said(qtbot: QtBot, serving: Serving, settings: Settings) -> None:

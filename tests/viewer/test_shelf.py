@@ -100,6 +100,7 @@ def test_archive_delete_undo_from_the_list(
     assert "1 deleted" in window.sessions.footer.text()
     window.sessions.set_filter("is:deleted")
     assert listed(window) == ["one"]
+    assert window.notice.text.accessibleName() == "Done", "no trouble: it is what was wanted"
     with qtbot.waitSignal(shelf.moved, timeout=30_000):
         window.notice.button.click()
     window.sessions.set_filter("")

@@ -28,7 +28,8 @@ def upgrade() -> None:
         "CREATE TABLE fts_stale (id INTEGER PRIMARY KEY AUTOINCREMENT, first INTEGER NOT NULL, "
         "count INTEGER NOT NULL, below INTEGER NOT NULL)"
     )
-    op.execute("INSERT INTO fts_loose (first, count) SELECT session_id << 32, rows FROM indexed WHERE rows > 0")
+    if op.get_bind().exec_driver_sql("SELECT 1 FROM indexed WHERE rows > 0 LIMIT 1").first() is not None:
+        op.execute("INSERT INTO fts_loose (first, count) SELECT session_id << 32, rows FROM indexed WHERE rows > 0")
 
 
 def downgrade() -> None:
