@@ -15,10 +15,11 @@ import msgspec
 from msgspec import Struct
 
 from store.db import place, reads
-from store.delta import Spent
+from store.delta import Row, Spent
 from store.digest_parts import version
 from store.errors import StoreError
 from store.ledger import LEDGER_VERSION
+from store.sources import views
 from store.states import CLOSED, FINE, Closed
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,12 @@ _SPENT: Final = """
 SELECT s.key, d.cost_micros, d.outcome, f.size FROM pragma_user_version AS v, session AS s
 JOIN digest AS d ON d.session_id = s.id AND d.agent = 0 JOIN source AS f ON f.session_id = s.id AND f.file = 0
 WHERE v.user_version = ? AND s.state = 'ready' AND d.schema_version = ?
+"""
+_KEPT: Final = """
+SELECT s.key, s.agent, s.agent_session, s.title, s.cwd, s.started, s.updated,
+  (SELECT CAST(coalesce(sum(f.size), 0) AS BIGINT) FROM source AS f WHERE f.session_id = s.id)
+FROM pragma_user_version AS v, session AS s
+WHERE v.user_version = ? AND s.state = 'ready' AND s.status <> 'deleted' AND s."rows" > 0
 """
 _names = msgspec.json.Decoder(list[str])
 
@@ -185,6 +192,22 @@ def closed(db: Path) -> dict[str, Closed]:
     with closing(Reader(db)) as reader:
         found = reader.ask(_CLOSED, (reads.SCHEMA,))
     return {place.path_of(key, db): Closed(status, refused) for key, status, refused in found}
+
+
+def kept(db: Path) -> list[Row]:
+    """Sessions whose file is gone, or on another host, and that are not deleted. Raises StoreError."""
+    with closing(Reader(db)) as reader:
+        found = reader.ask(_KEPT, (reads.SCHEMA,))
+    rows: list[Row] = []
+    for key, agent, session, title, cwd, started, updated, size in found:
+        path = place.path_of(key, db)
+        host = place.host_of(path, db)
+        if host or not views.exists(path):
+            rows.append(
+                Row(path, agent, title, cwd, "", started, updated, bytes=size, path=path, session=session,
+                    missing=not host, host=host)
+            )  # fmt: skip
+    return rows
 
 
 def spent(db: Path) -> dict[str, Spent]:

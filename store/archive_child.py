@@ -164,9 +164,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.warning("not imported: %s", why)
     if totals.state == "done":
         from store import figures
-        from store.db.search import catch_up
+        from store.db.search import catch_up, mark_up
 
-        for what, bring_up in (("the search index is", catch_up), ("figures are", figures.catch_up)):
+        for what, bring_up in (
+            ("the search index is", catch_up),
+            ("figures are", figures.catch_up),
+            ("marks are", mark_up),
+        ):
             try:
                 bring_up(db)
             except StoreError as error:

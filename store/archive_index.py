@@ -13,7 +13,7 @@ from pathlib import Path
 
 from store import figures
 from store.child import step_back
-from store.db.search import catch_up
+from store.db.search import catch_up, mark_up
 from store.errors import StoreError
 
 
@@ -23,7 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     step_back()
     code = 0
-    for what, bring_up in (("the search index is", catch_up), ("figures are", figures.catch_up)):
+    for what, bring_up in (
+        ("the search index is", catch_up),
+        ("figures are", figures.catch_up),
+        ("marks are", mark_up),
+    ):
         try:
             bring_up(options.db)
         except StoreError as error:

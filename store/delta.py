@@ -78,6 +78,11 @@ class Runs(Window, Protocol):
         """Rows [first, end), however long it takes. Raises StoreError."""
         ...
 
+    def failing(self, first: int, end: int, by: int) -> Iterator[tuple[int, Item]]:
+        """Row and item of those among [first, end) that tell of a failure (`failed` in `items`); `by` < 0: the last
+        one first. Costs what there are of them, not what there are rows. Raises StoreError."""
+        ...
+
 
 @runtime_checkable
 class Late(Window, Protocol):

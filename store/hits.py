@@ -8,11 +8,14 @@ session that follows can have anything newer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cached_property
 from itertools import groupby
 from typing import Final, TypeAlias
 
 from store.db import fts_sqlite, marks_read, reads
-from store.query import Node
+from store.db.matching import test_of
+from store.query import And, Node, Or, Words
 from store.scope import Scope, newest_first
 
 MOST: Final = 20_000  # hits up to which they are counted, and can be ordered by relevance
@@ -21,6 +24,8 @@ WALK: Final = 40  # sessions that are asked for one by one; among more, all are 
 PROBES: Final = 60  # sessions looked into before it is asked which ones have hits at all
 SOME: Final = 200  # sessions that are counted one by one
 AT_ONCE: Final = 100  # times read in one statement
+GLANCE: Final = 150  # rows looked at before the index is asked
+BROAD: Final = 2  # letters that many words begin with
 OLD: Final = 1_000  # hits of a session in a row that are too old: so are those before
 
 _STRANGERS: Final = (
@@ -29,21 +34,43 @@ _STRANGERS: Final = (
 )
 _READY: Final = "SELECT id, updated FROM session WHERE id = ? AND state = 'ready'"
 
+_ROWS: Final = (
+    "SELECT i.seq, i.ts, i.payload FROM item AS i WHERE i.seq >= ?1 "
+    "AND i.seq < ?1 + coalesce((SELECT rows FROM indexed WHERE session_id = ?2), 0) ORDER BY i.seq DESC"
+)
+
 Place: TypeAlias = tuple[int, int | None]  # key and time of a row
 
 
 class Hits:
     """One search in one state of the database."""
 
-    def __init__(self, connection: reads.Connection, sql: fts_sqlite.Statements, scope: Scope) -> None:
+    def __init__(self, connection: reads.Connection, node: Node, scope: Scope) -> None:
         self.connection = connection
-        self.sql = sql
+        self.node = node
         self.scope = scope
+        self.glance = test_of(node) if reads.is_file(connection) and _broad(node) else None
+        self._left = 0  # rows that a glance may still look at
         self._bare: list[tuple[int, int]] = []  # keys [first, end) between which there is no hit
+
+    @cached_property
+    def sql(self) -> fts_sqlite.Statements:
+        """What to ask the index."""
+        if reads.is_file(self.connection):
+            return fts_sqlite.asked(self.connection, self.node, FEW)
+        from store.db import fts_postgres
+
+        return fts_postgres.asked(self.node, FEW)
 
     # ---- newest first
 
     def newest(self, limit: int) -> list[Place]:
+        if self.glance is not None:
+            # What nearly every row has is found by looking at rows; the index would go through all words that begin so.
+            self._left = GLANCE
+            with suppress(marks_read.Many):
+                return self._merged(limit, None, None) or []
+            self.glance = None
         if self.sql.slow or self.sql.few:
             return self._merged(limit, self._grouped(self.sql.every), None) or []
         if self.sql.exact is not None and reads.is_file(self.connection):
@@ -110,6 +137,14 @@ class Hits:
 
     def _looked(self, number: int) -> Iterator[Place]:
         low, end = reads.key_of(number, 0), reads.key_of(number + 1, 0)
+        if self.glance is not None:
+            for seq, ts, payload in self._ask(_ROWS, low, number):
+                self._left -= 1
+                if self._left < 0:
+                    raise marks_read.Many
+                if marks_read.holds(seq, payload, self.glance):
+                    yield seq, ts
+            return
         if not self.sql.down:
             yield from self._look(self.sql.within, low, end)
             return
@@ -207,10 +242,19 @@ class Hits:
         return self.connection.execute(sql, values)
 
 
+def _broad(node: Node) -> bool:
+    """Whether it asks for the beginning of so many words that most rows may have one."""
+    match node:
+        case Words():
+            return node.prefix and len(node.text) <= BROAD
+        case And():
+            return any(map(_broad, node.nodes))
+        case Or():
+            return any(map(_broad, node.nodes))
+        case _:
+            return False
+
+
 def hits(connection: reads.Connection, node: Node, scope: Scope) -> Hits:
     """A search for what the tree says."""
-    if reads.is_file(connection):
-        return Hits(connection, fts_sqlite.asked(connection, node, FEW), scope)
-    from store.db import fts_postgres
-
-    return Hits(connection, fts_postgres.asked(node, FEW), scope)
+    return Hits(connection, node, scope)

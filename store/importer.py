@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     with suppress(StoreError):  # the next one tries again
         tidy(options.db, outcome.leftovers)
-    from store.db.search import catch_up
+    from store.db.search import catch_up, mark_up
     from store.figures import fold_on
 
     try:
@@ -191,6 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.warning("figures are folded when they are asked for: %s", error)
     try:
         catch_up(options.db)  # searching comes behind reading; killed here, the next one goes on
+        mark_up(options.db)
     except StoreError as error:
         log.warning("the search index is behind: %s", error)
     return 0

@@ -125,6 +125,11 @@ def text_of(item: Item) -> str:
             return "\n".join(f"[{'x' if status == 'completed' else ' '}] {text}" for text, status in item.entries)
 
 
+def failed(item: Item) -> bool:
+    """Whether it tells of a failure: a tool call that failed, or an error of the session."""
+    return (isinstance(item, Tool) and item.status == "failed") or (isinstance(item, Notice) and item.level == "error")
+
+
 def size_of(item: Item) -> int:
     """Characters of the item's text, without joining it: a first guess at its height."""
     match item:

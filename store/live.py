@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QMetaMethod, QObject, Qt, QTimer, Signal, Slot
+from typing_extensions import override
 
 from store.delta import Delta, Header
 from store.errors import StoreError
@@ -59,6 +61,10 @@ class Ticker(QObject):
         self.send: Callable[[str, Queued], bool] | None = None
         # (session, prompt) → how its echo will show it. Set by who knows its agent.
         self.shown: Callable[[str, Queued], tuple[str, int]] = lambda _, queued: (queued.text, 0)
+        # Called with each Delta, before `changed`: a signal costs as much as a small tick's fold, so it is only emitted
+        # while something is connected to it.
+        self.told: list[Callable[[Delta], None]] = []
+        self._heard = False
         self._untold: deque[Delta] = deque()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -71,6 +77,14 @@ class Ticker(QObject):
         self._unsaid.setSingleShot(True)
         self._unsaid.timeout.connect(self.say)
         self._woken.connect(self.on_woken, Qt.ConnectionType.QueuedConnection)
+
+    @override
+    def connectNotify(self, signal: QMetaMethod) -> None:
+        self._heard = self.isSignalConnected(QMetaMethod.fromSignal(self.changed))
+
+    @override
+    def disconnectNotify(self, signal: QMetaMethod) -> None:
+        self._heard = self.isSignalConnected(QMetaMethod.fromSignal(self.changed))
 
     def _wake(self) -> None:
         self._woken.emit()
@@ -128,7 +142,14 @@ class Ticker(QObject):
         # Whoever is told may drain: what the outer round has not told yet comes first, then the newer.
         self._untold.extend(deltas)
         while self._untold:
-            self.changed.emit(self._untold.popleft())
+            delta = self._untold.popleft()
+            for told in self.told:
+                try:
+                    told(delta)
+                except Exception:
+                    sys.excepthook(*sys.exc_info())  # as Qt has it with a slot's: nobody else may miss news by it
+            if self._heard:
+                self.changed.emit(delta)
         facts, self.hub.facts = self.hub.facts, []
         for fact in facts:
             if isinstance(fact, Drain):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from store.coverage import Coverage as Coverage  # a part of this face
+from store.delta import Row
 from store.errors import StoreError, sentence
 from store.fold import Cut, State, fold_run
 from store.formats import named
@@ -186,8 +187,17 @@ def session_path(name: str) -> Path:
 def sessions(
     roots: Iterable[Path] | None = None, refused: Callable[[str], None] = lambda _: None
 ) -> Iterator[dict[str, Any]]:
-    """One object per session below the roots, or where the window would look. Raises StoreError for a root that cannot
-    be read; `refused` is told of each session that cannot be."""
+    """One object per session below the roots. Without roots: those of the window, also such whose file is gone.
+
+    Raises StoreError for a root that cannot be read; `refused` is told of an archive and of each session that cannot be.
+    """
+    if roots is None:
+        from store.about import kept
+
+        try:
+            yield from map(_kept, kept(data_dir() / "playhead.db"))
+        except StoreError as error:
+            refused(str(error))
     for path in session_files(roots):
         try:
             row = summary(path)
@@ -212,6 +222,21 @@ def sessions(
             "bytes": row.bytes,
             "path": row.path,
         }
+
+
+def _kept(row: Row) -> dict[str, Any]:
+    return {
+        "id": row.session or Path(row.path).stem,
+        "agent": row.agent,
+        "title": row.title,
+        "cwd": row.cwd,
+        "started": iso(row.started),
+        "updated": iso(row.updated),
+        "state": f"on {row.host}" if row.host else "only copy",
+        "records": None,
+        "bytes": row.bytes,
+        "path": row.path,
+    }
 
 
 def session_files(roots: Iterable[Path] | None = None) -> Iterator[Path]:

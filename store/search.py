@@ -18,7 +18,7 @@ from store.db import place, reads
 from store.document import texts
 from store.errors import StoreError
 from store.hits import MOST, Place, hits
-from store.items import Notice, Tool
+from store.items import Tool, failed
 from store.query import Limits, Query, parse
 from store.query_tokens import QueryError
 from store.scope import project_of, scope_of
@@ -141,9 +141,6 @@ class Search:
                 item = reads.unpress(payload)
             except reads.BROKEN as error:
                 raise reads.damage(self.path) from error
-            failed = (isinstance(item, Tool) and item.status == "failed") or (
-                isinstance(item, Notice) and item.level == "error"
-            )
             shown.append(
                 Hit(
                     session=path,
@@ -157,7 +154,7 @@ class Search:
                     kind=kind,
                     tool=item.name if isinstance(item, Tool) else "",
                     ts=ts,
-                    error=failed,
+                    error=failed(item),
                     snippet=finder.snippet(texts(item)),
                 )
             )

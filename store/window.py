@@ -115,6 +115,13 @@ class DbWindow:
             for at in range(first, end, BULK):
                 yield from window.read(at, min(BULK, end - at))
 
+    def failing(self, first: int, end: int, by: int) -> Iterator[tuple[int, Item]]:
+        """The same of those that tell of a failure; see `Runs`."""
+        from store.failing import failing
+
+        with closing(self.again(SLOW)) as window:
+            yield from failing(window, window._connection, max(0, first), min(end, self._length), by)
+
     def weights(self) -> array[int]:
         weights = array("H")
         for (data,) in self._strips("weights"):

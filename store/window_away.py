@@ -80,6 +80,9 @@ class AwayWindow:
     def run(self, first: int, end: int) -> Iterator[Item]:
         return self._window.run(first, end)
 
+    def failing(self, first: int, end: int, by: int) -> Iterator[tuple[int, Item]]:
+        return self._window.failing(first, end, by)
+
     def close(self) -> None:
         self._window.close()
 

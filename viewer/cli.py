@@ -105,16 +105,7 @@ def window_options(arguments: list[str]) -> Options:
     for path in paths:
         if not there(path):
             raise StoreError(f"{path} does not exist.")
-    return Options(
-        paths=paths,
-        stdin=stdin,
-        demo=options.demo,
-        screenshot=options.screenshot,
-        size=options.size,
-        theme=options.theme,
-        follow=options.follow,
-        safe=options.safe_mode,
-    )
+    return _asked(options, paths=paths, stdin=stdin, demo=options.demo, screenshot=options.screenshot)
 
 
 def _run(arguments: list[str]) -> int:
@@ -126,16 +117,7 @@ def _run(arguments: list[str]) -> int:
     options = parser.parse_args(own)
     if not command:
         raise StoreError("There is no command to run. Write it behind --: playhead run -- COMMAND …")
-    return _open(
-        Options(
-            command=tuple(command),
-            title=options.title,
-            size=options.size,
-            theme=options.theme,
-            follow=options.follow,
-            safe=options.safe_mode,
-        )
-    )
+    return _open(_asked(options, command=tuple(command), title=options.title))
 
 
 def _acp(arguments: list[str]) -> int:
@@ -152,18 +134,8 @@ def _acp(arguments: list[str]) -> int:
     cwd = Path(options.cwd).expanduser().absolute() if options.cwd else Path.cwd()
     if not cwd.is_dir():
         raise StoreError(f"{cwd} is no folder.")
-    return _open(
-        Options(
-            acp=tuple(command),
-            cwd=str(cwd),
-            load=options.load,
-            files=not options.no_files,
-            size=options.size,
-            theme=options.theme,
-            follow=options.follow,
-            safe=options.safe_mode,
-        )
-    )
+    files = not options.no_files
+    return _open(_asked(options, acp=tuple(command), cwd=str(cwd), load=options.load, files=files))
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -182,6 +154,13 @@ def _look(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--theme", choices=("light", "dark"), default="")
     parser.add_argument("--follow", action="store_true", help="stay at the end of what is opened")
     parser.add_argument("--safe-mode", action="store_true", help="default settings, nothing remembered")
+
+
+def _asked(options: argparse.Namespace, **more: Any) -> Options:
+    """What `_look` has asked for, and more."""
+    return Options(
+        size=options.size, theme=options.theme, follow=options.follow, safe=options.safe_mode, **more
+    )  # fmt: skip
 
 
 def _size(text: str) -> tuple[int, int]:

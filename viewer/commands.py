@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
 
 from store import settings as st
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from viewer.timeline.model import TimelineModel
 
 QUESTIONS: Final = 500  # rows from the end among which one that waits is looked for
+SLOW: Final = 400  # ms until it is said that a failure is being looked for
 ZOOMS: Final = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5)
 
 
@@ -41,6 +42,7 @@ class Commands(Frame):
     logs: Path | None
     actions_: Actions
     keeping: Keeping | None = None
+    _failure_asked = 0  # looks for a failure, also those that were answered
 
     @abstractmethod
     def inspect(self, row: int) -> None:
@@ -108,27 +110,36 @@ class Commands(Frame):
         self._to_failure(-1)
 
     def _to_failure(self, by: int) -> None:
-        from viewer.failures import among, find, near
+        from viewer.failures import NEAR, beyond, far, near
 
         model, row = self.pane.view.timeline, self.pane.view.currentIndex().row()
         if model is None:
             self._show_failure(None, None, by)
             return
-        first, end = near(model, row, by)
-        reading = None if model.late is None else model.reading(first, end)
-        if reading is None:
-            found = find(model, row, by)
-            self._show_failure(model, None if found is None else model.item(found).id, by)
-        else:  # on a server: nobody waits for it here
-            self.jobs.run(
-                lambda: among(reading(), first, by),
-                lambda found: self._show_failure(model, None if found is None else found[1], by),
-                lambda error: self.status.set_hint(str(error)),
-            )
+        first, end = beyond(model, row, by)
+        apart = model.apart(first, end)
+        if apart is None or (apart.window is None and end - first <= NEAR):
+            self._show_failure(model, near(model, first, end, by), by)
+            return
+        asked = self._failure_asked = self._failure_asked + 1
+
+        def slow() -> None:
+            if asked == self._failure_asked:
+                self.status.set_hint("Looking for the next failure…" if by > 0 else "Looking for the last failure…")
+
+        def found(item: ItemId | None) -> None:
+            if asked == self._failure_asked:  # else it is looked for from another row meanwhile
+                self._failure_asked += 1
+                self._show_failure(model, item, by)
+
+        def broke(error: Exception) -> None:
+            self._failure_asked += 1
+            self.status.set_hint(str(error))
+
+        QTimer.singleShot(SLOW, self, slow)
+        self.jobs.run(lambda: far(apart, by), found, broke)
 
     def _show_failure(self, model: TimelineModel | None, item: ItemId | None, by: int) -> None:
-        from viewer.failures import NEAR
-
         if model is not self.pane.view.timeline:
             return  # another session is looked at meanwhile
         if item is not None:
@@ -137,9 +148,7 @@ class Commands(Frame):
             self.pane.view.reveal(item)
             self.pane.setFocus(Qt.FocusReason.ShortcutFocusReason)
         else:
-            where = "below" if by > 0 else "above"
-            far = model is not None and model.length > NEAR
-            self.status.set_hint(f"Nothing failed {where} here{f' in {NEAR:,} rows' if far else ''}.")
+            self.status.set_hint(f"Nothing failed {'below' if by > 0 else 'above'} here.")
 
     def on_jump(self) -> None:
         self.left.setCurrentWidget(self.sessions)

@@ -62,7 +62,7 @@ class Desk(QObject):
         self._found: dict[str, Row] = {}  # what the search says of streams that are open
         self.current: Opened | None = None
         self._lines = Pace(LIST, self._tell_list, self, LINES)
-        live.changed.connect(self.on_changed)
+        live.told.append(self.on_changed)
         live.progress.connect(self.on_progress)
 
     @property

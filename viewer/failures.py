@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from store.events import ItemId
-from store.items import Item, Notice, Tool
+from store.items import failed
+from viewer.timeline.apart import Apart
 from viewer.timeline.model import TimelineModel
 
-NEAR: Final = 5_000  # rows that are looked at: some ten milliseconds. For more there is the search: is:error
+NEAR: Final = 2_000  # rows in memory that are looked at here: a millisecond. More, or what the store has, is a job
 
 
-def failed(item: Item) -> bool:
-    return (isinstance(item, Tool) and item.status == "failed") or (isinstance(item, Notice) and item.level == "error")
+def beyond(model: TimelineModel, row: int, by: int) -> tuple[int, int]:
+    """The rows [first, end) behind one, or (`by` < 0) before it; -1 is none, and then it is all of them."""
+    if row < 0:
+        return 0, model.length
+    return (row + 1, model.length) if by > 0 else (0, row)
 
 
-def find(model: TimelineModel, row: int, by: int) -> int | None:
-    """The next one from a row (-1: none) in steps of `by`; None when there is none near."""
-    first, end = near(model, row, by)
-    for number in range(first, end) if by > 0 else range(end - 1, first - 1, -1):
-        if failed(model.item(number)):
-            return number
+def near(model: TimelineModel, first: int, end: int, by: int) -> ItemId | None:
+    """The first of these rows, or the last; None: there is none."""
+    for row in range(first, end) if by > 0 else range(end - 1, first - 1, -1):
+        item = model.item(row)
+        if failed(item):
+            return item.id
     return None
 
 
-def near(model: TimelineModel, row: int, by: int) -> tuple[int, int]:
-    """The rows [first, end) that are looked at."""
-    if row < 0:
-        row = -1 if by > 0 else model.length
-    return (row + 1, min(model.length, row + NEAR)) if by > 0 else (max(0, row - NEAR + 1), row)
-
-
-def among(items: Iterable[Item], first: int, by: int) -> tuple[int, ItemId] | None:
-    """The same of rows that were read, the first of which is `first`."""
-    found = [(row, item.id) for row, item in enumerate(items, first) if failed(item)]
-    return found[0 if by > 0 else -1] if found else None
+def far(apart: Apart, by: int) -> ItemId | None:
+    """The same on a worker. Raises StoreError."""
+    found = apart.failure(by)
+    return None if found is None else found[1].id

@@ -30,6 +30,8 @@ def take(options: Options, *, shown: bool = True) -> int:
     app.window.restore(None)
     app.window.resize(*options.size)
     app.window.show()
+    if enlarged := larger(app.window, options.size):
+        sys.stderr.write(f"playhead: {enlarged}\n")
     app.open_asked(restored=False, speed=0)
     streams = bool(options.command or options.stdin or options.demo)
     try:
@@ -52,6 +54,14 @@ def take(options: Options, *, shown: bool = True) -> int:
         app.window.close()
         app.shutdown()
     return 0
+
+
+def larger(window: QWidget, asked: tuple[int, int]) -> str:
+    """The sentence that says that a window is not as small as it was asked to be; '' when it is."""
+    wide, high = window.width(), window.height()
+    if wide <= asked[0] and high <= asked[1]:
+        return ""
+    return f"the window cannot be as small as {asked[0]}x{asked[1]}: the picture has {wide}x{high}"
 
 
 def _unreadable(app: App, options: Options) -> str:

@@ -116,8 +116,8 @@ def _table(found: threads.Threads) -> Iterator[str]:
 def _cleaned(done: threads.Cleanup) -> str:
     many = f"{done.deleted:,} thread{'' if done.deleted == 1 else 's'}"
     verb = "would be forgotten" if done.dry else "forgotten"
-    since = f"not used since {wording.full(done.cutoff)}"
     skipped = f" {done.skipped:,} in use {'would stay' if done.dry else 'stayed'}." if done.skipped else ""
     if done.deleted:
-        return f"{many} {since} {verb}.{skipped}"
-    return f"Nothing is stale: no {'other ' if done.skipped else ''}thread is {since}.{skipped}"
+        return f"{many} not used since {wording.full(done.cutoff)} {verb}.{skipped}"
+    which = "every other thread" if done.skipped else "every thread"
+    return f"Nothing is stale: {which} was used since {wording.full(done.cutoff)}.{skipped}"

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from store.db import reads
 from store.db.marks import GIVEN, PAIR, rows_of, unpacked
 from store.db.marks_seal import Run, runs_of, without
-from store.db.matching import test_of, words_of
+from store.db.matching import Test, test_of, words_of
 from store.db.words import taken_apart
 from store.document import document
 from store.query import And, Facet, Node, Or, Words
@@ -49,19 +49,20 @@ def few(connection: sqlite3.Connection, node: Node, many: int = MANY) -> dict[in
         return None
     suspects += [seq for first, count in loose for seq in range(first, first + count)]
     test = test_of(node)
-    certain += [seq for seq in suspects if _holds(connection, seq, test)]
+    for seq in suspects:
+        found_row = connection.execute("SELECT payload FROM item WHERE seq = ?", (seq,)).fetchone()
+        if found_row is not None and holds(seq, found_row[0], test):
+            certain.append(seq)
     found: dict[int, list[int]] = {}
     for seq in sorted(certain, reverse=True):
         found.setdefault(seq >> reads.ROW_BITS, []).append(seq)
     return found
 
 
-def _holds(connection: sqlite3.Connection, seq: int, test: Callable[[list[str]], bool]) -> bool:
-    found = connection.execute("SELECT payload FROM item WHERE seq = ?", (seq,)).fetchone()
-    if found is None:
-        return False
+def holds(seq: int, payload: bytes, test: Test) -> bool:
+    """Whether the index would find the row."""
     try:
-        one = document(reads.unpress(found[0]))
+        one = document(reads.unpress(payload))
     except reads.BROKEN:
         return False  # it came into the index as a row without words
     ((_, words),) = taken_apart([(seq, one)])
@@ -113,10 +114,20 @@ def _within(runs: list[Run], seq: int) -> bool:
 
 
 def _reader(connection: sqlite3.Connection) -> Read:
+    known: dict[str, tuple[int, bool]] = {}
+    last = 0
+
     def read(chunk: int, word: str) -> tuple[int, bool]:
         """The bits of a word in a chunk, and whether it is a common one there."""
-        found = connection.execute(_BITS, (chunk, word)).fetchone()
-        return (0, False) if found is None else unpacked(found[0])
+        nonlocal last
+        if chunk != last:
+            known.clear()
+            last = chunk
+        bits = known.get(word)
+        if bits is None:
+            found = connection.execute(_BITS, (chunk, word)).fetchone()
+            bits = known[word] = (0, False) if found is None else unpacked(found[0])
+        return bits
 
     return read
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeAlias
@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from store.db import fts_sqlite as fts
 from store.db import marks, marks_seal, place, reads
 from store.db.engine import open_engine, sentence
-from store.db.lock import hold
+from store.db.lock import Lock, hold
 from store.document import VERSION, Document, document
 from store.errors import StoreError
 
@@ -70,27 +70,48 @@ def catch_up(db: Path, tell: Tell | None = None) -> int:
     """
     rows = 0
     while True:
-        try:
-            db.parent.mkdir(
-                mode=0o700, parents=True, exist_ok=True
-            )  # of an archive on a server there may be nothing here
-            lock = hold(db.with_name(db.name + ".index"), wait=False)
-        except OSError as error:
-            raise StoreError(f"{db.parent} cannot be written: {error.strerror or error}.") from error
+        lock = _held(db)
         if lock is None:
             return rows
         try:
-            indexer = Indexer(db)
-            try:
+            with closing(Indexer(db)) as indexer:
                 new = indexer.run(tell)
-                indexer.seal()
-            finally:
-                indexer.close()
         finally:
             lock.drop(remove=False)  # it stays: who holds a file that is gone holds nothing
         rows += new
         if not new or not waiting(db):  # else somebody published between our last look and the end of our lock
             return rows
+
+
+def _held(db: Path) -> Lock | None:
+    """The lock of the one who indexes; None: another process does."""
+    try:
+        db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # of an archive on a server nothing may be here
+        return hold(db.with_name(db.name + ".index"), wait=False)
+    except OSError as error:
+        raise StoreError(f"{db.parent} cannot be written: {error.strerror or error}.") from error
+
+
+def mark_up(db: Path) -> int:
+    """Mark what is in the index and not in a chunk of marks yet (`marks`); returns the chunks. Raises StoreError.
+
+    Rows that wait for the index meanwhile come first. Does nothing while another process indexes.
+    """
+    if place.server(db) is not None or not db.exists():
+        return 0  # a server's index finds rows with two words without going through those with either
+    chunks = 0
+    while True:
+        lock = _held(db)
+        if lock is None:
+            return chunks
+        try:
+            with closing(Indexer(db)) as indexer:
+                new = indexer.seal()
+        finally:
+            lock.drop(remove=False)
+        chunks += new
+        if not new or not catch_up(db):
+            return chunks
 
 
 def waiting(db: Path) -> bool:
@@ -297,10 +318,10 @@ def replace_rows(tx: Connection, number: int, late: Iterable[tuple[int, bytes]])
     for seq, payload in late:
         if seq < end:
             old = tx.exec_driver_sql(_PAYLOADS, (seq, seq + 1)).all()
-            if old and _settled(tx, _of(tx).remove, old):
-                if _settled(tx, _of(tx).add, [(seq, payload)]) and _in_file(tx):
-                    marks.removed(tx, seq, 1)
-                    marks.added(tx, seq, 1)
+            changed = old and _settled(tx, _of(tx).remove, old) and _settled(tx, _of(tx).add, [(seq, payload)])
+            if changed and _in_file(tx):
+                marks.removed(tx, seq, 1)
+                marks.added(tx, seq, 1)
 
 
 def _known(tx: Connection, number: int) -> int:

@@ -14,6 +14,7 @@ MOST: Final = 0.018  # seconds that a round gets longer by it
 SLACK: Final = 0.004  # seconds by which a record may be late, or early
 AFTER: Final = 0.001  # seconds after a record that is taken to have come by then
 SURE: Final = 3  # rounds in a rhythm until it is trusted; as many without it end it
+TRIES: Final = 3  # records waited for until there is no rhythm: the first only says from where to count
 SELDOM: Final = 8  # every so many rounds it is looked whether there is a rhythm, or whether there still is
 
 
@@ -22,7 +23,7 @@ class Rhythm:
     `waited`; if there is none, say `lost`. All in seconds of one clock.
     """
 
-    __slots__ = ("_came", "_rounds", "_seldom", "_sure", "_trusted", "_turn", "_wait")
+    __slots__ = ("_aligned", "_came", "_rounds", "_seldom", "_sure", "_tries", "_trusted", "_turn", "_wait")
 
     def __init__(self) -> None:
         self._seldom = -1
@@ -30,6 +31,8 @@ class Rhythm:
 
     def lost(self) -> None:
         """It is quiet."""
+        self._aligned = False  # the round began with a record
+        self._tries = 0
         self._wait: float | None = None  # how long the record was waited for
         self._sure = 0
         self._came = 0.0  # when that was
@@ -50,23 +53,30 @@ class Rhythm:
             return 0.0
         if self._wait is not None:
             return min(self._wait + SLACK, MOST)
+        if self._aligned:
+            return MOST
         self._seldom = (self._seldom + 1) % SELDOM
         return 0.0 if self._seldom else MOST
 
     def waited(self, seconds: float | None, now: float) -> None:
         """So long, until now; None: none came."""
-        known = self._wait
-        if known is None:
-            self._wait, self._sure, self._turn = seconds, 0, 0.0
-        elif seconds is not None and abs(seconds - known) <= SLACK:
+        known, aligned = self._wait, self._aligned
+        self._aligned = seconds is not None
+        if known is not None and seconds is not None and abs(seconds - known) <= SLACK:
             # A mean, so that one record that is a little late is not what the next one is measured by.
             self._wait, self._sure = known + (seconds - known) / 4, min(SURE, self._sure + 1)
             self._turn = (now - self._came) / self._rounds if self._came else 0.0
+            self._tries = 0
         elif self._sure:
             self._sure -= 1
             self._came, self._rounds = 0.0, 0
             return
-        else:
+        elif seconds is None or self._tries == TRIES:
             self.lost()
             return
+        else:
+            self._tries += 1
+            # From anywhere to a record is no rhythm; from one to the next is, if it leaves room to be late.
+            self._wait = seconds if aligned and seconds <= MOST - SLACK else None
+            self._turn = 0.0
         self._came, self._rounds = now, 0

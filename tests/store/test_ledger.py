@@ -116,6 +116,14 @@ def test_a_prompt_that_was_sent_from_here_starts_its_turn_when_its_echo_comes() 
     assert [(type(entry), entry.row) for entry in ledger.take()] == [(en.Said, 1), (en.Started, 0)]
 
 
+def test_an_error_is_noted_by_its_kind_and_what_only_informs_is_none() -> None:
+    """An error that names no kind has none, and a failed end is told by the end."""
+    kinds = (("api-error", "error"), ("info", "error"), ("api-error", "info"), ("result", "error"))
+    found = noted([ev.NoticeAdded(At(number), f"n{number}", kind, "x", level)
+                   for number, (kind, level) in enumerate(kinds)])  # fmt: skip
+    assert [entry.kind if isinstance(entry, en.Failed) else None for entry in found] == ["api-error", "", None, None]
+
+
 def test_a_late_answer_ends_no_turn() -> None:
     """G.1, row 6: only the answer of the running prompt does."""
     prompt = [ev.PromptSent(At(1), 8, "p8", "go"), ev.MessageDone(At(2), "i", "x")]

@@ -13,9 +13,8 @@ from raw import ask
 
 from store import hits
 from store.db import fts_sqlite as fts
-from store.db import marks, marks_read, marks_seal, reads
-from store.db.search import Indexer, catch_up
-from store.document import document
+from store.db import marks, marks_read, marks_seal
+from store.db.search import Indexer, catch_up, mark_up
 from store.fold import Put
 from store.items import Item, Message, Prompt, Thought, Tool
 from store.query import And, Facet, Node, Or, Words
@@ -69,6 +68,7 @@ def test_any_query_has_the_same_answer(tmp_path: Path, monkeypatch: pytest.Monke
     archive = Archive(tmp_path)
     keys = [archive.session(f"s{number}", [item(rng, row) for row in range(70)]) for number in range(3)]
     catch_up(archive.db)
+    mark_up(archive.db)
     for row in rng.sample(range(70), 9):
         archive.change(keys[0], [Put(row, item(rng, row))])
     archive.session("s1", [item(rng, row) for row in range(30)])
@@ -89,6 +89,7 @@ def test_any_query_has_the_same_answer(tmp_path: Path, monkeypatch: pytest.Monke
             hits_of_all += 0 < len(wanted) < 150
     assert hits_of_all > 100
     catch_up(archive.db)
+    mark_up(archive.db)
     archive.marked()
     assert archive.ask("SELECT count(*) FROM fts_loose") == [(0,)]
 
@@ -122,6 +123,7 @@ def test_small_chunks_become_big_ones(tmp_path: Path) -> None:
         for turn in range(40):
             archive.change(key, [Put(1 + turn * 3 + at, item(rng, 1 + turn * 3 + at)) for at in range(3)])
             catch_up(archive.db)
+            mark_up(archive.db)
     archive.marked()
     assert archive.ask("SELECT count(*) FROM fts_chunk")[0][0] <= 7  # type: ignore[operator]
     assert read <= 121 * 8
@@ -158,6 +160,7 @@ def test_a_long_text_does_not_make_a_chunk_big(tmp_path: Path, monkeypatch: pyte
     archive = Archive(tmp_path)
     archive.session("one", [Message(id=f"m{row}", text=Text("word " * 100)) for row in range(30)])
     catch_up(archive.db)
+    mark_up(archive.db)
     archive.marked()
     assert archive.ask("SELECT max(rows), sum(rows) FROM fts_chunk") == [(4, 30)]
 
@@ -178,6 +181,7 @@ class Size:
                 items.append(made)
             self.archive.session(f"s{number}", items)
         catch_up(self.archive.db)
+        mark_up(self.archive.db)
 
     def steps(self, query: str) -> tuple[int, int]:
         """Hits, and how much SQLite does for them, in hundreds of its steps."""
@@ -197,9 +201,7 @@ class Size:
         return len(found.hits), count
 
 
-def test_what_is_rare_costs_the_same_in_an_archive_of_any_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_rare_costs_the_same_in_an_archive_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Newest 50 of many hits, of few among common words, and of none: four times the rows, the same work."""
     monkeypatch.setattr(hits, "FEW", 100)
     small, big = Size(tmp_path / "small", 12), Size(tmp_path / "big", 48)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from imports import REPO, SESSION, Folded, count, take_in_anew
 
+from store import report
 from store.catalog import Catalog
 from store.db.reads import damage
 from store.db.writer import Writer
@@ -358,9 +359,17 @@ def test_the_list_keeps_it_and_says_that_it_is_the_only_copy(
     search.stop()
 
 
-def test_commands_tell_of_files_alone(db: Path, projects: Path, session: Path) -> None:
+def test_the_command_lists_it_unless_it_is_asked_for_a_folder(db: Path, projects: Path, session: Path) -> None:
     take_in(db, session)
+    (before,) = report.sessions([projects])
     delete(session)
+    (entry,) = report.sessions()
+    said = ("id", "agent", "title", "cwd", "started", "path")
+    assert [entry[name] for name in said] == [before[name] for name in said]
+    assert (entry["state"], entry["records"]) == ("only copy", None)
     command = [sys.executable, "-m", "viewer", "sessions", "--json", "--root", str(projects)]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout == ""
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE session SET status = 'deleted'")
+    assert list(report.sessions()) == []

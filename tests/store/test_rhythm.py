@@ -74,3 +74,15 @@ def test_records_at_random_are_seldom_waited_for() -> None:
     found = rounds(arrivals)
     assert sum(waited > 0 for _, waited in found) < len(found) / 2
     assert max(waited for _, waited in found) <= MOST
+
+
+def test_a_rhythm_is_found_wherever_a_round_begins_in_it() -> None:
+    """Where rounds drift through it by the same way each time, luck would find it late or never."""
+    for phase in range(0, 60, 3):
+        for before in range(SELDOM):
+            # So many rounds of one record each, then a steady writer that is first heard of in the middle of a round.
+            quick = [1 + number * 0.04 for number in range(before)]
+            began = 1 + before * 0.05 + phase / 1000
+            arrivals = [*quick, *(began + number * 0.0201 for number in range(300))]
+            found = rounds(arrivals)
+            assert len(found) <= before + 300 / 3 + SELDOM, (phase, before)

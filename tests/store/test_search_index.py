@@ -24,7 +24,7 @@ from store.db import fts_sqlite as fts
 from store.db import reads, search
 from store.db import words as words_of
 from store.db.lock import hold
-from store.db.search import Batch, Indexer, catch_up, waiting
+from store.db.search import Batch, Indexer, catch_up, mark_up, waiting
 from store.document import document, spaced
 from store.errors import StoreError
 from store.events import Hunk
@@ -182,6 +182,8 @@ def test_any_edits_leave_the_index_as_a_new_one(
                 indexer = Indexer(archive.db)
                 before, search.BATCH = search.BATCH, count  # type: ignore[misc]
                 indexer.step(archive.number(key))
+                if count > 2:
+                    indexer.seal()
                 search.BATCH = before  # type: ignore[misc]
                 indexer.close()
             case ("again", list(others)):
@@ -240,6 +242,7 @@ def test_killed_anywhere_it_goes_on(archive: Archive) -> None:
                 search.BATCH = 7  # type: ignore[misc]
                 kill_at(point)
                 catch_up(archive.db)
+                mark_up(archive.db)
             finally:
                 os._exit(0)
         kills += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL

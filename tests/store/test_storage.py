@@ -88,6 +88,8 @@ def test_count_and_bytes_equal_an_independent_walk(projects: Path) -> None:
     (claude,) = found.agents
     assert (claude.files, claude.bytes) == before == (found.files, found.bytes)
     assert (claude.name, claude.title) == ("claude-code", "Claude Code")
+    assert str(projects) in claude.places
+    assert not any(".codex" in place for place in claude.places), "the places of others are theirs"
     assert found.refused_count == 0
 
 

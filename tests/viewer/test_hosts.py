@@ -18,13 +18,12 @@ from store.delta import Delta, Rebase
 from store.events import ItemId
 from store.ingest import SMALL
 from store.intake import take_in
-from store.items import Tool, text_of
+from store.items import Tool, failed, text_of
 from store.whole import Whole
 from store.window import known
 from store.window_away import AwayWindow
 from viewer.app import App
 from viewer.bench.make_session import write_session
-from viewer.failures import failed
 from viewer.options import Options
 from viewer.timeline.copying import GAP
 from viewer.timeline.model import TimelineModel

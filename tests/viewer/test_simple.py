@@ -37,6 +37,7 @@ SIMPLE = (
     "| after it | at |\n|--:|:-:|\n| 0 in 500 now | not by this |",
     "- x\n\n| a |\n|-|\n| b |\n\n- y\n\n| a |\n|-|\n| 🎉 b |\n\nend",
     "snake_case, a -> b, [1], x < y, R&D, C# and @name",
+    "code may `say_ *what* it` likes: `~~x~~ & <b>`",
 )
 FOR_THE_ENGINE = (
     "",
@@ -45,6 +46,7 @@ FOR_THE_ENGINE = (
     "---",
     "***",
     "~~gone~~",
+    "**bold and ~~gone~~**",
     "www.example.com",
     "see http://x.y",
     "a@b.c",

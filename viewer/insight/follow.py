@@ -45,7 +45,7 @@ class InsightFollow(QObject):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.on_due)
         self.pane.again.connect(self.ask)
-        live.changed.connect(self.on_changed)
+        live.told.append(self.on_changed)
         live.finished.connect(self.on_finished)
         live.progress.connect(self.on_progress)
         live.figured.connect(self.on_told, Qt.ConnectionType.QueuedConnection)

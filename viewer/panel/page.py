@@ -159,8 +159,9 @@ class SessionsPanel(Part):
 
     def news(self) -> None:
         """A run, a delivery, a trigger or the clock has changed something."""
-        for page in filter(None, (self.overview.threads, self._triggers)):
-            page.ending.look()
+        self.overview.threads.ending.look()
+        if self._triggers is not None:
+            self._triggers.ending.look()
         if self.isVisible():
             if self.pages.currentIndex() == OVERVIEW:
                 self.overview.threads.load()

@@ -17,6 +17,7 @@ from viewer.theme.tokens import Scheme
 
 _generations = count(1)
 STYLE, STYLED = "playheadStyle", "Fusion"
+FONT, COLOURS = "playheadFont", "playheadColours"  # properties of the application: what it is dressed in
 ZOOM_LOW, ZOOM_HIGH = 0.5, 3.0
 
 # Only what a palette cannot say. Colours come from the tokens, measures from the 4 px rhythm.
@@ -180,11 +181,16 @@ def application(name: str) -> QApplication:
 
 
 def apply(app: QApplication, look: Look) -> None:
-    """Dress the whole application. Cheap to call again when the scheme or the zoom changes."""
+    """Dress the whole application. Cheap to call again when the scheme or the zoom changes, and free when nothing has."""
     # Asked of a property: with a style sheet set, the application's style no longer tells its name.
     if app.property(STYLE) is None:
         app.setStyle(STYLED)
         app.setProperty(STYLE, STYLED)
-    app.setFont(look.font("ui"))
-    app.setPalette(palette(look))
-    app.setStyleSheet(sheet(look))
+    font, colours, rules = look.font("ui"), palette(look), sheet(look)
+    # A sheet that is set anew is read again, and every widget there is asks it again.
+    if (font, colours, rules) != (app.property(FONT), app.property(COLOURS), app.styleSheet()):
+        app.setFont(font)
+        app.setPalette(colours)
+        app.setStyleSheet(rules)
+        app.setProperty(FONT, font)
+        app.setProperty(COLOURS, colours)

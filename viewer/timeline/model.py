@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
 from typing_extensions import override
@@ -13,6 +13,9 @@ from store.delta import Delta, Late, Rebase, Runs, Window
 from store.events import ItemId
 from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool
 from viewer.timeline.pages import Pages, is_waiting, waits_at
+
+if TYPE_CHECKING:
+    from viewer.timeline.apart import Apart
 
 Index: TypeAlias = QModelIndex | QPersistentModelIndex
 ItemRole: Final = Qt.ItemDataRole.UserRole + 1
@@ -68,20 +71,17 @@ class TimelineModel(QAbstractListModel):
         """The window, if nobody waits for its rows: what needs many of them asks it on a worker."""
         return self._late
 
-    def reading(self, first: int, end: int) -> Callable[[], Iterator[Item]] | None:
-        """What gives rows [first, end) as they are now, to be called on a worker; None: they are all in memory."""
-        window, base = self.window, min(end, self.base)
-        if first >= base or not isinstance(window, Runs):
+    def apart(self, first: int, end: int) -> Apart | None:
+        """Rows [first, end) as they are now, for a worker; None: this window is read here only."""
+        from viewer.timeline.apart import Apart
+
+        window, base = self.window, max(first, min(end, self.base))
+        if base == first:
+            return Apart(None, first, first, {}, self._tail[first - self.base : max(end, self.base) - self.base])
+        if not isinstance(window, Runs):
             return None
-        over = {row: item for row, item in self._over.items() if first <= row < end}
-        tail = self._tail[: end - base]
-
-        def read() -> Iterator[Item]:
-            for row, item in enumerate(window.run(first, base), first):
-                yield over.get(row, item)
-            yield from tail
-
-        return read
+        over = {row: item for row, item in self._over.items() if first <= row < base}
+        return Apart(window, first, base, over, self._tail[: max(0, end - self.base)])
 
     def item(self, row: int) -> Item:
         """The newest version of a row. Reads a page of the window if need be, 0.1 ms."""

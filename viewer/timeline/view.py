@@ -201,13 +201,13 @@ class TimelineView(Canvas):
                 self._to_clipboard(text_of(self.item(self.currentIndex().row())))
             return
         first, end = wanted.first, wanted.last + 1
-        reading = model.reading(first, end) if end - first > copying.FEW or model.late is not None else None
-        if reading is None or self.work is None:
+        apart = model.apart(first, end) if end - first > copying.FEW or model.late is not None else None
+        if apart is None or apart.window is None or self.work is None:
             self._copied(copying.collected(wanted, model.items(first, end), copying.LIMIT))
         else:
             self.hinted.emit(f"Copying {end - first:,} rows…")
             self.work(
-                lambda: copying.collected(wanted, reading(), copying.LIMIT), self._copied,
+                lambda: copying.collected(wanted, apart.items(), copying.LIMIT), self._copied,
                 lambda error: self.hinted.emit(f"Nothing was copied. {error}"),
             )  # fmt: skip
 

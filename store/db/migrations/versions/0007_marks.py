@@ -1,4 +1,4 @@
-"""Which rows have which words, as bits, beside the full-text index. Empty: what is indexed already is marked behind it."""
+"""Which rows have which words, as bits, beside the full-text index. Empty: the next import marks what is indexed."""
 
 from __future__ import annotations
 
