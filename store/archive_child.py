@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from store.archive_import import ArchiveImport, Busy, Progress
 from store.archive_talk import GO, PAUSE, lines
-from store.child import kill, step_back
+from store.child import kill, started, step_back
 from store.errors import StoreError
 from store.paths import data_dir
 from store.relay import cores, environment
@@ -64,7 +64,7 @@ class Background:
 
     def start(self) -> None:
         """Start it. Trouble is told like any other."""
-        command = [sys.executable, "-m", "store.archive_child", *self._extra]
+        command = [*started("store.archive_child"), *map(str, self._extra)]
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment(),

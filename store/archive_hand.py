@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from store.archive_talk import Task, Word, word
+from store.child import started
 from store.relay import environment
 
 
@@ -24,7 +25,7 @@ class Hand:
         self.at = 0  # of the one it is at
         self.alone = False
         self._news = news
-        command = [sys.executable, "-m", "store.archive_work", "--db", str(db)]
+        command = [*started("store.archive_work"), "--db", str(db)]
         with _deaf():
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment()

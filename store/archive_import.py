@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from store.archive_hand import Hand
 from store.archive_plan import Plan, plan
 from store.archive_talk import GO, PAUSE, Stop, Task, Word, line
 from store.catalog import DRAFT, Catalog
+from store.child import started
 from store.db.lock import Lock, hold
 from store.delta import Row
 from store.errors import StoreError
@@ -332,7 +332,7 @@ def index_behind(db: Path, *, wait: bool = False) -> None:
 
         catch_up(db)
         return
-    command = [sys.executable, "-m", "store.archive_index", "--db", str(db)]
+    command = [*started("store.archive_index"), "--db", str(db)]
     null = subprocess.DEVNULL
     try:
         _behind.append(

@@ -62,13 +62,15 @@ class Batch:
         """Everything since the last time, as one Delta."""
         base = self._base
         rows = self._rows
+        changed: tuple[tuple[int, Item], ...] = ()
+        added: tuple[Item, ...] = ()
         if rows:
-            changed = tuple(sorted((row, item) for row, item in rows.items() if row < base)) if base else ()
-            added = tuple(rows[row] for row in range(base, self._seen))
+            if len(rows) == self._seen - base:
+                added = tuple(rows.values())  # all of them are new, and they came in their order: most ticks are that
+            else:
+                changed = tuple(sorted((row, item) for row, item in rows.items() if row < base)) if base else ()
+                added = tuple(rows[row] for row in range(base, self._seen))
             self._rows = {}
-        else:
-            changed = ()
-            added = ()
         delta = Delta(session, self._rebase, self._keep, changed, base, added, header, backlog)
         self._base = self._seen
         self._keep = None

@@ -9,7 +9,6 @@ import logging
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 from collections import OrderedDict
@@ -21,6 +20,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from store.child import started
 from store.insight_talk import FAILED, Order, Told, line, told
 from store.relay import environment
 
@@ -118,7 +118,7 @@ class InsightHand:
         return next((key for key in self._next if key not in self._asked), "")
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "store.insight_child", "--db", str(self._db)]
+        command = [*started("store.insight_child"), "--db", str(self._db)]
         if self._idle is not None:
             command += ["--idle", str(self._idle)]
         with self._changing:

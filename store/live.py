@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QMetaMethod, QObject, Qt, QTimer, Signal, Slot
-from typing_extensions import override
 
 from store.delta import Delta, Header
 from store.errors import StoreError
@@ -64,7 +63,7 @@ class Ticker(QObject):
         # Called with each Delta, before `changed`: a signal costs as much as a small tick's fold, so it is only emitted
         # while something is connected to it.
         self.told: list[Callable[[Delta], None]] = []
-        self._heard = False
+        self._changed = QMetaMethod.fromSignal(self.changed)
         self._untold: deque[Delta] = deque()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -77,14 +76,6 @@ class Ticker(QObject):
         self._unsaid.setSingleShot(True)
         self._unsaid.timeout.connect(self.say)
         self._woken.connect(self.on_woken, Qt.ConnectionType.QueuedConnection)
-
-    @override
-    def connectNotify(self, signal: QMetaMethod) -> None:
-        self._heard = self.isSignalConnected(QMetaMethod.fromSignal(self.changed))
-
-    @override
-    def disconnectNotify(self, signal: QMetaMethod) -> None:
-        self._heard = self.isSignalConnected(QMetaMethod.fromSignal(self.changed))
 
     def _wake(self) -> None:
         self._woken.emit()
@@ -146,9 +137,9 @@ class Ticker(QObject):
             for told in self.told:
                 try:
                     told(delta)
-                except Exception:
+                except Exception:  # noqa: BLE001 - whatever it is
                     sys.excepthook(*sys.exc_info())  # as Qt has it with a slot's: nobody else may miss news by it
-            if self._heard:
+            if self.isSignalConnected(self._changed):
                 self.changed.emit(delta)
         facts, self.hub.facts = self.hub.facts, []
         for fact in facts:

@@ -27,6 +27,7 @@ from store.snippet import Finder, Snippet
 __all__ = ["MOST", "Found", "Hit", "Limits", "QueryError", "Search", "Snippet", "catch_up"]
 
 _AT_ONCE: Final = 500  # rows read in one statement
+_CACHE: Final = "PRAGMA cache_size = -8192"  # KB: a search looks into many places of a big file
 _SESSION: Final = "SELECT key, agent, agent_session, title, cwd FROM session WHERE id = ? AND state = 'ready'"
 _WAITING: Final = (
     "SELECT count(*) FROM session AS s LEFT JOIN indexed AS i ON i.session_id = s.id "
@@ -191,6 +192,7 @@ class Search:
         try:
             if reads.is_file(connection):
                 connection.execute(fts.VOCABULARY)
+                connection.execute(_CACHE)
         except sqlite3.Error as error:
             connection.close()
             raise self._trouble(error) from error

@@ -75,7 +75,7 @@ def _pattern(words: Words) -> str:
     if not tokens:
         return ""
     # Signs of scripts without spaces are words of their own, with nothing between them.
-    parts = [re.escape(tokens[0])]
+    parts: list[str] = [re.escape(tokens[0])]
     for before, after in pairwise(tokens):
         loose = not (before.isascii() and after.isascii())
         parts.append((r"[\W_]*" if loose else _GAP) + re.escape(after))

@@ -69,15 +69,7 @@ class Archive:
             return connection.execute('SELECT term, doc, col, "offset" FROM temp.vocabulary').fetchall()
 
     def marked(self) -> None:
-        """Every row of the index is in one chunk, or waits for one; and nothing else is in either."""
-        with closing(sqlite3.connect(self.db)) as connection:
-            stale = connection.execute("SELECT first, count, below FROM fts_stale").fetchall()
-            runs = connection.execute("SELECT first, count FROM fts_loose").fetchall()
-            for number, rows, data in connection.execute("SELECT id, rows, runs FROM fts_chunk"):
-                assert sum(count for _, count in runs_of(data)) == rows
-                runs += without(runs_of(data), [(first, count) for first, count, below in stale if number < below])
-            keys = sorted(seq for first, count in runs for seq in range(first, first + count))
-            assert keys == [seq for (seq,) in connection.execute("SELECT id FROM fts_row_docsize ORDER BY id")]
+        marked(self.db)
 
     def afresh(self) -> list[tuple[object, ...]]:
         """The same of an index that is made anew."""
@@ -95,3 +87,15 @@ class Archive:
             wanted = "SELECT id FROM session WHERE key = ? AND state = 'ready'"
             found = connection.execute(wanted, (place.key_of(key, self.db),)).fetchone()
         return int(found[0])
+
+
+def marked(db: Path) -> None:
+    """Every row of the index is in one chunk of marks, or waits for one; and nothing else is in either."""
+    with closing(sqlite3.connect(db)) as connection:
+        stale = connection.execute("SELECT first, count, below FROM fts_stale").fetchall()
+        runs = connection.execute("SELECT first, count FROM fts_loose").fetchall()
+        for number, rows, data in connection.execute("SELECT id, rows, runs FROM fts_chunk"):
+            assert sum(count for _, count in runs_of(data)) == rows
+            runs += without(runs_of(data), [(first, count) for first, count, below in stale if number < below])
+        keys = sorted(seq for first, count in runs for seq in range(first, first + count))
+        assert keys == [seq for (seq,) in connection.execute("SELECT id FROM fts_row_docsize ORDER BY id")]

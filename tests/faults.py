@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from archive import marked
 from imports import REPO, Folded
 from sqlalchemy import Engine, event
 
@@ -62,6 +63,7 @@ def sound(db: Path) -> list[str]:
             connection.execute("SELECT coalesce(sum(rows), 0) FROM indexed").fetchone()
         )
         connection.execute("INSERT INTO fts_row (fts_row) VALUES ('integrity-check')")  # raises
+        marked(db)
         # What is archived is sealed in the same transaction.
         half = (
             "SELECT s.key FROM session AS s JOIN digest AS d ON d.session_id = s.id AND d.agent = 0 "

@@ -80,7 +80,6 @@ class App(QObject):
         self.options = options
         self.qt.setApplicationName("Playhead")
         self.qt.setDesktopFileName(DESKTOP)
-        self._untame = garbage.tame()
         self._uninstall = logs.install(state_dir() / "logs", self.broke.emit)
         self._ended = False
         safe = options.safe
@@ -89,6 +88,7 @@ class App(QObject):
         kept = None if safe else QSettings(str(state_dir() / "window.ini"), QSettings.Format.IniFormat)
         self.kept: QSettings | None = kept
         self.live = Live(self)
+        self._untame = garbage.tame(self.live)
         self._read_ahead()
         self.look = self._make_look()
         theme.apply(self.qt, self.look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 from PySide6.QtCore import QEvent, QObject, QSettings, Qt
@@ -22,6 +23,18 @@ KEY: Final = "window/columns"
 ASKED: Final = "window/docks"
 
 
+class Column(QDockWidget):
+    """A dock that has room made before it is seen: Qt makes the window wider for it, and leaves it so."""
+
+    room: Callable[[QDockWidget], None] | None = None
+
+    @override
+    def setVisible(self, visible: bool) -> None:
+        if visible and self.room is not None and self.isHidden():
+            self.room(self)
+        super().setVisible(visible)
+
+
 class Docks(QObject):
     """Which docks are asked for, which of them there is room for, and how wide they are.
 
@@ -29,7 +42,7 @@ class Docks(QObject):
     closed neighbour need no second key. Widths are kept without the zoom: docks that grew with it shrink with it.
     """
 
-    def __init__(self, window: QMainWindow, left: QDockWidget, right: tuple[QDockWidget, ...]) -> None:
+    def __init__(self, window: QMainWindow, left: Column, right: tuple[Column, ...]) -> None:
         super().__init__(window)
         self._window = window
         self._sides: dict[Side, tuple[QDockWidget, ...]] = {"left": (left,), "right": right}
@@ -42,8 +55,9 @@ class Docks(QObject):
         self._stacked: dict[Side, list[QDockWidget]] = {}  # docks that share a column, as they were shared last
         self._fitting = False
         self._fitted = -1  # width of the window for which the docks stand as they do
-        for dock in self._asked:
+        for dock in (left, *right):
             dock.installEventFilter(self)
+            dock.room = self._make_room
 
     def asked(self, dock: QDockWidget) -> bool:
         """Whether the user wants to see it, also while there is no room."""
@@ -78,14 +92,31 @@ class Docks(QObject):
         self._fitting = True
         try:
             shown = self._choose(width)
-            for side, docks in self._sides.items():
-                for dock in docks:
-                    wanted = self._asked[dock] and side in shown
-                    if dock.isHidden() == wanted:
-                        dock.setVisible(wanted)
+            self._hide_all_but(shown)
+            for side in shown:
+                for dock in self._sides[side]:
+                    if self._asked[dock] and dock.isHidden():
+                        dock.setVisible(True)
             self._share(shown, width)
             self._stack(shown)
             self._fitted = width
+        finally:
+            self._fitting = False
+
+    def _hide_all_but(self, shown: list[Side]) -> None:
+        for side, docks in self._sides.items():
+            for dock in docks:
+                if not dock.isHidden() and not (self._asked[dock] and side in shown):
+                    dock.setVisible(False)
+
+    def _make_room(self, dock: QDockWidget) -> None:
+        """What will have to give way to it goes first."""
+        if self._fitting:
+            return
+        self._fitting = True
+        try:
+            self._asked[dock], self._newest = True, self._side(dock)
+            self._hide_all_but(self._choose(self._window.width()))
         finally:
             self._fitting = False
 

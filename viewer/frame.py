@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from viewer import geometry
 from viewer.composer.pane import ComposerPane
-from viewer.docks import Docks
+from viewer.docks import Column, Docks
 from viewer.drop import DropSign
 from viewer.header import HeaderBar
 from viewer.notice import NoticeBar
@@ -72,8 +72,8 @@ class Frame(QMainWindow):
     def open_path(self, path: str, *, follow: bool = False) -> None:
         """Show a session file or the sessions of a folder."""
 
-    def _dock(self, title: str, widget: QWidget | None, area: Qt.DockWidgetArea) -> QDockWidget:
-        dock = QDockWidget(title, self)
+    def _dock(self, title: str, widget: QWidget | None, area: Qt.DockWidgetArea) -> Column:
+        dock = Column(title, self)
         dock.setObjectName(f"dock.{title}")
         dock.setTitleBarWidget(QWidget(dock))  # the panes have their own first line
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)

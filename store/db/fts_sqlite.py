@@ -159,9 +159,8 @@ def _at_most(connection: sqlite3.Connection, node: Node, most: int) -> int:
             parts = parts[:-1] if node.prefix else parts
             return _at_most(connection, And(parts), most)
         case Words() | Facet():
-            one = (
-                Words(node.text) if isinstance(node, Words) else node
-            )  # in any column: that is counted many times faster
+            # In any column, whichever is asked for: that is counted many times faster.
+            one = Words(node.text) if isinstance(node, Words) else node
             (count,) = connection.execute(COUNT, (match(one), most + 1)).fetchone()
             return int(count)
 

@@ -28,7 +28,7 @@ _KINDS: Final = {
 }  # fmt: skip
 _BITS: Final = "SELECT bits FROM fts_mark WHERE chunk = ? AND word = ?"
 _RUNS: Final = "SELECT runs FROM fts_chunk WHERE id = ?"
-_STALE: Final = "SELECT first, count FROM fts_stale WHERE below > ?"
+_STALE: Final = "SELECT first, count, below FROM fts_stale"
 
 Read: TypeAlias = Callable[[int, str], tuple[int, bool]]
 Step: TypeAlias = Callable[[int], tuple[int, bool]]  # bits of a chunk's rows, and whether they are certain
@@ -84,23 +84,24 @@ def _marked(connection: sqlite3.Connection, node: Node, many: int) -> tuple[list
             # Also where there will be: an answer that is not worth it is not worth the way to it.
             if hits > many or suspects > SUSPECTS or (looked >= SOME and hits / looked > 2 * many / len(numbers)):
                 raise Many
+    stale = connection.execute(_STALE).fetchall()
     certain: list[int] = []
     maybe: list[int] = []
     for number, bits, sure in chunks:
-        (certain if sure else maybe).extend(_keys(connection, number, bits))
+        (certain if sure else maybe).extend(_keys(connection, number, bits, stale))
     return certain, maybe
 
 
-def _keys(connection: sqlite3.Connection, chunk: int, bits: int) -> Iterator[int]:
+def _keys(connection: sqlite3.Connection, chunk: int, bits: int, stale: list[tuple[int, int, int]]) -> Iterator[int]:
     (data,) = connection.execute(_RUNS, (chunk,)).fetchone()
-    stale = connection.execute(_STALE, (chunk,)).fetchall()
+    holes = [(first, count) for first, count, below in stale if chunk < below]
     at = 0
     for first, count in runs_of(data):
         some = bits >> at & (1 << count) - 1
         at += count
         if not some:
             continue
-        left = without([(first, count)], stale) if stale else None
+        left = without([(first, count)], holes) if holes else None
         for place in rows_of(some):
             if left is None or _within(left, first + place):
                 yield first + place

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from store.agents import TITLES
+from store.declared import declared
 from store.formats.base import Format
 
 HEAD: Final = 64 << 10  # bytes of a stream that are enough to tell what wrote it
@@ -21,12 +21,8 @@ SURE: Final = 85  # that it is one of a format, and of no other
 @cache
 def formats() -> tuple[Format, ...]:
     """Every format, by name. The one that takes anything is among them."""
-    found = []
-    for module in pkgutil.iter_modules(__path__):
-        format_ = getattr(importlib.import_module(f"{__name__}.{module.name}"), "FORMAT", None)
-        if isinstance(format_, Format):
-            found.append(format_)
-            TITLES[format_.agent] = format_.title
+    found = declared(__name__, __path__, "FORMAT", Format)
+    TITLES.update((format_.agent, format_.title) for format_ in found)
     return tuple(sorted(found, key=lambda format_: format_.agent))
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 
+from store.declared import declared
 from store.errors import StoreError
 from store.runners.base import Runner, is_id
 
@@ -13,12 +12,7 @@ from store.runners.base import Runner, is_id
 @cache
 def runners() -> tuple[Runner, ...]:
     """Every runner, by name."""
-    found = []
-    for module in pkgutil.iter_modules(__path__):
-        runner = getattr(importlib.import_module(f"{__name__}.{module.name}"), "RUNNER", None)
-        if isinstance(runner, Runner):
-            found.append(runner)
-    return tuple(sorted(found, key=lambda runner: runner.name))
+    return tuple(sorted(declared(__name__, __path__, "RUNNER", Runner), key=lambda runner: runner.name))
 
 
 def named(name: str) -> Runner:
@@ -37,6 +31,8 @@ def way_on(agent: str, session: str, is_file: bool) -> tuple[Runner | None, str]
     other = apart(agent)
     if other is not None:
         return None, other.elsewhere.format(id=session or "ID")
+    if agent == "raw":
+        return None, "No agent is known that writes such a file, so none can go on with it."
     runner = for_agent(agent)
     if runner is None:
         return None, f"Playhead cannot start {agent or 'this agent'}: go on with this session where it was begun."

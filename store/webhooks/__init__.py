@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 
+from store.declared import declared
 from store.errors import StoreError
 from store.webhooks.base import Event, Headers, Sender
 
@@ -15,12 +14,7 @@ __all__ = ["Event", "Headers", "Sender", "named", "senders"]
 @cache
 def senders() -> tuple[Sender, ...]:
     """Every sender, by name."""
-    found = []
-    for module in pkgutil.iter_modules(__path__):
-        sender = getattr(importlib.import_module(f"{__name__}.{module.name}"), "SENDER", None)
-        if isinstance(sender, Sender):
-            found.append(sender)
-    return tuple(sorted(found, key=lambda sender: sender.name))
+    return tuple(sorted(declared(__name__, __path__, "SENDER", Sender), key=lambda sender: sender.name))
 
 
 def named(name: str) -> Sender:

@@ -94,6 +94,7 @@ def test_command_lines(tmp_path: Path) -> None:
         ("claude-code", "", True, "does not say its id"),
         ("claude-stream", "abc", True, "what a command printed"),
         ("cursor", "abc", True, "cannot start cursor"),
+        ("raw", "", True, "No agent is known"),
         ("acp", "abc", True, "playhead acp --load abc"),
         ("claude-code", "abc", False, "output of a command"),
     ],

@@ -91,6 +91,13 @@ def _pairs(flat: object) -> Iterator[tuple[int, int]]:
     return zip(values[::2], values[1::2], strict=True)
 
 
+def entries_of(db: Path, path: Path) -> list[tuple[int, bytes]]:
+    """What the figures of a session are folded from."""
+    sql = "SELECT e.first, e.data FROM entry AS e JOIN session AS s ON s.id = e.session_id WHERE s.key = ? ORDER BY 1"
+    with closing(sqlite3.connect(db)) as connection:
+        return connection.execute(sql, (str(path),)).fetchall()
+
+
 def sound(db: Path) -> None:
     with closing(sqlite3.connect(db)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -99,11 +106,14 @@ def sound(db: Path) -> None:
 
 
 def test_what_can_be_read_comes_over_as_it_was(db: Path, paths: list[Path], wanted: list[list[Item]]) -> None:
-    """A reader met damage that no other page has: both only copies are whole, and it is said."""
+    """A reader met damage that no other page has: both only copies are whole, with their figures, and it is said."""
+    entries = [entries_of(db, path) for path in paths[:2]]
+    assert all(entries)
     reads.damage(db)
     open_again(db)
     sound(db)
     assert [rows_of(db, path) for path in paths[:2]] == wanted[:2]
+    assert [entries_of(db, path) for path in paths[:2]] == entries
     assert known(paths[2], db) is None  # read again from its file
     outcome = take_in(db, paths[2])
     assert outcome.anew

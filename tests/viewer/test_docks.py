@@ -53,6 +53,16 @@ def test_in_a_narrow_window_the_column_asked_for_last_stays(window: MainWindow, 
     assert columns(window) == (False, False)
 
 
+def test_a_column_that_is_opened_makes_no_window_wider(window: MainWindow, qtbot: QtBot) -> None:
+    """What gives way to it goes before it comes."""
+    window.resize(740, 640)
+    list_, figures = window.actions_["sessions"], window.actions_["insight"]
+    for action, shown in ((figures, (False, True)), (list_, (True, False)), (figures, (False, True))):
+        action.setChecked(True)
+        qtbot.waitUntil(lambda: window.pane.width() >= docks.TEXT)
+        assert (columns(window), window.width()) == (shown, 740)
+
+
 def test_a_wider_window_has_room_again(window: MainWindow, qtbot: QtBot) -> None:
     window.actions_["insight"].setChecked(True)
     for width, shown in ((1280, (True, True)), (900, (False, True)), (1000, (True, True)), (700, (False, True))):

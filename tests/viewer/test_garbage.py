@@ -8,9 +8,10 @@ import weakref
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QAbstractEventDispatcher, QCoreApplication
 from pytestqt.qtbot import QtBot
 
+from store.delta import Delta
 from viewer import garbage
 
 
@@ -60,3 +61,29 @@ def test_a_thread_never_searches_and_the_event_loop_does(qtbot: QtBot) -> None:
         assert not who, "nothing new, no search"
     finally:
         gc.callbacks.remove(note)
+
+
+@pytest.mark.usefixtures("tamed")
+def test_while_ticks_come_one_behind_the_other_they_search_and_the_event_loop_is_left_alone(qtbot: QtBot) -> None:
+    """The loop is about to wait a few times per frame, and to be asked each time costs as much as a part of it."""
+    looker = garbage.Looker(QAbstractEventDispatcher.instance())
+    delta = Delta("s", None, None, (), 0, (), None)
+    for _ in range(garbage.DENSE - 1):
+        looker.on_delta(delta)
+    looker.on_ticked(0)
+    assert looker.listens, "too few"
+    for _ in range(garbage.DENSE):
+        looker.on_delta(delta)
+    looker.on_ticked(0)
+    assert not looker.listens
+    knots = [Knot() for _ in range(2 * garbage.YOUNG)]
+    gone = weakref.ref(knots[0])
+    del knots
+    looker.on_delta(delta)
+    assert gone() is None
+    for _ in range(garbage.DENSE):
+        looker.on_delta(delta)
+    looker._last -= 0.25  # the ticker says how many there were when no more come
+    looker.on_ticked(0)
+    assert looker.listens
+    looker.listen(False)

@@ -164,6 +164,8 @@ def test_loading_empty_and_failed_are_said(pane: InsightPane, qtbot: QtBot) -> N
     assert not pane.again_button.isVisible()
     pane.show_told(Told("s", NONE))
     assert (pane.turns.lines.rowCount(), "Nobody" in pane.note.text()) == (0, True)
+    pane.show_told(Told("s", figures=FIGURES))
+    assert pane.note.text() == "There is no turn in this session.", "as of a file that no agent is known to write"
 
 
 def test_keys_and_clicks_lead_to_rows(pane: InsightPane, qtbot: QtBot) -> None:

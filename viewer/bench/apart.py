@@ -20,12 +20,14 @@ from viewer.bench.make_session import write_session
 def clean_environment(home: Path) -> dict[str, str]:
     """An environment in which Playhead sees nothing of this machine's sessions and settings.
 
-    Its modules are compiled once, by the first run, as in every installation, also where this shell forbids that.
+    Its modules are compiled once, by the first run, as in every installation, also where this shell forbids that: then
+    they lie in a place of their own, and else where they always do.
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    if sys.dont_write_bytecode:
+        kept["PYTHONPYCACHEPREFIX"] = str(home / "bytecode")
     return {
         **kept,
-        "PYTHONPYCACHEPREFIX": str(home / "bytecode"),
         "HOME": str(home),
         "PLAYHEAD_DATA_DIR": str(home / "playhead"),
         "CLAUDE_CONFIG_DIR": str(home / "claude"),

@@ -102,7 +102,7 @@ class InsightPane(QWidget):
         self.turns.lines.show([*lines, *map(turn_line, self.known[first:])], first)
         self.figures.lines.show(figure_lines(told, self.known))
         self.sum.setText(summary(told, self.known))
-        self._say("")
+        self._say("" if self.known else "There is no turn in this session.")
         self._share()
         if end:
             self.turns.scrollToBottom()

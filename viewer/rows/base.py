@@ -120,4 +120,5 @@ def layer_for(kind: str) -> Layer:
 
 def lay_out(item: Item, width: int, look: Look, fold: Fold) -> Laid:
     """The item laid out at a width in px. Never raises on any item."""
-    return layer_for(kind_of(item))(item, width, look, fold)
+    kind = kind_of(item)
+    return (_layers.get(kind) or layer_for(kind))(item, width, look, fold)

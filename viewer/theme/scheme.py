@@ -181,7 +181,7 @@ def application(name: str) -> QApplication:
 
 
 def apply(app: QApplication, look: Look) -> None:
-    """Dress the whole application. Cheap to call again when the scheme or the zoom changes, and free when nothing has."""
+    """Dress the whole application. Cheap when the scheme or the zoom changes, and free when nothing has."""
     # Asked of a property: with a style sheet set, the application's style no longer tells its name.
     if app.property(STYLE) is None:
         app.setStyle(STYLED)

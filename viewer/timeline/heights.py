@@ -134,7 +134,8 @@ class Heights:
 
     def set(self, row: int, height: int) -> bool:
         """A measured height. True if the row had not been measured yet."""
-        self._put(row, height)
+        if height != self._heights[row]:
+            self._put(row, height)
         fresh = not self._seen[row]
         self._seen[row] = 1
         return fresh

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import cast
+from typing import Any
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QPainter, QRegion
@@ -23,7 +23,8 @@ def paint(painter: QPainter, scene: Scene, region: QRegion, current: int, focuse
     painted again.
     """
     bounds = region.boundingRect()
-    left, upper, width, tall = cast("tuple[int, int, int, int]", bounds.getRect())
+    rect: Any = bounds.getRect()  # the type hints call it an object
+    left, upper, width, tall = rect
     lower = upper + tall
     whole = region.rectCount() == 1
     bare = whole and scene.selection.ends is None

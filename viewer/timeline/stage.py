@@ -64,7 +64,11 @@ class Stage:
 
     def measure(self, row: int) -> Measured:
         self.counters.asked += 1
-        item, laid = self.laid(row)
+        model = self.model
+        if model is None:
+            raise LookupError(row)
+        item = model.item(row)
+        laid = self.layouts.get(item, self.width, self.folds.fold(row, item.id), self.look)  # `laid`, without the calls
         lead = self.look.px(28) if row == self.unread else 0
         height = max(0, int(laid.height)) + lead
         if self.geo.heights.set(row, height):
