@@ -191,6 +191,7 @@ class Run:
         self._lock = threading.Lock()
         self._closed = False
         self._ended: Exited | Killed | None = None
+        self._stopped = False  # the user has ended it: how it took that is no failure
         self._over = False
         self._process: Process | None = None
 
@@ -218,6 +219,7 @@ class Run:
 
     def stop(self) -> None:
         """End the whole group, and the stream with it. Blocks until both are done."""
+        self._stopped = self._ended is None
         if self._process is not None:
             self._process.terminate()
         if self._ended is not None:  # what made itself a group of its own is out of our reach: nobody waits for it
@@ -231,4 +233,4 @@ class Run:
         ended, process = self._ended, self._process
         ok = ended == Exited(0)
         said = [] if ok or process is None else process.stderr().decode("utf-8", "replace").strip().splitlines()[-1:]
-        self._stream.end(": ".join([wording(ended), *said]), ok, "The command ")
+        self._stream.end(": ".join([wording(ended), *said]), ok or self._stopped, "The command ")

@@ -71,13 +71,16 @@ def pytest_collection(session: pytest.Session) -> None:
         session.config.args = files[first:] + files[:first]
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_collection_modifyitems")
+def pytest_collection_in_one_order(items: list[pytest.Item]) -> Iterator[None]:
+    """For all workers, whichever tests they read first: before pytest-randomly shuffles them, which is a wrapper too."""
+    items.sort(key=lambda item: item.path)
+    yield
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of an archive runs on a server too; of one with many cases the first, and `make soak` runs all.
-
-    All workers have them in one order, whichever they read first.
-    """
-    items.sort(key=lambda item: item.path)
+    """Every test of an archive runs on a server too; of one with many cases the first, and `make soak` runs all."""
     seen: set[tuple[Path, str]] = set()
     for item in items:
         found = getattr(item, "callspec", None)

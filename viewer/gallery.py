@@ -287,6 +287,8 @@ def _panel(app: App) -> Iterator[str]:
     for name in ("narrow", "main"):
         window.resize(*SIZES[name])
         yield f"triggers-{name}"
+    page.log.select_id(page.log_model.rows[0].id)  # it waits, and can be cancelled
+    yield "triggers-waiting"
     page.open_form(page.model.rows[0])
     page.form.preview.headers.setPlainText(gallery_panel.HEADERS)
     page.form.preview.payload.setPlainText(gallery_panel.PAYLOAD)

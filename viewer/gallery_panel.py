@@ -7,7 +7,7 @@ from typing import Final
 
 from store.audit import Books, Entry
 from store.service import ReceiverStatus
-from store.stops import AtWork
+from store.stops import CANCELLED, AtWork
 from store.storage import Agent, Own, Part, Storage
 from store.threads import Cleanup, Figures, ThreadRow, Threads
 from store.triggers import Delivery, Trigger
@@ -84,13 +84,14 @@ def triggers() -> Loaded:
         (0, "issue_comment", "created", "ada", "accepted", "github:acme/atlas:pr:7", JUDGED % 7),
         (1, "issue_comment", "created", "linus", "accepted", "github:acme/atlas:pr:12", JUDGED % 12),
         (2, "issue_comment", "created", "grace", "accepted", "github:acme/atlas:pr:12", "Resumed. It ended well."),
+        (3, "issue_comment", "created", "ada", "cancelled", "github:acme/atlas:pr:7", CANCELLED),
         (4, "issue_comment", "created", "acme-bot", "skipped", None, "Caused by acme-bot, one of its own accounts."),
         (9, "push", "", "grace", "skipped", None, "event is push, not issue_comment or pull_request."),
         (12, "issue_comment", "created", "linus", "refused", None, f"{REPLAYED} d-6. {MEANT}"),
         (70, "", "", "", "refused", None, "The signature is wrong: check the secret."),
     )
     log = tuple(
-        Delivery(9 - at, 1, NOW - age * MINUTE, NOW if at > 2 else None, "github", f"d-{at}", event, action, sender,
+        Delivery(10 - at, 1, NOW - age * MINUTE, NOW if at > 2 else None, "github", f"d-{at}", event, action, sender,
                  verdict, 4200, "run" if at > 1 else None, key, reason, at == 1)
         for at, (age, event, action, sender, verdict, key, reason) in enumerate(came)
     )  # fmt: skip

@@ -67,7 +67,7 @@ class Looker:
     def __init__(self, dispatcher: QAbstractEventDispatcher) -> None:
         self.listens = False  # to the event loop
         self._dispatcher = dispatcher
-        self._look = lambda: look()  # noqa: PLW0108 - one of our own: another looker's connection is not ended with it
+        self._look = lambda: look()  # one of our own: the connection of another looker does not end with it
         self._ticks = 0  # since the last `ticked`
         self._last = 0.0  # when the last one was
         self.listen(True)

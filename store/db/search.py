@@ -7,7 +7,9 @@ the index, so a killed indexer is gone on with; only one works at a time. What o
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import groupby
@@ -92,11 +94,13 @@ def _held(db: Path) -> Lock | None:
         raise StoreError(f"{db.parent} cannot be written: {error.strerror or error}.") from error
 
 
-def mark_up(db: Path) -> int:
+def mark_up(db: Path, seconds: float = math.inf) -> int:
     """Mark what is in the index and not in a chunk of marks yet (`marks`); returns the chunks. Raises StoreError.
 
-    Rows that wait for the index meanwhile come first. Does nothing while another process indexes.
+    Rows that wait for the index meanwhile come first. Does nothing while another process indexes; after so many
+    seconds the rest is left to the next one.
     """
+    end = time.monotonic() + seconds
     if place.server(db) is not None or not db.exists():
         return 0  # a server's index finds rows with two words without going through those with either
     chunks = 0
@@ -106,11 +110,11 @@ def mark_up(db: Path) -> int:
             return chunks
         try:
             with closing(Indexer(db)) as indexer:
-                new = indexer.seal()
+                new = indexer.seal(end)
         finally:
             lock.drop(remove=False)
         chunks += new
-        if not new or not catch_up(db):
+        if not new or time.monotonic() >= end or not catch_up(db):
             return chunks
 
 
@@ -185,12 +189,13 @@ class Indexer:
                 done = tx.exec_driver_sql("SELECT total_changes()").scalar_one() - before < 2  # as FTS5 documents it
             pages = _PAGES
 
-    def seal(self) -> int:
-        """Mark what is in the index, until nothing is left or rows wait for the index again; returns the chunks."""
+    def seal(self, end: float = math.inf) -> int:
+        """Mark what is in the index, until nothing is left, rows wait for the index again or the monotonic clock says
+        `end`; returns the chunks, at least one if there is anything to mark."""
         if place.server(self.path) is not None:
             return 0  # a server's index finds rows with two words without going through those with either
         chunks = 0
-        while not chunks or not self._ask(f"{pending(self.path)} LIMIT 1"):
+        while not chunks or (time.monotonic() < end and not self._ask(f"{pending(self.path)} LIMIT 1")):
             sealed = marks_seal.next_chunk(self._ask, self._documents)
             if sealed is None:
                 break

@@ -1,6 +1,8 @@
 """Gemini CLI's chats: one JSON object, rewritten whole, or JSON lines that replace each other. Found by folder.
 
-Rests on recordings of 0.61, published chats of real runs, and Gemini CLI's source (`chatRecordingService.ts`).
+Rests on recordings of 0.61, published chats of real runs, and Gemini CLI's source (`chatRecordingService.ts`). A chat
+that is written whole with each message is told by what is new; one of more than 4 MB is read from its start each time,
+in at most a fifth of the time.
 """
 
 from __future__ import annotations

@@ -62,7 +62,9 @@ class Rhythm:
         """So long, until now; None: none came."""
         known, aligned = self._wait, self._aligned
         self._aligned = seconds is not None
-        if known is not None and seconds is not None and abs(seconds - known) <= SLACK:
+        # Whichever of the two is nearer: a nap that was too long is no fault of the writer's.
+        off = abs(now - self._came - self._rounds * self._turn) if self._turn else SLACK + 1
+        if known is not None and seconds is not None and min(abs(seconds - known), off) <= SLACK:
             # A mean, so that one record that is a little late is not what the next one is measured by.
             self._wait, self._sure = known + (seconds - known) / 4, min(SURE, self._sure + 1)
             self._turn = (now - self._came) / self._rounds if self._came else 0.0

@@ -90,6 +90,7 @@ def test_the_newest_of_all_sessions_come_first(
     monkeypatch.setattr(hits, "FEW", few)
     monkeypatch.setattr(hits, "PROBES", probes)
     monkeypatch.setattr(hits, "WALK", probes // 100)
+    monkeypatch.setattr(hits, "GLANCE", few)
     many = Many(archive, seed)
     asked = Search(archive.db)
     for word in ("common", "red", "rare", "nowhere"):
@@ -104,6 +105,8 @@ def test_the_newest_of_all_sessions_come_first(
         ("red agent:claude", "red", lambda one: one[4] == "claude-code"),
         ("red -project:api", "red", lambda one: one[5] != "api"),
         ("red agent:codex project:web project:api", "red", lambda one: one[4] == "codex" and one[5] in ("web", "api")),
+        ("co* project:atlas", "common", lambda one: one[5] == "atlas"),
+        ("r*", "r", lambda one: " r" in one[3]),
         (f"common since:{iso}", "common", lambda one: one[0] >= since),
         (f"common until:{iso}", "common", lambda one: one[0] <= since),
         (f"red since:{iso} project:/w/web", "red", lambda one: one[0] >= since and one[5] == "web"),

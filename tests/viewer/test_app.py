@@ -96,10 +96,12 @@ def test_screenshot_of_a_session_in_both_themes(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_cannot_be_written_is_one_line_and_exit_2(tmp_path: Path) -> None:
-    done = playhead("--screenshot", "/proc/none.png", str(write_session()), cwd=tmp_path)
+    """And a size that no window can have is said, with the one that it has."""
+    done = playhead("--screenshot", "/proc/none.png", "--size", "200x100", str(write_session()), cwd=tmp_path)
     assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "cannot be written" in done.stderr
+    size, written = done.stderr.strip().splitlines()
+    assert "the window cannot be as small as 200x100: the picture has 4" in size
+    assert "cannot be written" in written
 
 
 def test_a_command_that_cannot_be_started_is_one_line_and_exit_2(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_what_another_playhead_does_is_heard_and_what_waits_is_cancelled(web: We
     assert [timer.interval() for timer in again] == [60_000]  # it says how long it goes on, and asks for nothing
 
     page.log.select_id(page.log_model.rows[0].id)
-    assert (page.stop_button.text(), page.stop_button.isEnabled()) == ("Cancel", True)
+    assert (page.stop_button.text(), page.stop_button.isEnabled()) == ("Cancel event", True)
     press(qtbot, page.stop_button)
     toast = window.panel.toast
     qtbot.waitUntil(lambda: states() == ["cancelled", "running", "done"], timeout=WAIT)

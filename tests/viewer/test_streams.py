@@ -212,6 +212,15 @@ def test_a_closed_session_ends_behind_the_window(run: type[App], qtbot: QtBot, m
     qtbot.waitUntil(lambda: not any(map(runs, family)), timeout=WAIT)
 
 
+def test_what_the_user_stops_has_not_failed(run: type[App], qtbot: QtBot) -> None:
+    app = run("silent")  # type: ignore[arg-type]
+    qtbot.waitUntil(app.window.actions_["stop"].isEnabled, timeout=WAIT)
+    app.window.actions_["stop"].trigger()
+    qtbot.waitUntil(lambda: app.live.busy() == [], timeout=WAIT)
+    qtbot.waitUntil(lambda: state(app) == "ended", timeout=WAIT)
+    assert not app.window.notice.isVisible()
+
+
 def test_what_outlives_the_command_is_said_and_ended(run: type[App], qtbot: QtBot) -> None:
     """The command is gone and its child writes into the same pipe: not over yet, and not left behind."""
     app = run("leave")  # type: ignore[arg-type]

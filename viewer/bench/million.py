@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from viewer.bench.apart import folder
 from viewer.bench.common import Report, figure, percentile, report, rss_mb
@@ -30,6 +30,7 @@ FRAME: Final = 0.016
 CHUNKS: Final = 15  # per frame
 PATIENCE: Final = 120.0  # seconds
 WARM: Final = 20  # jumps that are told apart: the first of their kind load modules and fonts
+LOOP: Final = 20_000  # turns of a loop that takes about as long as a read
 COPIES: Final = 6  # of the archive that is imported meanwhile
 _SEED: Final = (
     "import sys; from pathlib import Path; from viewer.bench.seed import filled; "
@@ -131,7 +132,7 @@ def _meanwhile(app: App, home: Path, figures: dict[str, list[float]], arguments:
         _link(archive, archive.with_name(f"projects-{copy}"))
     stream = Stream(app)
     stream.run(60)  # fonts and caches
-    _note(figures, "", *stream.run(arguments.frames))
+    _note(figures, "", stream.run(arguments.frames))
     told: list[object] = []
     over: list[object] = []
     background = Background([str(folder) for folder in home.glob("claude/projects-*")], told.append, over.append)
@@ -140,7 +141,7 @@ def _meanwhile(app: App, home: Path, figures: dict[str, list[float]], arguments:
     if over:
         raise RuntimeError(f"The import ended before the frames did: {over[0]}.")
     before = told[-1]
-    _note(figures, "_importing", *stream.run(arguments.frames))
+    _note(figures, "_importing", stream.run(arguments.frames))
     figures["import_went_on"] = [float(not over)]
     figures["imported_meanwhile"] = [float(getattr(told[-1], "done", 0) - getattr(before, "done", 0))]
     background.cancel()
@@ -158,14 +159,25 @@ def _link(archive: Path, copy: Path) -> None:
             os.link(path, target)
 
 
-def _note(
-    figures: dict[str, list[float]], when: str, frames: list[float], reads: list[float], cpu: list[float]
-) -> None:
+def _note(figures: dict[str, list[float]], when: str, told: Told) -> None:
+    frames, reads, cpu, loops = told
     figures[f"frame_cpu_p50{when}_ms"] = [percentile(frames, 0.5)]
     figures[f"frame_cpu_p99{when}_ms"] = [percentile(frames, 0.99)]
     figures[f"read_64_p50{when}_ms"] = [percentile(reads, 0.5)]
     figures[f"read_64_p99{when}_ms"] = [percentile(reads, 0.99)]
     figures[f"read_64_cpu_p99{when}_ms"] = [percentile(cpu, 0.99)]  # what others do on this machine is not in it
+    # What the same machine made of a loop that reads nothing, about as long: its tail is waiting for a core.
+    figures[f"loop_p50{when}_ms"] = [percentile(loops, 0.5)]
+    figures[f"loop_p99{when}_ms"] = [percentile(loops, 0.99)]
+
+
+class Told(NamedTuple):
+    """CPU ms per frame; ms per read of 64 rows, as the clock on the wall says, and of CPU; ms per loop, by the wall."""
+
+    frames: list[float]
+    reads: list[float]
+    cpu: list[float]
+    loops: list[float]
 
 
 class Stream:
@@ -185,13 +197,14 @@ class Stream:
         self._rng = random.Random(2)
         self._turn = 0
 
-    def run(self, frames: int) -> tuple[list[float], list[float], list[float]]:
-        """CPU ms per frame; ms per read of 64 rows, as the clock on the wall says, and of CPU."""
+    def run(self, frames: int) -> Told:
+        """So many frames, each with four reads and four loops."""
         from viewer.bench.stream import _begin, _wire
 
         costs: list[float] = []
         reads: list[float] = []
         cpu: list[float] = []
+        loops: list[float] = []
         for frame in range(frames):
             if frame % 60 == 0:  # a message per second
                 self._turn += 1
@@ -205,8 +218,12 @@ class Stream:
                 self._window.read(first, PAGE)
                 cpu.append((time.thread_time() - spent) * 1e3)
                 reads.append((time.perf_counter() - start) * 1e3)
+                start = time.perf_counter()
+                for _number in range(LOOP):
+                    pass
+                loops.append((time.perf_counter() - start) * 1e3)
             time.sleep(max(0.0, due - time.perf_counter()))
-        return costs, reads, cpu
+        return Told(costs, reads, cpu, loops)
 
 
 def _until(app: App, done: Callable[[], bool], pause: float = 0.001) -> None:

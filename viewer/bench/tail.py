@@ -54,6 +54,7 @@ def _one(arguments: argparse.Namespace, records: int) -> Report:
         "append_to_paint_p50_ms": figure([percentile(late, 0.5)]),
         "append_to_paint_p95_ms": figure([percentile(late, 0.95)]),
         "append_to_paint_ms": figure(late),
+        "frames": figure([len(set(done["painted"].values()))]),
         "cpu_s": figure([done["cpu"]]),
         "cpu_s_per_1000": figure([done["cpu"] * 1000 / max(1, len(late))]),
     }

@@ -36,7 +36,7 @@ def waits(row: Delivery) -> bool:
 def what_ends(row: Delivery | None) -> tuple[str, str, bool]:
     """Of the button below the log: its text, its tip, whether it can be pressed."""
     if row is not None and waits(row):
-        return "Cancel", "Take it out of the queue: no run is made of it (Del)", True
+        return "Cancel event", "Take it out of the queue: no run is made of it (Del)", True
     if row is not None and works(row):
         return "Stop run…", "End its run, and all it has started (Del)", True
     return "Stop run…", "It neither runs nor waits" if row is not None else "Choose a delivery below first", False
