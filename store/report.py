@@ -189,7 +189,7 @@ def sessions(
 ) -> Iterator[dict[str, Any]]:
     """One object per session below the roots. Without roots: those of the window, also such whose file is gone.
 
-    Raises StoreError for a root that cannot be read; `refused` is told of an archive and of each session that cannot be.
+    Raises StoreError for a root that cannot be read; `refused` is told of an archive or a session that cannot be.
     """
     if roots is None:
         from store.about import kept

@@ -73,7 +73,7 @@ def pytest_collection(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_collection_modifyitems")
 def pytest_collection_in_one_order(items: list[pytest.Item]) -> Iterator[None]:
-    """For all workers, whichever tests they read first: before pytest-randomly shuffles them, which is a wrapper too."""
+    """For all workers, whichever tests they read first; before pytest-randomly, a wrapper too, shuffles them."""
     items.sort(key=lambda item: item.path)
     yield
 

@@ -38,6 +38,8 @@ class FakeLive(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.hub = SimpleNamespace(folded=0, pending=False, unknown={}, sessions={})
+        self.told: list[Callable[[Delta], None]] = []
+        self.changed.connect(lambda delta: [told(delta) for told in self.told])
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.stopped: list[str] = []

@@ -46,7 +46,7 @@ class Docks(QObject):
         super().__init__(window)
         self._window = window
         self._sides: dict[Side, tuple[QDockWidget, ...]] = {"left": (left,), "right": right}
-        self._asked = {dock: not dock.isHidden() for dock in (left, *right)}
+        self._asked: dict[QDockWidget, bool] = {dock: not dock.isHidden() for dock in (left, *right)}
         self._newest: Side | None = "left"
         self._before: Side | None = None  # what was asked for last before the middle needed more
         self._text = TEXT

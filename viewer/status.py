@@ -15,6 +15,7 @@ from viewer.theme.look import Look
 WINDOW: Final = 1.0  # seconds that the rate is measured over
 EDGE: Final = 2  # px that QStatusBar keeps free at its side
 CROWDED: Final = 500  # events that wait; fewer are gone with the next tick or two
+STEADY: Final = 0.1  # of what is said: a rate that is off by no more than this is the same, and nothing flickers
 SAID: Final = 6_000  # ms that an answer stands there
 
 
@@ -138,9 +139,11 @@ class StatusLine(QStatusBar):
     def on_tick(self) -> None:
         elapsed = max(0.001, self._clock() - self._since)
         before = self._events or 0
-        self._rate = round((self._newest - before) / elapsed)
+        rate = round((self._newest - before) / elapsed)
+        if not rate or abs(rate - self._rate) > self._rate * STEADY:
+            self._rate = rate
         self._events, self._since = self._newest, self._clock()
-        if self._rate:
+        if rate:
             self._tick.start()  # once more, to see it end
         self._say()
 

@@ -29,7 +29,7 @@ _TOUCHED: Final = "SELECT id, first, count FROM fts_loose WHERE first < ? AND fi
 _STALE: Final = (
     "INSERT INTO fts_stale (first, count, below) SELECT ?, ?, max(id) + 1 FROM fts_chunk HAVING max(id) IS NOT NULL"
 )
-CHUNK: Final = 7_680  # rows at most: the bits of a common word just fit into a page of the table, without a second one
+CHUNK: Final = 15_360  # rows at most: the bits of a common word are small beside a page, and what is at work is, too
 COMMON: Final = 16  # a word of every so many rows of a chunk is common: its pairs with such words are marked
 # What a word of a chunk is marked as: words have no such characters.
 PAIR: Final = " "  # between two words that follow each other

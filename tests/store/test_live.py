@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -11,7 +12,7 @@ from PySide6.QtTest import QSignalSpy
 from pytestqt.qtbot import QtBot
 
 from store import events as ev
-from store.delta import Rebase
+from store.delta import Delta, Rebase
 from store.events import At
 from store.fold import State
 from store.live import TICK_MS, Ticker
@@ -101,6 +102,27 @@ def test_ticks_are_spoken_of_seldom_a_backlog_at_once_and_the_last_one_always(qt
     ticker.hub.put("s", [ev.TextDelta(At(), "m", str(number)) for number in range(3 * SLICE)], collected=True)
     qtbot.waitUntil(lambda: not ticker.hub.pending)
     assert [waiting for _, waiting in spoken[before:]] == [2 * SLICE, SLICE, 0]
+
+
+def test_who_is_told_without_a_signal_comes_first_and_none_takes_news_from_another(
+    qtbot: QtBot, ticker: Ticker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick costs no signal that nobody has connected to; a mistake of one who is told is said as a slot's is."""
+    heard: list[str] = []
+    caught: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, *_: caught.append(kind))
+
+    def fails(delta: Delta) -> None:
+        raise KeyError(delta.session)
+
+    ticker.told += [fails, lambda _: heard.append("told")]
+    for connected in (False, True):
+        if connected:
+            ticker.changed.connect(lambda _: heard.append("signal"))
+        ticker.hub.put("s", chunk("a"), collected=True)
+        qtbot.waitUntil(lambda: not ticker.hub.pending)
+    assert heard == ["told", "told", "signal"]
+    assert caught == [KeyError, KeyError]
 
 
 def test_p04_many_chunks_one_delta(qtbot: QtBot, ticker: Ticker) -> None:

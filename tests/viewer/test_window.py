@@ -511,6 +511,15 @@ def test_rate_is_measured_and_then_rests(qtbot: QtBot) -> None:
     line.on_tick()
     assert line.facts.text() == "4 live · 312 events/s"
     now[0] = 2.0
+    line.set_events(312 + 330)
+    line.on_tick()
+    assert line.facts.text() == "4 live · 312 events/s", "as good as the same: a steady stream's rate does not flicker"
+    assert line.ticking
+    now[0] = 3.0
+    line.set_events(312 + 330 + 400)
+    line.on_tick()
+    assert line.facts.text() == "4 live · 400 events/s"
+    now[0] = 4.0
     line._tick.stop()
     line.on_tick()
     assert line.facts.text() == "4 live"
