@@ -109,8 +109,8 @@ def _uv(pip: list[str | Path], lock: Path) -> str | None:
 def _install_by_uv(uv: str, lock: Path) -> bool:
     """Whether it could: a network that lets only pip through is met here."""
     common: list[str | Path] = [uv, "pip", "install", "--python", PYTHON, "--no-deps", *_quiet()]
-    # Tried once more and not five times: pip stands behind it.
-    environ = {**os.environ, "UV_HTTP_RETRIES": "1"}
+    # Tried once more and not five times: pip stands behind it. Believes who the machine believes, as pip does.
+    environ = {"UV_SYSTEM_CERTS": "true", **os.environ, "UV_HTTP_RETRIES": "1"}
     steps: tuple[list[str | Path], ...] = (
         ["--require-hashes", "-r", lock],
         ["--no-build-isolation", "--editable", "."],

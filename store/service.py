@@ -195,8 +195,9 @@ class Service:
         if self._receiver is not None:
             self._receiver.stop()
             self._receiver = None
-        self._at, self._failed = at, ""
+        self._at = at
         if at is None:
+            self._failed = ""
             return
         try:
             self._receiver = Receiver(*at, self.inbox.check, self.inbox.spool.put, stir=self.calm.stir)
@@ -204,6 +205,7 @@ class Service:
             self._failed = str(error)
             log.info("%s", error)  # whoever asks for `receiver` is told
             return
+        self._failed = ""  # not before: whoever asks meanwhile would be told that it is off
         self._receiver.start()
 
     def _fired(self, trigger: Trigger, payload: bytes) -> tuple[int | None, str]:
