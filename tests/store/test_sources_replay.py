@@ -124,13 +124,15 @@ def test_stop_from_another_thread_is_at_once(timed: Path) -> None:
         got.append(data)
         first.set()
 
+    others = set(threading.enumerate())
     replay = Replay(timed, out, lambda _: None, speed=0.001, gap=0.0005)
     replay.start()
+    (own,) = (one for one in set(threading.enumerate()) - others if one.name == "replay")
     replay.set_speed(1000)
     assert first.wait(20)
     replay.set_speed(0.0001)
     replay.stop()
-    assert not any(thread.name == "replay" for thread in threading.enumerate())
+    assert not own.is_alive()
 
 
 def test_pause_resume_and_another_speed(timed: Path) -> None:
