@@ -88,13 +88,21 @@ class Cluster:
     def made(self) -> str:
         """A database with our tables and nothing in them, under a name that no other has had; returns that."""
         name = f"t{os.getpid()}_{next(self._numbers)}"
-        if self._spare:
-            self._run(f"ALTER DATABASE {self._spare.pop()} RENAME TO {name}")
-        else:
-            self._run(f"CREATE DATABASE {name} TEMPLATE made")
-            with psycopg.connect(self.url(name)) as connection:
-                self._shape = connection.execute(_SHAPE.encode()).fetchone()
+        if self._spare and self._renamed(self._spare.pop(), name):
+            return name
+        self._run(f"CREATE DATABASE {name} TEMPLATE made")
+        with psycopg.connect(self.url(name)) as connection:
+            self._shape = connection.execute(_SHAPE.encode()).fetchone()
         return name
+
+    def _renamed(self, spare: str, name: str) -> bool:
+        """False: somebody of an earlier test has come back to it, and has it no more."""
+        try:
+            self._run(f"ALTER DATABASE {spare} RENAME TO {name}")
+        except psycopg.errors.ObjectInUse:
+            self._run(f"DROP DATABASE {spare} WITH (FORCE)")
+            return False
+        return True
 
     def drop(self, database: str) -> None:
         """Emptied for the next who wants one: that takes a fifth of the time of a new one."""

@@ -163,7 +163,7 @@ def test_two_hosts_import_at_once(database: Path, tmp_path: Path) -> None:
         environment = os.environ | {
             "PLAYHEAD_HOST": host, "PLAYHEAD_DATA_DIR": str(tmp_path / host), "PLAYHEAD_DATABASE_URL": url,
         }  # fmt: skip
-        command = [sys.executable, "-m", "viewer", "import", "--root", str(folder.parent), "--json"]
+        command = [sys.executable, "-m", "viewer", "import", "--root", str(folder.parent), "--json", "--wait"]
         processes.append(subprocess.Popen(command, env=environment, cwd=REPO, stdout=subprocess.PIPE))
     for process in processes:
         out, _ = process.communicate(timeout=100)
