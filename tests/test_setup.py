@@ -148,7 +148,7 @@ def test_uv_installs_unless_pips_settings_say_how_to_reach_the_registry(
     uv = said_by(tmp_path / "uv", "", code=2)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert bootstrap._uv([said_by(tmp_path / "plain", "global.extra-index-url='file:///more'")], lock) == uv
-    assert bootstrap._uv([said_by(tmp_path / "behind", ":env:.index-url='https://pypi.example'")], lock) is None
+    assert bootstrap._uv([said_by(tmp_path / "behind", ":env:.index-url='https://mirror.invalid'")], lock) is None
     assert not bootstrap._install_by_uv(uv, lock)
     assert "pip does" in capfd.readouterr().out
     assert any(block.startswith("uv==") for block in bootstrap._blocks(lock))
