@@ -126,13 +126,33 @@ class Background:
 # ---- the process
 
 
-def _obey(stdin: int, running: ArchiveImport) -> None:
+class _Gone:
+    """Whoever started us is gone: the import ends whole, and what comes behind it where it is."""
+
+    def __init__(self) -> None:
+        self.gone = threading.Event()
+        self._behind = threading.Event()
+
+    def set(self) -> None:
+        self.gone.set()
+        if self._behind.is_set():
+            os._exit(0)
+
+    def work_behind(self) -> None:
+        """What comes now may end at any moment: all of it is in transactions, and the next import goes on with it."""
+        self._behind.set()
+        if self.gone.is_set():
+            os._exit(0)
+
+
+def _obey(stdin: int, running: ArchiveImport, over: _Gone) -> None:
     for order in lines(stdin):
         if order == PAUSE:
             running.pause()
         elif order == GO:
             running.resume()
-    running.cancel()  # whoever started us is gone
+    running.cancel()
+    over.set()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,7 +173,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         db, [*roots(options.extra), folder(data_dir())], lambda progress: say(Now(progress)),
         workers=max(1, cores() - 1), before=time.time_ns() - FRESH * 1_000_000_000,
     )  # fmt: skip
-    threading.Thread(target=_obey, args=(sys.stdin.fileno(), running), name="orders", daemon=True).start()
+    over = _Gone()
+    threading.Thread(target=_obey, args=(sys.stdin.fileno(), running, over), name="orders", daemon=True).start()
     try:
         totals = running.run()
     except Busy:
@@ -165,6 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for why in totals.failed:
         log.warning("not imported: %s", why)
     if totals.state == "done":
+        over.work_behind()
         from store import figures
         from store.db.search import catch_up, mark_up
 

@@ -242,7 +242,7 @@ class ArchiveImport:
         if said.what == DRAFT:
             totals.drafts += 1
             path = os.fsdecode(task.path)
-            row = Row(id=path, agent="", state=DRAFT, bytes=task.size, path=path)
+            row = Row(id=path, agent="", state=DRAFT, bytes=task.size, path=path, session=said.part)
             self._drafts[path] = (task.size, task.mtime_ns, row)
 
     def _finish(self, hand: Hand, task: Task) -> None:

@@ -32,6 +32,7 @@ class Said(Struct, array_like=True, tag=0):
     read: int = 0  # bytes
     records: int = 0
     why: str = ""  # a sentence, if it failed
+    part: str = ""  # a draft that is part of another session: of which, as its agent calls it
 
 
 class Stop(Struct, array_like=True, tag=1):

@@ -142,8 +142,8 @@ class Work:
         """The session in memory; None if it is too big for that."""
         begun = begin(path, None, alone=True)
         part_of = named(begun.agent).part_of
-        if part_of is not None and part_of(path):
-            return Said(task.path, "draft", 1, 0, 0)  # it is read with the session that it is part of
+        if part_of is not None and (part := part_of(path)):
+            return Said(task.path, "draft", 1, 0, 0, part=part)  # it is read with the session that it is part of
         if begun.total > SMALL:
             return None
         draft, state = draft_of(path), State()

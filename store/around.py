@@ -37,7 +37,7 @@ class Around:
         """Watch these, and where more of them appear."""
         for path in files:
             self._watch(path)
-        for folder in format.beside(self._path) if format.beside is not None else ():
+        for folder in format.beside(self._path, "") if format.beside is not None else ():
             if folder not in self._folders:
                 self._folders.append(folder)
                 self._watcher.watch_tree(folder, self._on_beside)

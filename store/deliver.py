@@ -45,6 +45,7 @@ class Deliver:
         self._turn = threading.Condition()
         self._lanes: dict[Lane, deque[int]] = {}
         self._later: dict[Lane, float] = {}  # lanes that are busy, and when to look again
+        self._news = 0  # words that a run somewhere has begun or ended
         self._known: set[int] = set()
         self._running: dict[Lane, int] = {}
         self._per_trigger: Counter[int] = Counter()
@@ -65,7 +66,7 @@ class Deliver:
             lane = (one.trigger_id, one.key or f"#{one.id}")
             bisect.insort(self._lanes.setdefault(lane, deque()), one.id)  # what is brought back is no newer for that
             self._staff()
-            self._turn.notify()
+            self._turn.notify_all()  # one alone may be somebody who waits for the end of all, see `settled`
 
     def known(self) -> set[int]:
         """All that wait or go on."""
@@ -89,6 +90,7 @@ class Deliver:
     def soon(self) -> None:
         """A run somewhere has begun or ended: ask again for threads that were busy. Quick, for any thread."""
         with self._turn:
+            self._news += 1
             if self._later:
                 again = time.monotonic() + SOON_S
                 self._later = {lane: min(later, again) for lane, later in self._later.items()}
@@ -152,18 +154,19 @@ class Deliver:
                     self._per_trigger[lane[0]] += 1
                     self.most = max(self.most, len(self._running))
                     self._staff()
-                self._told()
                 self._calm.wait()
-                self._one(lane, number)
-                self._told()
+                if self._one(lane, number):
+                    self._told()
         finally:
             with self._turn:
                 self._workers.discard(threading.current_thread())
                 if not self._stopping and self._lanes:
                     self._staff()
 
-    def _one(self, lane: Lane, number: int) -> None:
-        busy = False
+    def _one(self, lane: Lane, number: int) -> bool:
+        """Whether something came of it. Of a look that found its thread busy nobody is told: the word would be heard
+        here too, as news on which to look again."""
+        busy, news = False, self._news
         try:
             self._attempts.perform(number)
         except BusyError:
@@ -174,25 +177,27 @@ class Deliver:
             del self._running[lane]
             self._per_trigger[lane[0]] -= 1
             if busy and not self._stopping:
-                self._lanes.setdefault(lane, deque()).appendleft(number)
-                self._later[lane] = time.monotonic() + BUSY_S
+                bisect.insort(self._lanes.setdefault(lane, deque()), number)
+                # What was told while it was looked may be that the thread is free.
+                self._later[lane] = time.monotonic() + (BUSY_S if news == self._news else SOON_S)
             else:
                 self._known.discard(number)
                 self.done += 1
             self._turn.notify_all()
+        return not busy
 
     def _next(self) -> tuple[Lane, int] | None:
         """The first of the lane that waits longest and may go on; None: this worker is not needed any more."""
         end = time.monotonic() + IDLE_S
         while not self._stopping and len(self._workers) <= self._parallel():
             now = time.monotonic()
-            soon = end
+            until = end if end > now else now + IDLE_S
             for lane in self._lanes:
                 later = self._later.get(lane, 0.0)
                 if lane in self._running or self._full(lane[0]):
                     continue
                 if later > now:
-                    soon = min(soon, later)
+                    until = min(until, later)
                     continue
                 self._later.pop(lane, None)
                 waiting = self._lanes.pop(lane)
@@ -204,7 +209,7 @@ class Deliver:
                 return None
             self._idle += 1
             try:
-                self._turn.wait(max(0.01, (soon if soon > now else now + IDLE_S) - now))
+                self._turn.wait(max(0.01, until - now))
             finally:
                 self._idle -= 1
         return None

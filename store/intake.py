@@ -201,7 +201,8 @@ def _from_scratch(
 
 
 def _go_on(writer: Writer, path: Path, before: Known, upto: int | None, tell: Tell) -> Outcome:
-    looks = {source.path: _look(source.path) for source in before.sources}
+    joined = [child.path for child in (named(before.agent).children or _no_children)(path)]
+    looks = {file: _look(file) for file in (*(source.path for source in before.sources), *joined)}
     known_sources = before.reading()
     rest = Rest(path, msgspec.structs.replace(before, sources=known_sources), named(before.agent), upto)
     total = max(1, _gained(before, upto))

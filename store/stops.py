@@ -177,7 +177,7 @@ def cancel_thread(db: Path, thread_id: int, actor: str = "user") -> Cancelled:
 
 
 def bring_back(db: Path, ids: Sequence[int], actor: str = "user") -> int:
-    """They wait again, each where it stood. Returns how many: not those whose trigger was deleted meanwhile."""
+    """They wait again, each where it stood. Returns how many: not those whose trigger or payload is gone."""
     from store.db import deliveries_db
     from store.db.serving import ask, host_here, note, once
 
@@ -187,7 +187,7 @@ def bring_back(db: Path, ids: Sequence[int], actor: str = "user") -> int:
     def write(tx: Connection) -> int:
         back = sum(deliveries_db.bring_back(tx, number, host, BACK) for number in ids)
         if not back:
-            raise StoreError("It was not cancelled, or its trigger is gone: it cannot be brought back.")
+            raise StoreError("It cannot be brought back: it was not cancelled, or its trigger or its payload is gone.")
         note(tx, "cancelling undone", f"{_named(rows[0]).name}: {_many(back)}", actor)
         return back
 

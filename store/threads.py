@@ -211,7 +211,8 @@ def cleanup(db: Path, days: int, now: int | None = None, dry_run: bool = False, 
         note(tx, "cleanup", told, actor, now)
         return Cleanup(len(rows), skipped, cutoff, days, now, undo=Undo("cleanup", tuple(rows)))
 
-    return _told(db, once(db, write))
+    done = once(db, write)
+    return done if dry_run else _told(db, done)
 
 
 def undo(db: Path, undone: Undo, actor: str = "user") -> int:

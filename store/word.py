@@ -25,6 +25,8 @@ STOPS: Final = "stops"  # somebody wants the end of a run
 QUEUE: Final = "queue"  # a delivery that waits was cancelled, or brought back
 TRIGGERS: Final = "triggers"  # one was made, changed, switched or deleted
 WORDS: Final = (RUNS, STOPS, QUEUE, TRIGGERS)
+AGAIN: Final = 1.0  # seconds until what was deleted is made anew: whoever deletes our folder must get to its end
+RARELY: Final = 30.0  # seconds from one try to the next, in the end
 
 Call = Callable[[], None]
 
@@ -57,7 +59,7 @@ class Ear:
     """Hears words, our own too. `watcher`: one that runs already; else one is made with the first listener.
 
     What is called is called on the watcher's thread and must be quick. Where the system tells of no changes, the
-    watcher looks every few seconds.
+    watcher looks every few seconds. Words that are deleted under it are made anew a moment later.
     """
 
     def __init__(self, data: Path, watcher: Watcher | None = None) -> None:
@@ -68,6 +70,7 @@ class Ear:
         self._lock = threading.Lock()
         self._calls: dict[str, list[Call]] = {word: [] for word in WORDS}
         self._closed = False
+        self._mending: threading.Timer | None = None  # words are missing
 
     def on(self, word: str, call: Call) -> Call:
         """From when this returns nothing is missed, until what it returns is called. May block for a moment."""
@@ -82,6 +85,8 @@ class Ear:
         with self._lock:
             self._closed = True
             watcher, self._watcher = self._watcher, None
+            if self._mending is not None:
+                self._mending.cancel()
         if watcher is None:
             return
         if watcher is self._given:
@@ -92,10 +97,8 @@ class Ear:
     def _listen(self) -> None:
         place = folder(self.data)
         try:
-            for path in (self.data, place):
-                path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for word in WORDS:
-                (place / word).touch(mode=0o600)
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(place)
         except OSError as error:
             log.warning("what other Playheads do is seen late: %s", error)
         if self._given is None:
@@ -120,3 +123,32 @@ class Ear:
                 calls = list(self._calls[word])
             for call in calls:
                 call()
+        if not path.exists():
+            self._mend(AGAIN)
+
+    def _mend(self, after: float) -> None:
+        with self._lock:
+            if self._closed or self._mending is not None:
+                return
+            self._mending = threading.Timer(after, self._make_anew, (after,))
+            self._mending.daemon = True
+            self._mending.start()
+
+    def _make_anew(self, waited: float) -> None:
+        """What is made is told by the watcher, and so whatever happened in between is looked at."""
+        with self._lock:
+            self._mending = None
+            if self._closed:
+                return
+            try:
+                _make(folder(self.data))
+                return
+            except OSError as error:  # our whole folder is gone: that is not for us to make
+                log.info("words cannot be made anew: %s", error)
+        self._mend(min(2 * waited, RARELY))
+
+
+def _make(place: Path) -> None:
+    place.mkdir(mode=0o700, exist_ok=True)
+    for word in WORDS:
+        (place / word).touch(mode=0o600)

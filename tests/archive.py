@@ -10,7 +10,6 @@ from pathlib import Path
 from raw import ask
 
 from store.db import place, reads
-from store.db.marks_seal import runs_of, without
 from store.db.rows import Rows
 from store.db.search import catch_up, forget
 from store.db.writer import Writer
@@ -19,6 +18,8 @@ from store.facts import Facts
 from store.fold import Change, Put, State
 from store.items import Item
 from store.window import known, source_of
+
+_STRAY = "SELECT chunk FROM fts_run UNION SELECT chunk FROM fts_mark EXCEPT SELECT id FROM fts_chunk"
 
 
 class Archive:
@@ -92,10 +93,16 @@ class Archive:
 def marked(db: Path) -> None:
     """Every row of the index is in one chunk of marks, or waits for one; and nothing else is in either."""
     with closing(sqlite3.connect(db)) as connection:
-        stale = connection.execute("SELECT first, count, below FROM fts_stale").fetchall()
         runs = connection.execute("SELECT first, count FROM fts_loose").fetchall()
-        for number, rows, data in connection.execute("SELECT id, rows, runs FROM fts_chunk"):
-            assert sum(count for _, count in runs_of(data)) == rows
-            runs += without(runs_of(data), [(first, count) for first, count, below in stale if number < below])
+        for number, rows, live in connection.execute("SELECT id, rows, live FROM fts_chunk"):
+            held = connection.execute("SELECT at, count, first FROM fts_run WHERE chunk = ? ORDER BY at", (number,))
+            end, left = 0, 0
+            for at, count, first in held:
+                assert at >= end
+                end, left = at + count, left + count
+                runs.append((first, count))
+            assert end <= rows
+            assert left == live
+        assert connection.execute(_STRAY).fetchall() == []
         keys = sorted(seq for first, count in runs for seq in range(first, first + count))
         assert keys == [seq for (seq,) in connection.execute("SELECT id FROM fts_row_docsize ORDER BY id")]

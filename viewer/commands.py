@@ -112,6 +112,7 @@ class Commands(Frame):
     def _to_failure(self, by: int) -> None:
         from viewer.failures import NEAR, beyond, far, near
 
+        asked = self._failure_asked = self._failure_asked + 1
         model, row = self.pane.view.timeline, self.pane.view.currentIndex().row()
         if model is None:
             self._show_failure(None, None, by)
@@ -121,20 +122,23 @@ class Commands(Frame):
         if apart is None or (apart.window is None and end - first <= NEAR):
             self._show_failure(model, near(model, first, end, by), by)
             return
-        asked = self._failure_asked = self._failure_asked + 1
 
         def slow() -> None:
             if asked == self._failure_asked:
-                self.status.set_hint("Looking for the next failure…" if by > 0 else "Looking for the last failure…")
+                self.status.set_hint(f"Looking for the {'next' if by > 0 else 'previous'} failure…")
 
-        def found(item: ItemId | None) -> None:
+        def answered(say: Callable[[], None]) -> None:
             if asked == self._failure_asked:  # else it is looked for from another row meanwhile
                 self._failure_asked += 1
-                self._show_failure(model, item, by)
+                say()
+
+        def found(item: ItemId | None) -> None:
+            answered(lambda: self._show_failure(model, item, by))
 
         def broke(error: Exception) -> None:
-            self._failure_asked += 1
-            self.status.set_hint(str(error))
+            if not isinstance(error, StoreError):
+                self.jobs.failed.emit(error)
+            answered(lambda: self.status.set_hint(str(error)))
 
         QTimer.singleShot(SLOW, self, slow)
         self.jobs.run(lambda: far(apart, by), found, broke)

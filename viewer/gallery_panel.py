@@ -75,9 +75,10 @@ def triggers() -> Loaded:
         Trigger(id=1, name="review-bot", slug="review-bot", cwd="/tmp", prompt="Review: {{issue.title}}",  # noqa: S108
                 resume_sessions=True, filter={"event": ("issue_comment", "pull_request"), "action": ("created",)},
                 own_authors=("acme-bot",), secret_ref=KEPT, permission="default"),
-        Trigger(id=2, name="triage", slug="triage", source="linear", resume_sessions=True, secret_ref=KEPT),
+        Trigger(id=2, name="triage", slug="triage", source="linear", resume_sessions=True, secret_ref=KEPT,
+                cwd="/home/dev/atlas-api"),
         Trigger(id=3, name="nightly import", slug="nightly-import", source="schedule", schedule="daily 02:30",
-                action="script", runner="shell", prompt="make import", enabled=False),
+                cwd="/home/dev/atlas-api", action="script", runner="shell", prompt="make import", enabled=False),
     )  # fmt: skip
     came = (
         (0, "issue_comment", "created", "grace", "accepted", "github:acme/atlas:pr:9", WAITS),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from viewer.panel.ending import Ending
 
 SOON: Final = 300  # ms until a session that is shown is looked at: it is painted before
+AGAIN: Final = 3_000  # ms until a look that failed is made again: what it was about is not told twice
 MINUTE: Final = 60_000  # ms: how long it goes on is told anew; nothing is looked for
 
 
@@ -91,7 +92,7 @@ class RunHere(QObject):
         self._age = QTimer(self)
         self._age.setInterval(MINUTE)
         self._age.setTimerType(Qt.TimerType.VeryCoarseTimer)
-        self._age.timeout.connect(lambda: self.show_run(self.work))
+        self._age.timeout.connect(self.on_minute)
         self._clock = QTimer(self)
         self._clock.setSingleShot(True)
         self._clock.setTimerType(Qt.TimerType.CoarseTimer)
@@ -139,7 +140,13 @@ class RunHere(QObject):
             self.look()
 
     def _failed(self, error: Exception) -> None:
-        self._looking = False  # no database yet, or one that is busy: the next look says
+        """The database is busy, say, or of another version."""
+        self._looking = False
+        if (self.work is not None or self._again) and not self._clock.isActive():
+            self._clock.start(AGAIN)
+
+    def on_minute(self) -> None:
+        self.show_run(self.work)
 
     def show_run(self, work: AtWork | None) -> None:
         """This run works in it now; None: none does."""

@@ -86,8 +86,9 @@ def cancel(tx: Connection, number: int, host: str, now: int, reason: str) -> boo
 
 
 def bring_back(tx: Connection, number: int, host: str, reason: str) -> bool:
-    """One that was cancelled waits again. False: it was not, or its trigger is gone."""
+    """One that was cancelled waits again. False: it was not, its trigger is gone, or what came with it (`prune`)."""
     wanted = update(table).where(c.id == number, c.host == host, c.verdict == "cancelled", c.trigger_id.is_not(None))
+    wanted = wanted.where(c.payload.is_not(None))
     return tx.execute(wanted.values(handled=None, reason=reason, verdict="accepted")).rowcount > 0
 
 

@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from store.db import fts_sqlite, place
-from store.db.words import COLUMN_NUMBERS, taken_apart, tokens
-from store.document import FACET, Document, facet, spaced
+from store.db.matching import words_of
+from store.db.words import COLUMN_NUMBERS, taken_apart
+from store.document import FACET, Document
 from store.query import And, Facet, Node, Or, Words
 
 CREATE: Final = (
@@ -188,10 +189,6 @@ def _quoted(word: str) -> str:
     return f"'{_cut(word)}'"
 
 
-def _split(node: Words | Facet) -> list[str]:
-    return tokens(spaced(node.text) if isinstance(node, Words) else facet(node.sort, node.value))
-
-
 def _exact(node: Node) -> bool:
     """Whether the tsquery says all of it: there is no phrase."""
     match node:
@@ -200,14 +197,14 @@ def _exact(node: Node) -> bool:
         case Or():
             return all(map(_exact, node.nodes))
         case Words() | Facet():
-            return len(_split(node)) <= 1
+            return len(words_of(node)) <= 1
 
 
 def _query(node: Node) -> str | None:
     """What every hit has, as a tsquery; None: nothing is one."""
     match node:
         case Words() | Facet():
-            words = [_quoted(word) for word in _split(node)]
+            words = [_quoted(word) for word in words_of(node)]
             if not words:
                 return None
             label = LABELS[COLUMN_NUMBERS[node.column]] if isinstance(node, Words) and node.column else ""
@@ -233,7 +230,7 @@ def _text(node: Node) -> tuple[str, tuple[object, ...]]:
     """The same on `words`: exact, and slow."""
     match node:
         case Words() | Facet():
-            words = _split(node)
+            words = words_of(node)
             if not words:
                 return "FALSE", ()
             pattern = f"% {' '.join(words)}%" if node.prefix else f"% {' '.join(words)} %"

@@ -2,9 +2,9 @@
 
 FTS5 finds rows with two words by going through the rows of either, and a phrase by its places in them: with words of
 half the archive that takes a tenth of a second. So rows lie in chunks besides, each with a bit per row for every word
-it has, and for every pair of common words that follow each other. Chunks are made behind the index (`marks_seal`): rows
-that wait for that are `fts_loose`, those that were in a chunk and changed since are `fts_stale`; whoever changes the
-index says so in the same transaction.
+it has, for every pair of common words that follow each other, and for every three of them. Chunks are made behind the
+index (`marks_seal`). A row of the index is in a run of a chunk (`fts_run`), or it waits for one (`fts_loose`): whoever
+changes the index says so in the same transaction. A bit whose row is in no run any more means nothing.
 """
 
 from __future__ import annotations
@@ -16,26 +16,35 @@ from typing import Any, Final, Protocol
 
 CREATE: Final = (
     "CREATE TABLE fts_chunk (id INTEGER PRIMARY KEY AUTOINCREMENT, rows INTEGER NOT NULL, "
-    "full INTEGER NOT NULL, runs BLOB NOT NULL)",
+    "live INTEGER NOT NULL, full INTEGER NOT NULL)",  # live: those in a run
+    "CREATE TABLE fts_run (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, chunk INTEGER NOT NULL, "
+    "at INTEGER NOT NULL)",  # at: number of the first row in its chunk
+    "CREATE INDEX fts_run_at ON fts_run (chunk, at)",
     "CREATE TABLE fts_mark (chunk INTEGER NOT NULL, word TEXT NOT NULL, bits BLOB NOT NULL, "
     "PRIMARY KEY (chunk, word)) WITHOUT ROWID",
     "CREATE TABLE fts_loose (id INTEGER PRIMARY KEY AUTOINCREMENT, first INTEGER NOT NULL, count INTEGER NOT NULL)",
-    "CREATE TABLE fts_stale (id INTEGER PRIMARY KEY AUTOINCREMENT, first INTEGER NOT NULL, count INTEGER NOT NULL, "
-    "below INTEGER NOT NULL)",  # of chunks with a lower id
+    "CREATE INDEX fts_loose_first ON fts_loose (first)",
 )
-TABLES: Final = ("fts_chunk", "fts_mark", "fts_loose", "fts_stale")
+TABLES: Final = ("fts_chunk", "fts_run", "fts_mark", "fts_loose")
 ADD: Final = "INSERT INTO fts_loose (first, count) VALUES (?, ?)"
-_TOUCHED: Final = "SELECT id, first, count FROM fts_loose WHERE first < ? AND first + count > ?"
-_STALE: Final = (
-    "INSERT INTO fts_stale (first, count, below) SELECT ?, ?, max(id) + 1 FROM fts_chunk HAVING max(id) IS NOT NULL"
+ADD_RUN: Final = "INSERT INTO fts_run (first, count, chunk, at) VALUES (?, ?, ?, ?)"
+# Runs do not overlap: of those that begin before the rows only the last one can reach into them.
+_TOUCHED: Final = (
+    "FROM {0} WHERE first < ?1 AND first + count > ?2 "
+    "AND first >= coalesce((SELECT max(first) FROM {0} WHERE first <= ?2), ?2)"
 )
+_LOOSE: Final = f"SELECT id, first, count {_TOUCHED.format('fts_loose')}"
+_RUNS: Final = f"SELECT first, count, chunk, at {_TOUCHED.format('fts_run')}"
 CHUNK: Final = 15_360  # rows at most: the bits of a common word are small beside a page, and what is at work is, too
 COMMON: Final = 16  # a word of every so many rows of a chunk is common: its pairs with such words are marked
+FREQUENT: Final = 16  # rows at least of a common word, and of a pair that is one of three marked words
 # What a word of a chunk is marked as: words have no such characters.
-PAIR: Final = " "  # between two words that follow each other
+PAIR: Final = " "  # between words that follow each other
 GIVEN: Final = "\x03"  # before a word of what a tool was called with
 _LIST, _BITS, _SMALL = range(3)  # row numbers; bits; bits, compressed
-_FREQUENT: Final = 4  # added for a common word
+_OFTEN: Final = 4  # added for a common word, and for a frequent pair
+_ID: Final = 24  # bits of the number of a common word
+_ONE: Final = (1 << _ID) - 1
 
 
 class Result(Protocol):
@@ -69,11 +78,18 @@ def added(tx: Executes, first: int, count: int) -> None:
 def removed(tx: Executes, first: int, count: int) -> None:
     """Rows are gone from the index, or are about to come in with other words."""
     end = first + count
-    for number, start, many in tx.exec_driver_sql(_TOUCHED, (end, first)).fetchall():
+    for number, start, many in tx.exec_driver_sql(_LOOSE, (end, first)).fetchall():
         tx.exec_driver_sql("DELETE FROM fts_loose WHERE id = ?", (number,))
         added(tx, start, max(0, first - start))
         added(tx, end, max(0, start + many - end))
-    tx.exec_driver_sql(_STALE, (first, count))
+    for start, many, chunk, at in tx.exec_driver_sql(_RUNS, (end, first)).fetchall():
+        before, behind = max(0, first - start), max(0, start + many - end)
+        tx.exec_driver_sql("DELETE FROM fts_run WHERE first = ?", (start,))
+        if before:
+            tx.exec_driver_sql(ADD_RUN, (start, before, chunk, at))
+        if behind:
+            tx.exec_driver_sql(ADD_RUN, (end, behind, chunk, at + end - start))
+        tx.exec_driver_sql("UPDATE fts_chunk SET live = live - ? WHERE id = ?", (many - before - behind, chunk))
 
 
 # ---- bits
@@ -88,34 +104,62 @@ def marked(rows: Sequence[Sequence[str]]) -> list[tuple[str, bytes]]:
             places.setdefault(word, []).append(at)
         for word in set(columns[2].split()):
             given.setdefault(word, []).append(at)
-    least = len(rows) / COMMON
-    common = {word for word, some in places.items() if len(some) >= least}
-    pairs: dict[tuple[str, str], list[int]] = {}
-    for at, columns in enumerate(rows):
-        for text in columns[:4]:
-            before = ""
-            for word in text.split():
-                if word not in common:
-                    before = ""
-                    continue
-                if before:
-                    some = pairs.get(pair := (before, word))
-                    if some is None:
-                        pairs[pair] = [at]
-                    elif some[-1] != at:
-                        some.append(at)
-                before = word
     count = len(rows)
-    found = [(word, packed(some, count, word in common)) for word, some in places.items()]
+    least = max(FREQUENT, count / COMMON)
+    common = [word for word, some in places.items() if len(some) >= least]
+    pairs, threes = _followed({word: number for number, word in enumerate(common, 1)}, rows)
+    frequent = {pair for pair, some in pairs.items() if len(some) >= FREQUENT}
+    often = set(common)
+    found = [(word, packed(some, count, word in often)) for word, some in places.items()]
     found += [(GIVEN + word, packed(some, count)) for word, some in given.items()]
-    found += [(PAIR.join(pair), packed(some, count)) for pair, some in pairs.items()]
+    found += [
+        (f"{common[(pair >> _ID) - 1]}{PAIR}{common[(pair & _ONE) - 1]}", packed(some, count, pair in frequent))
+        for pair, some in pairs.items()
+    ]
+    found += [
+        (PAIR.join(common[(three >> by & _ONE) - 1] for by in (2 * _ID, _ID, 0)), packed(some, count))
+        for three, some in threes.items()
+        if three >> _ID in frequent and three & (1 << 2 * _ID) - 1 in frequent
+    ]
     found.sort()
     return found
 
 
-def packed(places: Sequence[int], count: int, common: bool = False) -> bytes:
+def _followed(
+    numbers: dict[str, int], rows: Sequence[Sequence[str]]
+) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+    """Rows where two, and where three of the numbered words follow each other, by their numbers put together."""
+    pairs: dict[int, list[int]] = {}
+    threes: dict[int, list[int]] = {}
+    number_of = numbers.get
+    for at, columns in enumerate(rows):
+        for text in columns[:4]:
+            before = pair = 0
+            for word in text.split():
+                number = number_of(word)
+                if number is None:
+                    before = pair = 0
+                    continue
+                if before:
+                    if pair:
+                        _note(threes, pair << _ID | number, at)
+                    pair = before << _ID | number
+                    _note(pairs, pair, at)
+                before = number
+    return pairs, threes
+
+
+def _note(places: dict[int, list[int]], what: int, at: int) -> None:
+    some = places.get(what)
+    if some is None:
+        places[what] = [at]
+    elif some[-1] != at:
+        some.append(at)
+
+
+def packed(places: Sequence[int], count: int, often: bool = False) -> bytes:
     """Numbers of rows, in order, as they lie in the database."""
-    frequent = _FREQUENT if common else 0
+    frequent = _OFTEN if often else 0
     if len(places) * 128 < count:
         return bytes((_LIST + frequent,)) + array("H", places).tobytes()
     data = bytearray((count + 7) // 8)
@@ -129,17 +173,17 @@ def packed(places: Sequence[int], count: int, common: bool = False) -> bytes:
 
 
 def unpacked(bits: bytes) -> tuple[int, bool]:
-    """The same as the bits of a number, the first row is the lowest; and whether the word is a common one."""
-    sort, common = bits[0] & 3, bits[0] >= _FREQUENT
+    """The same as the bits of a number, the first row is the lowest; and whether they are said to be many."""
+    sort, often = bits[0] & 3, bits[0] >= _OFTEN
     if sort == _BITS:
-        return int.from_bytes(memoryview(bits)[1:], "little"), common
+        return int.from_bytes(memoryview(bits)[1:], "little"), often
     if sort == _SMALL:
-        return int.from_bytes(zlib.decompress(memoryview(bits)[1:]), "little"), common
+        return int.from_bytes(zlib.decompress(memoryview(bits)[1:]), "little"), often
     places = array("H", bits[1:])
     data = bytearray((places[-1] >> 3) + 1)
     for place in places:
         data[place >> 3] |= 1 << (place & 7)
-    return int.from_bytes(data, "little"), common
+    return int.from_bytes(data, "little"), often
 
 
 def rows_of(number: int) -> Iterable[int]:

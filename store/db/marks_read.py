@@ -7,13 +7,12 @@ then those rows are looked at. Anything that would take long is left to FTS5.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, TypeAlias
 
 from store.db import reads
 from store.db.marks import GIVEN, PAIR, rows_of, unpacked
-from store.db.marks_seal import Run, runs_of, without
 from store.db.matching import Test, test_of, words_of
 from store.db.words import taken_apart
 from store.document import document
@@ -23,12 +22,13 @@ MANY: Final = 3_000  # hits
 LOOSE: Final = 100  # rows in no chunk, which are looked at one by one
 SUSPECTS: Final = 60  # rows of which marks cannot say it for certain
 SOME: Final = 6  # chunks that tell how it is with the others
+_THREE: Final = 3  # words of which marks say whether they follow each other
 _KINDS: Final = {
     "thought": (("thought", True),), "said": (("tool", False), ("thought", False)), "output": (("tool", True),),
 }  # fmt: skip
 _BITS: Final = "SELECT bits FROM fts_mark WHERE chunk = ? AND word = ?"
-_RUNS: Final = "SELECT runs FROM fts_chunk WHERE id = ?"
-_STALE: Final = "SELECT first, count, below FROM fts_stale"
+_CHUNKS: Final = "SELECT id FROM fts_chunk WHERE live > 0 ORDER BY id DESC"
+_RUN: Final = "SELECT first, count, at FROM fts_run WHERE chunk = ? AND at <= ? ORDER BY at DESC LIMIT 1"
 
 Read: TypeAlias = Callable[[int, str], tuple[int, bool]]
 Step: TypeAlias = Callable[[int], tuple[int, bool]]  # bits of a chunk's rows, and whether they are certain
@@ -74,7 +74,7 @@ def _marked(connection: sqlite3.Connection, node: Node, many: int) -> tuple[list
     step = _step(_reader(connection), node)
     chunks: list[tuple[int, int, bool]] = []
     hits = suspects = 0
-    numbers = [number for (number,) in connection.execute("SELECT id FROM fts_chunk ORDER BY id DESC")]
+    numbers = [number for (number,) in connection.execute(_CHUNKS)]
     for looked, number in enumerate(numbers, 1):
         bits, sure = step(number)
         if bits:
@@ -84,31 +84,24 @@ def _marked(connection: sqlite3.Connection, node: Node, many: int) -> tuple[list
             # Also where there will be: an answer that is not worth it is not worth the way to it.
             if hits > many or suspects > SUSPECTS or (looked >= SOME and hits / looked > 2 * many / len(numbers)):
                 raise Many
-    stale = connection.execute(_STALE).fetchall()
     certain: list[int] = []
     maybe: list[int] = []
     for number, bits, sure in chunks:
-        (certain if sure else maybe).extend(_keys(connection, number, bits, stale))
+        (certain if sure else maybe).extend(_keys(connection, number, bits))
     return certain, maybe
 
 
-def _keys(connection: sqlite3.Connection, chunk: int, bits: int, stale: list[tuple[int, int, int]]) -> Iterator[int]:
-    (data,) = connection.execute(_RUNS, (chunk,)).fetchone()
-    holes = [(first, count) for first, count, below in stale if chunk < below]
-    at = 0
-    for first, count in runs_of(data):
-        some = bits >> at & (1 << count) - 1
-        at += count
-        if not some:
+def _keys(connection: sqlite3.Connection, chunk: int, bits: int) -> Iterator[int]:
+    """The rows of a chunk's bits that are still there."""
+    while bits:
+        lowest = (bits & -bits).bit_length() - 1
+        first, count, at = connection.execute(_RUN, (chunk, lowest)).fetchone() or (0, 0, 0)
+        if at + count <= lowest:
+            bits &= bits - 1  # its row is gone from here
             continue
-        left = without([(first, count)], holes) if holes else None
-        for place in rows_of(some):
-            if left is None or _within(left, first + place):
-                yield first + place
-
-
-def _within(runs: list[Run], seq: int) -> bool:
-    return any(first <= seq < first + count for first, count in runs)
+        run = (1 << count) - 1 << at
+        yield from (first + place for place in rows_of((bits & run) >> at))
+        bits &= ~run
 
 
 # ---- the tree, chunk by chunk
@@ -119,7 +112,7 @@ def _reader(connection: sqlite3.Connection) -> Read:
     last = 0
 
     def read(chunk: int, word: str) -> tuple[int, bool]:
-        """The bits of a word in a chunk, and whether it is a common one there."""
+        """The bits of a word in a chunk, and whether it is a common one there; or of words that follow each other."""
         nonlocal last
         if chunk != last:
             known.clear()
@@ -156,30 +149,42 @@ def _words(read: Read, node: Words | Facet) -> Step:
     def step(chunk: int) -> tuple[int, bool]:
         if not words:
             return 0, True
-        bits, common = read(chunk, given + words[0])
-        sure = len(words) == 1 and column != "output"
-        for before, word in pairwise(words):
-            if not bits:
-                return 0, True
-            together, _ = read(chunk, before + PAIR + word)
-            if together:
-                bits &= together
-                sure = len(words) == 2 and column != "output" and not given
-            elif (common or given) and (_common(read, chunk, before) and _common(read, chunk, word)):
-                return 0, True
-            other, common = read(chunk, given + word)
-            bits &= other
+        bits, sure = _phrase(read, chunk, words, given) if len(words) > 1 else (read(chunk, given + words[0])[0], True)
         for kind, wanted in kinds:
             if bits:
                 other, _ = read(chunk, kind)
                 bits = bits & other if wanted else bits & ~other
-        return bits, sure or not bits
+        return bits, (sure and column != "output") or not bits
 
     return step
 
 
-def _common(read: Read, chunk: int, word: str) -> bool:
-    return read(chunk, word)[1]
+def _phrase(read: Read, chunk: int, words: Sequence[str], given: str) -> tuple[int, bool]:
+    """Rows that may have the words one behind the other. Of common ones pairs and threes are marked, in any column."""
+    bits = -1
+    sure = not given and len(words) <= _THREE
+    pairs: list[bool] = []  # frequent ones
+    for before, word in pairwise(words):
+        together, frequent = read(chunk, before + PAIR + word)
+        pairs.append(frequent)
+        if together:
+            bits &= together
+        else:
+            (one, often), (other, too) = read(chunk, before), read(chunk, word)
+            if often and too:
+                return 0, True
+            bits &= one & other
+            sure = False
+        if not bits:
+            return 0, True
+    for at, (one, other) in enumerate(pairwise(pairs)):
+        if one and other:
+            bits &= read(chunk, PAIR.join(words[at : at + _THREE]))[0]
+        else:
+            sure = False
+    for word in words if given else ():
+        bits &= read(chunk, given + word)[0]
+    return bits, sure or not bits
 
 
 def _either(steps: list[Step]) -> Step:

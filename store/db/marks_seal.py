@@ -5,11 +5,11 @@ What is read for a chunk is read without the lock; whether it is still so is ask
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from store.db.marks import ADD, CHUNK, Executes, marked
+from store.db.marks import ADD, ADD_RUN, CHUNK, Executes, marked
 from store.db.words import taken_apart
 from store.document import Document
 
@@ -18,8 +18,9 @@ _TWICE: Final = 2  # a last chunk that is no bigger than so many times what come
 _SLICE: Final = 1_024  # rows taken apart at once
 _NONE: Final[Document] = ("", "", "", "", "")
 _LOOSE: Final = "SELECT id, first, count FROM fts_loose ORDER BY first LIMIT ?"
-_LAST: Final = "SELECT id, rows, full, runs FROM fts_chunk ORDER BY id DESC LIMIT ?"
-_STALE: Final = "SELECT first, count, below FROM fts_stale"
+_LAST: Final = "SELECT id, live, full FROM fts_chunk ORDER BY id DESC LIMIT ?"
+_HOLLOW: Final = "SELECT id, live FROM fts_chunk WHERE live * 2 < rows LIMIT 1"  # most of whose rows are gone
+_HELD: Final = "SELECT first, count, at FROM fts_run WHERE chunk = ? ORDER BY at"
 
 Run: TypeAlias = tuple[int, int]  # key of the first row, rows
 Ask: TypeAlias = Callable[..., Sequence[Any]]
@@ -34,12 +35,11 @@ class Sealed(NamedTuple):
     marks: list[tuple[str, bytes]]
     loose: list[tuple[int, ...]]  # as they were
     rest: list[Run]  # what of all that did not fit
-    chunks: list[int]  # that go into it
-    stale: int  # entries of fts_stale then
+    chunks: dict[int, list[tuple[int, ...]]]  # that go into it, with their runs as they were
 
 
 def next_chunk(ask: Ask, documents: Documents) -> Sealed | None:
-    """The next one; None: nothing is loose."""
+    """The next one; None: nothing is loose, and no chunk is hollow."""
     picked: list[tuple[int, ...]] = []
     rows = 0
     for one in ask(_LOOSE, CHUNK):
@@ -47,20 +47,35 @@ def next_chunk(ask: Ask, documents: Documents) -> Sealed | None:
         rows += one[2]
         if rows >= CHUNK:
             break
-    if not picked:
+    chunks: dict[int, list[tuple[int, ...]]] = {}
+    for number, live in ask(_HOLLOW):
+        chunks[number] = list(ask(_HELD, number))
+        rows += live
+    if not picked and not chunks:
         return None
-    stale = ask("SELECT coalesce(max(id), 0) FROM fts_stale")[0][0]
-    runs = [(first, count) for _, first, count in picked]
-    chunks: list[int] = []
-    for number, count, full, data in ask(_LAST, 64):
-        if full or rows + count > CHUNK or count > _TWICE * rows:
+    for number, live, full in ask(_LAST, 64):
+        if number in chunks:
+            continue
+        if full or rows + live > CHUNK or live > _TWICE * rows:
             break
-        chunks.append(number)
-        rows += count
-        runs += without(runs_of(data), [(one, many) for one, many, below in ask(_STALE) if number < below])
-    done, rest, words = _read(sorted(runs), documents)
+        chunks[number] = list(ask(_HELD, number))
+        rows += live
+    runs = [(first, count) for _, first, count in picked]
+    runs += [(first, count) for held in chunks.values() for first, count, _ in held]
+    done, rest, words = _read(_joined(sorted(runs)), documents)
     full = bool(rest) or len(words) >= CHUNK
-    return Sealed(done, full, marked(words), picked, rest, chunks, stale)
+    return Sealed(_joined(done), full, marked(words), picked, _joined(rest), chunks)
+
+
+def _joined(runs: Iterable[Run]) -> list[Run]:
+    """The same rows in as few runs as there can be."""
+    found: list[Run] = []
+    for first, count in runs:
+        if found and sum(found[-1]) == first:
+            found[-1] = (found[-1][0], found[-1][1] + count)
+        else:
+            found.append((first, count))
+    return found
 
 
 def _read(runs: list[Run], documents: Documents) -> tuple[list[Run], list[Run], list[list[str]]]:
@@ -88,45 +103,26 @@ def put(tx: Executes, sealed: Sealed) -> bool:
     known = {number: (first, count) for number, first, count in tx.exec_driver_sql(_LOOSE, (-1,)).fetchall()}
     if any(known.get(number) != (first, count) for number, first, count in sealed.loose):
         return False
-    (stale,) = tx.exec_driver_sql("SELECT coalesce(max(id), 0) FROM fts_stale").fetchall()[0]
-    if stale != sealed.stale:
-        return False
+    for number, held in sealed.chunks.items():
+        if [tuple(one) for one in tx.exec_driver_sql(_HELD, (number,)).fetchall()] != held:
+            return False
     for number in sealed.chunks:
         tx.exec_driver_sql("DELETE FROM fts_mark WHERE chunk = ?", (number,))
+        tx.exec_driver_sql("DELETE FROM fts_run WHERE chunk = ?", (number,))
         tx.exec_driver_sql("DELETE FROM fts_chunk WHERE id = ?", (number,))
     for number, _, _ in sealed.loose:
         tx.exec_driver_sql("DELETE FROM fts_loose WHERE id = ?", (number,))
     if sealed.rest:
         tx.exec_driver_sql(ADD, sealed.rest)
+    if not sealed.runs:
+        return True  # what was hollow was empty
     rows = sum(count for _, count in sealed.runs)
-    data = array("q", [value for run in sealed.runs for value in run]).tobytes()
-    tx.exec_driver_sql("INSERT INTO fts_chunk (rows, full, runs) VALUES (?, ?, ?)", (rows, sealed.full, data))
+    tx.exec_driver_sql("INSERT INTO fts_chunk (rows, live, full) VALUES (?, ?, ?)", (rows, rows, sealed.full))
     ((number,),) = tx.exec_driver_sql("SELECT max(id) FROM fts_chunk").fetchall()
+    places = accumulate((count for _, count in sealed.runs), initial=0)
+    runs = [(first, count, number, at) for (first, count), at in zip(sealed.runs, places, strict=False)]
+    tx.exec_driver_sql(ADD_RUN, runs)
     marks = [(number, word, bits) for word, bits in sealed.marks]
     if marks:
         tx.exec_driver_sql("INSERT INTO fts_mark (chunk, word, bits) VALUES (?, ?, ?)", marks)
-    tx.exec_driver_sql("DELETE FROM fts_stale WHERE below <= (SELECT min(id) FROM fts_chunk)")
     return True
-
-
-def runs_of(data: bytes) -> list[Run]:
-    """The runs of a chunk."""
-    values = array("q", data)
-    return list(zip(values[::2], values[1::2], strict=True))
-
-
-def without(runs: Sequence[Run], holes: Sequence[Run]) -> list[Run]:
-    """The runs without the rows that lie in holes."""
-    left = list(runs)
-    for hole, many in holes:
-        end, kept = hole + many, []
-        for first, count in left:
-            if first >= end or first + count <= hole:
-                kept.append((first, count))
-                continue
-            if first < hole:
-                kept.append((first, hole - first))
-            if first + count > end:
-                kept.append((end, first + count - end))
-        left = kept
-    return left

@@ -20,7 +20,7 @@ from store.db import place
 from store.errors import StoreError
 from store.items import Item, pack, unpack
 
-SCHEMA: Final = 7  # PRAGMA user_version: the number of the last revision in `migrations/`, kept in step with it
+SCHEMA: Final = 8  # PRAGMA user_version: the number of the last revision in `migrations/`, kept in step with it
 APPLICATION: Final = 0x504C4159  # PRAGMA application_id: tells our files from other programs'
 VERSION: Final = "SELECT user_version, application_id FROM pragma_user_version, pragma_application_id"
 STARTED: Final = time.time()  # of this process, nearly: what is older was there before

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from store.db import fts_sqlite as fts
 from store.db import marks, marks_seal, place, reads
 from store.db.engine import open_engine, sentence
-from store.db.lock import Lock, hold
+from store.db.lock import hold
 from store.document import VERSION, Document, document
 from store.errors import StoreError
 
@@ -72,26 +72,31 @@ def catch_up(db: Path, tell: Tell | None = None) -> int:
     """
     rows = 0
     while True:
-        lock = _held(db)
-        if lock is None:
-            return rows
-        try:
-            with closing(Indexer(db)) as indexer:
-                new = indexer.run(tell)
-        finally:
-            lock.drop(remove=False)  # it stays: who holds a file that is gone holds nothing
+        with _indexing(db) as indexer:
+            if indexer is None:
+                return rows
+            new = indexer.run(tell)
         rows += new
         if not new or not waiting(db):  # else somebody published between our last look and the end of our lock
             return rows
 
 
-def _held(db: Path) -> Lock | None:
-    """The lock of the one who indexes; None: another process does."""
+@contextmanager
+def _indexing(db: Path) -> Iterator[Indexer | None]:
+    """The one who indexes; None: another process does."""
     try:
         db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # of an archive on a server nothing may be here
-        return hold(db.with_name(db.name + ".index"), wait=False)
+        lock = hold(db.with_name(db.name + ".index"), wait=False)
     except OSError as error:
         raise StoreError(f"{db.parent} cannot be written: {error.strerror or error}.") from error
+    if lock is None:
+        yield None
+        return
+    try:
+        with closing(Indexer(db)) as indexer:
+            yield indexer
+    finally:
+        lock.drop(remove=False)  # it stays: who holds a file that is gone holds nothing
 
 
 def mark_up(db: Path, seconds: float = math.inf) -> int:
@@ -105,14 +110,10 @@ def mark_up(db: Path, seconds: float = math.inf) -> int:
         return 0  # a server's index finds rows with two words without going through those with either
     chunks = 0
     while True:
-        lock = _held(db)
-        if lock is None:
-            return chunks
-        try:
-            with closing(Indexer(db)) as indexer:
-                new = indexer.seal(end)
-        finally:
-            lock.drop(remove=False)
+        with _indexing(db) as indexer:
+            if indexer is None:
+                return chunks
+            new = indexer.seal(end)
         chunks += new
         if not new or time.monotonic() >= end or not catch_up(db):
             return chunks

@@ -76,7 +76,9 @@ class Format(Struct, frozen=True):
     inside: Callable[[Path], Iterable[Inside]] | None = None  # database in `where` → its sessions. Raises OSError
     children: Callable[[Path], Iterable[Child]] | None = None  # session file → its subagent files as they are now
     named: Callable[[Path], SessionNamed | None] | None = None  # session file → what other files call that session
-    beside: Callable[[Path], Iterable[Path]] | None = None  # session file → folders where its subagents' files appear
+    beside: Callable[[Path, str], Iterable[Path]] | None = None  # session file, and what its agent calls the session if
+    # that is known, else '' → folders where its subagents' files appear
+    joins: Callable[[str], bool] | None = None  # name of a .jsonl file in one of them → it may be a subagent's
     alive: Callable[[Path], str | None] | None = None  # session file → busy, waiting, idle, if a program says so
     fork: Sequence[str] = ()  # the command that goes on with a copy of a session; {id} is its id
     kinds: Mapping[str, str] = {}  # tool name → dotted kind

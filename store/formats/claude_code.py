@@ -14,7 +14,7 @@ from typing_extensions import override
 from store.decode import type_of, unreadable
 from store.events import At, Compacted, Event, NoticeAdded, SessionNamed, TurnEnded
 from store.formats.base import Format, Record
-from store.formats.claude_files import alive, beside, children, named, owns
+from store.formats.claude_files import alive, beside, children, joins, named, owns
 from store.formats.claude_hidden import HIDDEN, is_hidden
 from store.formats.claude_notes import attachment, item_of, system
 from store.formats.claude_sniff import disk
@@ -199,6 +199,7 @@ FORMAT = Format(
     children=children,
     named=named,
     beside=beside,
+    joins=joins,
     alive=alive,
     fork=("claude", "--resume", "{id}", "--fork-session"),
     kinds=KINDS,

@@ -63,9 +63,14 @@ def named(path: Path) -> SessionNamed | None:
     return SessionNamed(At(), title=title, rank=6) if title else None
 
 
-def beside(path: Path) -> Iterable[Path]:
+def beside(path: Path, _session: str = "") -> Iterable[Path]:
     """The folder below which the subagents' files of a session appear; it may not exist yet."""
     return (path.with_suffix(""),)
+
+
+def joins(name: str) -> bool:
+    """The other files there are books of workflows."""
+    return name.startswith("agent-")
 
 
 def _child(file: Path) -> Child:

@@ -26,7 +26,7 @@ from store.events import (
     Usage,
 )  # fmt: skip
 from store.formats.base import Format, Record
-from store.formats.codex_files import base, beside, children, owns, parent_of
+from store.formats.codex_files import base, beside, children, joins, owns, parent_of
 from store.formats.codex_hidden import HIDDEN
 from store.formats.codex_items import Items, place
 from store.formats.codex_sniff import rollout
@@ -295,6 +295,7 @@ FORMAT = Format(
     base=base,
     children=children,
     beside=beside,
+    joins=joins,
     kinds=KINDS,
     hidden=HIDDEN,
 )

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -19,6 +20,7 @@ from store.sources import views
 HEAD: Final = 64 << 10  # bytes in which the first line names the parent
 LONGEST: Final = 4 << 20  # bytes of a first line, which holds the instructions
 FORKS: Final = 16  # of forks
+QUARTER: Final = 900  # seconds: wherever one is, days begin with one of these
 FILES: Final = 65_536  # first lines that are remembered: they never change
 _THREAD: Final = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})(?:_\w+)?\.jsonl$")
 _PARENT: Final = re.compile(rb'"parent_thread_id"\s*:\s*"([0-9a-f-]{36})"')
@@ -108,18 +110,34 @@ def _file_of(thread: str, path: Path) -> Path | None:
     return None
 
 
-def beside(path: Path) -> Iterable[Path]:
+def beside(path: Path, _session: str = "") -> Iterable[Path]:
     """The folders in which subagents' rollouts may lie: of its first day, of the day it was last written, of today."""
-    found = [path.parent]
-    if len(path.parts) > 4 and path.parent.name.isdigit() and thread_of(path):
-        top = path.parents[3]
-        try:
-            now = (views.stat(path).st_mtime, time.time())
-            days = {time.strftime("%Y/%m/%d", time.localtime(when)) for when in now}
-        except OSError:
-            days = set()
-        found += [top / day for day in sorted(days) if top / day != path.parent]
-    return found
+    if not thread_of(path):
+        return (path.parent,)
+    try:
+        written = views.stat(path).st_mtime
+    except OSError:
+        return (path.parent,)
+    days = _day(int(written // QUARTER)), _day(int(time.time() // QUARTER))
+    return _days(os.path.dirname(path), *days)  # noqa: PTH120 - many ask
+
+
+@lru_cache(maxsize=4096)
+def _day(quarter: int) -> str:
+    return time.strftime("%Y/%m/%d", time.localtime(quarter * QUARTER))
+
+
+@lru_cache(maxsize=1024)
+def _days(own: str, *days: str) -> Sequence[Path]:
+    folder = Path(own)
+    if len(folder.parts) < 4 or not folder.name.isdigit():
+        return (folder,)
+    top = folder.parents[2]
+    return (folder, *(top / day for day in sorted(set(days)) if top / day != folder))
+
+
+def joins(name: str) -> bool:
+    return owns(PurePath(name)) and _THREAD.search(name) is not None
 
 
 def _names(folder: Path) -> list[str]:

@@ -182,7 +182,7 @@ def children(path: Path) -> Iterable[Child]:
             yield Child(file, file.stem)
 
 
-def beside(path: Path) -> Iterable[Path]:
+def beside(path: Path, _session: str = "") -> Iterable[Path]:
     return (path.parent / "subagents",) if path.parent.name == path.stem else ()
 
 

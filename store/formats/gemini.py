@@ -291,8 +291,8 @@ def children(path: Path) -> Iterable[Child]:
         yield Child(file, file.stem)
 
 
-def beside(path: Path) -> Iterable[Path]:
-    session = _session_of(path)
+def beside(path: Path, session: str = "") -> Iterable[Path]:
+    session = session or _session_of(path)
     return (path.parent / session,) if session else ()
 
 

@@ -33,7 +33,7 @@ from store.events import (
 from store.formats import kimi_tools as tools
 from store.formats.base import Format, Record
 from store.formats.calls import given_of, plan_of, text_of
-from store.formats.kimi_files import beside, children, claims, named, owns, part_of
+from store.formats.kimi_files import beside, children, claims, joins, named, owns, part_of
 from store.formats.kimi_hidden import HIDDEN
 from store.formats.kimi_old import Old, is_old
 from store.formats.values import count, micros, moment, one_line, string, table
@@ -323,6 +323,7 @@ FORMAT = Format(
     named=named,
     children=children,
     beside=beside,
+    joins=joins,
     kinds=tools.KINDS,
     hidden=HIDDEN,
     names=names,

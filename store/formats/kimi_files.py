@@ -89,5 +89,9 @@ def children(path: Path) -> Iterable[Child]:
                 yield Child(entry / path.name, entry.name)
 
 
-def beside(path: Path) -> Iterable[Path]:
+def joins(name: str) -> bool:
+    return name == "wire.jsonl"
+
+
+def beside(path: Path, _session: str = "") -> Iterable[Path]:
     return (path.parent.parent,) if path.name == "wire.jsonl" and path.parent.name == "main" else ()

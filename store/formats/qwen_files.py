@@ -58,7 +58,7 @@ def children(path: Path) -> Iterable[Child]:
         yield Child(file, agent, string(told, "toolUseId") or None, one_line(string(told, "description")))
 
 
-def beside(path: Path) -> Iterable[Path]:
+def beside(path: Path, _session: str = "") -> Iterable[Path]:
     return (_folder(path),)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 
 from store.archive_child import Background, Over
 from store.archive_import import Progress
+from store.child import started
 from store.db.lock import hold
 from store.db.writer import Writer
 from store.paths import data_dir
+from store.relay import environment
 from viewer.bench.make_session import write_session
 
 LONG = 60.0
@@ -109,6 +112,31 @@ def test_cancelled_it_ends_with_its_processes_and_says_nothing_more(root: Path) 
     child.start()
     assert again.done.wait(LONG)
     assert again.over == [Over(4, 0)]
+
+
+def test_what_comes_behind_an_import_ends_with_whoever_started_it(root: Path) -> None:
+    """A window that is killed says nothing: its end of the pipe is closed, and that is all."""
+    heard, db = Heard(), data_dir() / "playhead.db"
+    Background([str(root)], heard.on_progress, heard.on_over).start()
+    assert heard.done.wait(LONG)
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")  # what comes behind waits for us as long as it lives
+        connection.execute("UPDATE indexed SET version = 0")
+        connection.execute("COMMIT")
+        connection.execute("BEGIN IMMEDIATE")
+        at_work = db.with_name(f"{db.name}.index")
+        at_work.unlink()
+        command = [*started("store.archive_child"), str(root)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as child:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            while not at_work.exists():
+                assert child.poll() is None
+                threading.Event().wait(0.01)
+            child.stdin.close()
+            assert child.stdout.read() == b""  # it had nothing to say any more
+            assert child.wait(LONG) == 0
+        connection.execute("ROLLBACK")
 
 
 def test_it_leaves_the_work_to_another_one(root: Path) -> None:

@@ -28,6 +28,8 @@ T0 = 1_780_000_000_000_000
 
 
 def text(rng: random.Random) -> str:
+    if rng.random() < 0.3:
+        return " ".join(rng.choices(WORDS[:4], k=rng.randint(3, 8)))
     words = rng.choices(WORDS, weights=range(len(WORDS), 0, -1), k=rng.randint(0, 7))
     return " ".join([*words, rng.choice(RARE)] if rng.random() < 0.05 else words)
 
@@ -49,7 +51,7 @@ def item(rng: random.Random, row: int) -> Item:
 def node(rng: random.Random, depth: int = 2) -> Node:
     kind = rng.random() if depth else 0.0
     if kind < 0.45:
-        words = " ".join(rng.choices((*WORDS, *RARE), k=rng.choice((1, 1, 2, 2, 3))))
+        words = " ".join(rng.choices((*WORDS[:4], *WORDS, *RARE), k=rng.choice((1, 1, 2, 2, 3, 3, 4))))
         return Words(words, False, rng.choice(COLUMNS))
     if kind < 0.6:
         return rng.choice((Facet("k", "tool"), Facet("k", "message"), Facet("s", "failed"), Facet("t", "Bash")))
@@ -64,11 +66,13 @@ def test_any_query_has_the_same_answer(tmp_path: Path, monkeypatch: pytest.Monke
     none."""
     monkeypatch.setattr(marks_seal, "CHUNK", 40)
     monkeypatch.setattr(marks_read, "SUSPECTS", 10_000)
+    monkeypatch.setattr(marks, "FREQUENT", 3)
     rng = random.Random(5)
     archive = Archive(tmp_path)
     keys = [archive.session(f"s{number}", [item(rng, row) for row in range(70)]) for number in range(3)]
     catch_up(archive.db)
     mark_up(archive.db)
+    assert archive.ask("SELECT count(*) FROM fts_mark WHERE word LIKE 'alpha beta %'") > [(3,)]
     for row in rng.sample(range(70), 9):
         archive.change(keys[0], [Put(row, item(rng, row))])
     archive.session("s1", [item(rng, row) for row in range(30)])
@@ -163,6 +167,32 @@ def test_a_long_text_does_not_make_a_chunk_big(tmp_path: Path, monkeypatch: pyte
     mark_up(archive.db)
     archive.marked()
     assert archive.ask("SELECT max(rows), sum(rows) FROM fts_chunk") == [(4, 30)]
+
+
+def test_what_is_gone_from_chunks_does_not_stay_there(tmp_path: Path) -> None:
+    """A session that is read anew, and one whose rows change, again and again: what a search has to go through is what
+    there is."""
+    archive = Archive(tmp_path)
+    rng = random.Random(6)
+    key = archive.session("changes", [item(rng, row) for row in range(60)])
+    for turn in range(12):
+        archive.session("anew", [item(rng, row) for row in range(40)])
+        archive.sweep()
+        archive.change(key, [Put(row, item(rng, row)) for row in rng.sample(range(60), 20)])
+        archive.marked()
+        catch_up(archive.db)
+        mark_up(archive.db)
+        archive.marked()
+        ((chunks, rows),) = archive.ask("SELECT count(*), sum(rows) FROM fts_chunk")
+        assert chunks <= 3, turn  # type: ignore[operator]
+        assert rows <= 200, turn  # type: ignore[operator]
+        assert archive.ask("SELECT count(*) FROM fts_run")[0][0] <= 60, turn  # type: ignore[operator]
+    archive.session("changes", [])
+    archive.session("anew", [])
+    archive.sweep()
+    mark_up(archive.db)
+    left = [archive.ask(f"SELECT 1 FROM {table}") for table in marks.TABLES]  # noqa: S608 - our own names
+    assert left == [[], [], [], []]
 
 
 class Size:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from archive import marked
 from filled import walked
 from imports import REPO
 from sqlalchemy import Connection
@@ -22,6 +23,7 @@ from sqlalchemy import Connection
 from store.catalog import Catalog
 from store.db import reads
 from store.db.engine import _engine, open_engine
+from store.db.search import catch_up, mark_up
 from store.db.upgrade import SCRIPTS, config
 from store.errors import StoreError
 from store.intake import take_in
@@ -143,6 +145,26 @@ def test_no_step_loses_what_both_sides_of_it_have(db: Path, tmp_path: Path) -> N
     filled(db, tmp_path / "projects")
     walked(lambda: migrating(db), REVISIONS, FOLDED)
     assert ask(db, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_marks_are_made_anew(db: Path, tmp_path: Path) -> None:
+    """000-05: what was marked by another rule waits to be marked again, and nothing that is indexed is left out."""
+    filled(db, tmp_path / "projects")
+    catch_up(db)
+    assert mark_up(db)
+    steps = [
+        (command.downgrade, "0007"),
+        (command.downgrade, "0006"),
+        (command.upgrade, "0007"),
+        (command.upgrade, "0008"),
+    ]
+    for step, revision in steps:
+        with migrating(db) as connection:
+            step(config(connection), revision)
+    assert ask(db, "SELECT count(*) FROM fts_chunk") == [(0,)]
+    marked(db)
+    assert mark_up(db)
+    marked(db)
 
 
 def said(db: Path, paths: list[Path]) -> list[list[str]]:

@@ -161,6 +161,21 @@ def test_what_waits_is_cancelled_and_brought_back(web: Web, capfdbinary: Printed
     ]  # fmt: skip
 
 
+def test_what_came_with_it_is_needed_to_bring_it_back(web: Web, capfdbinary: Printed) -> None:
+    """The log keeps the payloads of the newest only: without its own it would be run as something else."""
+    web.trigger()
+    web.post(comment(text=f"wait {web.work / 'gate'}"))
+    web.until(lambda: web.started() != [])
+    web.post(comment(text="Say hello"))
+    web.until(lambda: web.service.queue.waiting() == 1)
+    number = deliveries(web.db)[0].id
+    stops.cancel(web.db, number)
+    once(web.db, lambda tx: deliveries_db.prune(tx, 0, 0))
+    assert cli.main(["triggers", "cancel", "--undo", str(number)]) == 2
+    assert b"its payload is gone" in capfdbinary.readouterr().err
+    assert deliveries(web.db)[0].state == "cancelled"
+
+
 def test_one_that_is_cancelled_while_nobody_serves_is_not_run(web: Web) -> None:
     """Nobody hears of it; whoever serves next finds it handled, and another one's claim comes too late."""
     web.trigger()

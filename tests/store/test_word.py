@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -49,6 +50,26 @@ def test_a_word_of_another_process_is_heard_by_who_listens_for_it(ear: Ear) -> N
 def test_what_nobody_listens_for_leaves_nothing(tmp_path: Path) -> None:
     word.tell(tmp_path, word.RUNS)
     assert not word.folder(tmp_path).exists()
+
+
+@pytest.mark.parametrize("gone", ["folder", "word"])
+def test_what_is_deleted_under_a_listener_comes_back_by_itself(
+    ear: Ear, gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what was said in between is looked at: whoever listens is called once it stands again."""
+    monkeypatch.setattr(word, "AGAIN", 0.05)
+    called = threading.Event()
+    ear.on(word.RUNS, called.set)
+    place = word.folder(ear.data)
+    shutil.rmtree(place) if gone == "folder" else (place / word.RUNS).unlink()
+    while True:  # it is called for the deletion, too
+        assert called.wait(WAIT)
+        called.clear()
+        if (place / word.RUNS).exists():
+            break
+    called.clear()
+    word.tell(ear.data, word.RUNS)
+    assert called.wait(WAIT)
 
 
 def test_an_ear_that_is_closed_leaves_a_watcher_to_its_owner(ear: Ear) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +14,17 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from store.db.search import catch_up
+from store.errors import StoreError
+from store.events import ItemId
 from store.intake import take_in
-from store.items import Notice, Tool
+from store.items import Notice, Tool, failed
 from store.paths import data_dir
 from viewer.app import App
+from viewer.jobs import Job
 from viewer.options import Options
 from viewer.search.hits import HitRole
 from viewer.timeline import copying
+from viewer.timeline.apart import Apart
 
 RECORDED = REPO / "tests" / "recorded" / "claude-code"
 
@@ -119,3 +124,45 @@ def test_failures_are_found_by_one_key_and_commands_are_copied(app: App, qtbot: 
     row = next(row for row, command in enumerate(commands) if command)
     texts = [action.text() for action in view.context_menu(row).actions()]
     assert "Copy command" in texts
+
+
+def test_of_two_looks_for_a_failure_the_later_one_leads(
+    app: App, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever is answered first, and also when the other one cannot be."""
+    window, view = app.window, app.window.pane.view
+    window.open_path(str(tmp_path / "tour.jsonl"))
+    qtbot.waitUntil(lambda: view.timeline is not None and view.timeline.length > 10)
+    model = view.timeline
+    assert model is not None
+    (first, *_) = [row for row, item in enumerate(model.items(0, model.length)) if failed(item)]
+    answers: list[bool] = []
+    answer, looks = Job.answer, [threading.Event(), threading.Event()]
+
+    def answered(self: Job) -> None:
+        answer(self)
+        answers.append(True)
+
+    def slow(apart: Apart, by: int, gates: list[threading.Event]) -> ItemId | None:
+        gate = gates.pop(0)
+        assert gate.wait(30)
+        if gates:
+            raise StoreError("The database is busy.")
+        return apart.failure(by)[1].id  # type: ignore[index]
+
+    monkeypatch.setattr(Job, "answer", answered)
+    for broken in (True, False):
+        gates = looks[: 1 + broken]
+        monkeypatch.setattr("viewer.failures.far", lambda apart, by, gates=gates: slow(apart, by, gates))
+        answers.clear()
+        view.set_current(0)
+        window.on_next_failure()
+        qtbot.waitUntil(lambda gates=gates, broken=broken: len(gates) == broken)  # type: ignore[misc]
+        if not broken:  # behind the last row there is nothing to look for
+            view.set_current(model.length - 1)
+        window.on_next_failure()
+        for count, gate in enumerate(looks[: 1 + broken]):
+            gate.set()
+            qtbot.waitUntil(lambda count=count: len(answers) > count)  # type: ignore[misc]
+            gate.clear()
+        assert view.currentIndex().row() == (first if broken else model.length - 1)

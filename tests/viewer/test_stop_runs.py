@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from apps import running
 from hooks import Web, agents, comment
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QAbstractButton, QMessageBox
+from PySide6.QtWidgets import QAbstractButton, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from store.audit import entries
 from store.paths import data_dir
 from store.triggers import deliveries
+from viewer import run_here, theme
 from viewer.app import App
+from viewer.jobs import Jobs
 from viewer.options import Options
+from viewer.panel import ending
 from viewer.panel.threads_model import STOP
 
 WAIT = 30_000
@@ -168,3 +173,48 @@ def test_what_another_playhead_does_is_heard_and_what_waits_is_cancelled(web: We
     web.done(before)
     qtbot.waitUntil(lambda: states() == ["cancelled", "done", "done"] and here.work is None, timeout=WAIT)
     assert [one.action for one in entries(web.db).rows].count("delivery cancelled") == 2
+
+
+@contextmanager
+def unreadable(db: Path) -> Iterator[None]:
+    """As by a Playhead of another version: whoever asks is told so."""
+    with closing(sqlite3.connect(db)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute("PRAGMA user_version = 9999")
+        yield
+        connection.execute(f"PRAGMA user_version = {version}")
+
+
+def test_a_look_that_failed_is_made_again_and_nothing_false_is_said(
+    web: Web, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was about is told once: a run that is over would stand below its session, or be called not stopped."""
+    monkeypatch.setattr(run_here, "AGAIN", 50)
+    monkeypatch.setattr(ending, "NET", 100)
+    web.trigger()
+    web.sent_and_done()
+    (file,) = Path.home().glob(f".claude/projects/*/{web.thread().session}.jsonl")
+    said: list[str] = []
+    jobs, window = Jobs(), QWidget()
+    qtbot.addWidget(window)
+    here = run_here.RunHere(jobs, web.db, theme.make_look("light"), lambda _: None, lambda *_, **__: None, window)
+    end = ending.Ending(jobs, web.db, lambda text, *_, **__: said.append(text), window)
+    here.show_session(str(file))
+    before = web.last
+    work(web, 2)
+    here.on_news()
+    qtbot.waitUntil(lambda: here.work is not None, timeout=WAIT)
+    assert here.work is not None
+    with unreadable(web.db):
+        looks = here.looks
+        here.on_news()
+        end._work, end._left = here.work, 3  # as one that was asked to end
+        end.look()
+        qtbot.waitUntil(lambda: here.looks > looks + 1, timeout=WAIT)
+    web.runs.stop(here.work.run_id)
+    web.done(before)
+    end.on_time()
+    qtbot.waitUntil(lambda: here.work is None and not end.busy, timeout=WAIT)  # and nobody has told them
+    (only,) = said
+    assert "had ended before: cancelled" in only
+    jobs.shutdown()

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from viewer.bench.make_session import write_session
+
+if sys.platform != "win32":
+    import fcntl
+
+PREFIX: Final = "playhead-bench-"
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -44,9 +50,43 @@ def compile_modules(home: Path) -> None:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A temporary folder for one bench."""
-    with tempfile.TemporaryDirectory(prefix="playhead-bench-") as name:
-        yield Path(name)
+    """A temporary folder for one bench. Those of benches that were killed, up to gigabytes, go first."""
+    _sweep()
+    with ExitStack() as stack:
+        while True:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)))
+            if stack.enter_context(_held(path)):
+                break  # else a sweep came between the two
+        yield path
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[bool]:
+    """A lock on the folder itself, which ends with its holder. Whether it was free, and the folder is still there."""
+    if sys.platform == "win32":  # where no folder can be locked, and none is swept
+        yield True
+        return
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:  # gone, or somebody else's
+        yield False
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield path.exists()
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(handle)
+
+
+def _sweep() -> None:
+    if sys.platform == "win32":
+        return
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with _held(path) as abandoned:
+            if abandoned:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def session(where: Path, *, records: int | None = None, size: int | None = None) -> Path:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from pathlib import Path
 from typing import Final
 
+from viewer.bench.apart import folder
 from viewer.bench.common import Report, figure, percentile, report
 
 NAME: Final = "scroll"
@@ -20,14 +22,15 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> list[Report]:
-    return [_one(arguments, arguments.rows)]
+    with folder() as home:
+        return [_one(arguments, arguments.rows, home)]
 
 
-def _one(arguments: argparse.Namespace, rows: int) -> Report:
+def _one(arguments: argparse.Namespace, rows: int, home: Path) -> Report:
     from viewer.bench.rig import Rig
     from viewer.bench.seed import seeded
 
-    window = seeded(rows)
+    window = seeded(rows, home)
     start = time.perf_counter()
     rig = Rig(window, rows)
     opened = time.perf_counter() - start

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -57,11 +56,11 @@ def item_at(row: int, rng: random.Random) -> Item:
                 status="ok", ended=ts + 900_000, exit_code=0, output=Text(output))  # fmt: skip
 
 
-def seeded(rows: int, folder: Path | None = None) -> DbWindow | None:
-    """A window on so many rows; None for none. The database lies in a temporary folder of its own."""
+def seeded(rows: int, folder: Path) -> DbWindow | None:
+    """A window on so many rows, in a database in this folder; None for none."""
     if rows == 0:
         return None
-    path = (folder or Path(tempfile.mkdtemp(prefix="playhead-bench-"))) / "bench.db"
+    path = folder / "bench.db"
     return filled(path, rows, "bench", path)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 
+from viewer.bench.apart import folder
 from viewer.bench.common import Report, figure, percentile, report
 from viewer.bench.rig import application
 from viewer.jobs import Jobs
@@ -35,10 +35,9 @@ def measure(arguments: argparse.Namespace) -> list[Report]:
     stalls: list[float] = []
     worst: list[float] = []
     told: list[float] = []
-    with tempfile.TemporaryDirectory(prefix="playhead-bench-") as name:
-        home = Path(name)
+    with folder() as home:
         for variable in ("HOME", "PLAYHEAD_DATA_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
-            os.environ[variable] = name
+            os.environ[variable] = str(home)
         os.environ["CLAUDE_CONFIG_DIR"] = str(home / ".claude")
         _fill(home / ".claude" / "projects", arguments.files)
         for _ in range(arguments.runs):

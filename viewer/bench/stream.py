@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 from typing import Final
 
 import orjson
 
+from viewer.bench.apart import folder
 from viewer.bench.common import Report, figure, percentile, report, rss_mb
 
 NAME: Final = "stream"
@@ -37,7 +39,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def measure(arguments: argparse.Namespace) -> list[Report]:
     """One report."""
-    return [_one(arguments, arguments.rows)]
+    with folder() as home:
+        return [_one(arguments, arguments.rows, home)]
 
 
 def _line(event: object, **more: object) -> bytes:
@@ -59,14 +62,14 @@ def _begin(name: str) -> bytes:
     return b"".join(map(_line, events))
 
 
-def _one(arguments: argparse.Namespace, rows: int) -> Report:
+def _one(arguments: argparse.Namespace, rows: int, home: Path) -> Report:
     from store.formats import named
     from store.pipe import Pipe
     from viewer.bench.rig import KEY, Rig
     from viewer.bench.seed import seeded
 
     before = rss_mb()
-    window = seeded(rows)
+    window = seeded(rows, home)
     rig = Rig(window, rows)
     pipe = Pipe(named("claude-stream"))
     decode: list[float] = []

@@ -62,6 +62,8 @@ def turn_line(turn: Turn) -> Line:
         parts.append(money(turn.cost, partial=turn.partial))
     if turn.tokens:
         parts.append(f"{wording.tokens(turn.tokens)} out")
+    if not parts and turn.ts is not None:  # nothing was measured: when it was is better than an empty line
+        parts.append(f"at {wording.local(turn.ts):%H:%M}")
     wrong = turn.errors or turn.failed
     tip = [turn.words or "No prompt of the user's", f"Began {wording.full(turn.ts)}" if turn.ts is not None else ""]
     if turn.given or turn.cached or turn.stored:
@@ -71,8 +73,8 @@ def turn_line(turn: Turn) -> Line:
     if turn.issues:
         tip.append(wording.many(turn.issues, "issue"))
     return Line(
-        "turn", turn.words or "No prompt", bad=f"{wrong:,}" if wrong else "", under=" · ".join(parts), item=turn.item,
-        number=turn.number, tip="\n".join(filter(None, tip)), faint=not turn.words, running=running,
+        "turn", turn.words or "No prompt", bad=f"{wrong:,}" if wrong else "", under=" · ".join(parts) or UNKNOWN,
+        item=turn.item, number=turn.number, tip="\n".join(filter(None, tip)), faint=not turn.words, running=running,
     )  # fmt: skip
 
 

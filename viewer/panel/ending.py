@@ -71,11 +71,13 @@ class Ending(QObject):
     def end(self, work: AtWork) -> None:
         """End it."""
         db, self._work, self._left = self._db, work, LOOKS
-        self._jobs.run(lambda: stops.stop(db, work), lambda _: self._begun(), self._failed)
+        self._jobs.run(lambda: stops.stop(db, work), self._begun, self._failed)
 
-    def _begun(self) -> None:
+    def _begun(self, asked: bool) -> None:
         if self.busy:  # else its end was told before this
             self._clock.start()
+        if not asked:  # it is over, and nobody tells that any more
+            self.look()
         self.changed.emit()
 
     def on_time(self) -> None:
@@ -86,7 +88,14 @@ class Ending(QObject):
         """A run has ended somewhere: look whether it was this one."""
         db, work = self._db, self._work
         if work is not None:
-            self._jobs.run(lambda: stops.over(db, work, 0), partial(self._looked, work), self._failed)
+            self._jobs.run(lambda: stops.over(db, work, 0), partial(self._looked, work), partial(self._missed, work))
+
+    def _missed(self, work: AtWork, error: Exception) -> None:
+        """It was asked to end, also when the database cannot say now what came of that."""
+        if isinstance(error, StoreError):
+            self._looked(work, None)
+        else:
+            self._failed(error)
 
     def _looked(self, work: AtWork, row: RunRow | None) -> None:
         if work is not self._work:

@@ -154,14 +154,15 @@ class LinesView(QTableView):
 
     def _fit(self) -> None:
         room = self.viewport().width()
-        taken = 0
+        taken, rest = 0, []
         for number, column in enumerate(self.lines.columns):
             hidden = bool(column.least) and room < self.look.px(column.least)
             self.setColumnHidden(number, hidden)
             if column.width and not hidden:
                 self.setColumnWidth(number, self.look.px(column.width))
                 taken += self.look.px(column.width)
-        rest = [number for number, column in enumerate(self.lines.columns) if not column.width]
+            elif not hidden:
+                rest.append(number)
         for number in rest:
             self.setColumnWidth(number, max(self.look.px(70), (room - taken) // len(rest)))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from PySide6.QtCore import Qt, Signal
@@ -20,7 +20,6 @@ from store import stops, triggers
 from store.errors import StoreError
 from store.offers import Offer, offers
 from store.settings import Settings
-from store.trigger import source_title
 from store.triggers import Delivery, Saved, Trigger
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
@@ -32,9 +31,12 @@ from viewer.panel.questions import ask
 from viewer.panel.receiver_card import ReceiverCard, Service
 from viewer.panel.saving import Saving
 from viewer.panel.toast import Say
+from viewer.panel.trigger_cells import COLUMNS, trigger_cells
 from viewer.panel.trigger_form import TriggerForm
-from viewer.panel.words import UNKNOWN, brief
+from viewer.panel.words import brief
 from viewer.theme.look import Look
+
+MOST: Final = 8  # triggers in sight at once
 
 
 class Loaded(Struct, frozen=True):
@@ -63,10 +65,7 @@ class TriggersPage(Part):
         self.question: QMessageBox | None = None
         self.receiver = ReceiverCard(jobs, settings, lambda: self.serving(), look)
         Saving(jobs, db, settings, say).serve(self.receiver)
-        self.model = Lines(
-            (Column("Name", 0), Column("Started by", 120), Column("Runner", 110, 560), Column("Resume", 70, 480),
-             Column("State", 64), Column("Address", 150, 700)), self._trigger_cells, look, self,
-        )  # fmt: skip
+        self.model = Lines(COLUMNS, self._trigger_cells, look, self)
         self.table = LinesView("Triggers", self.model, look)
         self.log_model = Lines(
             (Column("Received", 116), Column("Event", 168, 540), Column("From", 90, 760), Column("Verdict", 118),
@@ -138,7 +137,7 @@ class TriggersPage(Part):
         column.addLayout(top)
         column.addWidget(self.nothing)
         column.addWidget(self.retry_button, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self.table, 2)
+        column.addWidget(self.table)
         column.addWidget(self.hairline())
         below = self.line(8)
         below.addWidget(self.log_heading)
@@ -147,7 +146,7 @@ class TriggersPage(Part):
         below.addWidget(self.try_button)
         column.addLayout(below)
         column.addWidget(self.no_log)
-        column.addWidget(self.log, 3)
+        column.addWidget(self.log, 1)
         column.addStretch(0)  # where there are no tables, texts stay together
         self.area = QScrollArea()
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it has the focus, and is scrolled to
@@ -161,9 +160,17 @@ class TriggersPage(Part):
         super().set_look(look)
         ground = look.colour("surface.window").name()
         self.area.setStyleSheet(f"QScrollArea, QScrollArea > QWidget > QWidget {{ background: {ground}; }}")
-        for view, lines in ((self.table, 4), (self.log, 5)):
+        for view in (self.table, self.log):
             view.set_look(look)
-            view.setMinimumHeight(look.px(26) * (lines + 1))
+        self.log.setMinimumHeight(look.px(26) * 6)
+        self._fit_table()
+
+    def _fit_table(self) -> None:
+        """As high as its rows, up to a number: what came in gets the rest."""
+        lines = max(1, min(MOST, len(self.model.rows)))
+        self.table.setFixedHeight(
+            self.table.horizontalHeader().sizeHint().height() + self.look.px(26) * lines + self.look.px(4)
+        )
 
     # ---- reading
 
@@ -195,6 +202,7 @@ class TriggersPage(Part):
         self.retry_button.hide()
         self.tone(self.nothing, MUTED)
         self.model.set_rows(found.triggers)
+        self._fit_table()
         self.table.setVisible(bool(found.triggers))
         self.nothing.setVisible(not found.triggers)
         self.nothing.setText(
@@ -246,16 +254,7 @@ class TriggersPage(Part):
             self.url_button.setToolTip("The address for its sender" if hooked else "No webhook starts it: no address")
 
     def _trigger_cells(self, row: Trigger) -> tuple[Cell, ...]:
-        faint = "text.main" if row.enabled else "text.faint"
-        on = Cell("on", "", "state.ok", "circle-check") if row.enabled else Cell("off", "", "text.faint", "circle")
-        titles = {one.name: one.title for one in self._offers}
-        return (
-            Cell(row.name, f"{row.name}\n{row.cwd}", faint), Cell(source_title(row.source), row.schedule, faint),
-            Cell(titles.get(row.runner, row.runner), row.model, faint),
-            Cell("yes" if row.resume_sessions else "no", "Goes on in its thread's session" if row.resume_sessions else
-                 "Each event starts a fresh session", faint),
-            on, Cell(triggers.hook_path(row) or UNKNOWN, "", "text.muted"),
-        )  # fmt: skip
+        return trigger_cells(row, {one.name: one.title for one in self._offers})
 
     # ---- what is done
 
