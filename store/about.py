@@ -190,14 +190,14 @@ def path_of(id: str, db: Path) -> Path | None:
 def closed(db: Path) -> dict[str, Closed]:
     """Every session that is archived or deleted, by the path of its main file. Raises StoreError."""
     with closing(Reader(db)) as reader:
-        found = reader.ask(_CLOSED, (reads.SCHEMA,))
+        found = reader.ask(_CLOSED, (reads.SCHEMA,)) or _nothing(reader)
     return {place.path_of(key, db): Closed(status, refused) for key, status, refused in found}
 
 
 def kept(db: Path) -> list[Row]:
     """Sessions whose file is gone, or on another host, and that are not deleted. Raises StoreError."""
     with closing(Reader(db)) as reader:
-        found = reader.ask(_KEPT, (reads.SCHEMA,))
+        found = reader.ask(_KEPT, (reads.SCHEMA,)) or _nothing(reader)
     rows: list[Row] = []
     for key, agent, session, title, cwd, started, updated, size in found:
         path = place.path_of(key, db)
@@ -208,6 +208,14 @@ def kept(db: Path) -> list[Row]:
                     missing=not host, host=host)
             )  # fmt: skip
     return rows
+
+
+def _nothing(reader: Reader) -> list[Any]:
+    """None were found; StoreError where that is because a newer Playhead made the database."""
+    for schema, _ in reader.ask(reads.VERSION):
+        if schema > reads.SCHEMA:
+            raise reads.unfit(reader.db, schema)
+    return []
 
 
 def spent(db: Path) -> dict[str, Spent]:

@@ -31,8 +31,8 @@ from store.facts import Facts
 from store.fold import State
 from store.formats import named
 from store.intake import Outcome, begin, bring_up, sources_of
+from store.known import known
 from store.sources.journal import draft_of
-from store.window import known
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from typing import Final
 from msgspec import Struct
 
 from store.db import reads
-from store.errors import StoreError
 from store.figures import patiently
 
 __all__ = ["Books", "Entry", "entries", "note"]
@@ -48,8 +47,9 @@ def entries(db: Path, limit: int = 500) -> Books:
         return Books((), 0)
     try:
         with closing(reads.connect(db)) as connection:
-            if connection.execute(reads.VERSION).fetchone()[0] != reads.SCHEMA:
-                raise StoreError(f"{db} is of another version: open a session once, then ask again.")
+            version = connection.execute(reads.VERSION).fetchone()[0]
+            if version != reads.SCHEMA:
+                raise reads.unfit(db, version)
             rows = tuple(Entry(*row) for row in connection.execute(_ENTRIES, (limit,)).fetchall())
             ((total,),) = connection.execute(_COUNT).fetchall()
     except sqlite3.Error as error:

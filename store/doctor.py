@@ -16,7 +16,7 @@ from msgspec import Struct, field, to_builtins
 from store.db import place, reads
 from store.errors import StoreError
 from store.fold import FOLD_VERSION
-from store.window import Source, look
+from store.known import Source, look
 
 if TYPE_CHECKING:
     from store.rebuilt import Rebuilt
@@ -31,22 +31,23 @@ _STRIPS: Final = "SELECT first, length(weights) / 2, length(ids) / 4 FROM strip 
 
 
 class Examined(Struct):
-    """What was found. `sessions` counts those that can be opened; the numbers after it are of these."""
+    """What was found. `sessions` counts those that can be opened; the numbers after it are of these, and None in a
+    file that is too damaged to be counted in."""
 
     path: str
     schema: int | None = None  # None: there is no database
     bytes: int = 0
-    sessions: int = 0
-    rows: int = 0
-    unchanged: int = 0  # their files are as they were
-    grown: int = 0
-    rewritten: int = 0  # no longer begin with what was read: they are read anew
-    only_copies: int = 0  # their agents have deleted the files
-    parts_only_here: int = 0  # their agents have deleted files of subagents
-    older_fold: int = 0  # read by an earlier Playhead, to be read anew as long as there are files
-    elsewhere: int = 0  # their files are on other hosts, and nobody looks for them here
-    unfinished: int = 0  # an import is at them, or was killed; swept up by the next one
-    replaced: int = 0  # read anew since; swept up, unless something is only in them
+    sessions: int | None = 0
+    rows: int | None = 0
+    unchanged: int | None = 0  # their files are as they were
+    grown: int | None = 0
+    rewritten: int | None = 0  # no longer begin with what was read: they are read anew
+    only_copies: int | None = 0  # their agents have deleted the files
+    parts_only_here: int | None = 0  # their agents have deleted files of subagents
+    older_fold: int | None = 0  # read by an earlier Playhead, to be read anew as long as there are files
+    elsewhere: int | None = 0  # their files are on other hosts, and nobody looks for them here
+    unfinished: int | None = 0  # an import is at them, or was killed; swept up by the next one
+    replaced: int | None = 0  # read anew since; swept up, unless something is only in them
     beside: list[str] = field(default_factory=list)  # copies and files set aside that lie next to it
     trouble: list[str] = field(default_factory=list)
 

@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from store.db import place, reads
 from store.draft import KEPT_DAYS
-from store.errors import StoreError
 from store.figures import patiently
 from store.formats import named
 from store.sources import views
@@ -63,8 +62,9 @@ def empties(db: Path) -> Empties:
         return Empties([], {}, 0)
     try:
         with closing(reads.connect(db)) as connection:
-            if connection.execute(reads.VERSION).fetchone()[0] != reads.SCHEMA:
-                raise StoreError(f"{db} is of another version: start Playhead once, then ask again.")
+            version = connection.execute(reads.VERSION).fetchone()[0]
+            if version != reads.SCHEMA:
+                raise reads.unfit(db, version)
             mine = place.mine(db, "s")
             found = [Empty(*row) for row in connection.execute(f"{_EMPTY}{mine} ORDER BY s.id").fetchall()]
             llms = dict(connection.execute(_LLMS).fetchall())

@@ -25,12 +25,12 @@ from store.digest import Digest, Turn, load, step
 from store.digest_parts import Money, Sum, version
 from store.errors import StoreError
 from store.formats import named
+from store.known import known
 from store.ledger import LEDGER_VERSION
 from store.prices import Price, price
 from store.read_again import read_again
 from store.sources import views
 from store.whole import live_state
-from store.window import known
 
 if TYPE_CHECKING:
     from store.db.writer import Writer

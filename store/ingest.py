@@ -23,6 +23,7 @@ from store.fold import State
 from store.formats.base import Format
 from store.growth import Growth
 from store.hub import Hub
+from store.known import Known, known, said
 from store.late import behind_seal
 from store.late import sentence as sentence_of_late
 from store.past import Rows, copy_in_words, gain, has_line, loaded, shown, size_of_file, speaks_of_child
@@ -31,7 +32,6 @@ from store.sources import views
 from store.sources.view_tail import Follower
 from store.sources.watch import Watcher
 from store.whole import Whole, format_of, live_state
-from store.window import Known, known, said
 
 if TYPE_CHECKING:
     from store.importer import Import

@@ -23,6 +23,7 @@ from store.facts import Facts
 from store.fold import State, fold_run
 from store.formats import named
 from store.formats.base import Child
+from store.known import Known, Source, known, source_of
 from store.late import behind_seal
 from store.pipe import Pipe
 from store.relay import Brokenoff, Place, Relay, cores
@@ -30,7 +31,6 @@ from store.resume import Rest
 from store.sources import views
 from store.sources.journal import draft_of
 from store.whole import Whole
-from store.window import Known, Source, known, source_of
 
 if TYPE_CHECKING:
     from store.db.writer import Writer

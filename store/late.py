@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from store.formats import named
+from store.known import Known, Source
 from store.resume import Rest
 from store.sources import views
-from store.window import Known, Source
 
 
 def behind_seal(path: Path, before: Known) -> Rest:

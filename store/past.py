@@ -19,11 +19,12 @@ from store.fold import Change, Cut, Put, State, fold_run
 from store.formats import HEAD
 from store.formats.base import Format
 from store.items import Item
+from store.known import Known
 from store.resume import Rest
 from store.sources import views
 from store.told import Gained, Loaded
 from store.whole import open_file
-from store.window import SLOW, Known
+from store.window import SLOW
 from store.window_away import for_screen
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from store.db.search import catch_up
 from store.db.session_rows import OWN
 from store.errors import StoreError
 from store.intake import take_in
+from store.known import Source, known, look
 from store.rebuilt import Differs, Rebuilt, compare, said_by
 from store.states import CLOSED
-from store.window import Source, known, look
 
 Tell = Callable[[int, int, str], None]  # sessions done, in all, the next one
 

@@ -14,8 +14,8 @@ from store.db import place, reads
 from store.db.search import catch_up
 from store.errors import StoreError
 from store.intake import take_in, tidy
+from store.known import Source, look
 from store.rebuilt import Differs, Rebuilt, compare, said_by
-from store.window import Source, look
 
 _SESSIONS: Final = "SELECT s.id, s.key, s.rows FROM session AS s WHERE s.state = 'ready'{} ORDER BY s.id"
 _SOURCES: Final = (

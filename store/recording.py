@@ -17,10 +17,11 @@ from store.events import ItemId, TurnEnded
 from store.facts import Facts
 from store.fold import State, fold_run
 from store.formats.base import Format
+from store.known import Known, Source, known, source_of
 from store.pipe import Pipe
 from store.resume import pipe_at
 from store.sources.journal import Journal, draft_of
-from store.window import DbWindow, Known, Source, known, source_of
+from store.window import DbWindow
 
 if TYPE_CHECKING:
     from store.db.figures import Book

@@ -14,10 +14,10 @@ from typing_extensions import override
 
 from store.events import Event
 from store.formats.base import Child, Format
+from store.known import Known, Source
 from store.pipe import Pipe
 from store.sources import views
 from store.whole import CHUNK, Whole, open_file
-from store.window import Known, Source
 
 LOOKBACK: Final = 8 << 20  # bytes before the offset that the reader sees again, if what it knew was not kept
 

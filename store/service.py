@@ -117,8 +117,8 @@ class Service:
     # ---- its life
 
     def start(self) -> None:
-        """Take up what a former one left, then listen. Raises StoreError; a receiver that cannot listen says so in
-        `receiver`, and the rest goes on."""
+        """Take up what a former one left, then listen. Raises StoreError, and is stopped then by who has made it; a
+        receiver that cannot listen says so in `receiver`, and the rest goes on."""
         self._serving.live()
         self.sweep()
         self._attempts.links.load()

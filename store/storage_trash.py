@@ -95,8 +95,9 @@ def _known(db: Path) -> tuple[dict[str, tuple[str, int]], list[str]]:
         return {}, []
     try:
         with closing(reads.connect(db)) as archive:
-            if archive.execute(reads.VERSION).fetchone()[0] != reads.SCHEMA:
-                raise StoreError(f"{db} is of another version: open a session once, then ask again.")
+            version = archive.execute(reads.VERSION).fetchone()[0]
+            if version != reads.SCHEMA:
+                raise reads.unfit(db, version)
             rows = archive.execute(_COPIES.format(mine=place.mine(db, "s"))).fetchall()
             threads = [str(id) for (id,) in archive.execute(_THREADS).fetchall()]
     except sqlite3.Error as error:

@@ -25,6 +25,7 @@ from store.errors import StoreError
 from store.facts import Facts
 from store.fold import State
 from store.formats import named
+from store.known import known
 from store.ledger import LEDGER_VERSION, Ledger, shared_of
 from store.paths import data_dir
 from store.prices import Price, price, reason, table
@@ -33,7 +34,6 @@ from store.requests import Requests
 from store.sources import journal, views
 from store.usage import Days, Key, days, spent
 from store.whole import events_of, format_of
-from store.window import known
 
 BY: Final = ("day", "model", "session", "project")
 _OURS: Final = """

@@ -17,7 +17,7 @@ from store.draft import Draft
 from store.facts import Facts
 from store.fold import Change, Put, State
 from store.items import Item
-from store.window import known, source_of
+from store.known import known, source_of
 
 _STRAY = "SELECT chunk FROM fts_run UNION SELECT chunk FROM fts_mark EXCEPT SELECT id FROM fts_chunk"
 

@@ -10,7 +10,7 @@ from store.draft import Draft
 from store.events import Event
 from store.facts import Facts
 from store.fold import State, fold_run
-from store.window import Source
+from store.known import Source
 
 
 def made(key: str, *events: Event, draft: Draft | None = None) -> Made:

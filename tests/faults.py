@@ -24,9 +24,9 @@ from store.digest_report import Session, session_wire, turn_wire
 from store.doctor import examine
 from store.errors import StoreError
 from store.figures import figures
+from store.known import known
 from store.prices import Price, unknown
 from store.whole import Whole
-from store.window import known
 
 REFUSED = 3  # exit code of a fork whose work ended with a sentence for the user
 LOCKER = (

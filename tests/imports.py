@@ -15,8 +15,9 @@ from store.db import reads
 from store.events import Event, ItemId
 from store.fold import Put, State, fold_run
 from store.intake import Outcome, take_in
-from store.items import Item
-from store.window import known, weight_of
+from store.items import Item, size_of
+from store.known import known
+from store.window import WEIGHT
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 REPO = Path(__file__).resolve().parents[1]
@@ -53,7 +54,7 @@ class ListWindow:
         return self._items[max(0, first) : max(0, first + count)]
 
     def weights(self) -> array[int]:
-        return array("H", map(weight_of, self._items))
+        return array("H", (min(WEIGHT, size_of(item)) for item in self._items))
 
     def nested(self) -> array[int]:
         rows = {item.id: row for row, item in enumerate(self._items)}

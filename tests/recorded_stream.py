@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from store.delta import Header
 from store.feeds import Feeds
 from store.hub import Hub
+from store.known import known
 from store.report import rows_of
-from store.window import known
 
 WAIT = 30.0
 

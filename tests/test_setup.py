@@ -152,6 +152,11 @@ def test_uv_installs_unless_pips_settings_say_how_to_reach_the_registry(
     assert not bootstrap._install_by_uv(uv, lock)
     assert "pip does" in capfd.readouterr().out
     assert any(block.startswith("uv==") for block in bootstrap._blocks(lock))
+    packages = "/home/tests/scripts/playhead/.venv/lib/python3.11/site-packages"
+    found = [
+        bool(re.search(bootstrap.UNREAD, f"{packages}/{file}")) for file in ("orjson/a.py", "b/tests/a.py", "v1/a.py")
+    ]
+    assert found == [False, True, True], "what is compiled does not depend on where the project lies"
 
 
 def test_no_python_says_how_to_name_one(checkout: Path) -> None:

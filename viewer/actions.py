@@ -43,6 +43,7 @@ COMMANDS: Final = (
     Command("delete", "Session", "Delete session", ("Ctrl+Del",), "Take an archived session from the list",
             "on_delete"),
     Command("restore", "Session", "Restore session", (), "Put a deleted session back into the list", "on_restore"),
+    Command("undo", "Session", "Undo", ("Ctrl+Z",), "Nothing was done that can be taken back", "on_undo"),
     Command("keep_pause", "Session", "Pause copying", (), "Let the copying of sessions wait", "on_keep_pause",
             True, True),
     Command("keep_end", "Session", "Stop copying", (), "Copy no more sessions until the next start", "on_keep_end"),

@@ -158,9 +158,7 @@ def _look(parser: argparse.ArgumentParser) -> None:
 
 def _asked(options: argparse.Namespace, **more: Any) -> Options:
     """What `_look` has asked for, and more."""
-    return Options(
-        size=options.size, theme=options.theme, follow=options.follow, safe=options.safe_mode, **more
-    )  # fmt: skip
+    return Options(size=options.size, theme=options.theme, follow=options.follow, safe=options.safe_mode, **more)
 
 
 def _size(text: str) -> tuple[int, int]:

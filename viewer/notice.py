@@ -13,10 +13,12 @@ from viewer.theme.look import Look
 
 
 class Remedy(NamedTuple):
-    """A button: its text and what it does."""
+    """A button: its text and what it does. One that takes something back says what, as a noun with its name."""
 
     text: str
     act: Callable[[], object]
+    undoes: str = ""  # deletion of “fix flaky test”
+    key: str = ""  # what was done to what, for whoever takes it back in another way
 
 
 class NoticeBar(QWidget):
@@ -30,6 +32,7 @@ class NoticeBar(QWidget):
         self._look = look
         self._done = False
         self.key = ""  # who said it; the same speaker may take it back
+        self.keep: Callable[[Remedy | None], Remedy | None] = lambda remedy: remedy  # notes what can be undone
         self.sign = QLabel(self)
         self.text = QLabel(self)
         self.text.setTextFormat(Qt.TextFormat.PlainText)
@@ -54,6 +57,7 @@ class NoticeBar(QWidget):
     def say(self, key: str, sentence: str, remedy: Remedy | None = None, *, done: bool = False) -> None:
         """Show a sentence; the newest one wins. `done`: it is what the user wanted, and no trouble."""
         self.key = key
+        remedy = self.keep(remedy)
         if done != self._done:
             self._done = done
             self.set_look(self._look)
@@ -61,6 +65,7 @@ class NoticeBar(QWidget):
         self._act = None if remedy is None else remedy.act
         self.button.setText("" if remedy is None else remedy.text)
         self.button.setVisible(remedy is not None)
+        self.button.setToolTip("Ctrl+Z" if remedy is not None and remedy.undoes else "")
         self.show()
 
     def take_back(self, key: str) -> None:

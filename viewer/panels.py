@@ -46,6 +46,7 @@ class Panels(Shelving):
             made.closed.connect(self.close_panel)
             made.session_wanted.connect(self.on_thread_session)
             made.counted.connect(self.on_threads)
+            made.share_undo(self.undo)
             self.stack.addWidget(made)
             if self._panel_kept is not None:
                 made.restore(self._panel_kept)
@@ -106,6 +107,14 @@ class Panels(Shelving):
         self.docks.need(docks.PANEL if self.panel_shown else docks.TEXT)
         if self.run_here.bar is not None:  # it belongs to the transcript
             self.run_here.bar.setVisible(self.run_here.work is not None and self.stack.currentWidget() is self.pane)
+
+    @override
+    def on_undo(self) -> None:
+        """What was done in the panel is taken back there, in sight."""
+        step = self.undo.next
+        if step is not None and step.place == "panel":
+            self.show_panel()
+        super().on_undo()
 
     # ---- a trigger's run in the session that is shown
 

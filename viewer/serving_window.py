@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
@@ -139,9 +139,13 @@ class Serving(QObject):
         from store.service import Service
 
         if self._service is None:
-            runs = Runs(self._db, ear=self._ear)
-            made = Service(self._db, self._file, runs, self._tell, ended=self._tell_end)
-            made.start()
+            with ExitStack() as undo:
+                runs = Runs(self._db, ear=self._ear)
+                undo.callback(runs.close)
+                made = Service(self._db, self._file, runs, self._tell, ended=self._tell_end)
+                undo.callback(made.stop)
+                made.start()
+                undo.pop_all()
             self._service, self._failed = made, ""
             status = made.receiver()
             if status.state == "failed":

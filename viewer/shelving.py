@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from store.delta import SessionsDelta
 from store.errors import StoreError
+from viewer import wording
 from viewer.commands import Commands
 from viewer.jobs import Jobs
 from viewer.notice import Remedy
@@ -20,18 +21,21 @@ from viewer.sessions import telling
 from viewer.sessions.filter import ARCHIVED
 from viewer.sessions.spending import Spending
 from viewer.shelf import ACTIONS, DONE, Shelf
+from viewer.undo import Undo
 
 if TYPE_CHECKING:
     from store.insight_talk import Told
     from viewer.keeping import Keeping
 
 KEY: Final = "shelf"  # what is said here
+NAME: Final = 48  # letters of a step in the menu
 
 
 class Shelving(Commands):
     """On the open session by key and menu, on any other from the list."""
 
     shelf: Shelf
+    undo: Undo
     spending: Spending
 
     def make_shelf(self, jobs: Jobs) -> None:
@@ -47,7 +51,23 @@ class Shelving(Commands):
         self.spending.found.connect(self.sessions.sessions.set_spent)
         self.spending.found.connect(lambda _: self.show_shelf())
         self.live.figured.connect(self.on_figured, Qt.ConnectionType.QueuedConnection)
+        self.undo = Undo(self)
+        self.notice.keep = self.undo.keep
+        self.undo.changed.connect(self.on_undoable)
+        self.on_undoable()
         self.show_shelf()
+
+    def on_undoable(self) -> None:
+        """The menu says what would be taken back."""
+        step, action = self.undo.next, self.actions_["undo"]
+        action.setEnabled(step is not None)
+        name = "" if step is None else f" {step.name}"
+        name = name if len(name) <= NAME else f"{name[:NAME]}…"
+        action.setText(f"Undo{name}".replace("&", "&&"))
+        action.setToolTip(action.statusTip() if step is None else f"Take back: {step.name}")
+
+    def on_undo(self) -> None:
+        self.undo.undo()
 
     def show_shelf(self) -> None:
         """What may be done with the open session; what may not says why."""
@@ -133,7 +153,13 @@ class Shelving(Commands):
         self.show_shelf()
 
     def on_shelf_moved(self, action: str, path: str) -> None:
-        undo = Remedy("Undo", lambda: self.shelf.do("restore", path)) if action == "delete" else None
+        undo = None
+        if action == "delete":
+            row = self.sessions.sessions.session(path)
+            name = wording.title_of(path) if row is None or not row.title else row.title
+            undo = Remedy("Undo", lambda: self.bring_back(path), f"deletion of “{name}”", path)
+        elif action == "restore":
+            self.undo.forget(path)
         opened = self.desk.opened(path) is not None
         shown = self.desk.current is not None and self.desk.current.key == path
         if opened and action in ("archive", "delete"):
@@ -145,6 +171,14 @@ class Shelving(Commands):
                 self.desk.show_session(after)
         self.show_shelf()
         self.notice.say(KEY, DONE[action], undo, done=True)
+
+    def bring_back(self, path: str) -> None:
+        """A deletion is undone; another window may have done that already."""
+        why = self.shelf.refusal("restore", path)
+        if why:
+            self.notice.say(KEY, why)
+        else:
+            self.shelf.do("restore", path)
 
     def on_shelf_command(self, line: str) -> None:
         QGuiApplication.clipboard().setText(line)

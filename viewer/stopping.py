@@ -45,8 +45,8 @@ def cancelled(done: Cancelled, json: bool, lines: Lines, print_: Print) -> int:
         return 0
     which = ", ".join(map(str, done.ids))
     one = len(done.ids) == 1
-    back = "To bring it back: playhead triggers cancel --undo" if one else "One is brought back by cancel --undo"
-    print_([f"{done.name}: deliver{'y' if one else 'ies'} {which} cancelled, and not run. {back} {done.ids[0]}."])
+    back = f"To bring {'it' if one else 'one'} back: playhead triggers cancel --undo {which if one else 'N'}"
+    print_([f"{done.name}: deliver{'y' if one else 'ies'} {which} cancelled, and not run. {back}."])
     return 0
 
 

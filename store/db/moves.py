@@ -17,9 +17,9 @@ from store.digest import Digest, step
 from store.entries import Sealed
 from store.errors import StoreError
 from store.figures import folded
+from store.known import Source
 from store.prices import price, unknown
 from store.states import CLOSED
-from store.window import Source
 
 
 class Moves(Transactions):

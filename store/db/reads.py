@@ -207,3 +207,11 @@ def newer(path: Path | str, version: int) -> StoreError:
         f"{path} belongs to a newer Playhead (schema {version}, this one knows {SCHEMA}): "
         f"get that version, or set {other}."
     )
+
+
+def unfit(path: Path, version: int) -> StoreError:
+    """What to raise where a reader finds a database of another version: who writes makes an earlier one right."""
+    if version > SCHEMA:
+        url = place.server(path)
+        return newer(path if url is None else place.name_of(url), version)
+    return StoreError(f"{path} is of an earlier version: start Playhead once, then ask again.")

@@ -122,7 +122,10 @@ def _read(db: Path, rest: str, values: Sequence[Any]) -> list[RunRow]:
     )
     try:
         with closing(reads.connect(db)) as connection:
-            if connection.execute(reads.VERSION).fetchone()[0] < reads.SCHEMA:
+            version = connection.execute(reads.VERSION).fetchone()[0]
+            if version > reads.SCHEMA:
+                raise reads.unfit(db, version)
+            if version < reads.SCHEMA:
                 return []
             rows = connection.execute(statement, (reads.SCHEMA, *values)).fetchall()
     except sqlite3.Error as error:

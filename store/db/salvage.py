@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -29,9 +29,9 @@ from store.events import ItemId
 from store.facts import Facts
 from store.fold import Put, State
 from store.items import Item, Notice, Tool
+from store.known import Source
 from store.ledger import LEDGER_VERSION
 from store.sources import views
-from store.window import Source
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ class Found(Struct):
     sessions: int = 0
     rows: int = 0
     lost: int = 0  # rows of these sessions that could not be read
+    nameless: int = 0  # sessions with rows of which nothing says any more which they are
 
 
 def salvage(engine: Engine, path: Path, old: Path) -> Found:
@@ -88,6 +89,9 @@ def words(path: Path, old: Path, found: Found) -> str:
         what = "1 session" if found.sessions == 1 else f"{found.sessions:,} sessions"
         text += f" {what} whose files are gone came over, with {found.rows:,} rows"
         text += f"; {found.lost:,} rows could not be read." if found.lost else "."
+    if found.nameless:
+        what = "1 session has" if found.nameless == 1 else f"{found.nameless:,} sessions have"
+        text += f" {what} lost the name: if the file is gone, too, the rows are only in what was set aside."
     return text
 
 
@@ -111,7 +115,9 @@ def _all(connection: sqlite3.Connection, writer: Writer, found: Found) -> None:
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not {"session", "item", "source"} <= names:
         return  # another program's
-    for number in _numbers(connection):
+    numbers = _numbers(connection)
+    found.nameless = _nameless(connection, set(numbers))
+    for number in numbers:
         session = next(_readable(_asker(connection, _SESSION), number, number + 1), None)
         if session is not None and session.get("state") != "ready":
             continue
@@ -153,6 +159,23 @@ def _numbers(connection: sqlite3.Connection) -> list[int]:
                 last = max(last, number)
     asked = (_asker(connection, _IDS), _asker(connection, _IDS_OF_FILES))
     return sorted({row["id"] for ask in asked for row in _readable(ask, 1, last + 1)})
+
+
+def _nameless(connection: sqlite3.Connection, numbers: Set[int]) -> int:
+    """How many other sessions there are rows of."""
+    count = number = 0
+    for _ in range(TRIES):
+        try:
+            (seq,) = connection.execute(_NEXT, (reads.key_of(number, 0), reads.key_of(MOST, 0))).fetchone()
+        except sqlite3.DatabaseError:
+            number += 1
+            continue
+        if seq is None:
+            break
+        number = seq >> reads.ROW_BITS
+        count += number not in numbers
+        number += 1
+    return count
 
 
 def _asker(connection: sqlite3.Connection, sql: str) -> Callable[[int, int], list[Record]]:

@@ -19,7 +19,6 @@ from typing_extensions import override
 from store.db import place, reads
 from store.db.tables import audit
 from store.db.transactions import Held, Transactions
-from store.errors import StoreError
 
 Result = TypeVar("Result")
 
@@ -121,8 +120,9 @@ def asked(path: Path, statements: list[tuple[str, tuple[Any, ...]]]) -> list[lis
         return [[] for _ in statements]
     try:
         with closing(reads.connect(path)) as connection:
-            if connection.execute(reads.VERSION).fetchone()[0] != reads.SCHEMA:
-                raise StoreError(f"{path} is of another version: start Playhead once, then ask again.")
+            version = connection.execute(reads.VERSION).fetchone()[0]
+            if version != reads.SCHEMA:
+                raise reads.unfit(path, version)
             connection.execute("BEGIN")
             found = [list(map(tuple, connection.execute(*one).fetchall())) for one in statements]
             connection.execute("ROLLBACK")

@@ -14,7 +14,7 @@ from store.db.rows import Rows, Strip, Taken
 from store.db.tables import audit, item, request, session, source, strip
 from store.facts import Facts
 from store.fold import FOLD_VERSION, State
-from store.window import Source, fold_of
+from store.known import Source, fold_of
 
 # What a session is besides what its files say: whoever reads them again must not undo it.
 OWN: Final = (

@@ -60,7 +60,7 @@ session: Final = Table(
     Column("model_config", Text),  # JSON
     Column("system_prompt", Text),
     Column("facts", LargeBinary),  # store.facts.Facts
-    Column("fold", LargeBinary),  # where the fold stands; see store.window.Known.state
+    Column("fold", LargeBinary),  # where the fold stands; see store.known.Known.state
     Index("ix_session_updated", "state", "updated"),  # a search looks at the newest sessions first
     Index("ix_session_parent_session_id", "parent_session_id"),  # a delete looks for children
     # Ids are never given twice: a window on a session that was replaced must not show another's rows.

@@ -32,10 +32,10 @@ from store.digest import Digest
 from store.draft import Draft
 from store.facts import Facts
 from store.fold import State
+from store.known import Known, Source
 from store.ledger import Ledger
 from store.requests import Elsewhere, Requests
 from store.states import CLOSED
-from store.window import Known, Source
 
 ASKED: Final = (1, 16, 64, 160, 500)  # numbers in a statement: few lengths, so that it is not compiled every time
 _WHOSE: Final = {

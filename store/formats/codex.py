@@ -26,7 +26,7 @@ from store.events import (
     Usage,
 )  # fmt: skip
 from store.formats.base import Format, Record
-from store.formats.codex_files import base, beside, children, joins, owns, parent_of
+from store.formats.codex_files import base, beside, children, joins, owns, part_of
 from store.formats.codex_hidden import HIDDEN
 from store.formats.codex_items import Items, place
 from store.formats.codex_sniff import rollout
@@ -291,7 +291,7 @@ FORMAT = Format(
     claims=rollout,
     where=("$CODEX_HOME/sessions", "~/.codex/sessions", "$CODEX_HOME/archived_sessions", "~/.codex/archived_sessions"),
     owns=owns,
-    part_of=parent_of,
+    part_of=part_of,
     base=base,
     children=children,
     beside=beside,

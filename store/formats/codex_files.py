@@ -39,22 +39,33 @@ def thread_of(path: Path) -> str:
     return found[1] if found is not None else ""
 
 
-def parent_of(path: Path) -> str:
-    """The thread whose subagent wrote this rollout; '' for a session of its own."""
-    return _told(path)[0]
+def part_of(path: Path) -> str:
+    """The thread of the session that this rollout is shown in, a subagent's of a subagent as well; '' for a session of
+    its own, as is a subagent's whose session is gone."""
+    top = ""
+    for _ in range(FORKS):
+        parent = _told(path)[0]
+        file = _file_of(parent, path) if parent else None
+        if file is None:
+            break
+        top, path = parent, file
+    return top
 
 
 def children(path: Path) -> Iterable[Child]:
-    """The rollouts of a session's subagents, as they are now. They lie in the folder of the day they began."""
+    """The rollouts of a session's subagents and of theirs, as they are now. They lie in the folder of the day they
+    began."""
     own = thread_of(path)
     if not own:
         return
+    threads = {own}
     for folder in beside(path):
         for name in _names(folder):
             if name > path.name or folder != path.parent:  # a subagent begins after its parent
                 file = folder / name
                 parent, title = _told(file)
-                if parent == own:
+                if parent in threads:
+                    threads.add(thread_of(file))
                     yield Child(file, thread_of(file), None, title)
 
 

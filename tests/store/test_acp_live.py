@@ -8,12 +8,12 @@ import pytest
 from acp_kit import AGENT, talking
 
 from store.items import Message, Notice, Prompt, Tool
+from store.known import known
 from store.paths import data_dir
 from store.report import rows_of, sessions, turns
 from store.sources import acp
 from store.sources.journal import folder
 from store.told import Completed, Question
-from store.window import known
 
 PERMIT = "def on_prompt(m):\n say(permit('c1', 'rm -rf build'))\n done(m)"
 SLOW = "import threading\nstopped = threading.Event()\non_cancel = stopped.set\n"

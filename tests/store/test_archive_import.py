@@ -27,8 +27,8 @@ from store.db import place, reads
 from store.db.writer import Writer
 from store.errors import StoreError
 from store.intake import take_in
+from store.known import known
 from store.whole import Whole
-from store.window import known
 from viewer.bench.make_session import write_session
 
 DRAFT = b'{"type":"custom-title","customTitle":"Nothing yet","sessionId":"00000000-0000-4000-8000-000000000009"}\n'

@@ -20,8 +20,8 @@ from store.archive_import import ArchiveImport, Progress
 from store.archive_plan import plan
 from store.archive_work import Work
 from store.errors import StoreError
+from store.known import known
 from store.whole import Whole
-from store.window import known
 from viewer.bench.make_session import write_session
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")

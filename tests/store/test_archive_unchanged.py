@@ -19,7 +19,7 @@ from store.delta import Row
 from store.sources import scan
 from viewer.bench.make_session import write_session
 
-THREADS = [f"019a0000-000{n}-7000-8000-00000000000{n}" for n in range(6)]
+THREADS = [f"019a0000-000{n}-7000-8000-00000000000{n}" for n in range(8)]
 UUID = "00000000-0000-4000-8000-000000000001"
 CHAT = "session-2026"
 
@@ -53,7 +53,7 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         rollout(codex, number)
     rollout(codex, 1, parent=0)
     rollout(codex, 3, content=False)
-    rollout(codex, 5, parent=4)
+    rollout(codex, 5, parent=7)
     session = claude / "-p" / f"{UUID}.jsonl"
     write_session(session, records=30, seed=1, agents=1, agent_records=10)
     write(session.with_suffix("") / "subagents/workflows/wf_1/journal.jsonl", [{"type": "launched"}])
@@ -89,10 +89,10 @@ def due(db: Path, roots: list[Path]) -> list[str]:
 def test_sessions_that_share_a_folder_are_not_opened_again(
     roots: list[Path], opened: list[str], tmp_path: Path
 ) -> None:
-    """A stat per file for every agent; what joins a session later brings that session in, and no other of its folder."""
+    """A stat per file for every agent; what joins a session later brings that one in, and no other of its folder."""
     db = tmp_path / "data" / "playhead.db"
     totals = ArchiveImport(db, roots).run()
-    assert (totals.sessions, totals.drafts, totals.failed) == (4, 3, [])
+    assert (totals.sessions, totals.drafts, totals.failed) == (5, 2, [])
     opened.clear()
     found = plan(db, roots)
     assert (found.tasks, found.unchanged) == ([], 7)

@@ -17,14 +17,15 @@ from ingest_screen import Screen
 from store.coverage import Coverage
 from store.events import Event, Spent
 from store.feeds import read_spans
+from store.formats import named
 from store.formats.codex_files import base
 from store.intake import take_in
 from store.items import text_of
+from store.known import known
 from store.report import files_below, find_session, sessions
 from store.sources import scan, views
 from store.sources.packed import BITE, PIECE, Packed, Unpacker
 from store.whole import events_of
-from store.window import known
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "codex"
 FIRST = "019a0000-0000-7000-8000-00000000000b"
@@ -269,3 +270,20 @@ def test_what_a_base_gains_later_is_none_of_the_forks(tmp_path: Path, screens: C
     assert screen.texts() == ["One", "1", "Two", "2", "Here", "yes"]
     take_in(ours, path)
     check(ours, path, Folded(events_of(path)).rows)
+
+
+def test_a_subagent_of_a_subagent_is_shown_in_the_session_of_both(tmp_path: Path) -> None:
+    """However deep: nothing else would show it. One whose session is gone is one of its own."""
+    home = tmp_path / ".codex"
+    threads = (FIRST, SECOND, THIRD)
+    paths = [
+        rollout(home, thread, meta(thread, **({"parent_thread_id": above} if above else {})) + said(thread, "Done.", 5))
+        for thread, above in zip(threads, ("", FIRST, SECOND), strict=True)
+    ]
+    part_of = named("codex").part_of
+    assert part_of is not None
+    assert [part_of(path) for path in paths] == ["", FIRST, FIRST]
+    assert [thread for thread in threads if thread in texts(paths[0])] == list(threads)
+    paths[0].unlink()
+    assert [part_of(path) for path in paths[1:]] == ["", SECOND]
+    assert THIRD in texts(paths[1])

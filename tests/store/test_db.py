@@ -19,7 +19,7 @@ from store.db.engine import open_engine
 from store.db.lock import hold
 from store.errors import StoreError
 from store.intake import take_in
-from store.window import known
+from store.known import known
 from viewer.bench.make_session import write_session
 
 REPO = Path(__file__).resolve().parents[2]

@@ -198,7 +198,13 @@ class TestScan:
         own, parent = "019a0000-0000-7000-8000-00000000000b", "01990000-0000-7000-8000-00000000000a"
         path = tmp_path / f"rollout-2026-10-01T10-00-00-{own}.jsonl"
         said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Look"}]}
-        for told, state in (({}, "live"), ({"parent_thread_id": parent}, "draft")):
+        for told, state in (
+            ({}, "live"),
+            ({"parent_thread_id": parent}, "live"),
+            ({"parent_thread_id": parent}, "draft"),
+        ):
+            if state == "draft":  # else that session is gone, and nothing else would show it
+                (tmp_path / f"rollout-2026-09-01T10-00-00-{parent}.jsonl").write_bytes(b"{}\n")
             meta = {"timestamp": "2026-10-01T08:00:00Z", "type": "session_meta", "payload": {"id": own, **told}}
             lines = (meta, {"timestamp": "2026-10-01T08:00:01Z", "type": "response_item", "payload": said})
             path = path.with_stem(path.stem + "_1")

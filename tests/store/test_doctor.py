@@ -22,9 +22,9 @@ from store.db.engine import open_engine
 from store.delta import Row
 from store.errors import StoreError
 from store.intake import take_in
+from store.known import known
 from store.paths import data_dir
 from store.whole import Whole
-from store.window import known
 from viewer import cli
 from viewer.bench.make_session import write_session
 

@@ -21,8 +21,8 @@ from store.draft import KINDS, LONGEST, Draft, has_content, valid_title
 from store.errors import StoreError
 from store.events import At, Event
 from store.intake import take_in
+from store.known import known
 from store.sources.journal import Journal, draft_of
-from store.window import known
 
 AT = At(ts=1)
 BOOKKEEPING: dict[str, Event] = {

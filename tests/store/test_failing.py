@@ -17,7 +17,8 @@ from store.events import ItemId
 from store.failing import failing
 from store.fold import Put
 from store.items import Item, Notice, Prompt, Tool, failed
-from store.window import DbWindow, known
+from store.known import known
+from store.window import DbWindow
 from viewer.failures import beyond, far, near
 from viewer.timeline.model import TimelineModel
 

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,14 +34,18 @@ from faults import forked, sound, statements, told, whole
 from sqlalchemy import Engine, event
 
 from store import archive
-from store.about import closed
+from store.about import closed, kept
 from store.archive_import import ArchiveImport
 from store.archive_plan import plan
 from store.archive_work import Work
+from store.audit import entries
 from store.catalog import Catalog
 from store.db import reads
 from store.db.engine import open_engine
+from store.db.runs_db import listed
 from store.db.search import catch_up
+from store.db.serving import ask
+from store.empties import empties
 from store.errors import StoreError
 from store.figures import figures
 from store.intake import take_in
@@ -66,6 +71,17 @@ def test_x06_a_newer_database_is_refused_and_untouched(db: Path, paths: list[Pat
         take_in(db, paths[0])
     assert hashlib.sha256(db.read_bytes()).digest() == kept
     assert sorted(path.name for path in db.parent.glob("playhead.db*") if "damaged" in path.name) == []
+
+
+@pytest.mark.parametrize("read", [empties, entries, closed, kept, listed, partial(ask, sql="SELECT 1")])
+def test_x06_who_only_reads_says_that_it_is_newer(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    """And not that there is nothing."""
+    path = tmp_path / "playhead.db"
+    open_engine(path).dispose()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version={reads.SCHEMA + 1}")
+    with pytest.raises(StoreError, match="newer Playhead"):
+        read(path)
 
 
 # ---- a broken file

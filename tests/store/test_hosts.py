@@ -20,9 +20,9 @@ from store.db.writer import Writer
 from store.digest_report import session_wire
 from store.figures import figures
 from store.intake import take_in, tidy
+from store.known import known
 from store.search import Search
 from store.whole import Whole
-from store.window import known
 from viewer.bench.make_session import write_session
 
 pytestmark = pytest.mark.parametrize("database", ["server"], indirect=True)

@@ -14,10 +14,10 @@ from store.events import Event
 from store.facts import Facts
 from store.fold import Change, State, fold_run
 from store.intake import take_in, tidy
+from store.known import known
 from store.pipe import Pipe
 from store.resume import pipe_at
 from store.whole import Whole
-from store.window import known
 from viewer.bench.make_session import write_session
 
 

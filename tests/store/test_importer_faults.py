@@ -21,8 +21,8 @@ from store.draft import has_content
 from store.errors import StoreError
 from store.importer import Import
 from store.intake import take_in, tidy
+from store.known import known
 from store.whole import Whole
-from store.window import known
 from viewer.bench.make_session import write_session
 
 

@@ -26,10 +26,10 @@ from store.facts import Facts
 from store.formats import named, sniff
 from store.intake import take_in
 from store.items import Message, Notice, Plan, Prompt, Thought, Tool
+from store.known import known
 from store.pipe import Pipe
 from store.summary import summary
 from store.whole import Whole
-from store.window import known
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 HEAD = {"type": "metadata", "protocol_version": "1.5", "created_at": 1790000000000}

@@ -28,7 +28,7 @@ from store.db.upgrade import SCRIPTS, config
 from store.errors import StoreError
 from store.intake import take_in
 from store.items import text_of
-from store.window import known
+from store.known import known
 
 RECORDED = REPO / "tests" / "recorded" / "claude-code"
 OLD = REPO / "tests" / "databases"

@@ -20,7 +20,7 @@ from store.db.upgrade import config
 from store.errors import StoreError
 from store.intake import take_in
 from store.items import text_of
-from store.window import known
+from store.known import known
 
 RECORDED = REPO / "tests" / "recorded" / "claude-code"
 FOLDED = ("entry", "ledger", "request", "turn", "digest", "agent")  # made again from files when somebody asks

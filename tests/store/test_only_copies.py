@@ -25,12 +25,12 @@ from store.hub import Hub
 from store.ingest import FileIngest
 from store.intake import take_in, tidy
 from store.items import Item, Raw
+from store.known import known
 from store.paths import data_dir
 from store.session import Session
 from store.sources.discover import Discovery
 from store.sources.watch import Watcher
 from store.whole import Whole
-from store.window import known
 from viewer.bench.make_session import write_session
 
 WAIT = 30.0

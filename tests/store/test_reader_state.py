@@ -22,11 +22,11 @@ from store.about import Reader
 from store.figures import look
 from store.formats import named
 from store.intake import take_in
+from store.known import Source, known
 from store.pipe import Pipe
 from store.reader_state import dump, load
 from store.resume import pipe_at
 from store.whole import events_of
-from store.window import Source, known
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 CASES = sorted(RECORDED.glob("*/*.jsonl"))

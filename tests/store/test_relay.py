@@ -31,11 +31,11 @@ from store.fold import HANDLERS
 from store.formats import named
 from store.importer import Import
 from store.intake import take_in
+from store.known import known
 from store.ledger import NOTES
 from store.pipe import Pipe
 from store.relay import Brokenoff, End, Piece, Place, Relay, Trouble
 from store.whole import Whole
-from store.window import known
 from viewer.bench.make_session import write_session
 
 

@@ -19,9 +19,9 @@ from store.db import place, reads
 from store.db.writer import Writer
 from store.errors import StoreError
 from store.intake import take_in
+from store.known import known
 from store.search import Search
 from store.whole import Whole
-from store.window import known
 from viewer.bench.make_session import write_session
 
 NAME = "11111111-2222-4333-8444-555555555555.jsonl"
@@ -158,7 +158,7 @@ def test_a_slow_server_is_not_waited_for_longer_than_a_moment(
     """The window asks with a limit: a table that somebody holds is a sentence, and then is read after all."""
     db, name = server
     take_in(db, session)
-    monkeypatch.setattr("store.window.PATIENCE", 50)
+    monkeypatch.setattr("store.known.PATIENCE", 50)
     found = known(session, db)
     assert found is not None
     with closing(found.window) as window:

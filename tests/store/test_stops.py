@@ -161,14 +161,19 @@ def test_what_waits_is_cancelled_and_brought_back(web: Web, capfdbinary: Printed
     ]  # fmt: skip
 
 
-def test_what_came_with_it_is_needed_to_bring_it_back(web: Web, capfdbinary: Printed) -> None:
-    """The log keeps the payloads of the newest only: without its own it would be run as something else."""
+def waiting(web: Web) -> int:
+    """A delivery that waits behind one that works."""
     web.trigger()
     web.post(comment(text=f"wait {web.work / 'gate'}"))
     web.until(lambda: web.started() != [])
-    web.post(comment(text="Say hello"))
+    web.post(comment(text="never"))
     web.until(lambda: web.service.queue.waiting() == 1)
-    number = deliveries(web.db)[0].id
+    return deliveries(web.db)[0].id
+
+
+def test_what_came_with_it_is_needed_to_bring_it_back(web: Web, capfdbinary: Printed) -> None:
+    """The log keeps the payloads of the newest only: without its own it would be run as something else."""
+    number = waiting(web)
     stops.cancel(web.db, number)
     once(web.db, lambda tx: deliveries_db.prune(tx, 0, 0))
     assert cli.main(["triggers", "cancel", "--undo", str(number)]) == 2
@@ -178,15 +183,10 @@ def test_what_came_with_it_is_needed_to_bring_it_back(web: Web, capfdbinary: Pri
 
 def test_one_that_is_cancelled_while_nobody_serves_is_not_run(web: Web) -> None:
     """Nobody hears of it; whoever serves next finds it handled, and another one's claim comes too late."""
-    web.trigger()
-    web.post(comment(text=f"wait {web.work / 'gate'}"))
-    web.until(lambda: web.started() != [])
-    web.post(comment(text="never"))
-    web.until(lambda: web.service.queue.waiting() == 1)
-    waiting = deliveries(web.db)[0].id
+    number = waiting(web)
     web.service.stop()
-    stops.cancel(web.db, waiting)
-    assert not once(web.db, lambda tx: deliveries_db.begin(tx, waiting, "late", None))
+    stops.cancel(web.db, number)
+    assert not once(web.db, lambda tx: deliveries_db.begin(tx, number, "late", None))
     web.service = Service(web.db, web.file, web.runs, web._told)
     web.service.start()
     assert (web.service.queue.waiting(), deliveries(web.db)[0].state) == (0, "cancelled")

@@ -36,11 +36,11 @@ from store.facts import Facts
 from store.figures import Figures, figures, fold_on
 from store.fold import State
 from store.intake import take_in
+from store.known import source_of
 from store.ledger import Ledger
 from store.prices import unknown
 from store.report import digests, turns
 from store.whole import events_of
-from store.window import source_of
 from viewer.bench.make_session import write_session
 
 RECORDED = sorted((Path(__file__).parents[1] / "recorded").glob("*/*.jsonl"))

@@ -21,8 +21,9 @@ from store.facts import Facts
 from store.fold import State
 from store.intake import take_in
 from store.items import Item, Message, Notice, Plan, Prompt, Raw, Span, Thought, Tool, kind_of, size_of
+from store.known import Known, known
 from store.text import Text
-from store.window import DbWindow, Known, known, weight_of
+from store.window import WEIGHT, DbWindow
 from viewer.bench.make_session import write_session
 
 REPO = Path(__file__).resolve().parents[2]
@@ -106,7 +107,7 @@ def test_reads_stay_inside(session: Path, db: Path) -> None:
     assert window.read(5, 0) == []
     assert window.read(-10, 20) == everything[:10]
     assert window.find("nothing") is None
-    assert all(weight_of(item) == weight for item, weight in zip(everything, window.weights(), strict=True))
+    assert all(min(WEIGHT, size_of(item)) == weight for item, weight in zip(everything, window.weights(), strict=True))
     window.close()
 
 
@@ -222,14 +223,14 @@ def test_a_rewritten_subagent_makes_the_session_unknown(session: Path, db: Path)
 
 
 def test_another_fold_version_is_not_known(session: Path, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.window.FOLD_VERSION", 999)
+    monkeypatch.setattr("store.known.FOLD_VERSION", 999)
     assert known(session, db) is None
 
 
 def test_first_paint_needs_no_sqlalchemy(session: Path, db: Path) -> None:
     """SQLAlchemy costs twice what Qt does; a known session is painted without it."""
     code = (
-        "import sys; from pathlib import Path; from store.window import known; from store.importer import Import; "
+        "import sys; from pathlib import Path; from store.known import known; from store.importer import Import; "
         "from store.catalog import Catalog; db = Path(sys.argv[2]); found = known(Path(sys.argv[1]), db); "
         "found.window.read(0, 64); found.state(); Catalog(db).load(); "
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'sqlalchemy', 'PySide6'}))"

@@ -19,8 +19,8 @@ from store.events import ItemId
 from store.ingest import SMALL
 from store.intake import take_in
 from store.items import Tool, failed, text_of
+from store.known import known
 from store.whole import Whole
-from store.window import known
 from store.window_away import AwayWindow
 from viewer.app import App
 from viewer.bench.make_session import write_session

@@ -17,9 +17,9 @@ from imports import REPO
 
 from store.archive_import import ArchiveImport
 from store.db.lock import hold
+from store.known import known
 from store.prices import price
 from store.sources.journal import folder
-from store.window import known
 from viewer.bench.make_session import write_session
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups and kill -9")

@@ -67,7 +67,7 @@ def test_a_first_trigger_is_made_with_the_form(panel: Panel, tmp_path: Path) -> 
     assert len(QGuiApplication.clipboard().text()) == 64
     page = panel.panel.triggers
     panel.until(lambda: page.model.rowCount() == 1)
-    assert [page.model.index(0, column).data() for column in (0, 1, 3, 4, 5)] == [
+    assert [page.model.index(0, column).data() for column in (0, 1, 5, 6, 7)] == [
         "review-bot", "GitHub", "no", "on", hook_path(row)
     ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from hooks import agents, free_port
 from pytestqt.qtbot import QtBot
 
 from store.aftermath import Fired
+from store.db import deliveries_db
 from store.errors import StoreError
 from store.paths import config_dir, data_dir
 from store.settings import RECEIVER, RECEIVER_PORT, Settings
@@ -99,6 +100,33 @@ def test_the_first_trigger_that_another_process_makes_is_run_without_a_restart(
     serving.shutdown()
     ear.close()
     jobs.shutdown()
+
+
+def test_one_that_could_not_start_leaves_nothing_and_the_next_one_starts(
+    qtbot: QtBot, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its threads and what it has heard by would stay with the window for as long as that lives."""
+    work, db = agents(tmp_path, monkeypatch), data_dir() / "playhead.db"
+    assert save_trigger(db, {"name": "a", "source": "github", "cwd": str(work), "prompt": "Say hello"}).trigger
+    before = threading.enumerate()
+    ear = Ear(data_dir())
+    serving = Serving(db, settings.path, ear=ear)
+    waiting = deliveries_db.waiting
+
+    def full(*_: object) -> list[tuple[int, int, str]]:
+        monkeypatch.setattr(deliveries_db, "waiting", waiting)
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(deliveries_db, "waiting", full)
+    with qtbot.waitSignal(serving.trouble, timeout=LONG):
+        serving.apply()
+    assert serving._service is None
+    assert not any(ear._calls.values())
+    assert not {"inbox", "scheduler"}.intersection(one.name for one in threading.enumerate() if one not in before)
+    serving.apply()
+    qtbot.waitUntil(lambda: serving._service is not None, timeout=LONG)
+    serving.shutdown()
+    ear.close()
 
 
 def test_a_port_that_is_taken_is_said(qtbot: QtBot, serving: Serving, settings: Settings) -> None:

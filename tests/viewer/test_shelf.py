@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from builders import answer, assistant, call, lines, user
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
@@ -105,6 +106,21 @@ def test_archive_delete_undo_from_the_list(
         window.notice.button.click()
     window.sessions.set_filter("")
     assert listed(window) == ["one", "two"]
+    undo = window.actions_["undo"]
+    assert (undo.text(), undo.isEnabled()) == ("Undo", False), "its button has taken it back: once"
+    with qtbot.waitSignal(shelf.moved, timeout=30_000):
+        choose(window, session, "Delete").trigger()
+    window.notice.close_button.click()  # the menu and its key know it for as long as the window is open
+    assert (undo.text(), undo.isEnabled()) == ("Undo deletion of “one”", True)
+    with qtbot.waitSignal(shelf.moved, timeout=30_000):
+        qtbot.keyClick(window.sessions.list, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert listed(window) == ["one", "two"]
+    assert not undo.isEnabled()
+    with qtbot.waitSignal(shelf.moved, timeout=30_000):
+        choose(window, session, "Delete").trigger()
+    with qtbot.waitSignal(shelf.moved, timeout=30_000):
+        shelf.do("restore", str(session))  # taken back in another way
+    assert not undo.isEnabled()
     assert closed(data_dir() / "playhead.db") == {str(session): Closed("archived")}
     assert session.read_bytes() == before
 

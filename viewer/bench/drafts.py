@@ -26,7 +26,7 @@ from store.draft import Draft, has_content
 from store.events import At, Event
 from store.facts import Facts
 from store.fold import State
-from store.window import Source
+from store.known import Source
 from viewer.bench.apart import folder
 from viewer.bench.common import Report, figure, report
 

@@ -22,9 +22,9 @@ from store.facts import Facts
 from store.fold import Put, State
 from store.intake import take_in
 from store.items import Item, Message, Prompt, Thought, Tool
+from store.known import source_of
 from store.search import Search
 from store.text import Text
-from store.window import source_of
 from viewer.bench.apart import folder, session
 from viewer.bench.common import GOAL, Report, beat, figure, report
 from viewer.bench.make_session import Pools

@@ -15,8 +15,9 @@ from store.events import Hunk
 from store.facts import Facts
 from store.fold import Put, State
 from store.items import Item, Message, Prompt, Thought, Tool
+from store.known import source_of
 from store.text import Text
-from store.window import DbWindow, source_of
+from store.window import DbWindow
 
 BATCH: Final = 10_000
 _SENTENCES: Final = (

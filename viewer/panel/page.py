@@ -22,6 +22,7 @@ from viewer.panel.parts import Part
 from viewer.panel.toast import Toast
 from viewer.theme import icons
 from viewer.theme.look import Look
+from viewer.undo import Undo
 
 if TYPE_CHECKING:
     from viewer.panel.audit_page import AuditPage
@@ -54,6 +55,8 @@ class SessionsPanel(Part):
         self.close_button.setAccessibleName("Close the sessions panel")
         self.close_button.setToolTip("Close the sessions panel (Esc)")
         self.toast = Toast(look, self)
+        self.undo = Undo(self)
+        self.toast.keep = lambda remedy: self.undo.keep(remedy, "panel")
         self.overview = Overview(jobs, db, settings, self.toast.say, look)
         self._triggers: TriggersPage | None = None
         self._audit: AuditPage | None = None
@@ -80,8 +83,8 @@ class SessionsPanel(Part):
         cards.loaded.connect(self.counted)
         cards.refresh_button.clicked.connect(self.refresh)
         cards.first_wanted.connect(self.on_first)
-        for keys, act in (("Ctrl+Z", self.on_undo), ("F5", self.refresh)):
-            self._key(keys, act)
+        self._key("F5", self.refresh)
+        self._undo_key = self._key("Ctrl+Z", self.on_undo)
         for number in range(len(NAMES)):
             self._key(f"Alt+{number + 1}", lambda number=number: self.tabs.setCurrentIndex(number))
         self.set_look(look)
@@ -118,10 +121,16 @@ class SessionsPanel(Part):
         self.pages.setCurrentIndex(shown)
         self.part(page)
 
-    def _key(self, keys: str, act: Callable[..., object]) -> None:
+    def share_undo(self, undo: Undo) -> None:
+        """The window has one for all that can be taken back, and the key for it."""
+        self.undo = undo
+        self._undo_key.setEnabled(False)
+
+    def _key(self, keys: str, act: Callable[..., object]) -> QShortcut:
         shortcut = QShortcut(QKeySequence(keys), self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(act)
+        return shortcut
 
     @override
     def set_look(self, look: Look) -> None:
@@ -196,8 +205,7 @@ class SessionsPanel(Part):
     # ---- what happens here
 
     def on_undo(self) -> None:
-        if self.toast.undoable:
-            self.toast.act()
+        self.undo.undo()
 
     def on_first(self) -> None:
         self.tabs.setCurrentIndex(TRIGGERS)

@@ -322,7 +322,10 @@ class ThreadsCard(Part):
     # ---- back
 
     def _undoing(self, undo: Undo) -> Remedy:
-        return Remedy("Undo", partial(self.undo, undo))
+        many = wording.many(len(undo.rows), "thread")
+        key = str(undo.rows[0].get("dedup_key", "")) if len(undo.rows) == 1 else many
+        what = "reset" if undo.kind == "reset" else "forgetting"
+        return Remedy("Undo", partial(self.undo, undo), f"{what} of {key or many}")
 
     def undo(self, undone: Undo) -> None:
         """Take the last step back."""

@@ -56,8 +56,11 @@ class Tidying:
         self._jobs.run(lambda: empties.remove(db, numbers), self._removed, self._failed)
 
     def _removed(self, count: int) -> None:
-        self._say(f"{wording.many(count, 'empty session')} removed.", Remedy("Undo", self.restore))
+        self._say(f"{wording.many(count, 'empty session')} removed.", self._undoing(count))
         self._card.scan()
+
+    def _undoing(self, count: int) -> Remedy:
+        return Remedy("Undo", self.restore, f"removal of {wording.many(count, 'empty session')}", "empties")
 
     def restore(self) -> None:
         db = self._db

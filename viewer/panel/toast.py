@@ -30,6 +30,7 @@ class Toast(QFrame):
         self.setObjectName("toast")
         self._act: Callable[[], object] | None = None
         self._failed = False
+        self.keep: Callable[[Remedy | None], Remedy | None] = lambda remedy: remedy  # notes what can be undone
         self.sign = QLabel(self)
         self.text = QLabel(self)
         self.text.setTextFormat(Qt.TextFormat.PlainText)
@@ -59,11 +60,12 @@ class Toast(QFrame):
     def say(self, sentence: str, remedy: Remedy | None = None, *, failed: bool = False, stays: bool = False) -> None:
         """Show it. `stays`: until it is put away, as what failed does."""
         self._failed = failed
+        remedy = self.keep(remedy)
         self._act = None if remedy is None else remedy.act
         self.text.setText(sentence[:600])
         self.button.setText("" if remedy is None else remedy.text)
         self.button.setVisible(remedy is not None)
-        self.button.setToolTip("Ctrl+Z" if remedy is not None and remedy.text == "Undo" else "")
+        self.button.setToolTip("Ctrl+Z" if remedy is not None and remedy.undoes else "")
         self.set_look(self._look)
         self.show()
         self.raise_()
@@ -74,10 +76,6 @@ class Toast(QFrame):
             self._clock.start()
         if QAccessible.isActive():
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
-
-    @property
-    def undoable(self) -> bool:
-        return self._act is not None and not self.isHidden()
 
     def act(self) -> None:
         """Do what its button says, once."""

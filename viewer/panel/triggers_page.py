@@ -311,7 +311,10 @@ class TriggersPage(Part):
     def _cancelled(self, done: stops.Cancelled) -> None:
         db, name = self._db, brief(done.name)
         back = partial(self._do, lambda: stops.bring_back(db, done.ids), f"The event of {name} waits again.")
-        self._say(f"The event of {name} is cancelled: no run is made of it.", Remedy("Undo", back))
+        self._say(
+            f"The event of {name} is cancelled: no run is made of it.",
+            Remedy("Undo", back, f"cancelling the event of {name}"),
+        )
         self._after()
 
     def on_saved(self, done: Saved) -> None:
