@@ -31,25 +31,31 @@ _STRIPS: Final = "SELECT first, length(weights) / 2, length(ids) / 4 FROM strip 
 
 
 class Examined(Struct):
-    """What was found. `sessions` counts those that can be opened; the numbers after it are of these, and None in a
-    file that is too damaged to be counted in."""
+    """What was found. `sessions` counts those that can be opened; the numbers after it are of these."""
 
     path: str
-    schema: int | None = None  # None: there is no database
+    schema: int | None = None  # None: there is no database, or one that does not even say that
     bytes: int = 0
-    sessions: int | None = 0
-    rows: int | None = 0
-    unchanged: int | None = 0  # their files are as they were
-    grown: int | None = 0
-    rewritten: int | None = 0  # no longer begin with what was read: they are read anew
-    only_copies: int | None = 0  # their agents have deleted the files
-    parts_only_here: int | None = 0  # their agents have deleted files of subagents
-    older_fold: int | None = 0  # read by an earlier Playhead, to be read anew as long as there are files
-    elsewhere: int | None = 0  # their files are on other hosts, and nobody looks for them here
-    unfinished: int | None = 0  # an import is at them, or was killed; swept up by the next one
-    replaced: int | None = 0  # read anew since; swept up, unless something is only in them
+    sessions: int = 0
+    rows: int = 0
+    unchanged: int = 0  # their files are as they were
+    grown: int = 0
+    rewritten: int = 0  # no longer begin with what was read: they are read anew
+    only_copies: int = 0  # their agents have deleted the files
+    parts_only_here: int = 0  # their agents have deleted files of subagents
+    older_fold: int = 0  # read by an earlier Playhead, to be read anew as long as there are files
+    elsewhere: int = 0  # their files are on other hosts, and nobody looks for them here
+    unfinished: int = 0  # an import is at them, or was killed; swept up by the next one
+    replaced: int = 0  # read anew since; swept up, unless something is only in them
     beside: list[str] = field(default_factory=list)  # copies and files set aside that lie next to it
     trouble: list[str] = field(default_factory=list)
+    counted: bool = True  # False: the file is too damaged for that, and nobody knows these numbers
+
+
+COUNTS: Final = (
+    "sessions", "rows", "unchanged", "grown", "rewritten", "only_copies", "parts_only_here", "older_fold", "elsewhere",
+    "unfinished", "replaced",
+)  # fmt: skip
 
 
 def examine(db: Path) -> Examined:
@@ -77,6 +83,7 @@ def examine(db: Path) -> Examined:
         if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise reads.trouble(error, db) from error
         found.trouble.append(f"The file is damaged: {error}.")
+        found.counted = False
     return found
 
 
@@ -186,9 +193,9 @@ def answer(db: Path | None = None, *, rebuild: bool = False, tell: Callable[[str
 
         db = data_dir() / "playhead.db"
     found = examine(db)
-    told = to_builtins(found)
+    told = to_builtins(found) | ({} if found.counted else dict.fromkeys(COUNTS))
     well, lines = not found.trouble, list(_lines(found))
-    if rebuild and found.schema is not None:
+    if rebuild and (found.schema is not None or not found.counted):
         from store import rebuild as rebuilding  # SQLAlchemy and the import: not for a look
 
         def at(done: int, total: int, key: str) -> None:
@@ -203,11 +210,12 @@ def answer(db: Path | None = None, *, rebuild: bool = False, tell: Callable[[str
 
 
 def _lines(found: Examined) -> Iterator[str]:
-    if found.schema is None:
+    if found.schema is None and found.counted:
         yield f"{found.path}: there is no database yet."
         return
-    size = f"{found.bytes:,} bytes, {found.sessions:,} sessions, {found.rows:,} rows"
-    yield f"{found.path}: schema {found.schema}, {size}"
+    sessions, rows = (f"{found.sessions:,}", f"{found.rows:,}") if found.counted else ("–", "–")
+    schema = "–" if found.schema is None else found.schema
+    yield f"{found.path}: schema {schema}, {found.bytes:,} bytes, {sessions} sessions, {rows} rows"
     for count, what in (
         (found.unchanged, "as their files are"),
         (found.grown, "whose files have grown"),
@@ -219,7 +227,7 @@ def _lines(found: Examined) -> Iterator[str]:
         (found.unfinished, "being imported, or left over from an import that was killed"),
         (found.replaced, "replaced by a newer reading"),
     ):
-        if count:
+        if count and found.counted:
             yield f"  {count:>9,}  {what}"
     for name in found.beside:
         yield f"  beside it: {name}"

@@ -7,10 +7,10 @@ session that follows can have anything newer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Final, TypeAlias
 
 from store.db import fts_sqlite, marks_read, reads
@@ -93,7 +93,7 @@ class Hits:
         return {number: list(some) for number, some in groupby(rows, lambda seq: seq >> reads.ROW_BITS)}
 
     def _merged(
-        self, limit: int, there: dict[int, list[int]] | dict[int, None] | None, probes: int | None
+        self, limit: int, there: Mapping[int, Iterable[int] | None] | None, probes: int | None
     ) -> list[Place] | None:
         """The newest hits of all sessions, or of those that are there; None: not among so many sessions."""
         best: list[tuple[int, int, int | None]] = []  # time to sort by, key, both negative, time
@@ -121,7 +121,7 @@ class Hits:
         found = (self._ask(_READY, number).fetchone() for number in wanted if number not in self.scope.gone)
         return newest_first([one for one in found if one is not None])
 
-    def _within(self, number: int, limit: int, rows: list[int] | None) -> Iterator[Place]:
+    def _within(self, number: int, limit: int, rows: Iterable[int] | None) -> Iterator[Place]:
         """The last hits of a session, newest first; `rows` are all there are, if that is known."""
         old = 0
         for seq, ts in self._looked(number) if rows is None else self._times(rows):
@@ -164,9 +164,9 @@ class Hits:
             yield seq, ts
         self._bare.append((0, at))
 
-    def _times(self, rows: list[int]) -> Iterator[Place]:
-        for first in range(0, len(rows), AT_ONCE):
-            some = rows[first : first + AT_ONCE]
+    def _times(self, rows: Iterable[int]) -> Iterator[Place]:
+        left = iter(rows)
+        while some := list(islice(left, AT_ONCE)):
             marks = ", ".join("?" * len(some))
             yield from self._ask(f"SELECT seq, ts FROM item WHERE seq IN ({marks}) ORDER BY seq DESC", *some)  # noqa: S608
 

@@ -36,7 +36,7 @@ class Elided(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
     def say(self, text: str) -> None:
-        line = " ".join(text[:2000].split())
+        line = wording.named(text, 2000)
         if line != self.text():
             self.setText(line)
             self.setToolTip(tips.plain(line))

@@ -156,7 +156,7 @@ class Shelving(Commands):
         undo = None
         if action == "delete":
             row = self.sessions.sessions.session(path)
-            name = wording.title_of(path) if row is None or not row.title else row.title
+            name = wording.title_of(path) if row is None or not row.title else wording.named(row.title)
             undo = Remedy("Undo", lambda: self.bring_back(path), f"deletion of “{name}”", path)
         elif action == "restore":
             self.undo.forget(path)

@@ -252,7 +252,7 @@ class MainWindow(Searching):
         if current is None or current.key != key:
             return
         self.header.show_header(header, wording.title_of(key))
-        self.setWindowTitle(f"{header.title or wording.title_of(key)} — Playhead")
+        self.setWindowTitle(f"{wording.named(header.title) or wording.title_of(key)} — Playhead")
         self.pane.set_empty(wording.no_rows(header.state, header.trouble, draft=header.draft))
         self.pane.view.set_over(header.state in wording.OVER)
         self.compose_header(key, header)

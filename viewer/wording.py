@@ -60,6 +60,13 @@ def name_of(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
 
 
+def named(title: str, most: int = 300) -> str:
+    """A title as one line: titles come from records, and what cannot be seen or turns letters around is shown."""
+    from viewer.rows.clean import clean  # the first title is painted when rows are there
+
+    return clean(" ".join(title[:most].split()))
+
+
 def title_of(key: str) -> str:
     """What a session is called before it says so itself: its file's name, or its key."""
     return name_of(key) if key.startswith("/") or Path(key).is_absolute() else key

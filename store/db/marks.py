@@ -19,7 +19,7 @@ CREATE: Final = (
     "live INTEGER NOT NULL, full INTEGER NOT NULL)",  # live: those in a run
     "CREATE TABLE fts_run (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, chunk INTEGER NOT NULL, "
     "at INTEGER NOT NULL)",  # at: number of the first row in its chunk
-    "CREATE INDEX fts_run_at ON fts_run (chunk, at)",
+    "CREATE INDEX fts_run_at ON fts_run (chunk, at, count)",
     "CREATE TABLE fts_mark (chunk INTEGER NOT NULL, word TEXT NOT NULL, bits BLOB NOT NULL, "
     "PRIMARY KEY (chunk, word)) WITHOUT ROWID",
     "CREATE TABLE fts_loose (id INTEGER PRIMARY KEY AUTOINCREMENT, first INTEGER NOT NULL, count INTEGER NOT NULL)",

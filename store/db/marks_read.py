@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final, TypeAlias
 
 from store.db import reads
@@ -30,6 +30,7 @@ _BITS: Final = "SELECT bits FROM fts_mark WHERE chunk = ? AND word = ?"
 _CHUNKS: Final = "SELECT id FROM fts_chunk WHERE live > 0 ORDER BY id DESC"
 _RUN: Final = "SELECT first, count, at FROM fts_run WHERE chunk = ? AND at <= ? ORDER BY at DESC LIMIT 1"
 
+Bits: TypeAlias = tuple[int, int]  # key of a row, and a bit for it and for each that follows
 Read: TypeAlias = Callable[[int, str], tuple[int, bool]]
 Step: TypeAlias = Callable[[int], tuple[int, bool]]  # bits of a chunk's rows, and whether they are certain
 
@@ -38,8 +39,8 @@ class Many(Exception):  # noqa: N818 - no error: an answer
     """More than are worth it."""
 
 
-def few(connection: sqlite3.Connection, node: Node, many: int = MANY) -> dict[int, list[int]] | None:
-    """The keys of all hits by session, the last row first; None when that is not to be had soon."""
+def few(connection: sqlite3.Connection, node: Node, many: int = MANY) -> dict[int, Iterator[int]] | None:
+    """The keys of all hits by session, the last row first, once; None when that is not to be had soon."""
     loose = connection.execute("SELECT first, count FROM fts_loose LIMIT ?", (LOOSE + 1,)).fetchall()
     if sum(count for _, count in loose) > LOOSE:
         return None
@@ -47,16 +48,24 @@ def few(connection: sqlite3.Connection, node: Node, many: int = MANY) -> dict[in
         certain, suspects = _marked(connection, node, many)
     except Many:
         return None
-    suspects += [seq for first, count in loose for seq in range(first, first + count)]
+    suspects += [(first, (1 << count) - 1) for first, count in loose]
     test = test_of(node)
-    for seq in suspects:
-        found_row = connection.execute("SELECT payload FROM item WHERE seq = ?", (seq,)).fetchone()
-        if found_row is not None and holds(seq, found_row[0], test):
-            certain.append(seq)
-    found: dict[int, list[int]] = {}
-    for seq in sorted(certain, reverse=True):
-        found.setdefault(seq >> reads.ROW_BITS, []).append(seq)
-    return found
+    for first, bits in suspects:
+        for place in rows_of(bits):
+            row = connection.execute("SELECT payload FROM item WHERE seq = ?", (first + place,)).fetchone()
+            if row is not None and holds(first + place, row[0], test):
+                certain.append((first + place, 1))
+    certain.sort(reverse=True)
+    return {number: _keys(list(some)) for number, some in groupby(certain, lambda run: run[0] >> reads.ROW_BITS)}
+
+
+def _keys(runs: list[Bits]) -> Iterator[int]:
+    """One by one, as far as they are asked for."""
+    for first, bits in runs:
+        while bits:
+            last = bits.bit_length() - 1
+            yield first + last
+            bits ^= 1 << last
 
 
 def holds(seq: int, payload: bytes, test: Test) -> bool:
@@ -69,8 +78,8 @@ def holds(seq: int, payload: bytes, test: Test) -> bool:
     return test(words)
 
 
-def _marked(connection: sqlite3.Connection, node: Node, many: int) -> tuple[list[int], list[int]]:
-    """Keys that are hits, and keys that may be."""
+def _marked(connection: sqlite3.Connection, node: Node, many: int) -> tuple[list[Bits], list[Bits]]:
+    """Rows that are hits, and rows that may be."""
     step = _step(_reader(connection), node)
     chunks: list[tuple[int, int, bool]] = []
     hits = suspects = 0
@@ -84,15 +93,15 @@ def _marked(connection: sqlite3.Connection, node: Node, many: int) -> tuple[list
             # Also where there will be: an answer that is not worth it is not worth the way to it.
             if hits > many or suspects > SUSPECTS or (looked >= SOME and hits / looked > 2 * many / len(numbers)):
                 raise Many
-    certain: list[int] = []
-    maybe: list[int] = []
+    certain: list[Bits] = []
+    maybe: list[Bits] = []
     for number, bits, sure in chunks:
-        (certain if sure else maybe).extend(_keys(connection, number, bits))
+        (certain if sure else maybe).extend(_there(connection, number, bits))
     return certain, maybe
 
 
-def _keys(connection: sqlite3.Connection, chunk: int, bits: int) -> Iterator[int]:
-    """The rows of a chunk's bits that are still there."""
+def _there(connection: sqlite3.Connection, chunk: int, bits: int) -> Iterator[Bits]:
+    """The rows of a chunk's bits that are still there, run by run."""
     while bits:
         lowest = (bits & -bits).bit_length() - 1
         first, count, at = connection.execute(_RUN, (chunk, lowest)).fetchone() or (0, 0, 0)
@@ -100,7 +109,7 @@ def _keys(connection: sqlite3.Connection, chunk: int, bits: int) -> Iterator[int
             bits &= bits - 1  # its row is gone from here
             continue
         run = (1 << count) - 1 << at
-        yield from (first + place for place in rows_of((bits & run) >> at))
+        yield first, (bits & run) >> at
         bits &= ~run
 
 

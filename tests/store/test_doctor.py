@@ -105,14 +105,25 @@ def test_what_does_not_fit_together_is_said_and_made_anew(
     assert [stored(db, path) for path in paths] == wanted
 
 
-def test_broken_pages_are_trouble(db: Path, paths: list[Path], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+@pytest.mark.parametrize("tail", [True, False])
+def test_broken_pages_are_trouble(
+    db: Path, paths: list[Path], capfdbinary: pytest.CaptureFixture[bytes], tail: bool
+) -> None:
+    """What cannot be counted is unknown, and not 0; a file without its first page is no missing one."""
     wanted = [Folded(Whole(path)).rows for path in paths]
     change(db, "PRAGMA wal_checkpoint(TRUNCATE)")
     with db.open("r+b") as file:
-        file.seek(db.stat().st_size - 16_384)
+        file.seek(db.stat().st_size - 16_384 if tail else 0)
         file.write(b"\xff" * 16_384)
     assert cli.main(["doctor"]) == 1
-    assert b"trouble: The file is damaged" in capfdbinary.readouterr().out
+    said = capfdbinary.readouterr().out
+    assert b"trouble: The file is damaged" in said
+    assert b"no database" not in said
+    assert cli.main(["doctor", "--json"]) == 1
+    told = orjson.loads(capfdbinary.readouterr().out)
+    assert told["counted"] == (told["rows"] is not None)
+    assert told["counted"] == (b" 0 rows" not in said and "– rows".encode() not in said)
+    assert tail or not told["counted"]
     assert cli.main(["doctor", "--rebuild"]) == 1
     assert cli.main(["doctor"]) == 0
     assert [stored(db, path) for path in paths] == wanted

@@ -49,6 +49,7 @@ QUERIES: Final = {
     "rare_phrase": '"make the"',
     "no_such_phrase": '"self make"',  # both words are in every fourth row
     "no_such_phrase_of_three": '"buffer offset frame"',  # though its halves are in a row together often enough
+    "no_such_phrase_of_four": '"buffer offset frame window"',
     "without": "parser NOT token",
     "either": "needle OR haystack",
     "either_common": "parser OR token",

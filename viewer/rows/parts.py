@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple
+from unicodedata import bidirectional
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextCharFormat, QTextLayout, QTextOption
@@ -90,13 +91,22 @@ class Part(ABC):
 
 
 @lru_cache(maxsize=16)
-def option(wrap: QTextOption.WrapMode, tab: float) -> QTextOption:
-    """A shared option: left to right for code and titles, whatever the text begins with."""
+def option(wrap: QTextOption.WrapMode, tab: float, leftward: bool = False) -> QTextOption:
+    """A shared option: left to right for code and titles, whatever they begin with; what was said as it begins."""
     made = QTextOption()
     made.setWrapMode(wrap)
     made.setTabStopDistance(tab)
-    made.setTextDirection(Qt.LayoutDirection.LeftToRight)
+    made.setTextDirection(Qt.LayoutDirection.RightToLeft if leftward else Qt.LayoutDirection.LeftToRight)
+    if leftward:
+        made.setAlignment(Qt.AlignmentFlag.AlignRight)
     return made
+
+
+def leftward(text: str) -> bool:
+    """Whether it is read from the right to the left: its first letter says so."""
+    if text.isascii():
+        return False
+    return next((kind != "L" for kind in map(bidirectional, text[:500]) if kind in ("L", "R", "AL")), False)
 
 
 @lru_cache(maxsize=512)
@@ -200,7 +210,7 @@ class Lines(Part):
         look, metrics = self._look, self._look.metrics(self._role)
         tab = metrics.horizontalAdvance("0") * (8 if self._role == "mono" else 4)
         layout = QTextLayout(self.text.replace("\n", "\u2028"), look.font_for(self._role, self.text))
-        layout.setTextOption(option(self._wrap, float(tab)))
+        layout.setTextOption(option(self._wrap, float(tab), self._role == "prose" and leftward(self.text)))
         layout.setCacheEnabled(len(self.text) <= KEPT_SHAPES)
         if self.spans:
             layout.setFormats([format_range(*self._units(span.start, span.length), span.form) for span in self.spans])

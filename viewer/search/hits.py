@@ -42,8 +42,7 @@ def grouped(hits: Sequence[Hit]) -> list[Head | Hit]:
         sessions.setdefault(hit.session, []).append(hit)
     lines: list[Head | Hit] = []
     for some in sessions.values():
-        title = " ".join(some[0].title.split()) or "Untitled session"
-        lines.append(Head(title[:300], some[0].project))
+        lines.append(Head(wording.named(some[0].title) or "Untitled session", some[0].project))
         lines += some
     return lines
 

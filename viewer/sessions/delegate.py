@@ -120,7 +120,7 @@ class SessionDelegate:
         if badge:
             marks.paint_badge(painter, right, middle + 1, unread, look, badge)
         font = "ui.bold" if unread else "ui"
-        words = " ".join((row.title[:LONGEST] or "Untitled session").split())
+        words = wording.named(row.title, LONGEST) or "Untitled session"
         title = self._fit(words, font, first.width() - badge - (look.px(8) if badge else 0))
         painter.setFont(look.font(font))
         painter.setPen(look.colour("text.strong" if opened or unread else "text.main"))

@@ -37,7 +37,7 @@ def spoken(row: Row, closed: Closed | None, unread: int, now: int, spent: Spent 
     """`unread`: how many, -1 is some; `now` in microseconds UTC."""
     news = "" if not unread else ", unread" if unread < 0 else f", {unread} unread"
     when = wording.ago(row.updated, now)[0]
-    title = row.title[:500] or "Untitled session"
+    title = wording.named(row.title, 500) or "Untitled session"
     copy = "only copy" if row.missing else f"on {row.host}" if row.host else ""
     states = (wording.state(state_of(row, spent)), closed_in_words(closed), copy)
     paid = cost(row, spent) if spent is not None and spent.cost is not None else ""
@@ -48,7 +48,7 @@ def spoken(row: Row, closed: Closed | None, unread: int, now: int, spent: Spent 
 def tip(row: Row, closed: Closed | None, spent: Spent | None = None) -> str:
     state = wording.state(state_of(row, spent))
     size = wording.size(row.bytes)
-    lines = [row.title[:500], f"{state} · {size}", cost_in_words(row, spent), row.cwd or row.path]
+    lines = [wording.named(row.title, 500), f"{state} · {size}", cost_in_words(row, spent), row.cwd or row.path]
     if row.updated is not None:
         lines.append(f"last record {wording.full(row.updated)}")
     if row.missing:

@@ -23,7 +23,7 @@ def upgrade() -> None:
         "CREATE TABLE fts_run (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, chunk INTEGER NOT NULL, "
         "at INTEGER NOT NULL)"
     )
-    op.execute("CREATE INDEX fts_run_at ON fts_run (chunk, at)")
+    op.execute("CREATE INDEX fts_run_at ON fts_run (chunk, at, count)")
     _common()
     op.execute("CREATE INDEX fts_loose_first ON fts_loose (first)")
     _fill()
