@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,8 +19,9 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 PIPS = 4  # at once
 # Folders of packages; what the folder of this project is called says nothing.
-UNREAD = r"site-packages/(.*/)?(mypyc?|scripts|testing|tests?|lexers|mssql|mysql|oracle|v1)/"
+UNREAD = r"site-packages/(.*/)?(mypyc?|scripts|testing|tests?|lexers|mssql|mysql|oracle|v1|orm|cffi|pycparser)/"
 LOCKS = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
+_asked: dict[tuple[str | Path, ...], str] = {}
 
 sys.path.insert(0, str(ROOT / "scripts"))  # python -I leaves the script's folder out
 import qt_libraries  # noqa: E402
@@ -75,13 +78,15 @@ def _make_venv() -> None:
 
 
 def _install(level: str) -> None:
-    pip = _pip()
-    print(f"setup: installing {LOCKS[level]} into .venv", flush=True)
-    lock = ROOT / LOCKS[level]
-    uv = _uv(pip, lock)
-    if uv is None or not _install_by_uv(uv, lock):
-        _install_by_pip(pip, lock)
-    _compile()
+    with _compiling("store", "viewer", "resources"):  # beside pip, which waits for the network and the disk
+        pip = _pip()
+        print(f"setup: installing {LOCKS[level]} into .venv", flush=True)
+        lock = ROOT / LOCKS[level]
+        uv = _uv(pip, lock)
+        if uv is None or not _install_by_uv(uv, lock):
+            _install_by_pip(pip, lock)
+    with _compiling("-j", "0", "-x", UNREAD, *map(str, VENV.glob("lib/python*/site-packages"))):
+        pass
     _unpack_support()
 
 
@@ -91,8 +96,7 @@ def _uv(pip: list[str | Path], lock: Path) -> str | None:
     The one that is here, or the one of the lock. None: pip does it all, as where its settings say how to reach the
     registry, which uv does not read.
     """
-    settings = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
-    if re.search(r"\.(index-url|no-index|proxy|client-cert|trusted-host)=", settings):
+    if re.search(r"\.(index-url|no-index|proxy|client-cert|trusted-host)=", _settings(*pip) or ""):
         return None
     found = shutil.which("uv") or shutil.which("uv", path=VENV / "bin")
     block = next((block for block in _blocks(lock) if block.startswith("uv==")), None)
@@ -141,16 +145,15 @@ def _blocks(lock: Path) -> list[str]:
     return [block for block in re.split(r"\n(?=\S)", lock.read_text("utf-8")) if "==" in block]
 
 
-def _compile() -> None:
-    """Nobody compiled what was installed: with PYTHONDONTWRITEBYTECODE set, every start would compile all of it again.
+@contextmanager
+def _compiling(*what: str) -> Iterator[None]:
+    """Nobody compiles what is installed: with PYTHONDONTWRITEBYTECODE set, every start would compile all of it again.
 
     compileall writes all the same; what does not compile is for the run itself to tell. Left out is a third that nobody
     imports, or that lies there as machine code.
     """
-    installed = [str(folder) for folder in VENV.glob("lib/python*/site-packages")]
-    folders = [*installed, "store", "viewer", "resources"]
-    command = [str(PYTHON), "-m", "compileall", "-qq", "-j", "0", "-x", UNREAD, *folders]
-    subprocess.run(command, cwd=ROOT, check=False)
+    with subprocess.Popen([PYTHON, "-I", "-m", "compileall", "-qq", *what], cwd=ROOT, stdin=subprocess.DEVNULL):
+        yield
 
 
 def _install_locked(pip: list[str | Path], lock: Path) -> None:
@@ -184,7 +187,8 @@ def _unpack_support() -> None:
     With its own switch SBK_EMBED it writes them beside the library, where Python keeps them compiled: 1 takes away what
     an older version left there, 0 writes them. A PySide6 that does not do that starts as it came.
     """
-    for switch in ("1", "0"):
+    older = next(VENV.glob("lib/python*/site-packages/shiboken6/files.dir"), None)
+    for switch in ("0",) if older is None else ("1", "0"):
         again = {**os.environ, "SBK_EMBED": switch}
         subprocess.run([PYTHON, "-I", "-c", "import PySide6.QtCore"], env=again, capture_output=True, check=False)
     for folder in VENV.glob("lib/python*/site-packages/shiboken6/files.dir"):
@@ -193,20 +197,27 @@ def _unpack_support() -> None:
 
 def _pip() -> list[str | Path]:
     """A pip that installs into .venv: its own, or the one of the Python that runs this, or a new one."""
-    if _runs(PYTHON, "-m", "pip", "--version"):
-        return [PYTHON, "-m", "pip"]
-    if _runs(sys.executable, "-m", "pip", "--python", PYTHON, "--version"):  # pip 22.3 and newer
-        return [sys.executable, "-m", "pip", "--python", PYTHON]
-    if _runs(PYTHON, "-m", "ensurepip"):
-        return [PYTHON, "-m", "pip"]
+    own: list[str | Path] = [PYTHON, "-m", "pip"]
+    other = [sys.executable, "-m", "pip", "--python", PYTHON]  # pip 22.3 and newer
+    for pip in (own, other):
+        if _settings(*pip) is not None:
+            return pip
+    if subprocess.run([PYTHON, "-m", "ensurepip"], capture_output=True, check=False).returncode == 0:
+        return own
     sys.exit(
         f"setup: {sys.executable} has no pip that is 22.3 or newer. On Debian and Ubuntu type\n"
         "    sudo apt-get install -y python3-pip\nand then the same make command again."
     )
 
 
-def _runs(*command: str | Path) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+def _settings(*pip: str | Path) -> str | None:
+    """What this pip's settings are; None when it cannot be run. Asked once: it takes a second to start."""
+    if pip not in _asked:
+        done = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return None
+        _asked[pip] = done.stdout
+    return _asked[pip]
 
 
 if __name__ == "__main__":

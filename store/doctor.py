@@ -205,7 +205,7 @@ def answer(db: Path | None = None, *, rebuild: bool = False, tell: Callable[[str
         done = rebuilding.rebuild(db, at, broken=bool(found.trouble))
         told["rebuild"] = to_builtins(done)
         well = not any(not one.because for one in done.differs) and not found.trouble
-        lines += _rebuilt(done)
+        lines += _rebuilt(done, found)
     return Answer(well, told, lines)
 
 
@@ -235,7 +235,10 @@ def _lines(found: Examined) -> Iterator[str]:
         yield f"  trouble: {text}"
 
 
-def _rebuilt(done: Rebuilt) -> Iterator[str]:
+def _rebuilt(done: Rebuilt, found: Examined) -> Iterator[str]:
+    if not found.counted and not done.made + done.copied:
+        yield "Nothing could be read of it: playhead import reads every session that has a file."
+        return
     stay, backup = ("copied", f" Backup: {done.backup}") if done.backup else ("left as they are", "")
     yield f"Made anew: {done.made:,} sessions; {stay}: {done.copied:,}; {done.rows:,} rows.{backup}"
     for one in done.differs:

@@ -68,7 +68,11 @@ def inside(db: Path) -> list[Path]:
 
 
 def rows_of(path: Path) -> tuple[list[Item], list[Path]]:
-    """The rows of a whole session, and the files that their bytes lie in. Raises StoreError."""
+    """The rows of a whole session, and the files that their bytes lie in; what was kept, if its agent has deleted it.
+    Raises StoreError."""
+    kept = None if views.exists(path) else _kept_rows(path.absolute())
+    if kept is not None:
+        return kept
     whole = events_of(path)
     state = State()
     rows: list[Item] = []
@@ -81,6 +85,16 @@ def rows_of(path: Path) -> tuple[list[Item], list[Path]]:
             else:
                 rows[change.row] = change.item
     return rows, whole.files
+
+
+def _kept_rows(path: Path) -> tuple[list[Item], list[Path]] | None:
+    from store.known import known  # not for those who read files
+
+    found = known(path, data_dir() / "playhead.db")
+    if found is None:
+        return None
+    with closing(found.window) as window:
+        return list(window.read(0, found.rows)), [source.path for source in found.sources]
 
 
 def show(path: Path) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,7 @@ import pytest  # noqa: E402
 from cluster import Cluster, programs  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 from thorough import examples  # noqa: E402
+from watchdog import set_timer  # noqa: E402
 
 from viewer.imports import plain  # noqa: E402
 
@@ -89,6 +90,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if test in seen:
                 item.add_marker(pytest.mark.soak)
             seen.add(test)
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: object) -> bool | None:
+    return set_timer(item, settings)
 
 
 _ended = count(1)

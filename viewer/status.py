@@ -140,7 +140,7 @@ class StatusLine(QStatusBar):
         elapsed = max(0.001, self._clock() - self._since)
         before = self._events or 0
         rate = round((self._newest - before) / elapsed)
-        if not rate or abs(rate - self._rate) > self._rate * STEADY:
+        if abs(rate - self._rate) > self._rate * STEADY:
             self._rate = rate
         self._events, self._since = self._newest, self._clock()
         if rate:

@@ -37,7 +37,8 @@ _LOOSE: Final = f"SELECT id, first, count {_TOUCHED.format('fts_loose')}"
 _RUNS: Final = f"SELECT first, count, chunk, at {_TOUCHED.format('fts_run')}"
 CHUNK: Final = 15_360  # rows at most: the bits of a common word are small beside a page, and what is at work is, too
 COMMON: Final = 16  # a word of every so many rows of a chunk is common: its pairs with such words are marked
-FREQUENT: Final = 16  # rows at least of a common word, and of a pair that is one of three marked words
+LEAST: Final = 64  # but not of fewer rows: few long ones have each word in common
+FREQUENT: Final = 16  # rows of a pair whose threes are marked
 # What a word of a chunk is marked as: words have no such characters.
 PAIR: Final = " "  # between words that follow each other
 GIVEN: Final = "\x03"  # before a word of what a tool was called with
@@ -105,9 +106,10 @@ def marked(rows: Sequence[Sequence[str]]) -> list[tuple[str, bytes]]:
         for word in set(columns[2].split()):
             given.setdefault(word, []).append(at)
     count = len(rows)
-    least = max(FREQUENT, count / COMMON)
+    least = max(LEAST, count / COMMON)
     common = [word for word, some in places.items() if len(some) >= least]
-    pairs, threes = _followed({word: number for number, word in enumerate(common, 1)}, rows)
+    numbers = {word: number for number, word in enumerate(common, 1)}
+    pairs = _pairs(numbers, rows)
     frequent = {pair for pair, some in pairs.items() if len(some) >= FREQUENT}
     often = set(common)
     found = [(word, packed(some, count, word in often)) for word, some in places.items()]
@@ -118,35 +120,45 @@ def marked(rows: Sequence[Sequence[str]]) -> list[tuple[str, bytes]]:
     ]
     found += [
         (PAIR.join(common[(three >> by & _ONE) - 1] for by in (2 * _ID, _ID, 0)), packed(some, count))
-        for three, some in threes.items()
-        if three >> _ID in frequent and three & (1 << 2 * _ID) - 1 in frequent
+        for three, some in _threes(numbers, frequent, rows).items()
     ]
     found.sort()
     return found
 
 
-def _followed(
-    numbers: dict[str, int], rows: Sequence[Sequence[str]]
-) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
-    """Rows where two, and where three of the numbered words follow each other, by their numbers put together."""
-    pairs: dict[int, list[int]] = {}
-    threes: dict[int, list[int]] = {}
-    number_of = numbers.get
+def _pairs(numbers: dict[str, int], rows: Sequence[Sequence[str]]) -> dict[int, list[int]]:
+    """Rows where two of the numbered words follow each other, by their numbers put together."""
+    places: dict[int, list[int]] = {}
+    for at, columns in enumerate(rows):
+        for text in columns[:4]:
+            before = 0
+            for number in map(numbers.get, text.split()):
+                if number is None:
+                    before = 0
+                    continue
+                if before:
+                    _note(places, before << _ID | number, at)
+                before = number
+    return places
+
+
+def _threes(numbers: dict[str, int], frequent: set[int], rows: Sequence[Sequence[str]]) -> dict[int, list[int]]:
+    """Rows where one frequent pair goes on as another."""
+    places: dict[int, list[int]] = {}
     for at, columns in enumerate(rows):
         for text in columns[:4]:
             before = pair = 0
-            for word in text.split():
-                number = number_of(word)
+            for number in map(numbers.get, text.split()):
                 if number is None:
                     before = pair = 0
                     continue
-                if before:
-                    if pair:
-                        _note(threes, pair << _ID | number, at)
-                    pair = before << _ID | number
-                    _note(pairs, pair, at)
-                before = number
-    return pairs, threes
+                follows = before << _ID | number
+                if follows not in frequent:
+                    follows = 0
+                elif pair:
+                    _note(places, pair << _ID | number, at)
+                before, pair = number, follows
+    return places
 
 
 def _note(places: dict[int, list[int]], what: int, at: int) -> None:

@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from store.catalog import Catalog
 from store.delta import Row, SessionsDelta
+from store.intake import take_in
 from store.sources import discover
 from store.sources.discover import Discovery, roots, scan
 from store.sources.journal import Journal, folder
@@ -224,6 +225,11 @@ class TestScan:
         path.write_bytes(orjson.dumps(line) + b"\n")
         row = row_of(path)
         assert (row.agent, row.title, row.project) == ("codex", "Look", project)
+        take_in(tmp_path / "playhead.db", path)
+        path.unlink()
+        kept = Catalog(tmp_path / "playhead.db").kept(str(path))
+        assert kept is not None
+        assert (kept.title, kept.project) == ("Look", project)
 
 
 class TestDiscovery:

@@ -13,6 +13,7 @@ import pytest
 from imports import REPO, Folded
 from raw import ask, change
 
+from store import report
 from store.catalog import Catalog
 from store.db import place, reads
 from store.db.search import catch_up
@@ -173,6 +174,7 @@ def test_two_hosts_import_at_once(database: Path, tmp_path: Path) -> None:
     (one, two) = ask(database, counted)
     assert (one[0], two[0]) == ("one", "two")
     assert one[1:] == two[1:]
+    assert {entry["state"] for entry in report.sessions()} == {"on one", "on two"}
     # Of those that came in at the same moment one is read again: what it replaced goes with the next import.
     assert ask(database, "SELECT count(*) FROM session WHERE state NOT IN ('ready', 'old')") == [(0,)]
     assert ask(database, "SELECT count(*), count(DISTINCT number) FROM request")[0][0] > 0

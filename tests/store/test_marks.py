@@ -66,6 +66,7 @@ def test_any_query_has_the_same_answer(tmp_path: Path, monkeypatch: pytest.Monke
     none."""
     monkeypatch.setattr(marks_seal, "CHUNK", 40)
     monkeypatch.setattr(marks_read, "SUSPECTS", 10_000)
+    monkeypatch.setattr(marks, "LEAST", 3)
     monkeypatch.setattr(marks, "FREQUENT", 3)
     rng = random.Random(5)
     archive = Archive(tmp_path)

@@ -362,7 +362,9 @@ def test_the_list_keeps_it_and_says_that_it_is_the_only_copy(
 def test_the_command_lists_it_unless_it_is_asked_for_a_folder(db: Path, projects: Path, session: Path) -> None:
     take_in(db, session)
     (before,) = report.sessions([projects])
+    shown = list(report.show(session))
     delete(session)
+    assert list(report.show(session)) == shown
     (entry,) = report.sessions()
     said = ("id", "agent", "title", "cwd", "started", "path")
     assert [entry[name] for name in said] == [before[name] for name in said]
@@ -371,5 +373,10 @@ def test_the_command_lists_it_unless_it_is_asked_for_a_folder(db: Path, projects
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout == ""
     with closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("UPDATE session SET status = 'deleted'")
-    assert list(report.sessions()) == []
+        for gone in ("status = 'deleted'", "status = 'paused', rows = 0"):
+            connection.execute(f"UPDATE session SET {gone}")  # noqa: S608
+            connection.commit()
+            assert list(report.sessions()) == []
+        connection.execute("PRAGMA user_version = 9999")
+    refused: list[str] = []
+    assert [list(report.sessions(refused=refused.append)), len(refused)] == [[], 1], "said, and files are listed still"

@@ -16,6 +16,7 @@ from store.audit import entries
 from store.db import deliveries_db
 from store.db.run_tables import trigger_session_threads as table
 from store.db.serving import once
+from store.errors import StoreError
 from store.service import Service
 from store.triggers import deliveries
 from viewer import cli
@@ -98,6 +99,8 @@ def test_a_compaction_is_shown_as_one_and_stopped_with_its_run(web: Web, capfdbi
     work = stops.of_thread(web.db, web.thread().id)
     assert work is not None
     assert (work.compacts, work.thread) == (True, web.thread().key)
+    with pytest.raises(StoreError, match="does not wait"):
+        stops.cancel(web.db, deliveries(web.db)[0].id)
     assert told(capfdbinary, "threads", "stop", str(web.thread().id))["state"] == "stopped"
     assert web.done(before).reason == "Stopped by you."
     thread = web.thread()

@@ -14,6 +14,7 @@ import pytest
 from conftest import REPO
 
 from store import word
+from store.sources import watch
 from store.sources.watch import Watcher
 from store.word import Ear
 
@@ -85,8 +86,10 @@ def test_an_ear_that_is_closed_leaves_a_watcher_to_its_owner(ear: Ear) -> None:
     watcher.stop()
 
 
-def test_without_notifications_a_slow_look_finds_it(tmp_path: Path) -> None:
-    """On a network disk nobody tells of changes: the watcher looks at the folder now and then."""
+def test_without_notifications_a_slow_look_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a network disk nobody tells of changes: the watcher looks at the folder now and then, and sees that it is
+    another one by its time: nothing was made in it."""
+    monkeypatch.setattr(watch, "RARELY", 1 << 30)  # and looks at all there is in it
 
     def none() -> object:
         raise OSError("no more of them")

@@ -16,6 +16,7 @@ from viewer.rows.base import Fold, Laid, Pos, lay_out, layer_for
 from viewer.rows.clean import clean
 from viewer.rows.header import STATES, state_of
 from viewer.rows.output import paged, pretty
+from viewer.rows.parts import Lines
 from viewer.rows.sheet import span_text
 from viewer.theme import Scheme, make_look
 from viewer.theme.look import Look
@@ -212,6 +213,20 @@ def test_a_prompt_keeps_its_line_breaks_and_is_no_markdown(look: Look) -> None:
     assert laid.text(Pos(0, 0), None) == "one\n  two\n\n# three *x* <b>"
     tip = laid.hit(870, 24).tip
     assert tip.startswith("1970-01-01")
+
+
+def test_a_prompt_is_read_in_the_direction_of_its_first_letter(look: Look) -> None:
+    """As what the agent says is; code and titles go from left to right whatever they begin with."""
+
+    def begins(text: str) -> float:
+        (line,) = [part for part in lay_out(Prompt(id="p", text=text), 900, look, Fold()).parts if part.text == text]
+        assert isinstance(line, Lines)
+        return float(line.lay().lineAt(0).cursorToX(0)[0]) / line.width
+
+    assert begins("Why does it fail (42)?") == 0
+    assert begins("למה הבדיקה נכשלת (42)? Why") == 1
+    assert begins("42 الاختبار") > 0.9
+    assert begins("x = 'למה'") == 0
 
 
 def test_injected_prompts_are_quiet_and_folded(look: Look) -> None:

@@ -18,7 +18,7 @@ from store.errors import StoreError
 from store.paths import config_dir, data_dir
 from store.settings import RECEIVER, RECEIVER_PORT, Settings
 from store.triggers import deliveries, save_trigger
-from store.word import Ear
+from store.word import RUNS, TRIGGERS, Ear
 from viewer.hearing import Hearing
 from viewer.jobs import Jobs
 from viewer.serving_window import Serving
@@ -98,6 +98,21 @@ def test_the_first_trigger_that_another_process_makes_is_run_without_a_restart(
     watched.write_text("news")
     qtbot.waitUntil(lambda: bool(found := deliveries(db)) and found[0].handled is not None, timeout=LONG)
     serving.shutdown()
+    ear.close()
+    jobs.shutdown()
+
+
+def test_many_words_before_the_window_gets_to_them_are_one(qtbot: QtBot) -> None:
+    ear, jobs, heard = Ear(data_dir()), Jobs(), list[str]()
+    hearing = Hearing(ear, jobs)
+    hearing.runs.connect(lambda: heard.append("runs"))
+    hearing.triggers.connect(lambda: heard.append("triggers"))
+    for _ in range(2):
+        for word in (RUNS, TRIGGERS, RUNS, RUNS):
+            hearing._hear(word)
+        heard.append("the window")
+        qtbot.waitUntil(lambda: len(heard) % 3 == 0)
+    assert heard == ["the window", "runs", "triggers"] * 2
     ear.close()
     jobs.shutdown()
 

@@ -70,8 +70,12 @@ def press(qtbot: QtBot, button: QAbstractButton) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-def test_a_run_is_stopped_from_its_session_its_thread_and_its_delivery(web: Web, app: App, qtbot: QtBot) -> None:
-    """003-21, 003-70, 003-87: each asks first, says what becomes of what waits, and goes by the keyboard as well."""
+def test_a_run_is_stopped_from_its_session_its_thread_and_its_delivery(
+    web: Web, app: App, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """003-21, 003-70, 003-87: each asks first, says what becomes of what waits, and goes by the keyboard as well.
+    That it is over is heard, and not looked for."""
+    monkeypatch.setattr(ending, "NET", 3_600_000)
     window = app.window
     web.trigger()
     web.sent_and_done()
@@ -205,6 +209,10 @@ def test_a_look_that_failed_is_made_again_and_nothing_false_is_said(
     here.on_news()
     qtbot.waitUntil(lambda: here.work is not None, timeout=WAIT)
     assert here.work is not None
+    looks = here.looks
+    for _ in range(3):  # what is told during a look may be more than that look sees
+        here.on_news()
+    qtbot.waitUntil(lambda: here.looks == looks + 2 and not here._looking, timeout=WAIT)
     with unreadable(web.db):
         looks = here.looks
         here.on_news()

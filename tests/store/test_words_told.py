@@ -1,0 +1,77 @@
+"""Who changes what another Playhead shows tells it: each command its word, behind the commit and never before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hooks import Web, comment
+from sqlalchemy import insert
+
+from store import stops, threads, triggers, word
+from store.db.run_tables import trigger_session_threads as table
+from store.db.serving import ask, once
+from store.runners.base import Ask
+from store.runs import RunRequest, Runs
+
+STATE = (
+    'SELECT (SELECT count(*) FROM audit), (SELECT sum(enabled) FROM "trigger"), '
+    "(SELECT count(*) FROM trigger_session_threads), (SELECT group_concat(state) FROM run)"
+)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[object, ...]]]:
+    """Each word, with what another connection finds at that moment."""
+    heard: list[tuple[str, tuple[object, ...]]] = []
+
+    def tell(data: Path, name: str) -> None:
+        heard.append((name, ask(data / "playhead.db", STATE)[0]))
+
+    monkeypatch.setattr(word, "tell", tell)
+    return heard
+
+
+def test_every_command_tells_its_word(tmp_path: Path, told: list[tuple[str, tuple[object, ...]]]) -> None:
+    web = Web(tmp_path / "data", tmp_path)
+    db = web.db
+    web.service.queue.stop()  # what comes in waits
+    one = web.trigger()
+    row = {"trigger_id": one.id, "dedup_key": "old", "last_used_at": 1, "created_at": 1}
+    old = int(once(db, lambda tx: tx.execute(insert(table).values(row).returning(table.c.id)).scalar_one()))
+    found = web.service.inbox.put(one, comment(), {"x-github-event": "issue_comment"}, hand=True)[0]
+    assert found is not None
+    gone: list[threads.Undo] = []
+    steps: tuple[tuple[Callable[[], object], list[str]], ...] = (
+        (lambda: triggers.set_enabled(db, one.id, False), [word.TRIGGERS]),
+        (lambda: triggers.save_trigger(db, {"name": "another"}, id=one.id), [word.TRIGGERS]),
+        (lambda: threads.cleanup(db, 7, dry_run=True), []),
+        (lambda: threads.reset(db, old), [word.RUNS]),
+        (lambda: gone.append(threads.cleanup(db, 7).undo), [word.RUNS]),  # type: ignore[arg-type]
+        (lambda: threads.undo(db, gone[0]), [word.RUNS]),
+        (lambda: stops.cancel(db, found), [word.QUEUE, word.RUNS]),
+        (lambda: stops.bring_back(db, (found,)), [word.QUEUE, word.RUNS]),
+        (lambda: triggers.delete_trigger(db, one.id), [word.TRIGGERS]),
+    )
+    for number, (step, words) in enumerate(steps):
+        told.clear()
+        step()
+        assert told == [(name, ask(db, STATE)[0]) for name in words], number
+    web.close()
+
+
+def test_a_run_tells_when_it_begins_when_it_is_over_and_when_others_may_go_on(
+    tmp_path: Path, told: list[tuple[str, tuple[object, ...]]]
+) -> None:
+    runs = Runs(tmp_path)
+    id = runs.start(RunRequest("shell", Ask("true", tmp_path), kept=True))
+    assert told[0] == (word.RUNS, told[0][1])
+    assert told[0][1][3] == "running"
+    assert runs.wait(id, 60) is not None
+    states = [state for _, (*_, state) in told]
+    assert (states[-1], runs.owned(id)) == ("ok", True)
+    told.clear()
+    runs.let_go(id)
+    assert ([name for name, _ in told], runs.owned(id)) == ([word.RUNS], False)
+    runs.close()
