@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 NICE: Final = 19
 MARKING: Final = 30.0  # seconds for marks: they only make some searches faster, and what comes now is waiting
+EVERY: Final = 0.25  # seconds from one word about the index to the next
 FRESH: Final = 60  # seconds that a session must have been quiet: one that is being written comes in another time
 
 
@@ -126,33 +127,69 @@ class Background:
 # ---- the process
 
 
-class _Gone:
-    """Whoever started us is gone: the import ends whole, and what comes behind it where it is."""
+class _Behind:
+    """What comes behind the import: it may end at any moment, as whoever started us may.
 
-    def __init__(self) -> None:
-        self.gone = threading.Event()
-        self._behind = threading.Event()
+    All of it is in transactions, and the next import goes on with it.
+    """
 
-    def set(self) -> None:
-        self.gone.set()
-        if self._behind.is_set():
+    def __init__(self, say: Callable[[Now | Over], None]) -> None:
+        self._say = say
+        self._gone = threading.Event()
+        self._begun = threading.Event()
+        self._going = threading.Event()
+        self._going.set()
+        self._rows = self._done = 0
+        self._told = self._spent = 0.0
+
+    def pause(self, on: bool) -> None:
+        if on:
+            self._going.clear()
+        else:
+            self._going.set()
+
+    def gone(self) -> None:
+        """Nobody waits for it any more."""
+        self._gone.set()
+        if self._begun.is_set():
             os._exit(0)
 
-    def work_behind(self) -> None:
-        """What comes now may end at any moment: all of it is in transactions, and the next import goes on with it."""
-        self._behind.set()
-        if self.gone.is_set():
+    def begin(self) -> None:
+        self._begun.set()
+        if self._gone.is_set():
             os._exit(0)
 
+    def index(self, db: Path, sessions: int) -> None:
+        """Make it searchable and say how far that is; paused, between two batches."""
+        from store.db.search import behind, catch_up
 
-def _obey(stdin: int, running: ArchiveImport, over: _Gone) -> None:
+        self._rows, since = behind(db), time.monotonic()
+
+        def tell(count: int) -> None:
+            nonlocal since
+            self._done += count
+            now = time.monotonic()
+            self._spent += now - since
+            if now - self._told >= EVERY:
+                self._told = now
+                rows = max(self._rows, self._done)  # others may have written some meanwhile
+                left = (rows - self._done) * self._spent / self._done
+                self._say(Now(Progress(sessions, sessions, left=left, indexed=self._done, to_index=rows)))
+            self._going.wait()
+            since = time.monotonic()
+
+        catch_up(db, tell)
+        rows = max(1, self._done)
+        self._say(Now(Progress(sessions, sessions, left=0.0, indexed=rows, to_index=rows)))
+
+
+def _obey(stdin: int, running: ArchiveImport, behind: _Behind) -> None:
     for order in lines(stdin):
-        if order == PAUSE:
-            running.pause()
-        elif order == GO:
-            running.resume()
+        if order in (PAUSE, GO):
+            (running.pause if order == PAUSE else running.resume)()
+            behind.pause(order == PAUSE)
     running.cancel()
-    over.set()
+    behind.gone()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -173,8 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         db, [*roots(options.extra), folder(data_dir())], lambda progress: say(Now(progress)),
         workers=max(1, cores() - 1), before=time.time_ns() - FRESH * 1_000_000_000,
     )  # fmt: skip
-    over = _Gone()
-    threading.Thread(target=_obey, args=(sys.stdin.fileno(), running, over), name="orders", daemon=True).start()
+    behind = _Behind(say)
+    threading.Thread(target=_obey, args=(sys.stdin.fileno(), running, behind), name="orders", daemon=True).start()
     try:
         totals = running.run()
     except Busy:
@@ -186,12 +223,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for why in totals.failed:
         log.warning("not imported: %s", why)
     if totals.state == "done":
-        over.work_behind()
+        behind.begin()
         from store import figures
-        from store.db.search import catch_up, mark_up
+        from store.db.search import mark_up
 
         for what, bring_up in (
-            ("the search index is", catch_up),
+            ("the search index is", partial(behind.index, sessions=totals.sessions)),
             ("figures are", figures.catch_up),
             ("its marks are", partial(mark_up, seconds=MARKING)),
         ):

@@ -50,6 +50,8 @@ class Progress(Struct, frozen=True):
     records: int = 0
     rate: float = 0.0  # records per second
     left: float | None = None
+    indexed: int = 0  # rows that can be searched by now,
+    to_index: int = 0  # of so many that could not; 0: the import is not that far
 
 
 class Totals(Struct):

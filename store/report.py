@@ -19,6 +19,7 @@ from store.formats import named
 from store.items import Item, Tool, kind_of, text_of
 from store.paths import data_dir
 from store.sources import journal, scan, views
+from store.sources.listing import is_draft
 from store.summary import summary
 from store.whole import CHUNK, events_of, open_file
 
@@ -201,7 +202,8 @@ def session_path(name: str) -> Path:
 def sessions(
     roots: Iterable[Path] | None = None, refused: Callable[[str], None] = lambda _: None
 ) -> Iterator[dict[str, Any]]:
-    """One object per session below the roots. Without roots: those of the window, also such whose file is gone.
+    """One object per session below the roots. Without roots: those of the window, also such whose file is gone. A
+    draft is one that nobody has said or done anything in.
 
     Raises StoreError for a root that cannot be read; `refused` is told of an archive or a session that cannot be.
     """
@@ -219,6 +221,7 @@ def sessions(
             if part_of is not None and part_of(path):
                 continue  # a subagent's, which is shown in the session that it is part of
             records = row.records if row.records is not None else _lines(path)
+            state = "draft" if is_draft(path, row) else row.state
         except StoreError as error:
             if views.exists(path):  # else: deleted since the folder was read, which is nobody's trouble
                 refused(str(error))
@@ -231,7 +234,7 @@ def sessions(
             "cwd": row.cwd or ("" if meta is None else meta.cwd),
             "started": iso(row.started),
             "updated": iso(row.updated),
-            "state": row.state,
+            "state": state,
             "records": records,
             "bytes": row.bytes,
             "path": row.path,

@@ -9,9 +9,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
+
+PREFIX = "playhead-pg-"
+HOUR = 3600  # seconds
 
 # The server runs behind a shell that reads from a pipe which every worker holds open: when the last of them ends,
 # however, it ends, and its folder goes. By another pipe it says when the server takes connections; or closes it.
@@ -30,7 +35,9 @@ serve() {
     exec 4>&-
     read -r _ <&3
     "$bin/pg_ctl" stop -w -m immediate -D "$folder/data" >/dev/null 2>&1
-    cd / && rm -rf "$folder"
+    cd /
+    tries=0  # what ends with the server may still write for a moment
+    until rm -rf "$folder" 2>/dev/null || [ $tries = 100 ]; do tries=$((tries + 1)); sleep 0.1; done
 }
 serve </dev/null >/dev/null &
 """
@@ -129,8 +136,9 @@ class Cluster:
             connection.execute(statement.encode())
 
     def _start(self, programs: Path) -> None:
+        _sweep()
         who = _unprivileged()
-        self.folder = Path(tempfile.mkdtemp(prefix="playhead-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         pipes = self.folder / "held", self.folder / "up"
         for pipe in pipes:
             os.mkfifo(pipe, 0o600)
@@ -154,6 +162,24 @@ class Cluster:
         except BaseException:
             self.close()
             raise
+
+
+def _sweep() -> None:
+    """What a server left that was killed, and its shell with it: old, and nobody's."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):  # gone, or somebody else's
+            if time.time() - folder.stat().st_mtime > HOUR and not _runs(folder / "data" / "postmaster.pid"):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(note: Path) -> bool:
+    try:
+        os.kill(int(note.read_text("utf-8").split("\n")[0]), 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 def _unprivileged() -> pwd.struct_passwd | None:

@@ -1,4 +1,4 @@
-"""Ends a test that takes too long: one thread for all tests, where pytest-timeout starts one for each. For conftest.py."""
+"""Ends a test that takes too long: one thread for all, where pytest-timeout starts one for each. For conftest.py."""
 
 from __future__ import annotations
 

@@ -207,6 +207,11 @@ class Keeping(QObject):
 
 def words(now: Progress, *, waiting: bool = False) -> str:
     """The line in the status bar."""
+    if now.to_index and now.indexed >= now.to_index:
+        return "adding up what they cost"
+    if now.to_index:
+        done = f"making copies searchable: {100 * now.indexed // now.to_index} %"
+        return f"{done}, waiting" if waiting else f"{done}, {clock(now.left or 0)} left"
     if now.done >= now.total:
         return "making copies searchable" if now.total else ""
     text = f"copying {wording.many(now.total - now.done, 'session')}"

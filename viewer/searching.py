@@ -24,7 +24,7 @@ class Searching(Prompting):
     """See the module."""
 
     _search: SearchPane | None = None
-    _sought: tuple[str, ItemId, TimelineModel] | None = None  # a row to go to as soon as it has been read
+    _sought: tuple[str, ItemId, TimelineModel, str] | None = None  # where to go, and for what, once it has been read
 
     @property
     def search(self) -> SearchPane:
@@ -97,15 +97,17 @@ class Searching(Prompting):
         view = self.pane.view
         if not view.geo.fits or current.model.position_of(ItemId(hit.item)) is None:
             view.set_follow(False)  # what comes at the end must not lead away from it
-        if not view.reveal(ItemId(hit.item)):
-            self._sought = (hit.session, ItemId(hit.item), current.model)
+        snippet = hit.snippet
+        words = " ".join(snippet.text[start:end] for start, end in snippet.matches[:1])
+        if not view.reveal(ItemId(hit.item), words):
+            self._sought = (hit.session, ItemId(hit.item), current.model, words)
             current.model.applied.append(self._seek)
         if go:
             self.pane.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _seek(self) -> None:
         """More of the session has been read."""
-        if self._sought is not None and self.pane.view.reveal(self._sought[1]):
+        if self._sought is not None and self.pane.view.reveal(self._sought[1], self._sought[3]):
             self._forget_sought()
 
     def _forget_sought(self) -> None:

@@ -119,6 +119,15 @@ def mark_up(db: Path, seconds: float = math.inf) -> int:
             return chunks
 
 
+def behind(db: Path) -> int:
+    """How many rows are not in the index. Raises StoreError."""
+    try:
+        with closing(reads.connect(db)) as connection:
+            return sum(rows - known for _, rows, known in connection.execute(pending(db)).fetchall())
+    except sqlite3.Error as error:
+        raise reads.trouble(error, db) from error
+
+
 def waiting(db: Path) -> bool:
     """Whether there are rows that are not in the index."""
     try:

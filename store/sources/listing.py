@@ -19,17 +19,14 @@ SMALL: Final = 50  # records; a longer file has content for certain
 def row_of(path: Path) -> Row:
     """The row of a session file; its state is 'draft' before the first content record. Raises StoreError."""
     # Here, because tailing a file must not wait for what only the list needs.
-    from store.draft import has_content
     from store.formats import named as format_named
     from store.summary import summary
-    from store.whole import events_of
 
     row = summary(path)
     part_of = format_named(row.agent).part_of
     if part_of is not None and part_of(path):
         return msgspec.structs.replace(row, state="draft")  # it is shown in the session that it is part of
-    small = row.records is not None and row.records <= SMALL
-    if small and not any(has_content(batch) for batch in events_of(path)):
+    if is_draft(path, row):
         return msgspec.structs.replace(row, state="draft")
     meta = journal.read_meta(path) if path.parent.name == journal.FOLDER else None
     if meta is None:
@@ -39,6 +36,15 @@ def row_of(path: Path) -> Row:
     return msgspec.structs.replace(
         row, id=journal.key(path), title=title, cwd=cwd, project=Path(cwd).name if cwd else ""
     )
+
+
+def is_draft(path: Path, row: Row) -> bool:
+    """Whether nobody has said or done anything in a session. Raises StoreError."""
+    from store.draft import has_content
+    from store.whole import events_of
+
+    small = row.records is not None and row.records <= SMALL
+    return small and not any(has_content(batch) for batch in events_of(path))
 
 
 def working(row: Row) -> str | None:

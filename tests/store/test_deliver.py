@@ -102,14 +102,16 @@ def test_a_worker_misses_nothing_while_it_looks_or_waits(busy: Busy, monkeypatch
     queue.soon()
     busy.until(looks=3)
 
-    somebody = threading.Thread(target=queue.settled)
-    somebody.start()
-    busy.until(looks=3, waiting=2)
-    queue.soon()  # he looks, and waits behind the other one from then on
-    busy.until(looks=4, waiting=2)
+    others = [threading.Thread(target=queue.settled) for _ in range(5)]
+    for one in others:
+        one.start()
+    busy.until(looks=3, waiting=6)
+    queue.soon()  # he looks, and waits behind most of the others from then on
+    busy.until(looks=4, waiting=6)
     web.post(comment(number=13, text="Say hello"))
     web.until(lambda: len(web.started()) == 2)
     busy.lock.drop()
     queue.soon()
-    somebody.join(60)
-    assert not somebody.is_alive()
+    for one in others:
+        one.join(60)
+        assert not one.is_alive()

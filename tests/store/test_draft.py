@@ -22,6 +22,7 @@ from store.errors import StoreError
 from store.events import At, Event
 from store.intake import take_in
 from store.known import known
+from store.report import sessions
 from store.sources.journal import Journal, draft_of
 
 AT = At(ts=1)
@@ -293,9 +294,11 @@ def test_a_draft_whose_first_word_comes_later_is_saved_with_it(tmp_path: Path, d
     path = tmp_path / "s.jsonl"
     path.write_bytes(line({"type": "custom-title", "customTitle": "Nothing yet", "sessionId": "s"}))
     assert take_in(db, path).session is None
+    assert [(one["state"], one["title"]) for one in sessions([tmp_path])] == [("draft", "Nothing yet")]
     with path.open("ab") as file:
         file.write(lines(user("go"), assistant("ok")))
     assert take_in(db, path).rows == 2
+    assert [one["state"] for one in sessions([tmp_path])] == ["live"]
     found = known(path, db)
     assert found is not None
     with closing(found.window):

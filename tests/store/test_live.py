@@ -37,9 +37,20 @@ def test_004_01_first_news_arms_one_precise_single_shot(qtbot: QtBot, ticker: Ti
     assert timer.timerType() is Qt.TimerType.PreciseTimer
     assert timer.interval() == TICK_MS == 16
     spy = QSignalSpy(ticker.changed)
+    left = 0
+    armed: list[bool] = []
+
+    def look() -> None:
+        """Right behind the ticker, before any timer may fire, however slow this machine is."""
+        nonlocal left
+        if not armed:
+            armed.append(ticker.armed)
+            left = timer.remainingTime()
+
+    ticker._woken.connect(look, Qt.ConnectionType.QueuedConnection)
     ticker.hub.put("s", chunk("a"))
-    qtbot.waitUntil(lambda: ticker.armed)
-    left = timer.remainingTime()
+    qtbot.waitUntil(lambda: bool(armed))
+    assert armed == [True]
     while spy.count() == 0:
         ticker.hub.put("s", chunk("b"))  # later news never extends it
         assert timer.remainingTime() <= left

@@ -18,7 +18,7 @@ import msgspec
 import pytest
 from hooks import agents
 
-from store import runs_shell, runs_who
+from store import runs_shell, runs_who, word
 from store.db import reads
 from store.db.runs_db import RunRow, RunRows, listed, one, unfinished
 from store.errors import StoreError
@@ -200,13 +200,17 @@ def test_one_run_per_session(runs: Runs, run: Callable[..., RunResult], work: Pa
     assert runs.wait(last, 30) is not None
 
 
-def test_a_fresh_run_holds_the_session_it_made(runs: Runs, work: Path) -> None:
+def test_a_fresh_run_holds_the_session_it_made(runs: Runs, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And tells others of it, who may show it."""
+    told: list[str] = []
+    monkeypatch.setattr(word, "tell", lambda _, name: told.append(name))
     gate = work / "go"
     seen: SimpleQueue[tuple[str, Path | None]] = SimpleQueue()
     id = runs.start(RunRequest("claude-code", Ask(f"slow {gate}", work)), seen=lambda *told: seen.put(told))
     session, file = seen.get(timeout=30)
     while file is None:
         session, file = seen.get(timeout=30)
+    assert len(told) > 1, "with its beginning"
     with pytest.raises(StoreError, match="at work"):
         runs.start(RunRequest("claude-code", Ask("me too", work, session)))
     gate.touch()

@@ -184,4 +184,8 @@ def test_words() -> None:
     assert words(now, waiting=True) == "copying 1,200 sessions, waiting"
     assert words(Progress()) == ""
     assert words(Progress(done=3, total=3)) == "making copies searchable"
+    index = Progress(done=3, total=3, left=72.0, indexed=430, to_index=1_000)
+    assert words(index) == "making copies searchable: 43 %, 1 min left"
+    assert words(index, waiting=True) == "making copies searchable: 43 %, waiting"
+    assert words(Progress(done=3, total=3, indexed=9, to_index=9)) == "adding up what they cost"
     assert [clock(seconds) for seconds in (0.2, 59, 100, 7200)] == ["1 s", "59 s", "2 min", "2 h"]

@@ -13,8 +13,9 @@ from store.delta import Delta, Header
 from store.errors import StoreError
 from store.items import Item, Message, Notice, Plan, Raw
 from store.text import Text
-from viewer.timeline.model import ItemRole, TimelineModel, head
+from viewer.timeline.model import ItemRole, TimelineModel
 from viewer.timeline.pages import PAGE
+from viewer.timeline.spoken import head
 
 Role = Qt.ItemDataRole
 

@@ -21,7 +21,7 @@ from viewer.rows import question
 from viewer.rows.base import Fold, lay_out
 from viewer.rows.parts import Lines
 from viewer.theme.look import Look
-from viewer.timeline.model import spoken
+from viewer.timeline.spoken import spoken
 
 WAIT = 30_000
 ASKS = (

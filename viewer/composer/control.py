@@ -18,13 +18,13 @@ from viewer import tips
 from viewer.composer.attaching import Attaching
 from viewer.composer.drafts import NOTHING, Drafts, Typed
 from viewer.composer.pane import INVITE, ComposerPane
+from viewer.composer.sending import sending
 from viewer.jobs import Job, Jobs
 
 if TYPE_CHECKING:
     from store.live import Live
     from store.preflight import Preflight
 
-KEYS: Final = {"Send": "sends", "Queue": "queues", "Fork": "forks"}  # by the word on the button
 OFFER: Final = 300  # ms until a session that is shown is asked whether it can be gone on with: it is painted before
 
 
@@ -166,39 +166,18 @@ class Composing(Attaching):
 
     def _hint(self, header: Header) -> None:
         pane, told = self.pane, self.pane.strip.told
-        can, label, text, failed = True, "Send", "", False
-        if self._editing:
-            label, text = "Save", "Editing a waiting prompt. It and those behind it wait until it is saved."
-        elif self.connected:
-            if header.state == "compacting":
-                label, text = "Queue", "The conversation is being compacted: prompts wait for its end."
-            elif header.pending:
-                label, text = "Queue", "The agent is at work: prompts wait for the end of the turn."
-            elif header.queued and header.queued[0].trouble:
-                text, failed = f"Not sent: {header.queued[0].trouble}", True
-            elif header.queued:
-                text = "Send goes on with what waits, in order."
-        elif told is None or pane.strip.way == "":
-            can = False
-        elif pane.strip.way == "fork":
-            label, text = "Fork", f"{told.title} goes on in a copy of this session."
-        elif told.again is not None:
-            text = f"{told.title} is started again, and loads this session into a new one."
-        else:
-            text = f"{told.title} goes on in this session."
-        if can and (why := self.why_not_sent()):
-            can, text, failed = False, why, True
+        now = sending(header, told, pane.strip.way, connected=self.connected, editing=bool(self._editing))
+        why = self.why_not_sent()
+        if now.able and why:
+            now = now._replace(able=False, text=why, failed=True)
         elif self.unattached:
-            text, failed = self.unattached, True
-        pane.send.setText(label)
-        pane.send.setEnabled(can)
-        why = self.why_not_sent() or (told.why if told is not None else "")
-        pane.send.setToolTip(f"{label} (Ctrl+Enter)" if can else tips.plain(why))
-        pane.show_hint(text, failed=failed)
-        if self._editing:
-            pane.show_keys("saves", "keeps it as it was")
-        else:
-            pane.show_keys(KEYS[label], "leaves")
+            now = now._replace(text=self.unattached, failed=True)
+        pane.send.setText(now.label)
+        pane.send.setEnabled(now.able)
+        why = why or (told.why if told is not None else "")
+        pane.send.setToolTip(f"{now.label} (Ctrl+Enter)" if now.able else tips.plain(why))
+        pane.show_hint(now.text, failed=now.failed)
+        pane.show_keys(*now.keys)
 
     # ---- opening and leaving
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import groupby
 
 # What may not reach a text engine as it is. C0 and C1 controls; bidi controls, which reorder what was written; other
@@ -47,6 +48,10 @@ BREAK = "\u200b"  # a place where a line may break and nothing is seen; only we 
 
 def _shown(match: re.Match[str]) -> str:
     found = match.group()
+    return _short(found) if len(found) <= 4 else _named(found)
+
+
+def _named(found: str) -> str:
     shown: list[str] = []
     hidden = ""
     for char, run in groupby(found):
@@ -68,6 +73,9 @@ def _shown(match: re.Match[str]) -> str:
     if hidden:
         shown.append(f"⟨hidden: {hidden}⟩")
     return "".join(shown)
+
+
+_short = lru_cache(512)(_named)  # colours in an output, line ends of a terminal: the same few, thousands of times
 
 
 def clean(text: str) -> str:

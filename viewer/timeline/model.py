@@ -11,8 +11,10 @@ from typing_extensions import override
 
 from store.delta import Delta, Late, Rebase, Runs, Window
 from store.events import ItemId
-from store.items import Item, Message, Notice, Plan, Prompt, Raw, Thought, Tool
+from store.items import Item
 from viewer.timeline.pages import Pages, is_waiting, waits_at
+from viewer.timeline.spoken import head, spoken
+from viewer.timeline.whole import Whole
 
 if TYPE_CHECKING:
     from viewer.timeline.apart import Apart
@@ -258,7 +260,7 @@ class TimelineModel(QAbstractListModel):
         Rows keep their place among each other: leading ones that the whole session does not know (a result whose call
         lay before what was read) go, the missing ones come in before the rest, in one insert.
         """
-        new = _Whole(rebase)
+        new = Whole(rebase)
         if isinstance(rebase.window, Late):
             rebase.window.arrived = self._came.emit
         if self.length > WALK or self._late is not None:
@@ -290,13 +292,13 @@ class TimelineModel(QAbstractListModel):
             self.endInsertRows()
         return touched, [new.item(row) for row in range(end, new.length)]
 
-    def _put_anew(self, new: _Whole, rebase: Rebase) -> None:
+    def _put_anew(self, new: Whole, rebase: Rebase) -> None:
         """All rows at once: who shows them finds by their ids what was looked at."""
         self.beginResetModel()
         self._stand(new, rebase, new.length)
         self.endResetModel()
 
-    def _stand(self, new: _Whole, rebase: Rebase, end: int) -> None:
+    def _stand(self, new: Whole, rebase: Rebase, end: int) -> None:
         """On the window from now on, as if the session ended there."""
         self.window, self._pages = rebase.window, new.pages
         self._late = rebase.window if isinstance(rebase.window, Late) else None
@@ -307,7 +309,7 @@ class TimelineModel(QAbstractListModel):
         self._rows.update((item.id, row) for row, item in enumerate(self._tail, self.base))
         self._found, self._supposed = {}, {}
 
-    def _shift(self, old: Sequence[Item], new: _Whole) -> int | None:
+    def _shift(self, old: Sequence[Item], new: Whole) -> int | None:
         """How many rows come before what is shown now: what most of a few samples say."""
         if not old:
             return None
@@ -318,76 +320,3 @@ class TimelineModel(QAbstractListModel):
             if found is not None:
                 votes[found - row] += 1
         return max(votes, key=lambda shift: (votes[shift], shift)) if votes else None
-
-
-class _Whole:
-    """A rebase as one list of rows."""
-
-    def __init__(self, rebase: Rebase) -> None:
-        window = rebase.window
-        self.base = 0 if window is None else window.length
-        self.length = self.base + len(rebase.tail)
-        self.pages = None if window is None else Pages(window)
-        self._rebase = rebase
-        self._rows = {item.id: row for row, item in enumerate(rebase.tail, self.base)}
-        self._rows.update((item.id, row) for row, item in rebase.overlay.items())
-
-    def item(self, row: int) -> Item:
-        if row >= self.base:
-            return self._rebase.tail[row - self.base]
-        over = self._rebase.overlay.get(row)
-        if over is not None:
-            return over
-        if self.pages is None:
-            raise IndexError(row)
-        return self.pages.item(row)
-
-    def is_at(self, row: int, item: ItemId) -> bool:
-        if not 0 <= row < self.length:
-            return False
-        there = self.item(row)
-        window = self._rebase.window
-        return there.id == item or (is_waiting(there) and isinstance(window, Late) and window.may_be(row, item))
-
-    def find(self, item: ItemId) -> int | None:
-        row = self._rows.get(item)
-        window = self._rebase.window
-        return window.find(item) if row is None and window is not None else row
-
-
-def head(item: Item, count: int) -> str:
-    """The beginning of a row's text on one line, without joining the rest of it."""
-    match item:
-        case Prompt() | Notice() | Raw():
-            text = item.text[:count]
-        case Message() | Thought():
-            text = item.text.head(count)
-        case Tool():
-            text = item.title[:count] or item.name or item.output.head(count)
-        case Plan():
-            text = ", ".join(entry for entry, _ in item.entries[:20])[:count]
-    return " ".join(text.split())
-
-
-def spoken(item: Item) -> str:
-    """What a screen reader says before the text."""
-    match item:
-        case Prompt(origin="human"):
-            return "You"
-        case Prompt():
-            return f"Prompt, {item.origin}"
-        case Message():
-            return "Agent, still writing" if item.open else "Agent"
-        case Thought():
-            return "Thought"
-        case Tool(status="waiting") if item.options:
-            answers = ", ".join(f"{number} {option.name}" for number, option in enumerate(item.options[:9], 1))
-            return f"The agent asks, answers are {answers}"
-        case Tool():
-            return f"Tool {item.name}, {item.status}" if item.name else f"Tool, {item.status}"
-        case Plan():
-            return "Plan"
-        case Notice():
-            return "Error" if item.level == "error" else "Notice"
-        case Raw():
-            return "Record"

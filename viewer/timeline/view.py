@@ -16,7 +16,7 @@ from typing_extensions import override
 from store.events import ItemId
 from store.items import Tool, text_of
 from viewer.theme.look import Look
-from viewer.timeline import copying, keys
+from viewer.timeline import copying, keys, sought
 from viewer.timeline.canvas import Canvas, Hint
 from viewer.timeline.folds import State
 from viewer.timeline.mouse import Mouse
@@ -79,8 +79,11 @@ class TimelineView(Canvas):
         self.scene.mark_unread(row, count)
         self.settle(all_new=True)
 
-    def reveal(self, item: ItemId) -> bool:
-        """Go to an item, opening what hides it, and make it current. False: there is no such row."""
+    def reveal(self, item: ItemId, words: str = "") -> bool:
+        """Go to an item, opening what hides it, and make it current. False: there is no such row.
+
+        `words`: select the first place of them in the row, opening what is folded over it.
+        """
         row = None if self.timeline is None else self.timeline.position_of(item)
         if row is None:
             return False
@@ -88,7 +91,17 @@ class TimelineView(Canvas):
         self.settle()
         self.set_current(row)
         self.show_row(row, Hint.PositionAtCenter)
+        if words:
+            sought.show(self, row, words)
         return True
+
+    def refold(self, row: int, pages: int) -> None:
+        """Open a row, with so many further pages of a long output."""
+        self._refold(lambda: self.scene.put_fold(row, True, pages))
+
+    def go_to(self, row: int, top: int) -> None:
+        """Let the top of a row stand at a height of the viewport, which may be above it."""
+        self._travel(lambda: self.geo.go(row, top, self.scene.height))
 
     def act(self, row: int, action: str) -> None:
         """Do what a part of a row offers: fold, more, all, children here; everything else is told."""
