@@ -1,7 +1,7 @@
 """The child process that folds a session into the database, and the handle that the app has on it. No Qt.
 
-`Import` starts `python -m store.importer` and reports how far it is; rows never come back this way, the database has
-them. A thread would hold the interpreter's lock against the painter for as long as the import takes.
+`Import` starts it and reports how far it is; rows never come back this way, the database has them. A thread would hold
+the interpreter's lock against the painter for as long as the import takes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final
 
 import orjson
 
-from store.child import kill, step_back
+from store.child import kill, started, step_back
 from store.errors import StoreError
 from store.relay import environment
 
@@ -56,7 +56,7 @@ class Import:
             from store.paths import data_dir
 
             self._db = data_dir() / "playhead.db"
-        command = [sys.executable, "-m", "store.importer", "--db", str(self._db), "--path", str(self.path)]
+        command = [*started("store.importer"), "--db", str(self._db), "--path", str(self.path)]
         if self._upto is not None:
             command += ["--upto", str(self._upto)]
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -28,8 +29,10 @@ log = logging.getLogger(__name__)
 Price: TypeAlias = Callable[[Tokens, int | None, int], int | None]
 """(tokens, microseconds UTC or None for now, all input of the request) → micro-dollars, or None: not known"""
 
+DAY: Final = 86_400_000_000  # microseconds
 SLOT: Final = 900_000_000  # microseconds: some prices change with the hour of the day
 TABLES: Final = {"0.2.3": "2026-11-10"}  # version of genai-prices → the day on which it came out
+_used: Final[dict[str, dict[int, dict[str, tuple[Rates, ...]]]]] = {}  # model → day → which list → what it says
 _PICO: Final = 1_000_000  # pico-dollars in a micro-dollar; dollars per million tokens are as many per token
 _HEAD: Final = re.compile(r"^(?:.*/)?(?:(?:[a-z-]+\.)?anthropic\.)?")
 _TAIL: Final = re.compile(r"(?:-v\d+(?::\d+)?)?(?:\[[^\[\]]*\])?$")  # Bedrock's version, and a window: `[1m]`
@@ -38,7 +41,8 @@ _CONTEXT: Final = {"batch": {"processing": "batch"}, "fast": {"speed": "fast"}}
 
 
 class Rates(Struct, frozen=True):
-    """Pico-dollars per token, from so many tokens of input on; a search is in pico-dollars as well."""
+    """Pico-dollars per token, which are micro-dollars per million, from so many tokens of input on; a search is in
+    pico-dollars as well."""
 
     above: int
     input: int
@@ -75,6 +79,16 @@ def price(tokens: Tokens, ts: int | None = None, whole: int = 0) -> int | None:
     return (pico + _PICO // 2) // _PICO
 
 
+def used(llm: str, first: int | None, last: int | None) -> dict[int, dict[str, tuple[Rates, ...]]]:
+    """What this process has counted with between two times, and today for what says no time: day (its first
+    microsecond UTC) → which list → rates, those of small requests first."""
+    today = time.time_ns() // 1000 // DAY * DAY
+    days = (0, -1) if first is None or last is None else (first // DAY * DAY, last)
+    return {
+        day: dict(lists) for day, lists in list(_used.get(llm, {}).items()) if days[0] <= day <= days[1] or day == today
+    }
+
+
 def unknown(_tokens: Tokens, _ts: int | None = None, _whole: int = 0) -> int | None:
     """A price list without prices: the figures of a digest besides its costs do not depend on one."""
     return None
@@ -87,13 +101,10 @@ def edition() -> int:
 
 def table() -> dict[str, Any]:
     """Where prices come from, and of which day they are: for whoever shows costs. Days are None where nobody says."""
-    from importlib import metadata
-
-    version = metadata.version("genai-prices")
-    own = prices_own.look()
+    source, own = _source(), prices_own.look()
     return {
-        "source": f"genai-prices {version}",
-        "date": TABLES.get(version),
+        "source": source,
+        "date": TABLES.get(source.rpartition(" ")[2]),
         "own": str(prices_own.path()) if own.rates else None,
         "own_date": own.date or None,
     }
@@ -113,7 +124,7 @@ def _rates(llm: str, tier: str, slot: int | None, edition: int) -> tuple[Rates, 
         for name in _names(llm):
             mine = prices_own.own().rates.get(name)
             if mine is not None:
-                return (_of_user(mine),)
+                return _noted(llm, slot, prices_own.FILE, (_of_user(mine),))
     model = _model(llm) if llm else None
     if model is None:
         log.info("no price is known for %r", llm)
@@ -128,7 +139,21 @@ def _rates(llm: str, tier: str, slot: int | None, edition: int) -> tuple[Rates, 
     starts = {0}
     for value in vars(prices).values():
         starts.update(step.start for step in getattr(value, "tiers", ()))
-    return tuple(_at(prices, start) for start in sorted(starts))
+    return _noted(llm, slot, _source(), tuple(_at(prices, start) for start in sorted(starts)))
+
+
+def _noted(llm: str, slot: int | None, source: str, rates: tuple[Rates, ...]) -> tuple[Rates, ...]:
+    day = (time.time_ns() // 1000 if slot is None else slot * SLOT) // DAY * DAY
+    lists = _used.setdefault(llm, {}).setdefault(day, {})
+    lists[source] = tuple(dict.fromkeys((*lists.get(source, ()), *rates)))
+    return rates
+
+
+@lru_cache(maxsize=1)
+def _source() -> str:
+    from importlib import metadata
+
+    return f"genai-prices {metadata.version('genai-prices')}"
 
 
 def _names(llm: str) -> Iterable[str]:

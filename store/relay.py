@@ -1,6 +1,6 @@
 """A session that another process reads: its events come through a pipe, so that an import has two cores to work on.
 
-`Relay` is what `store.intake` iterates in the place of a Whole; `python -m store.relay` is the process at the other
+`Relay` is what `store.intake` iterates in the place of a Whole; `main` is the process at the other
 end: bytes → lines → records → events, in the batches that a Whole would give, packed. It has the time to collect the
 facts of the session, too, so that what is told for them alone, a quarter of all events, need not come through the pipe.
 """
@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 from msgspec import Struct
 
+from store.child import started
 from store.errors import StoreError
 from store.events import AnyEvent, Event, ItemId
 from store.facts import Facts
@@ -98,7 +99,7 @@ class Relay:
         self.files: list[Path] = []  # these three when it is over
         self.pipes: list[Place] = []
         self.facts = Facts()
-        command = [sys.executable, "-m", "store.relay", "--format", format.agent, "--path", str(path)]
+        command = [*started("store.relay"), "--format", format.agent, "--path", str(path)]
         if upto is not None:
             command += ["--upto", str(upto)]
         self.process = subprocess.Popen(

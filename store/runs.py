@@ -23,15 +23,15 @@ from store.db.reads import BusyError
 from store.db.runs_db import RunRow, RunRows, unfinished
 from store.errors import StoreError
 from store.paths import data_dir
-from store.runners import apart, named, way_on
+from store.runners import named
 from store.runners.base import Ask, Command, Outcome, Reply, Runner, refuse
 from store.runs_shell import Environment, environment
 from store.runs_work import AtWorkError, RunRequest, RunResult, Work
-from store.sources.journal import Journal, read_meta
+from store.sources.journal import Journal
 from store.sources.journal import folder as journals
 from store.sources.process import Process
 
-__all__ = ["Ask", "AtWorkError", "Outcome", "RunRequest", "RunResult", "RunRow", "Runs", "listed", "resumable", "shown"]
+__all__ = ["Ask", "AtWorkError", "Outcome", "RunRequest", "RunResult", "RunRow", "Runs", "listed", "shown"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -359,26 +359,6 @@ def _drop(locks: list[Lock], *, first: bool = True) -> None:
     for number, lock in enumerate(locks):
         if number or first:
             lock.drop(remove=number == 0)
-
-
-def resumable(path: Path, runner: str = "", command: str = "") -> tuple[str, str, Path, str]:
-    """(runner, the agent's session id, its folder, the agent's command) with which a session file is gone on with.
-
-    `command`: for a runner that needs one; '' is the one that the session was begun with. Raises StoreError.
-    """
-    from store.summary import summary
-
-    row = summary(path)
-    own = named(runner) if runner else apart(row.agent) if row.session else None
-    if own is None:
-        own, why = way_on(row.agent, row.session or path.stem, is_file=True)
-        if own is None:
-            raise StoreError(why)
-    meta = read_meta(path)  # of a journal of ours
-    if own.abilities.command.ok and not command and meta is not None:
-        command = shlex.join(meta.argv)
-    cwd = row.cwd or ("" if meta is None else meta.cwd)
-    return own.name, row.session or path.stem, Path(cwd) if cwd else Path.cwd(), command
 
 
 def listed(limit: int = 50, data: Path | None = None) -> list[RunRow]:

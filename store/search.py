@@ -28,7 +28,9 @@ __all__ = ["MOST", "Found", "Hit", "Limits", "QueryError", "Search", "Snippet", 
 
 _AT_ONCE: Final = 500  # rows read in one statement
 _CACHE: Final = "PRAGMA cache_size = -8192"  # KB: a search looks into many places of a big file
-_SESSION: Final = "SELECT key, agent, agent_session, title, cwd FROM session WHERE id = ? AND state = 'ready'"
+_SESSION: Final = (
+    "SELECT key, agent, agent_session, coalesce(user_title, title), cwd FROM session WHERE id = ? AND state = 'ready'"
+)
 _WAITING: Final = (
     "SELECT count(*) FROM session AS s LEFT JOIN indexed AS i ON i.session_id = s.id "
     "WHERE s.state = 'ready' AND coalesce(i.rows, 0) < s.rows"

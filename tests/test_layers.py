@@ -48,6 +48,7 @@ FACE = {
     "archive_import",
     "attach",
     "audit",
+    "continuing",
     "conversation",
     "coverage",
     "coverage_hand",

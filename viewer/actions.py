@@ -36,6 +36,8 @@ COMMANDS: Final = (
             "on_attach"),
     Command("stop", "Session", "Stop agent", (), "End the process of this session, or a trigger's run in it",
             "on_stop"),
+    Command("rename", "Session", "Rename session…", ("F2",), "Call it something else here; its agent is not told",
+            "on_rename"),
     Command("archive", "Session", "Archive session…", ("Ctrl+E",), "Close it for ever: what its agent writes later "
             "is not added", "on_archive", False, True),
     Command("fork", "Session", "Copy the command of a fork", (), "For a terminal: its agent goes on with a copy",
@@ -57,7 +59,10 @@ COMMANDS: Final = (
     Command("next_failure", "Search", "Next failure", ("E",), "To the next command or call that failed",
             "on_next_failure", False, True),
     Command("previous_failure", "Search", "Previous failure", ("Shift+E",), "To the one before", "on_previous_failure"),
-    Command("sessions", "View", "List of sessions", ("Ctrl+B",), "Show or hide the list", "on_toggle_sessions", True),
+    Command("back", "View", "Back", ("Alt+Left",), "To where you were before the last jump", "on_back"),
+    Command("forward", "View", "Forward", ("Alt+Right",), "To where you were before going back", "on_forward"),
+    Command("sessions", "View", "List of sessions", ("Ctrl+B",), "Show or hide the list", "on_toggle_sessions",
+            True, True),
     Command("panel", "View", "Threads, triggers and storage", ("Ctrl+Shift+S",), "The sessions panel: what starts "
             "runs, which session they go on with, and where the bytes lie",
             "on_panel", True),

@@ -10,6 +10,7 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -103,9 +104,18 @@ def window_options(arguments: list[str]) -> Options:
     if options.screenshot and not Path(options.screenshot).absolute().parent.is_dir():
         raise StoreError(f"{Path(options.screenshot).parent} is no folder to write a picture into.")
     for path in paths:
-        if not there(path):
+        if not there(path) and not _was_kept(path):
             raise StoreError(f"{path} does not exist.")
     return _asked(options, paths=paths, stdin=stdin, demo=options.demo, screenshot=options.screenshot)
+
+
+def _was_kept(path: str) -> bool:
+    """Whether there are rows of a session whose file its agent has deleted, or which is another host's."""
+    from store.about import Reader  # a start that finds its files needs no database for that
+    from store.paths import data_dir
+
+    with closing(Reader(data_dir() / "playhead.db")) as reader:
+        return reader.about(Path(path).absolute()) is not None
 
 
 def _run(arguments: list[str]) -> int:

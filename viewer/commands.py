@@ -52,6 +52,14 @@ class Commands(Frame):
     @abstractmethod
     def inspector(self) -> InspectorPane: ...
 
+    @abstractmethod
+    def leave_place(self) -> None:
+        """A jump begins: Back leads here."""
+
+    @abstractmethod
+    def land_place(self) -> None:
+        """It has ended."""
+
     def on_rest_wanted(self, id: str, action: str) -> None:
         """All of an output, where its agent has put it into a file beside the session."""
         current = self.desk.current
@@ -98,7 +106,9 @@ class Commands(Frame):
         for row in range(model.length - 1, first - 1, -1) if model is not None else ():
             item = model.item(row)  # type: ignore[union-attr]
             if is_open(item):
+                self.leave_place()
                 self.pane.view.reveal(item.id)
+                self.land_place()
                 self.pane.setFocus(Qt.FocusReason.ShortcutFocusReason)
                 return
         self.status.set_hint("Nothing waits for an answer in this session.")
@@ -147,9 +157,11 @@ class Commands(Frame):
         if model is not self.pane.view.timeline:
             return  # another session is looked at meanwhile
         if item is not None:
+            self.leave_place()
             if not self.pane.view.geo.fits:
                 self.pane.view.set_follow(False)
             self.pane.view.reveal(item)
+            self.land_place()
             self.pane.setFocus(Qt.FocusReason.ShortcutFocusReason)
         else:
             self.status.set_hint(f"Nothing failed {'below' if by > 0 else 'above'} here.")
@@ -162,6 +174,7 @@ class Commands(Frame):
     def on_recent(self) -> None:
         key = self.desk.before()
         if key:
+            self.leave_place()
             self.desk.show_again(key)
 
     def on_close_session(self) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from store import report
-from store.runs import Ask, RunRequest, RunResult, Runs, resumable, shown
+from store.continuing import continued
+from store.runs import Ask, RunRequest, RunResult, Runs, shown
 from viewer import endings
 
 Lines = Callable[[Iterable[dict[str, Any]]], None]
@@ -36,7 +37,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace, lines: Lines, print_: Print, say: Callable[[str], None]) -> int:
     """0: the agent has answered. 1: it has not. 130: it was interrupted. Raises StoreError."""
     path = report.find_session(chosen.session)
-    runner, session, cwd, command = resumable(path, chosen.runner, chosen.command)
+    runner, session, cwd, command = continued(path, chosen.runner, chosen.command, fork=chosen.fork)
     prompt = sys.stdin.read() if chosen.prompt == "-" else chosen.prompt
     asked = Ask(prompt, cwd, session, chosen.fork, chosen.permission, chosen.model, command=command)
     request = RunRequest(runner, asked, "hand", timeout_s=max(0.0, chosen.timeout), resumed=1)

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
+from typing_extensions import override
 
 from store.events import ItemId
 from store.paths import data_dir
 from viewer.composer.window import Prompting
 from viewer.sessions.filter import ARCHIVED, DELETED
+from viewer.trail import Spot, Trail
 
 if TYPE_CHECKING:
     from store.search import Hit
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 class Searching(Prompting):
     """See the module."""
 
+    trail: Trail  # where the reader was before each jump
     _search: SearchPane | None = None
     _sought: tuple[str, ItemId, TimelineModel, str] | None = None  # where to go, and for what, once it has been read
 
@@ -41,6 +44,8 @@ class Searching(Prompting):
 
     def make_search(self) -> None:
         """Called once, by the window."""
+        self.trail = Trail()
+        self._show_trail()
         self.desk.shown.connect(self.on_shown_to_search)
         self.sessions.search_wanted.connect(self.search_for)
         for name in ("next_failure", "previous_failure"):  # letters: fields and lists have their own
@@ -87,6 +92,7 @@ class Searching(Prompting):
     def on_hit(self, hit: Hit, go: bool) -> None:
         """Show the row. `go`: and go on there with the keyboard."""
         self._forget_sought()
+        self.leave_place()
         self.close_panel()
         current = self.desk.current
         if current is None or current.key != hit.session:
@@ -102,6 +108,7 @@ class Searching(Prompting):
         if not view.reveal(ItemId(hit.item), words):
             self._sought = (hit.session, ItemId(hit.item), current.model, words)
             current.model.applied.append(self._seek)
+        self.land_place()
         if go:
             self.pane.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -109,6 +116,59 @@ class Searching(Prompting):
         """More of the session has been read."""
         if self._sought is not None and self.pane.view.reveal(self._sought[1], self._sought[3]):
             self._forget_sought()
+
+    def on_item_chosen(self, item: str) -> None:
+        """A line of the turns and figures leads to a row."""
+        self.leave_place()
+        if self.pane.view.reveal(ItemId(item)):
+            self.land_place()
+            (self.panel if self.panel_shown else self.pane).setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.status.set_hint("This row is not read yet.")
+
+    # ---- and back
+
+    @override
+    def leave_place(self) -> None:
+        here = self._here()
+        if here is not None:
+            self.trail.leave(here)
+            self._show_trail()
+
+    @override
+    def land_place(self) -> None:
+        here = self._here()
+        if here is not None:
+            self.trail.land(here)
+
+    def on_back(self) -> None:
+        self._go(self.trail.back(self._here()))
+
+    def on_forward(self) -> None:
+        self._go(self.trail.forward(self._here()))
+
+    def _here(self) -> Spot | None:
+        current = self.desk.current
+        return None if current is None else Spot(current.key, self.pane.view.place())
+
+    def _go(self, spot: Spot | None) -> None:
+        self._show_trail()
+        if spot is None:
+            return
+        self._forget_sought()
+        self.close_panel()
+        if self.desk.opened(spot.session) is not None:
+            self.desk.show_session(spot.session)
+        else:
+            self.open_path(spot.session)
+        if self.desk.current is not None and self.desk.current.key == spot.session:
+            self.pane.view.clearSelection()
+            self.pane.view.restore_place(spot.place)
+            self.pane.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_trail(self) -> None:
+        for name, able in zip(("back", "forward"), self.trail.can, strict=True):
+            self.actions_[name].setEnabled(able)
 
     def _forget_sought(self) -> None:
         if self._sought is not None:

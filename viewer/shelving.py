@@ -5,17 +5,22 @@ Base of the window, on top of commands.
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from typing_extensions import override
 
-from store.delta import SessionsDelta
+from store.delta import Header, SessionsDelta
 from store.errors import StoreError
 from viewer import wording
 from viewer.commands import Commands
 from viewer.jobs import Jobs
+from viewer.naming import Naming
 from viewer.notice import Remedy
 from viewer.sessions import telling
 from viewer.sessions.filter import ARCHIVED
@@ -36,6 +41,7 @@ class Shelving(Commands):
 
     shelf: Shelf
     undo: Undo
+    naming: Naming
     spending: Spending
 
     def make_shelf(self, jobs: Jobs) -> None:
@@ -51,6 +57,10 @@ class Shelving(Commands):
         self.spending.found.connect(self.sessions.sessions.set_spent)
         self.spending.found.connect(lambda _: self.show_shelf())
         self.live.figured.connect(self.on_figured, Qt.ConnectionType.QueuedConnection)
+        self.naming = Naming(jobs, self.on_shelf_failed, self)
+        self.naming.changed.connect(self.on_names)
+        self.naming.renamed.connect(self.on_renamed)
+        self.sessions.rename_wanted.connect(self.rename)
         self.undo = Undo(self)
         self.notice.keep = self.undo.keep
         self.undo.changed.connect(self.on_undoable)
@@ -68,6 +78,38 @@ class Shelving(Commands):
 
     def on_undo(self) -> None:
         self.undo.undo()
+
+    def on_rename(self) -> None:
+        """The session that has the keyboard in the list, else the one that is open."""
+        listed = self.sessions.list.current_id() if self.sessions.list.hasFocus() else ""
+        current = self.desk.current
+        self.rename(listed or ("" if current is None else current.key))
+
+    def rename(self, path: str) -> None:
+        """Ask what to call it."""
+        row = self.sessions.sessions.session(path)
+        if not path.startswith("/") and not Path(path).is_absolute():
+            self.status.set_hint("A session is renamed when it is a file." if path else "No session is open.")
+            return
+        current = self.desk.current
+        head = current.header if current is not None and current.key == path else None
+        title = row.title if row is not None else head.title if head is not None else ""
+        self.naming.ask(self, path, self.naming.names.get(path, title))
+
+    def on_names(self, names: Mapping[str, str]) -> None:
+        self.sessions.set_names(names)
+        current = self.desk.current
+        if current is not None and current.header is not None:
+            self.on_headed(current.key, current.header)
+
+    def on_renamed(self, path: str, before: str) -> None:
+        name = wording.named(self.naming.names.get(path, "")) or wording.title_of(path)
+        act = partial(self.naming.rename, path, before, back=True)
+        self.undo.keep(Remedy("Undo", act, f"renaming to “{name}”"))
+
+    @abstractmethod
+    def on_headed(self, key: str, header: Header) -> None:
+        """There is another header of a session."""
 
     def show_shelf(self) -> None:
         """What may be done with the open session; what may not says why."""
@@ -90,6 +132,7 @@ class Shelving(Commands):
         """Sessions were looked for, or one has changed."""
         if delta.total is not None or (delta.put and not self.shelf.loaded):
             self.spending.load()
+            self.naming.load()
             self.shelf.load()  # with the first that are listed, and again with all of them
         elif self.desk.current is not None and any(row.id == self.desk.current.key for row in delta.put):
             self.show_shelf()

@@ -13,7 +13,6 @@ from typing_extensions import override
 from store import settings as st
 from store.delta import Header, SessionsDelta
 from store.errors import StoreError
-from store.events import ItemId
 from store.paths import holds_sessions
 from store.settings import Settings
 from viewer import geometry, wording
@@ -170,6 +169,7 @@ class MainWindow(Searching):
     @override
     def open_listed(self, id: str) -> None:
         """A session of the list."""
+        self.leave_place()
         self.close_panel()
         row = self.sessions.sessions.session(id)
         for key in (id, "" if row is None else row.path):
@@ -206,13 +206,6 @@ class MainWindow(Searching):
         if seen or self._insight is not None:
             self.insight.show_session("" if self.desk.current is None else self.desk.current.key)
             self.insight.set_seen(seen)
-
-    def on_item_chosen(self, item: str) -> None:
-        """A line of the turns and figures leads to a row."""
-        if self.pane.view.reveal(ItemId(item)):
-            self.on_focus_timeline()
-        else:
-            self.status.set_hint("This row is not read yet.")
 
     def on_counted(self) -> None:
         if self._home is not None:
@@ -251,6 +244,7 @@ class MainWindow(Searching):
         current = self.desk.current
         if current is None or current.key != key:
             return
+        header = self.naming.dressed(key, header)
         self.header.show_header(header, wording.title_of(key))
         self.setWindowTitle(f"{wording.named(header.title) or wording.title_of(key)} — Playhead")
         self.pane.set_empty(wording.no_rows(header.state, header.trouble, draft=header.draft))

@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 
+from store.db import prices_used
 from store.db import tables as t
 from store.digest import Digest, Turn, dump
 from store.digest_report import session_wire
@@ -211,6 +212,7 @@ def save(tx: Connection, number: int, digest: Digest, *, anew: bool = False) -> 
     tx.execute(delete(t.digest).where(t.digest.c.session_id == number))
     sealed = ((there.sealed if there is not None else None) or now) if digest.sealed else None
     tx.execute(insert(t.digest).values(_digest(number, digest, now, sealed)))
+    prices_used.keep(tx, digest)
     digest.turns.clear()
 
 

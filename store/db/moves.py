@@ -25,6 +25,13 @@ from store.states import CLOSED
 class Moves(Transactions):
     """The writer's part of `store.archive`."""
 
+    def rename(self, number: int, name: str) -> None:
+        """What the user calls it; '' is nothing."""
+        with self._tx() as tx:
+            done = tx.execute(update(session).where(session.c.id == number).values(user_title=name or None))
+            if not done.rowcount:
+                raise StoreError("The session was read anew meanwhile: try again.")
+
     def move(self, number: int, allowed: Callable[[str], str], action: str) -> list[str]:
         """Give a session its next state, which `allowed` tells or refuses; one that is archived is sealed first. The
         keys of sessions that are to be read again: from now on they count what this one counted."""

@@ -12,6 +12,7 @@ import pytest
 from hooks import Web
 
 from store import runs_shell
+from store.continuing import continued
 from store.db.runs_db import one
 from store.errors import StoreError
 from store.items import Message, Notice, Prompt, Tool
@@ -19,7 +20,7 @@ from store.paths import data_dir
 from store.report import rows_of, sessions
 from store.runners import named
 from store.runners.base import Ask, refuse
-from store.runs import RunRequest, RunResult, Runs, resumable
+from store.runs import RunRequest, RunResult, Runs
 from store.sources import acp, acp_headless
 from store.sources.journal import folder
 
@@ -227,7 +228,7 @@ def test_what_cannot_be_asked_is_said(runs: Runs, work: Path) -> None:
 
 def test_its_journal_says_how_to_go_on(run: Callable[..., RunResult], work: Path) -> None:
     result = run()
-    assert resumable(Path(result.log or "")) == ("acp", "sess-1", work, command(""))
+    assert continued(Path(result.log or "")) == ("acp", "sess-1", work, command(""))
 
 
 def test_a_thread_of_events_goes_on_in_its_session(tmp_path: Path, work: Path) -> None:

@@ -131,7 +131,7 @@ def test_what_comes_behind_an_import_ends_with_whoever_started_it(root: Path) ->
             assert child.stdin is not None
             assert child.stdout is not None
             while not at_work.exists():
-                assert child.poll() is None
+                assert child.poll() is None, child.stdout.read()
                 threading.Event().wait(0.01)
             child.stdin.close()
             assert child.stdout.read() == b""  # it had nothing to say any more

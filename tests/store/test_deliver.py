@@ -26,15 +26,10 @@ class Busy(Struct):
     told: list[str]  # words that the queue's workers have told others
     during: list[Callable[[], None]]  # what else happens while a worker looks, once
 
-    def until(self, looks: int, waiting: int = 1) -> None:
-        """So many looks are over, and the worker waits; so many do, with others."""
+    def until(self, looks: int) -> None:
+        """So many looks are over, and the worker waits."""
         queue = self.web.service.queue
-
-        def there() -> bool:
-            waiters = queue._turn._waiters  # type: ignore[attr-defined]
-            return len(self.looks) >= looks and bool(queue._later) and len(waiters) == waiting
-
-        self.web.until(there)
+        self.web.until(lambda: len(self.looks) >= looks and queue._later and queue._idle == 1)
 
 
 @pytest.fixture
@@ -86,7 +81,7 @@ def test_a_look_at_a_busy_thread_is_no_news(busy: Busy) -> None:
 
 def test_a_worker_misses_nothing_while_it_looks_or_waits(busy: Busy, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is told during a look may be that the thread is free, and nobody says it again. What he waits without work
-    counts for nothing once that time is over. And who waits for the end of all takes no work from him."""
+    counts for nothing once that time is over."""
     monkeypatch.setattr(deliver, "IDLE_S", 1_800.0)
     monkeypatch.setattr(deliver, "SOON_S", 0.1)  # longer than it takes to wake him
     ahead = [0.0]
@@ -101,17 +96,3 @@ def test_a_worker_misses_nothing_while_it_looks_or_waits(busy: Busy, monkeypatch
     ahead[0] = 2_000.0
     queue.soon()
     busy.until(looks=3)
-
-    others = [threading.Thread(target=queue.settled) for _ in range(5)]
-    for one in others:
-        one.start()
-    busy.until(looks=3, waiting=6)
-    queue.soon()  # he looks, and waits behind most of the others from then on
-    busy.until(looks=4, waiting=6)
-    web.post(comment(number=13, text="Say hello"))
-    web.until(lambda: len(web.started()) == 2)
-    busy.lock.drop()
-    queue.soon()
-    for one in others:
-        one.join(60)
-        assert not one.is_alive()

@@ -21,6 +21,7 @@ from store.db.reads import damage
 from store.db.writer import Writer
 from store.delta import Delta, Row, SessionsDelta
 from store.doctor import examine
+from store.errors import StoreError
 from store.hub import Hub
 from store.ingest import FileIngest
 from store.intake import take_in, tidy
@@ -32,6 +33,7 @@ from store.sources.discover import Discovery
 from store.sources.watch import Watcher
 from store.whole import Whole
 from viewer.bench.make_session import write_session
+from viewer.cli import window_options
 
 WAIT = 30.0
 
@@ -365,6 +367,9 @@ def test_the_command_lists_it_unless_it_is_asked_for_a_folder(db: Path, projects
     shown = list(report.show(session))
     delete(session)
     assert list(report.show(session)) == shown
+    assert window_options([str(session)]).paths == (str(session),), "a window opens it, too"
+    with pytest.raises(StoreError, match="does not exist"):
+        window_options([str(session.with_name("never.jsonl"))])
     (entry,) = report.sessions()
     said = ("id", "agent", "title", "cwd", "started", "path")
     assert [entry[name] for name in said] == [before[name] for name in said]

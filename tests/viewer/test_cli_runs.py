@@ -58,6 +58,10 @@ def test_continue_and_runs(session: Path, capfdbinary: pytest.CaptureFixture[byt
     assert found[0]["cost_usd"] is None or found[0]["cost_usd"] == 0
     assert main(["runs"]) == 0
     assert capfdbinary.readouterr()[0].count(b"\n") == 3
+    assert main(["archive", SESSION]) == 0
+    assert main(["continue", SESSION, "hi", "--fork", "--dry-run"]) == 0
+    assert main(["continue", SESSION, "hi", "--dry-run"]) == 2, "as in the window: nothing that it says would be shown"
+    assert b"is archived: nothing is added to it. Go on with a copy" in capfdbinary.readouterr()[1]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no terminal hangs up there")

@@ -241,6 +241,7 @@ def test_empties_are_counted_asked_removed_and_brought_back(panel: Panel) -> Non
     box = panel.asked()
     assert "Remove 1 session that never had a message?" in box.text()
     assert "30 days" in box.informativeText()
+    assert box.informativeText().endswith("– · ghost")
     panel.answer("Remove")
     panel.says("1 empty session removed")
     panel.until(lambda: card.found is not None and card.found.own.empties == 0 and not card.scanning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from apps import running
+from builders import answer, assistant, call, lines, user
 from imports import REPO
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -23,7 +25,7 @@ from viewer.app import App
 from viewer.jobs import Job
 from viewer.options import Options
 from viewer.search.hits import HitRole
-from viewer.timeline import copying
+from viewer.timeline import copying, sought
 from viewer.timeline.apart import Apart
 
 RECORDED = REPO / "tests" / "recorded" / "claude-code"
@@ -74,6 +76,51 @@ def test_a_hit_leads_to_its_row_in_a_session_that_was_not_open(app: App, qtbot: 
     assert {one.session for one in found if one is not None} == {hit.session}
     qtbot.keyClick(page.box, Qt.Key.Key_Escape)
     assert window.left.currentWidget() is window.sessions
+
+
+def test_a_hit_is_opened_and_marked_and_back_leads_to_where_one_was(app: App, qtbot: QtBot, tmp_path: Path) -> None:
+    """What is folded over the word is opened: a thought, and the fourth page of an output. Alt+Left goes back."""
+    window, view = app.window, app.window.pane.view
+    path = tmp_path / "deep.jsonl"
+    output = "\n".join([*(f"line {number}" for number in range(700)), "👩‍👩‍👧 a Needle, here"])
+    steps = [assistant(f"Step {number}.", id=f"m{number}", uuid=f"s{number}", seconds=9) for number in range(80)]
+    thought = {"type": "thinking", "thinking": "hay " * 400 + "the needle", "signature": ""}
+    path.write_bytes(
+        lines(user("go"), assistant(thought, uuid="a0"), assistant(call("Bash", command="ls")), answer(output), *steps)
+    )
+    take_in(data_dir() / "playhead.db", path)
+    catch_up(data_dir() / "playhead.db")
+    window.open_path(str(path))
+    qtbot.waitUntil(lambda: view.timeline is not None and view.timeline.length > 80)
+    view.scroll_by(-400)
+    began = view.place()
+    assert not began[2], "not at the end, which it would follow"
+    assert not window.actions_["back"].isEnabled()
+    window.actions_["search"].trigger()
+    find(app, qtbot, "needle")
+    for marked in ("Needle", "needle"):
+        window.actions_["next_hit"].trigger()
+        assert view.selected_text() == marked
+        ends = view.selection.ends
+        assert ends is not None
+        placed = view.scene.placed(ends[0].row)
+        assert placed is not None
+        found = sought.find(placed.what.laid, re.compile(marked))
+        assert found is not None
+        assert 0 <= placed.top + found.y < view.viewport().height() - view.line, "in sight, however tall its row"
+    landed = view.place()
+    qtbot.keyClick(view, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    assert view.place() == began, "from hit to hit is one jump"
+    assert not window.actions_["back"].isEnabled()
+    qtbot.keyClick(view, Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    assert view.place() == landed
+    find(app, qtbot, "tour")
+    window.actions_["next_hit"].trigger()
+    assert window.desk.current is not None
+    assert window.desk.current.key != str(path)
+    window.actions_["back"].trigger()
+    assert window.desk.current.key == str(path)
+    assert view.place() == landed, "also in another session"
 
 
 def test_what_is_no_query_is_said_and_nothing_found_offers_a_way_on(app: App, qtbot: QtBot) -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from builders import answer, assistant, call, lines, user
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QInputDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from store.about import closed
 from store.archive import archive
+from store.db.search import catch_up as catch_up_index
 from store.delta import Row, SessionsDelta, Spent
 from store.figures import catch_up
 from store.intake import take_in
 from store.live import Live
 from store.paths import data_dir
+from store.search import Search
 from store.settings import Settings
 from store.states import Closed
+from store.titles import names
 from viewer import asking, theme
 from viewer.jobs import Jobs
 from viewer.keeping import Keeping
@@ -221,3 +225,33 @@ def test_a_failure_is_said_and_nothing_is_left_half_done(window: MainWindow, tmp
 def test_the_question_says_what_its_agent_does(window: MainWindow) -> None:
     assert "goes on, but not here" in asking.archiving(window, at_work=True).informativeText()
     assert "at work" not in asking.archiving(window, at_work=False).informativeText()
+
+
+def test_a_session_is_called_what_the_user_calls_it(window: MainWindow, session: Path, qtbot: QtBot) -> None:
+    """In list, header and search, also when its agent calls it something else later; Ctrl+Z takes it back."""
+    window.open_listed(str(session))
+    qtbot.waitUntil(lambda: window.desk.current is not None and window.desk.current.header is not None, timeout=30_000)
+    agents = window.header.title.text()
+    window.actions_["rename"].trigger()
+    (box,) = window.findChildren(QInputDialog)
+    assert box.textValue() == "one"
+    with qtbot.waitSignal(window.naming.renamed, timeout=30_000):
+        box.setTextValue("  the flaky\u202e test ")
+        box.accept()
+    assert listed(window) == ["the flaky\u202e test", "two"]
+    assert window.header.title.text() == "the flaky⟨RLO⟩ test"  # names hide nothing either
+    window.on_sessions(SessionsDelta(put=(row(session, 3),)))
+    assert listed(window) == ["the flaky\u202e test", "two"]
+    db = data_dir() / "playhead.db"
+    take_in(db, session, anew=True)
+    assert names(db) == {str(session): "the flaky\u202e test"}
+    catch_up_index(db)
+    with closing(Search(db)) as search:
+        assert {hit.title for hit in search.find("go").hits} == {"the flaky\u202e test"}
+    assert window.actions_["undo"].text().startswith("Undo renaming to “the flaky")
+    with qtbot.waitSignal(window.naming.changed, timeout=30_000):
+        window.actions_["undo"].trigger()
+    assert listed(window) == ["one", "two"]
+    assert window.header.title.text() == agents
+    assert names(db) == {}
+    assert not window.actions_["undo"].isEnabled()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from store import empties
-from store.empties import KEPT_DAYS, Empties
+from store.empties import KEPT_DAYS, Empties, Empty
 from store.errors import StoreError
 from viewer import wording
 from viewer.jobs import Jobs
@@ -16,6 +17,9 @@ from viewer.notice import Remedy
 from viewer.panel.questions import ask
 from viewer.panel.storage_card import StorageCard
 from viewer.panel.toast import Say
+
+SHOWN: Final = 6  # sessions that the question names
+NAME: Final = 12  # letters of a name
 
 
 class Tidying:
@@ -40,7 +44,7 @@ class Tidying:
             self.question = ask(
                 self._parent, "remove-empties", f"Remove {many} that never had a message?",
                 f"{told}. Nobody wrote a word in them. They can be brought back for {KEPT_DAYS} days; files of agents "
-                "stay as they are.", "Remove", partial(self.remove, numbers),
+                f"stay as they are.\n\n{_listed(found.sessions)}", "Remove", partial(self.remove, numbers),
             )  # fmt: skip
         elif found.removed:
             self.question = ask(
@@ -74,3 +78,28 @@ class Tidying:
         if not isinstance(error, StoreError):
             self._jobs.failed.emit(error)
         self._say(str(error), failed=True)
+
+
+def _listed(sessions: list[Empty]) -> str:
+    """Which they are, a line each, the newest first."""
+
+    def when(one: Empty) -> int:
+        return one.updated or one.started or one.created or 0
+
+    newest = sorted(sessions, key=when, reverse=True)
+    lines = [
+        " · ".join(filter(None, (_day(when(one)), wording.agent(one.agent), _name(one.key)))) for one in newest[:SHOWN]
+    ]
+    if len(newest) > SHOWN:
+        lines.append(f"and {len(newest) - SHOWN:,} more: playhead sessions empties lists all of them")
+    return "\n".join(lines)
+
+
+def _day(us: int) -> str:
+    return wording.full(us)[:10] if us else "–"
+
+
+def _name(key: str) -> str:
+    """As much as fits beside the rest in one line: the first letters tell ids apart."""
+    name = wording.named(wording.title_of(key).removesuffix(".jsonl"), 60)
+    return name if len(name) <= NAME else f"{name[:NAME]}…"

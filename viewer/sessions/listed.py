@@ -64,6 +64,8 @@ class Listed(QAbstractListModel):
         self._unread: dict[str, int] = {}
         self._filter = Filter()
         self._closed: Mapping[str, Closed] = {}  # by path
+        self._names: Mapping[str, str] = {}  # what the user calls them, by path
+        self._titles: dict[str, str] = {}  # of those: what their agents do
         self._spent: dict[str, Spent] = {}  # by path, streams without one by id
         self._gone: set[str] = set()  # ids of sessions that are deleted
         self._held: set[str] = set()  # ids of sessions that belong elsewhere by now

@@ -6,6 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
 from PySide6.QtCore import QModelIndex, Signal
 
 from store.delta import Row, SessionsDelta, Spent
@@ -35,12 +36,13 @@ class SessionsModel(Listed):
         before = (self.total, self.bytes, self.live)
         for id in delta.gone:
             self._forget(id)
+        put = map(self._called, delta.put) if self._names else delta.put
         if len(delta.put) > BULK:
-            for row in delta.put:
+            for row in put:
                 self._take(row)
             self._rebuild(self._visible())
         else:
-            for row in delta.put:
+            for row in put:
                 self._put(row)
         if before != (self.total, self.bytes, self.live):
             self.counted.emit()
@@ -80,6 +82,22 @@ class SessionsModel(Listed):
         narrower, self._filter = fresh.narrows(self._filter), fresh
         among: Iterable[str] = list(self._shown) if narrower else self._rows
         self._rebuild(id for id in among if self._lets_in(id))
+
+    def set_names(self, names: Mapping[str, str]) -> None:
+        """What the user calls sessions, by path, over what their agents call them."""
+        before, self._names = self._names, names
+        changed = [path for path in {*before, *names} if before.get(path) != names.get(path)]
+        for row in [row for path in changed if (row := self._rows.get(path)) is not None]:
+            self._put(self._called(msgspec.structs.replace(row, title=self._titles.pop(row.id, row.title))))
+
+    def _called(self, row: Row) -> Row:
+        """With the user's name for it; what its agent calls it is kept for when that is taken back."""
+        name = self._names.get(row.path)
+        if not name:
+            self._titles.pop(row.id, None)
+            return row
+        self._titles[row.id] = row.title
+        return msgspec.structs.replace(row, title=name)
 
     def set_closed(self, closed: Mapping[str, Closed]) -> None:
         """Which sessions are archived or deleted, by path."""

@@ -40,6 +40,7 @@ class SessionsPane(QWidget):
     opened = Signal(str)  # session id
     left = Signal()  # Escape with nothing to clear
     search_wanted = Signal(str)  # look for this in the texts of sessions
+    rename_wanted = Signal(str)  # path
     acted = Signal(str, str)  # action of the shelf, path
 
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
@@ -216,6 +217,9 @@ class SessionsPane(QWidget):
         reveal.triggered.connect(lambda *_: reveal_path(path))
         for action in (copy, reveal):
             action.setEnabled(bool(path))
+        rename = menu.addAction("Rename…")
+        rename.setEnabled(bool(path))
+        rename.triggered.connect(lambda *_: self.rename_wanted.emit(path))
         if self.shelf is not None:
             menu.addSeparator()
             menu.setToolTipsVisible(True)
@@ -226,6 +230,10 @@ class SessionsPane(QWidget):
                 action.setToolTip(why)
                 action.triggered.connect(lambda *_, name=name: self.acted.emit(name, path))
         return menu
+
+    def set_names(self, names: Mapping[str, str]) -> None:
+        """What the user calls sessions, by path."""
+        self.sessions.set_names(names)
 
     def set_closed(self, closed: Mapping[str, Closed]) -> None:
         """Which sessions are archived or deleted, by path."""
