@@ -77,6 +77,7 @@ FACE = {
     "storage_trash",
     "text",
     "threads",
+    "titles",
     "trigger",
     "triggers",
     "usage_report",

@@ -87,7 +87,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "bin").mkdir()
     python = tmp_path / "bin" / "python3.11"
     makes = 'mkdir -p .venv/bin && cp "$0" .venv/bin/python'
-    python.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n{makes}\n', "utf-8")
+    python.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path}/asked"\n{makes}\n', "utf-8")
     python.chmod(0o755)
     return tmp_path
 
@@ -118,7 +118,7 @@ def test_changed_lock_moved_folder_or_new_display_sets_up_again(checkout: Path) 
     assert set_up(checkout, "dev", DISPLAY=":0") != [], "a window needs more system libraries than tests do"
     moved = checkout.rename(checkout.with_name("moved"))
     # The stand-in writes to where it was made for.
-    (moved / "bin" / "python3.11").write_text(f'#!/bin/sh\necho "$@" >> {moved}/asked\n', "utf-8")
+    (moved / "bin" / "python3.11").write_text(f'#!/bin/sh\necho "$@" >> "{moved}/asked"\n', "utf-8")
     assert set_up(moved, "dev", DISPLAY=":0") != []
 
 

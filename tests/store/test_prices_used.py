@@ -8,7 +8,7 @@ import orjson
 from builders import assistant, lines, user
 from raw import ask
 
-from store import prices_own
+from store import prices, prices_own
 from store.figures import figures
 from store.intake import take_in
 
@@ -31,6 +31,8 @@ def kept(db: Path) -> dict[tuple[str, int], dict[str, list[dict[str, int]]]]:
 
 def test_what_was_counted_with_is_kept_by_model_and_day(tmp_path: Path, database: Path) -> None:
     """In whole micro-dollars per million tokens; nothing for a model without a price. On a server as in a file."""
+    prices._used.clear()  # what other tests have counted with on these days
+    prices._rates.cache_clear()
     path = tmp_path / "s.jsonl"
     path.write_bytes(lines(*said(0), *said(1, "nobody-knows-it")))
     take_in(database, path)

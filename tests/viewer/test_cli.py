@@ -138,16 +138,16 @@ def test_names_that_a_terminal_would_obey(tmp_path: Path, capsys: pytest.Capture
 def test_a_reader_that_has_enough_is_no_trouble(tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     file.write_bytes(b"".join(lines(user("x" * 200, f"u{index}")) for index in range(5000)))
-    command = f"{sys.executable} -m viewer.cli show {file} --json | head -c 100"
+    command = f"'{sys.executable}' -m viewer.cli show '{file}' --json | head -c 100"
     done = subprocess.run(["bash", "-c", command], cwd=REPO, capture_output=True, text=True, timeout=60, check=False)
     assert len(done.stdout) == 100
     assert done.stderr == ""
 
 
 @pytest.mark.parametrize(("where", "words"), [(">&-", "is closed"), ("> /dev/full", "takes no more")])
-@pytest.mark.parametrize("command", ["show {file}", "show {file} --json", "coverage {file} --json"])
+@pytest.mark.parametrize("command", ["show '{file}'", "show '{file}' --json", "coverage '{file}' --json"])
 def test_nowhere_to_write_to_is_one_line(command: str, where: str, words: str) -> None:
-    script = f"{sys.executable} -m viewer.cli {command.format(file=TOUR)} {where}"
+    script = f"'{sys.executable}' -m viewer.cli {command.format(file=TOUR)} {where}"
     done = subprocess.run(["bash", "-c", script], cwd=REPO, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
