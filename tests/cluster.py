@@ -12,6 +12,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -28,8 +29,8 @@ serve() {
         >"$folder/log" 2>&1 3<&- 4>&- || {
         cat "$folder/log" >&2; rm -rf "$folder"; exit 1
     }
-    "$bin/pg_ctl" start -w -t 120 -D "$folder/data" -l "$folder/log" -o "-k $folder -c listen_addresses= -c fsync=off \\
-        -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c autovacuum=off" \\
+    "$bin/pg_ctl" start -w -t 120 -D "$folder/data" -l "$folder/log" -o "-k '$folder' -c listen_addresses= \\
+        -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c autovacuum=off" \\
         >/dev/null 3<&- 4>&- &&
         echo up >&4
     exec 4>&-
@@ -90,7 +91,7 @@ class Cluster:
         os.close(self._held)
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://playhead@/{database}?host={self.folder}"
+        return f"postgresql://playhead@/{database}?host={quote(str(self.folder))}"
 
     def made(self) -> str:
         """A database with our tables and nothing in them, under a name that no other has had; returns that."""

@@ -74,9 +74,11 @@ def pytest_collection(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_collection_modifyitems")
 def pytest_collection_in_one_order(items: list[pytest.Item]) -> Iterator[None]:
-    """For all workers, whichever tests they read first; before pytest-randomly, a wrapper too, shuffles them."""
+    """For all workers, whichever tests they read first; before pytest-randomly, a wrapper too, shuffles them.
+    The longest come first whatever it does."""
     items.sort(key=lambda item: item.path)
     yield
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -61,12 +61,12 @@ class Naming(QObject):
         box.setLabelText("What to call this session here. Empty: as its agent calls it.")
         box.setTextValue(wording.named(title))
         box.setOkButtonText("Rename")
-        box.setMinimumWidth(parent.fontMetrics().averageCharWidth() * 64)
+        box.setMinimumWidth(parent.fontMetrics().averageCharWidth() * 90)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         field = box.findChild(QLineEdit)
         if field is not None:
             field.setAccessibleName("Name of the session")
-            field.selectAll()
+            field.setSelection(len(field.text()), -len(field.text()))  # all, with its beginning in sight
         box.textValueSelected.connect(lambda name: self.rename(path, name))
         box.open()
         return box

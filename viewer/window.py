@@ -240,6 +240,7 @@ class MainWindow(Searching):
         self.on_followed(self.pane.view.follow)
         self.compose_for(key)
 
+    @override
     def on_headed(self, key: str, header: Header) -> None:
         current = self.desk.current
         if current is None or current.key != key:

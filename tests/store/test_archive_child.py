@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def root(tmp_path: Path) -> Path:
         write_session(path, records=40, seed=number)
         os.utime(path, (1_700_000_000, 1_700_000_000))
     write_session(root / "fresh.jsonl", records=40, seed=9)
+    later = time.time() + 3600  # fresh for as long as any of these tests may take
+    os.utime(root / "fresh.jsonl", (later, later))
     return root
 
 
@@ -119,6 +122,7 @@ def test_what_comes_behind_an_import_ends_with_whoever_started_it(root: Path) ->
     heard, db = Heard(), data_dir() / "playhead.db"
     Background([str(root)], heard.on_progress, heard.on_over).start()
     assert heard.done.wait(LONG)
+    assert heard.over == [Over(4, 0)]
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")  # what comes behind waits for us as long as it lives
         connection.execute("UPDATE indexed SET version = 0")

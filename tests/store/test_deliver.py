@@ -27,9 +27,14 @@ class Busy(Struct):
     during: list[Callable[[], None]]  # what else happens while a worker looks, once
 
     def until(self, looks: int) -> None:
-        """So many looks are over, and the worker waits."""
+        """So many looks are over, and the workers wait."""
         queue = self.web.service.queue
-        self.web.until(lambda: len(self.looks) >= looks and queue._later and queue._idle == 1)
+
+        def there() -> bool:
+            with queue._turn:
+                return len(self.looks) >= looks and bool(queue._later) and queue._idle == len(queue._workers)
+
+        self.web.until(there)
 
 
 @pytest.fixture

@@ -140,6 +140,7 @@ def test_x06_a_full_disk_is_a_sentence_and_room_is_all_it_needs(
 # ---- locked
 
 
+@pytest.mark.long
 def test_x06_ten_seconds_of_another_ones_lock_lose_nothing(db: Path, paths: list[Path]) -> None:
     """001-09: who writes waits or is refused with a sentence; once the lock is gone, everything is done."""
     refused: list[str] = []

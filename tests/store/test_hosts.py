@@ -149,6 +149,7 @@ def test_what_another_host_read_again_is_that_hosts_to_sweep(
         assert len(writer.leftovers()) == 1
 
 
+@pytest.mark.long
 def test_two_hosts_import_at_once(database: Path, tmp_path: Path) -> None:
     """Sessions that share requests too, as copies do: each is counted once, whoever comes first."""
     url = place.server(database)

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 from hooks import SECRET, Web, agents, comment
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from store.audit import entries
 from store.db import threads_db
 from store.db.run_tables import trigger_session_threads as table
 from store.db.serving import Serving, once
+from store.db.tables import session
 from store.errors import StoreError
+from store.intake import take_in
 from store.threads import ThreadRow, reset, undo
 from store.triggers import deliveries, save_trigger
 
@@ -141,6 +143,22 @@ def test_another_runner_begins_anew(web: Web) -> None:
 
 
 # ---- compaction
+
+
+def test_an_archived_session_is_not_gone_on_with(web: Web) -> None:
+    """Nothing is added to it, so nothing of the run would be shown. Those after it go on with the new one."""
+    web.trigger()
+    web.sent_and_done()
+    first = web.thread().session
+    (file,) = Path(os.environ["HOME"]).glob(f".claude/projects/*/{first}.jsonl")
+    take_in(web.db, file)
+    once(web.db, lambda tx: tx.execute(update(session).values(status="archived")))
+    told = web.sent_and_done()
+    assert told.reason.startswith(f"The session {first[:12]} is archived" if first else "–")
+    assert "Fresh session. It ended well." in told.reason
+    web.sent_and_done()
+    assert asked(web) == [None, None, web.thread().session]
+    assert web.thread().session != first
 
 
 def test_compaction_at_the_limit(web: Web) -> None:

@@ -89,7 +89,8 @@ def test_notify_send_gets_words_and_no_markup(old: bool, tmp_path: Path, qtbot: 
     """A click is told; an old program that knows no clicks shows it all the same."""
     program, log = tmp_path / "notify-send", tmp_path / "log"
     refuses = '[ "$1" = --action=default=Show ] && exit 1\n' if old else ""
-    program.write_text(f'#!/bin/sh\n{refuses}printf "%s\\n" "$@" > {log}.part; mv {log}.part {log}; echo default\n')
+    writes = f'printf "%s\\n" "$@" > "{log}.part"; mv "{log}.part" "{log}"; echo default'
+    program.write_text(f"#!/bin/sh\n{refuses}{writes}\n")
     program.chmod(0o755)
     clicked: list[str] = []
     Sender(str(program)).show("s", "--help <b>", "it's $HOME & more", clicked.append)
@@ -102,7 +103,7 @@ def test_notify_send_gets_words_and_no_markup(old: bool, tmp_path: Path, qtbot: 
 def test_notifications_that_wait_for_a_click_end_with_the_window(tmp_path: Path, qtbot: QtBot) -> None:
     """One process per session at most, and none when the window is gone."""
     program, log = tmp_path / "notify-send", tmp_path / "pids"
-    program.write_text(f"#!/bin/sh\necho $$ >> {log}\nexec sleep 600\n")
+    program.write_text(f"#!/bin/sh\necho $$ >> '{log}'\nexec sleep 600\n")
     program.chmod(0o755)
     sender = Sender(str(program))
 

@@ -117,6 +117,7 @@ def test_004_38_it_is_gone_from_memory_and_comes_back_as_it_was(
     assert view.scene.unread is None  # nothing is new
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("before", [0, 2])
 def test_004_38_what_came_meanwhile_is_unread_and_marked(
     start: Callable[..., App], qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int

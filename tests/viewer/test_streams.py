@@ -113,6 +113,7 @@ def test_what_comes_is_shown_and_kept_to_the_byte(
     qtbot.waitUntil(lambda: app.window.sessions.sessions.total == 1, timeout=WAIT)
 
 
+@pytest.mark.long
 def test_004_40_a_burst_of_50000_events(run: type[App], qtbot: QtBot) -> None:
     """004-40: order kept, nothing lost, every tick bounded, one insert each, and the backlog is said while it lasts."""
     app = run("flood")  # type: ignore[arg-type]
