@@ -198,7 +198,7 @@ def _unpack_support() -> None:
 def _pip() -> list[str | Path]:
     """A pip that installs into .venv: its own, or the one of the Python that runs this, or a new one."""
     own: list[str | Path] = [PYTHON, "-m", "pip"]
-    other = [sys.executable, "-m", "pip", "--python", PYTHON]  # pip 22.3 and newer
+    other: list[str | Path] = [sys.executable, "-m", "pip", "--python", PYTHON]  # pip 22.3 and newer
     for pip in (own, other):
         if _settings(*pip) is not None:
             return pip

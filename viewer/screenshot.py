@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import QWidget
 from viewer.app import App, picture_folder
 from viewer.options import Options
 
+STUCK: Final = 120.0  # seconds after which a picture will never be: then it is said where everything waits
 PATIENCE: Final = 30.0  # seconds until the picture is taken of what is there
 QUIET: Final = 3  # looks in a row, 30 ms apart, that find nothing pending
 
@@ -25,6 +27,8 @@ def take(options: Options, *, shown: bool = True) -> int:
         print(f"No display: playing {_what(options)} offscreen, picture in {target}")  # noqa: T201  the one line asked for
     if not (options.paths or options.command or options.stdin):
         options = _with_demo(options)
+    if sys.__stderr__ is not None:  # nobody sits in front of it who could end it
+        faulthandler.dump_traceback_later(STUCK, exit=True, file=sys.__stderr__)
     app = App(options)
     QCursor.setPos(-100, -100)  # nothing is hovered in a picture
     app.window.restore(None)
@@ -53,6 +57,7 @@ def take(options: Options, *, shown: bool = True) -> int:
     finally:
         app.window.close()
         app.shutdown()
+        faulthandler.cancel_dump_traceback_later()
     return 0
 
 

@@ -184,7 +184,7 @@ def trouble(error: sqlite3.Error, path: Path) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     match code:
         case sqlite3.SQLITE_FULL:
-            text = f"The disk with {path} is full: free some space, then open the session again."
+            text = f"The disk with {path} is full: free some space, then try again."
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return BusyError(f"{path} is locked by another program: close it, or try again in a moment.")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:

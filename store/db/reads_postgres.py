@@ -145,7 +145,7 @@ def sentence(error: BaseException, url: str) -> StoreError:
         case errors.QueryCanceled():
             return BusyError(f"{name} answers too slowly: try again in a moment.")
         case errors.DiskFull():
-            return StoreError(f"The disk of {name} is full: free some space there, then open the session again.")
+            return StoreError(f"The disk of {name} is full: free some space there, then try again.")
         case errors.InsufficientPrivilege() | errors.ReadOnlySqlTransaction():
             return StoreError(f"{name} does not let us write: ask for the rights to this database ({_first(error)}).")
         case errors.UndefinedTable():

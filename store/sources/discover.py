@@ -23,8 +23,8 @@ from store.errors import StoreError
 from store.sources.inside import Databases
 from store.sources.listing import all_named, named, registry, row_of, stem, working
 from store.sources.memory import Cache, Memory, Seen
-from store.sources.scan import Found, is_session, look, roots, scan
-from store.sources.views import PACKED
+from store.sources.news import News
+from store.sources.scan import Found, look, roots, scan
 from store.sources.watch import Watcher
 
 __all__ = ["Cache", "Discovery", "Found", "roots", "scan"]
@@ -71,12 +71,7 @@ class Discovery:
         self._due: dict[str, float] = {}  # path → when to look at it; active and changed ones only
         self._put: dict[str, Row] = {}
         self._gone: list[str] = []
-        # What the watcher's thread leaves for ours.
-        self._news = threading.Condition()
-        self._changed: set[str] = set()
-        self._deleted: set[str] = set()
-        self._entries: set[Path] = set()
-        self._rescan = False
+        self._news = News(lambda path: self._due.get(path, math.inf) <= time.monotonic() + PACE)
         self._stopping = False
         self.rounds = 0  # for tests
         self._telling = threading.RLock()  # held while the list is told, so that after `stop` nothing is
@@ -90,51 +85,13 @@ class Discovery:
         """End, also in the middle of a scan. Waits a moment for the thread, and no longer: who quits must not wait."""
         with self._telling:
             self._stopping = True
-        self._wake()
+        self._news.wake()
         for path, callback in list(self._callbacks):
             self._watcher.unwatch(path, callback)  # a tree that is still being walked through is let go, too
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(PATIENCE)
 
-    # ---- the watcher's thread
-
-    def _on_change(self, root: str, path: Path) -> None:
-        text = os.fspath(path).removesuffix(PACKED)
-        with self._news:
-            if text == root:
-                self._rescan = True
-            elif is_session(text, root):
-                self._changed.add(text)
-                if self._due.get(text, math.inf) <= time.monotonic() + PACE:
-                    return  # it is looked at soon: a file that grows all the time wakes the thread no more than that
-            elif not os.path.lexists(text):
-                self._deleted.add(text)  # perhaps a folder of sessions
-            else:
-                return
-            self._news.notify_all()
-
-    def _on_file(self, path: Path) -> None:
-        with self._news:
-            self._changed.add(os.fspath(path))
-            self._news.notify_all()
-
-    def _on_database(self, database: str, _path: Path) -> None:
-        """Something was written to it, which may be any of its sessions, or none."""
-        with self._news:
-            self._changed.add(database)
-            if self._due.get(database, math.inf) > time.monotonic() + PACE:
-                self._news.notify_all()
-
-    def _on_registry(self, entry: Path) -> None:
-        with self._news:
-            self._entries.add(entry)
-            self._news.notify_all()
-
     # ---- our thread
-
-    def _wake(self) -> None:
-        with self._news:
-            self._news.notify_all()
 
     def _run(self) -> None:
         try:
@@ -142,19 +99,19 @@ class Discovery:
             self._report()
             self._locate()
             for path in self._first:
-                self._follow(Path(path), self._on_file, tree=False)
+                self._follow(Path(path), self._news.on_file, tree=False)
                 self._visit(path)
             self._tell()
             for root in self._roots:
                 for file in (files := self._databases.files(root)):
-                    self._follow(file, partial(self._on_database, os.fspath(root.absolute())), tree=False)
+                    self._follow(file, partial(self._news.on_database, os.fspath(root.absolute())), tree=False)
                 if not files:
-                    self._follow(root, partial(self._on_change, os.fspath(root)))
+                    self._follow(root, partial(self._news.on_change, os.fspath(root)))
             for place in self._registries:
-                self._follow(place, self._on_registry)
+                self._follow(place, self._news.on_registry)
             self._scan()
             self._report()
-            self._memory.warm(self._wake)
+            self._memory.warm(self._news.wake)
             while not self._over():
                 self._wait()
                 self._serve()
@@ -179,20 +136,15 @@ class Discovery:
         return self._stopping
 
     def _wait(self) -> None:
-        with self._news:
-            news = (self._changed, self._deleted, self._entries, self._rescan, self._memory.due, self._stopping)
-            if not any(news):
+        with self._news.ready:
+            if not (self._news.any() or self._memory.due or self._stopping):
                 due = min(self._due.values(), default=None)
-                self._news.wait(None if due is None else max(0.0, due - time.monotonic()))
+                self._news.ready.wait(None if due is None else max(0.0, due - time.monotonic()))
 
     def _serve(self) -> None:
         """Everything that changed meanwhile, each session at its pace."""
         self.rounds += 1
-        with self._news:
-            changed, self._changed = self._changed, set()
-            deleted, self._deleted = self._deleted, set()
-            entries, self._entries = self._entries, set()
-            rescan, self._rescan = self._rescan, False
+        changed, deleted, entries, rescan = self._news.take()
         now = time.monotonic()
         self._plan(changed, now)
         for folder in deleted:
@@ -261,7 +213,7 @@ class Discovery:
                 return
             began = time.monotonic()
             self._visit(one.path)
-            if self._changed or self._due:
+            if self._news.changed or self._due:
                 self._serve_changed()  # what is being written now comes before the archive
             now = time.monotonic()
             if now - told >= BATCH:
@@ -269,14 +221,12 @@ class Discovery:
                 told = now
             if count > QUICK:
                 # Half of the time is the window's: decoding holds the interpreter.
-                with self._news:
-                    self._news.wait(min(0.005, now - began))
+                with self._news.ready:
+                    self._news.ready.wait(min(0.005, now - began))
         self._tell(len(found), total=len(found))
 
     def _serve_changed(self) -> None:
-        with self._news:
-            changed, self._changed = self._changed, set()
-        self._plan(changed, now := time.monotonic())
+        self._plan(self._news.take_changed(), now := time.monotonic())
         for path in [path for path, due in self._due.items() if due <= now]:
             self._visit(path)
 

@@ -330,13 +330,13 @@ class TestDiscovery:
         def visited(self: Discovery, path: str) -> None:
             visit(self, path)
             order.append(path)
-            with self._news:
+            with self._news.ready:
                 if len(order) == 2:
                     with Path(mine).open("ab") as file:
                         file.write(prompt("more"))
-                    assert self._news.wait_for(lambda: mine in self._changed, WAIT)
+                    assert self._news.ready.wait_for(lambda: mine in self._news.changed, WAIT)
                 elif len(order) > 2 and order.count(mine) == 1:
-                    self._news.wait_for(lambda: time.monotonic() >= self._due[mine], 0.03)
+                    self._news.ready.wait_for(lambda: time.monotonic() >= self._due[mine], 0.03)
 
         monkeypatch.setattr(Discovery, "_visit", visited)
         start(projects)
