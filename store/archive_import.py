@@ -24,6 +24,7 @@ from store.archive_plan import Plan, plan
 from store.archive_talk import GO, PAUSE, Stop, Task, Word, line
 from store.catalog import DRAFT, Catalog
 from store.child import started
+from store.db import reads
 from store.db.lock import Lock, hold
 from store.delta import Row
 from store.errors import StoreError
@@ -164,13 +165,16 @@ class ArchiveImport:
                 self._hire()
             from store.db.writer import Writer  # those at work load all of SQLAlchemy at the same time
 
-            writer = Writer(self.db)
-            run = writer.begin_run("\n".join(map(str, self.places)), self.totals.files)
+            opened = writer = reads.patiently(lambda: Writer(self.db), self._enough)
+            places = "\n".join(map(str, self.places))
+            run = reads.patiently(lambda: opened.begin_run(places, self.totals.files), self._enough)
             leftovers = writer.leftovers()
             self._serve()
             state = "cancelled" if self._cancelled else "done"
             if state == "done":  # else the next one does it
-                writer.sweep(leftovers)  # not what this one replaced: a window may still show it
+                reads.patiently(
+                    lambda: opened.sweep(leftovers)
+                )  # not what this one replaced: a window may still show it
         except StoreError as error:
             why = str(error)
             raise
@@ -186,6 +190,9 @@ class ArchiveImport:
                         why = why or (totals.failed[0] if totals.failed else None)
                         writer.end_run(run, state, totals.files_parsed, totals.bytes, totals.records, why)
                 writer.close()
+
+    def _enough(self) -> bool:
+        return self._cancelled
 
     def _serve(self) -> None:
         """Until everything is done, or somebody cancels."""

@@ -22,6 +22,7 @@ from typing import Final, TypeAlias
 
 from store.archive_talk import GO, PAUSE, Said, Stop, Task, line, lines, task
 from store.db.lock import hold
+from store.db.reads import patiently
 from store.db.rows import Rows
 from store.db.session_rows import Overtaken
 from store.db.writer import Made, Writer
@@ -71,7 +72,7 @@ class Work:
         """Read one session. Raises Halted."""
         path = Path(os.fsdecode(task.path))
         try:
-            made = self._read(path, task)
+            made = patiently(lambda: self._read(path, task), self._between)
         except (Halted, BrokenPipeError):
             raise
         except (StoreError, Overtaken) as error:
@@ -104,7 +105,7 @@ class Work:
         writer = self._open()
         try:
             with closing(_Turn(self.db)):
-                told = writer.admit([made for made, _ in many])
+                told = patiently(lambda: writer.admit([made for made, _ in many]), self._between)
         except StoreError as error:
             raise Halted(str(error)) from error
         for (_, said), there in zip(many, told, strict=True):
@@ -119,7 +120,7 @@ class Work:
     def _open(self) -> Writer:
         if self._writer is None:
             try:
-                self._writer = Writer(self.db)
+                self._writer = patiently(lambda: Writer(self.db), self._between)
             except StoreError as error:
                 raise Halted(str(error)) from error
         return self._writer

@@ -112,6 +112,7 @@ class Settings:
         self.path = path
         self.warnings: list[str] = []  # sentences for the user: what was wrong with the file
         self.writes = 0  # by us, since the start
+        self._taken = -1  # so many of them were in the file when it was last read anew
         self._values: dict[str, Any] = {}
         self._watchers: list[Callable[[AnySetting], None]] = []
         self._load()
@@ -146,15 +147,21 @@ class Settings:
         self.writes += 1
 
     def adopt(self, changed: Mapping[str, Any]) -> None:
-        """These are written, and in force from now on."""
+        """These are written, and in force from now on: unless the file was read since, which has them or newer ones."""
+        if self._taken == self.writes:
+            return
         told_of = [name for name, value in changed.items() if self[declared(name)] != value]
         self._values.update(changed)
         for name in told_of:
             for told in list(self._watchers):
                 told(declared(name))
 
-    def take(self, values: Mapping[str, Any]) -> None:
-        """Somebody else wrote the file: these are its values now (of `read`), and the rest is as by default."""
+    def take(self, values: Mapping[str, Any], writes: int) -> None:
+        """Somebody wrote the file: these are its values now (of `read`), and the rest is as by default.
+
+        `writes`: how many there were of ours before it was read.
+        """
+        self._taken = writes
         changed = [one for one in DECLARED if self[one] != values.get(one.name, one.default)]
         self._values = dict(values)
         for setting in changed:

@@ -66,7 +66,7 @@ class Fresh(QObject):
         if why:
             self.trouble.emit(why)
         else:
-            self._settings.take(values)
+            self._settings.take(values, writes)
         self.read.emit()
 
 

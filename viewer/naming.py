@@ -59,7 +59,8 @@ class Naming(QObject):
         box.setObjectName("rename")
         box.setWindowTitle("Rename session")
         box.setLabelText("What to call this session here. Empty: as its agent calls it.")
-        box.setTextValue(wording.named(title))
+        shown = wording.named(title)
+        box.setTextValue(shown)
         box.setOkButtonText("Rename")
         box.setMinimumWidth(parent.fontMetrics().averageCharWidth() * 90)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -67,7 +68,8 @@ class Naming(QObject):
         if field is not None:
             field.setAccessibleName("Name of the session")
             field.setSelection(len(field.text()), -len(field.text()))  # all, with its beginning in sight
-        box.textValueSelected.connect(lambda name: self.rename(path, name))
+        # What was not changed is no name of the user's: its agent may find a better one.
+        box.textValueSelected.connect(lambda name: None if name.strip() == shown else self.rename(path, name))
         box.open()
         return box
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeGuard
+from typing import Any, Final, Protocol, TypeGuard, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -28,8 +28,11 @@ ROW_BITS: Final = 32  # item.seq = session << ROW_BITS | row: one integer key, a
 STRIP: Final = 65_536  # rows per record of table `strip`
 BIG: Final = 15_360  # payloads above are compressed: those that do not fit into a page
 ZLIB: Final = 0x78  # first byte of zlib data; MessagePack maps never begin with it
+PATIENCE: Final = 30.0  # seconds that an import waits for whoever holds the database
 
 BROKEN: Final = (zlib.error, msgspec.DecodeError, UnicodeDecodeError, IndexError, TypeError)
+
+T = TypeVar("T")
 
 
 def key_of(session: int, row: int) -> int:
@@ -130,6 +133,17 @@ def unequipped(error: ImportError) -> ServerError:
 
 class BusyError(StoreError):
     """Another program writes; later it will not."""
+
+
+def patiently(do: Callable[[], T], between: Callable[[], bool | None] = lambda: None) -> T:
+    """Again from the start while another program holds the database, if nobody says meanwhile that it is enough."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return do()
+        except BusyError:  # SQLite has waited for seconds before it gave up
+            if between() or time.monotonic() >= end:
+                raise
 
 
 class DamagedError(StoreError):

@@ -39,6 +39,8 @@ from faults import REFUSED, forked, killed_at, locked, playhead, powerless, soun
 from store import archive
 from store.about import closed
 from store.archive_import import ArchiveImport
+from store.archive_talk import Task
+from store.archive_work import Work
 from store.catalog import Catalog
 from store.db.search import catch_up
 from store.errors import StoreError
@@ -162,8 +164,34 @@ def test_x06_ten_seconds_of_another_ones_lock_lose_nothing(db: Path, paths: list
     assert [key for key, one in closed(db).items() if one.status == "archived"] == [str(paths[1])]
 
 
-def test_x06_the_import_of_the_archive_outlasts_a_lock(db: Path, root: Path, paths: list[Path]) -> None:
-    """Its processes are refused in the middle: it says so, and the next one goes on."""
+def test_x06_an_import_outlasts_a_lock(db: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those at work ask again and again, and do what they were given when the database is free."""
+    monkeypatch.setattr("store.db.engine.BUSY_MS", 10)
+    said: list[tuple[str, str]] = []
+    new = shutil.copy(paths[0], paths[0].with_name("new.jsonl"))
+    looks = 0
+    with locked(db) as let_go:
+
+        def between() -> None:
+            nonlocal looks
+            looks += 1
+            if looks == 40:
+                let_go()
+
+        with closing(Work(db, lambda one: said.append((one.path, one.what)), between)) as work:
+            work.take(Task(str(new), new.stat().st_size, 0))
+            work.flush()
+    assert looks >= 40
+    assert said == [(str(new), "new")]
+    sound(db)
+
+
+def test_x06_an_import_that_is_locked_out_for_long_says_so(
+    db: Path, root: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the next one goes on."""
+    monkeypatch.setattr("store.db.engine.BUSY_MS", 10)
+    monkeypatch.setattr("store.db.reads.PATIENCE", 0.1)
     with locked(db), pytest.raises(StoreError, match="locked by another program"):
         ArchiveImport(db, [root]).run()
     sound(db)

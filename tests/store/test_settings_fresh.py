@@ -20,11 +20,11 @@ def test_what_another_wrote_is_taken_over_and_told(tmp_path: Path) -> None:
     other.put({st.CLEANUP_DAYS.name: 20, st.CLEANUP_HOUR.name: 0})
     one.put({st.CLEANUP_DAYS.name: 9})
     values, refused = st.read(one.path)
-    one.take(values)
+    one.take(values, one.writes)
     assert refused == []
     assert (one[st.CLEANUP_DAYS], one[st.CLEANUP_HOUR]) == (9, 0)  # 0 is an hour
     assert told == [st.CLEANUP_DAYS.name, st.CLEANUP_HOUR.name]
-    one.take({})
+    one.take({}, one.writes)
     assert one[st.CLEANUP_DAYS] == 7
 
 
@@ -38,11 +38,24 @@ def test_the_three_steps_of_a_write(tmp_path: Path) -> None:
     assert changed == {st.COMPACT_TURNS.name: 60}
     settings.write(changed)
     assert settings[st.COMPACT_TURNS] == 50  # not before it is adopted
-    settings.take(st.read(settings.path)[0])  # the watch was quicker
+    settings.take(st.read(settings.path)[0], settings.writes)  # the watch was quicker
     told: list[str] = []
     settings.watch(lambda setting: told.append(setting.name))
     settings.adopt(changed)
     assert (settings[st.COMPACT_TURNS], told, settings.writes) == (60, [], 1)
+
+
+def test_what_was_written_since_a_write_of_ours_stays_in_force(tmp_path: Path) -> None:
+    """S-07: adopted late, as the window does it, our values would hide what the file says by now."""
+    settings = Settings(tmp_path / "settings.toml")
+    for late in (True, False):
+        changed = settings.changed({st.COMPACT_TURNS.name: 99})
+        before = settings.writes
+        settings.write(changed)
+        settings.path.unlink()
+        settings.take(st.read(settings.path)[0], settings.writes if late else before)
+        settings.adopt(changed)
+        assert settings[st.COMPACT_TURNS] == (50 if late else 99)  # else the watch looks once more
 
 
 @pytest.mark.parametrize(

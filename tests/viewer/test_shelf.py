@@ -235,6 +235,12 @@ def test_a_session_is_called_what_the_user_calls_it(window: MainWindow, session:
     window.actions_["rename"].trigger()
     (box,) = window.findChildren(QInputDialog)
     assert box.textValue() == "one"
+    asked = window.naming._asked
+    box.accept()  # as it was: no name of the user's, or its agent could never give it a better one
+    assert window.naming._asked == asked
+    qtbot.waitUntil(lambda: not window.findChildren(QInputDialog))
+    window.actions_["rename"].trigger()
+    (box,) = window.findChildren(QInputDialog)
     with qtbot.waitSignal(window.naming.renamed, timeout=30_000):
         box.setTextValue("  the flaky\u202e test ")
         box.accept()

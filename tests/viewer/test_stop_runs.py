@@ -220,7 +220,8 @@ def test_a_look_that_failed_is_made_again_and_nothing_false_is_said(
         here.on_news()
         end._work, end._left = here.work, 3  # as one that was asked to end
         end.look()
-        qtbot.waitUntil(lambda: here.looks > looks + 1, timeout=WAIT)
+        # It has failed and will look again: one that is on its way might see the run while it is at work.
+        qtbot.waitUntil(lambda: here.looks > looks + 1 and here._clock.isActive(), timeout=WAIT)
     web.runs.stop(here.work.run_id)
     web.done(before)
     end.on_time()
