@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from store import word
 from store.about import About, about
 from store.db import place
 from store.errors import StoreError
@@ -52,6 +53,7 @@ def archive(db: Path, path: Path, list_price: Price = price) -> None:
         fold_on(db, one.number, list_price)  # nearly all of it, before anybody has to wait for us
     number = one.number
     patiently(db, lambda writer: writer.move(number, lambda state: next_state(state, "archive"), "archive"))
+    word.tell(db.parent, word.SESSIONS)
 
 
 def resume(db: Path, path: Path) -> None:
@@ -66,7 +68,9 @@ def pause(db: Path, path: Path) -> None:
 
 def delete(db: Path, path: Path) -> None:
     """It is gone for whoever looks; its rows stay, and it can be restored. Raises StoreError."""
-    for other in _move(db, path, "delete"):
+    others = _move(db, path, "delete")
+    word.tell(db.parent, word.SESSIONS)
+    for other in others:
         with suppress(StoreError):  # else it is read again when somebody asks for its figures
             take_in(db, Path(place.path_of(other, db)), anew=True)
 
@@ -74,6 +78,7 @@ def delete(db: Path, path: Path) -> None:
 def restore(db: Path, path: Path) -> None:
     """Take a deletion back. Raises StoreError."""
     _move(db, path, "restore")
+    word.tell(db.parent, word.SESSIONS)
 
 
 def fork(db: Path, path: Path) -> Seed:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from store import word
 from store.about import Reader, about
 from store.db import place, reads
 from store.errors import StoreError
@@ -14,6 +16,7 @@ from store.intake import take_in
 from store.sources import views
 
 LONGEST: Final = 300  # characters of a name
+_UNKEPT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # what no list can show, nor a server keep
 _NAMES: Final = """
 SELECT s.key, s.user_title FROM pragma_user_version AS v, session AS s
 WHERE v.user_version = ? AND s.state = 'ready' AND s.user_title IS NOT NULL
@@ -40,5 +43,6 @@ def rename(db: Path, path: Path, name: str) -> None:
         found = about(path, db)
     if found is None:
         raise StoreError(f"{path} has nothing in it yet: name it when something was said.")
-    number, line = found.number, " ".join(name.split())[:LONGEST]
-    patiently(db, lambda writer: writer.rename(number, line))
+    line = " ".join(_UNKEPT.sub(" ", name).split())[:LONGEST].strip()
+    patiently(db, lambda writer: writer.rename(path, line))
+    word.tell(db.parent, word.SESSIONS)

@@ -1,4 +1,4 @@
-"""What Playheads of one machine tell each other as it happens: a run began, somebody wants its end, the queue changed.
+"""What Playheads of one machine tell each other as it happens: a run began, somebody wants its end, one was renamed.
 
 A word is a file in a folder of our own that is written to behind the commit; who wants to hear has the folder watched.
 It says that something is so, and never what: that is in the database. While nothing is told, nothing is done.
@@ -24,7 +24,8 @@ RUNS: Final = "runs"  # a run began, said its session or ended; a thread or a de
 STOPS: Final = "stops"  # somebody wants the end of a run
 QUEUE: Final = "queue"  # a delivery that waits was cancelled, or brought back
 TRIGGERS: Final = "triggers"  # one was made, changed, switched or deleted
-WORDS: Final = (RUNS, STOPS, QUEUE, TRIGGERS)
+SESSIONS: Final = "sessions"  # one was named, archived, deleted or restored
+WORDS: Final = (RUNS, STOPS, QUEUE, TRIGGERS, SESSIONS)
 AGAIN: Final = 1.0  # seconds until what was deleted is made anew: whoever deletes our folder must get to its end
 RARELY: Final = 30.0  # seconds from one try to the next, in the end
 

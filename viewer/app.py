@@ -157,6 +157,8 @@ class App(QObject):
         self.hearing = Hearing(self.ear, self.jobs, self)
         for news in (self.hearing.runs, self.hearing.triggers):
             news.connect(self.window.panel_news)
+        self.hearing.sessions.connect(self.window.on_sessions_told)
+        self.hearing.listens.connect(self.window.on_sessions_told)  # of what was done before that
 
     def on_prices(self, trouble: str) -> None:
         """What is wrong with the user's own prices: without them costs are others than they think."""

@@ -1,4 +1,5 @@
-"""What other Playheads of this machine do, as signals of the window: their runs, threads, deliveries, triggers.
+"""What other Playheads of this machine do, as signals of the window: their runs, threads, deliveries, triggers,
+and what becomes of sessions.
 
 Nothing is asked for now and then: a word comes as it happens. Many words before the window gets to them are one.
 """
@@ -20,6 +21,7 @@ class Hearing(QObject):
 
     runs = Signal()  # a run began or ended, a thread or a delivery changed; here or elsewhere
     triggers = Signal()  # one was made, changed, switched or deleted; here or elsewhere
+    sessions = Signal()  # one was named, archived, deleted or restored; here or elsewhere
     listens = Signal()  # from now on
     _told = Signal(str)  # queued: words come on the watcher's thread
 
@@ -31,7 +33,7 @@ class Hearing(QObject):
         jobs.run(self._listen, lambda _: self.listens.emit())
 
     def _listen(self) -> None:
-        for one in (word.RUNS, word.TRIGGERS):
+        for one in (word.RUNS, word.TRIGGERS, word.SESSIONS):
             self._ear.on(one, partial(self._hear, one))
 
     def _hear(self, one: str) -> None:
@@ -42,7 +44,4 @@ class Hearing(QObject):
 
     def on_told(self, one: str) -> None:
         self._waiting.discard(one)
-        if one == word.TRIGGERS:
-            self.triggers.emit()
-        else:
-            self.runs.emit()
+        {word.TRIGGERS: self.triggers, word.SESSIONS: self.sessions}.get(one, self.runs).emit()

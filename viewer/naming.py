@@ -10,6 +10,7 @@ import msgspec
 from PySide6.QtCore import QObject, Qt, Signal
 
 from store.delta import Header
+from store.errors import StoreError
 from store.paths import data_dir
 from viewer import wording
 from viewer.jobs import Jobs
@@ -35,16 +36,20 @@ class Naming(QObject):
         number = self._next()
         self._jobs.run(_read, lambda names: self._take(number, names), self._failed)
 
-    def rename(self, path: str, name: str, *, back: bool = False) -> None:
-        """Begin it; '' is as its agent calls it. `back`: it is taken back, and nobody is told."""
+    def rename(self, path: str, name: str, *, back: str | None = None) -> None:
+        """Begin it; '' is as its agent calls it. `back`: the name that is taken back. Then nobody is told, and what
+        somebody has called it since stays."""
         number, before = self._next(), self.names.get(path, "")
 
         def done(names: Mapping[str, str]) -> None:
-            self._take(number, names)
-            if not back:
+            if number < self._answered:  # what was asked later was answered sooner, and may not know of this
+                self._take(self._next(), {**self.names, path: names.get(path, "")})
+            else:
+                self._take(number, names)
+            if back is None:
                 self.renamed.emit(path, before)
 
-        self._jobs.run(lambda: _rename(path, name), done, self._failed)
+        self._jobs.run(lambda: _rename(path, name, back), done, self._failed)
 
     def dressed(self, path: str, header: Header) -> Header:
         """A header with the user's name for the session."""
@@ -89,9 +94,12 @@ def _read() -> Mapping[str, str]:
     return names(data_dir() / "playhead.db")
 
 
-def _rename(path: str, name: str) -> Mapping[str, str]:
+def _rename(path: str, name: str, back: str | None) -> Mapping[str, str]:
     from store.titles import names, rename
 
     db = data_dir() / "playhead.db"
+    if back is not None and (now := names(db).get(path, "")) != back:
+        called = f"It is called “{wording.named(now)}” now" if now else "It has its agent's name again"
+        raise StoreError(f"{called}: nothing was taken back.")
     rename(db, Path(path), name)
     return names(db)

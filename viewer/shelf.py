@@ -31,6 +31,7 @@ class Shelf(QObject):
 
     changed = Signal(object)  # path → Closed, of all of them
     moved = Signal(str, str)  # action, path: it is done
+    elsewhere = Signal(str, str)  # path, its state now: another Playhead or a command has done it
     command = Signal(str)  # a line for a terminal
 
     def __init__(self, jobs: Jobs, failed: Callable[[Exception], None], parent: QObject | None = None) -> None:
@@ -73,7 +74,7 @@ class Shelf(QObject):
         def done(told: tuple[str, Mapping[str, Closed]]) -> None:
             self._busy.discard(path)
             line, closed = told
-            self._take(number, closed)
+            self._take(number, closed, path)
             if line:
                 self.command.emit(line)
             else:
@@ -90,10 +91,16 @@ class Shelf(QObject):
         self._asked += 1
         return self._asked
 
-    def _take(self, number: int, closed: Mapping[str, Closed]) -> None:
-        if number > self._answered:
-            self._answered, self.closed = number, closed
-            self.changed.emit(closed)
+    def _take(self, number: int, closed: Mapping[str, Closed], own: str = "") -> None:
+        if number <= self._answered:
+            return
+        first, before = not self._answered, self.closed
+        self._answered, self.closed = number, closed
+        self.changed.emit(closed)
+        for path in () if first else sorted({*before, *closed} - self._busy - {own}):
+            old, new = before.get(path), closed.get(path)
+            if (old and old.status) != (new and new.status):
+                self.elsewhere.emit(path, self.state_of(path))
 
 
 def _read() -> Mapping[str, Closed]:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
 from typing_extensions import override
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from viewer.keeping import Keeping
 
 KEY: Final = "shelf"  # what is said here
+TOLD: Final = 100  # ms in which what others do to sessions is one look
 NAME: Final = 48  # letters of a step in the menu
 
 
@@ -53,6 +54,11 @@ class Shelving(Commands):
         self.shelf.changed.connect(lambda _: self.show_shelf())
         self.shelf.moved.connect(self.on_shelf_moved)
         self.shelf.command.connect(self.on_shelf_command)
+        self.shelf.elsewhere.connect(self.on_shelf_elsewhere)
+        self._others = QTimer(self)
+        self._others.setSingleShot(True)
+        self._others.setInterval(TOLD)
+        self._others.timeout.connect(self.on_others)
         self.spending = Spending(jobs, self)
         self.spending.found.connect(self.sessions.sessions.set_spent)
         self.spending.found.connect(lambda _: self.show_shelf())
@@ -104,7 +110,7 @@ class Shelving(Commands):
 
     def on_renamed(self, path: str, before: str) -> None:
         name = wording.named(self.naming.names.get(path, "")) or wording.title_of(path)
-        act = partial(self.naming.rename, path, before, back=True)
+        act = partial(self.naming.rename, path, before, back=self.naming.names.get(path, ""))
         self.undo.keep(Remedy("Undo", act, f"renaming to “{name}”"))
 
     @abstractmethod
@@ -136,6 +142,15 @@ class Shelving(Commands):
             self.shelf.load()  # with the first that are listed, and again with all of them
         elif self.desk.current is not None and any(row.id == self.desk.current.key for row in delta.put):
             self.show_shelf()
+
+    def on_sessions_told(self) -> None:
+        """Somebody has named, archived, deleted or restored one: this window, another one or a command."""
+        if self.shelf.loaded and not self._others.isActive():  # else all of it is looked for anyway
+            self._others.start()
+
+    def on_others(self) -> None:
+        self.naming.load()
+        self.shelf.load()
 
     @override
     def keep(self, keeping: Keeping) -> None:
@@ -198,9 +213,7 @@ class Shelving(Commands):
     def on_shelf_moved(self, action: str, path: str) -> None:
         undo = None
         if action == "delete":
-            row = self.sessions.sessions.session(path)
-            name = wording.title_of(path) if row is None or not row.title else wording.named(row.title)
-            undo = Remedy("Undo", lambda: self.bring_back(path), f"deletion of “{name}”", path)
+            undo = Remedy("Undo", lambda: self.bring_back(path), f"deletion of “{self.name_of(path)}”", path)
         elif action == "restore":
             self.undo.forget(path)
         opened = self.desk.opened(path) is not None
@@ -214,6 +227,31 @@ class Shelving(Commands):
                 self.desk.show_session(after)
         self.show_shelf()
         self.notice.say(KEY, DONE[action], undo, done=True)
+
+    def on_shelf_elsewhere(self, path: str, state: str) -> None:
+        """Done by another Playhead or a command. What is open here must not say anything else."""
+        opened, deleted = self.desk.opened(path), f"deleted {path}"
+        if state != "deleted":
+            self.notice.take_back(deleted)
+            if self.undo.forget(path):
+                self.notice.say(KEY, "Restored in another window. It is archived as before.", done=True)
+        if opened is None or not opened.file:
+            return
+        shown, name = self.desk.current is opened, self.name_of(path)
+        if state == "deleted":
+            if shown:  # whoever reads it reads on
+                restore = Remedy("Restore", partial(self.bring_back, path))
+                self.notice.say(deleted, f"“{name}” was deleted in another window. It can still be restored.", restore)
+        elif opened.header is None or opened.header.state != "archived":
+            self.desk.close_session(path)
+            if shown:
+                self.open_path(path)  # as it was archived, whatever its agent writes now
+                self.notice.say(KEY, f"“{name}” was archived in another window.", done=True)
+
+    def name_of(self, path: str) -> str:
+        """A session in a sentence."""
+        row = self.sessions.sessions.session(path)
+        return wording.title_of(path) if row is None or not row.title else wording.named(row.title)
 
     def bring_back(self, path: str) -> None:
         """A deletion is undone; another window may have done that already."""

@@ -51,10 +51,12 @@ class Undo(QObject):
             self._take(step)
         return step
 
-    def forget(self, key: str) -> None:
-        """What was done to this has been taken back in another way."""
-        self._steps = [step for step in self._steps if step.key != key]
+    def forget(self, key: str) -> bool:
+        """What was done to this has been taken back in another way. Returns whether there was such a step."""
+        left = [step for step in self._steps if step.key != key]
+        some, self._steps = len(left) < len(self._steps), left
         self.changed.emit()
+        return some
 
     def _take(self, step: Step) -> None:
         if step in self._steps:

@@ -25,12 +25,12 @@ from store.states import CLOSED
 class Moves(Transactions):
     """The writer's part of `store.archive`."""
 
-    def rename(self, number: int, name: str) -> None:
-        """What the user calls it; '' is nothing."""
+    def rename(self, path: Path, name: str) -> None:
+        """What the user calls it; '' is nothing. By its key: another process may be about to put it in anew."""
+        mine = (session.c.key == place.key_of(path, self.path), session.c.state == "ready")
         with self._tx() as tx:
-            done = tx.execute(update(session).where(session.c.id == number).values(user_title=name or None))
-            if not done.rowcount:
-                raise StoreError("The session was read anew meanwhile: try again.")
+            if not tx.execute(update(session).where(*mine).values(user_title=name or None)).rowcount:
+                raise StoreError(f"{path} is not in the database any more: try again.")
 
     def move(self, number: int, allowed: Callable[[str], str], action: str) -> list[str]:
         """Give a session its next state, which `allowed` tells or refuses; one that is archived is sealed first. The

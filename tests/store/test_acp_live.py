@@ -117,7 +117,7 @@ def on_prompt(m):
         assert not talk.agent.may_cancel()  # once is enough: the next time it is ended
         talk.idle()
         assert talk.said() == "cancelled"
-        # One of the two is refused by us, in a thread of its own, and may say so behind the end of the turn.
+        # The agent is told first, and may end its turn before we have noted that one of them is ours to refuse.
         talk.until(lambda: {tool.answer for tool in talk.tools()} == {"Cancelled before it was answered"})
         assert {tool.status for tool in talk.tools()} == {"cancelled"}
 
