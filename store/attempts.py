@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 _LIVE: Final = f"SELECT {', '.join(deliveries_db.COLUMNS)}, payload FROM delivery WHERE id = ? AND handled IS NULL"  # noqa: S608
 _CLOSED: Final = (
-    "SELECT 1 FROM session WHERE agent_session = ? AND state = 'ready' AND status IN ('archived', 'deleted') LIMIT 1"
+    "SELECT status FROM session WHERE agent_session = ? AND state = 'ready' AND status IN ('archived', 'deleted')"
 )
 WAITS: Final = "Waits:"  # how the log says of a delivery that its run has not begun, and why
 AT_WORK: Final = f"{WAITS} a run is at work in its session."
@@ -211,8 +211,9 @@ class Attempts:
             notes.append(f"The session is one of {thread.runner}'s: a new one is begun.")
             self._serving.write(lambda tx: threads_db.leave(tx, thread.id, thread.epoch, thread.session))
             parent, session = session, None
-        if session and ask(self._db, _CLOSED, (session,)):
-            notes.append(f"The session {session[:12]} is archived, and nothing is added to it: a new one is begun.")
+        if session and (closed := ask(self._db, _CLOSED, (session,))):
+            state = closed[0][0]
+            notes.append(f"The session {session[:12]} is {state}, and nothing is added to it: a new one is begun.")
             self._serving.write(lambda tx: threads_db.leave(tx, thread.id, thread.epoch, thread.session))
             parent, session = session, None
         if session:

@@ -84,9 +84,10 @@ def remove(db: Path, numbers: Sequence[int]) -> int:
     return patiently(db, lambda writer: writer.set_removed(sorted(still))) if still else 0
 
 
-def restore(db: Path) -> int:
-    """Bring back all that were removed, except where another session of that file has come. Raises StoreError."""
-    return patiently(db, lambda writer: writer.unset_removed()) if reads.there(db) else 0
+def restore(db: Path, numbers: Sequence[int] | None = None) -> int:
+    """Bring back what was removed, all or these, except where another session of that file has come. Returns how many.
+    Raises StoreError."""
+    return patiently(db, lambda writer: writer.unset_removed(numbers)) if reads.there(db) else 0
 
 
 def _over(path: Path, agent: str) -> bool:

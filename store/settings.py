@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
@@ -123,9 +124,15 @@ class Settings:
     def __setitem__(self, setting: Setting[T], value: T) -> None:
         self.put({setting.name: value})
 
-    def watch(self, told: Callable[[AnySetting], None]) -> None:
-        """Call `told` with each setting whose value changed."""
+    def watch(self, told: Callable[[AnySetting], None]) -> Callable[[], None]:
+        """Call `told` with each setting whose value changed, until what this returns is called."""
         self._watchers.append(told)
+
+        def off() -> None:
+            with suppress(ValueError):  # it is off already
+                self._watchers.remove(told)
+
+        return off
 
     def put(self, values: Mapping[str, object]) -> None:
         """Check all, write once, then tell. Nothing changes on ValueError (a wrong value) and OSError (the disk)."""

@@ -5,6 +5,7 @@ On top of the composer's part. The page is made when it is first wanted.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -116,6 +117,7 @@ class Searching(Prompting):
         """More of the session has been read."""
         if self._sought is not None and self.pane.view.reveal(self._sought[1], self._sought[3]):
             self._forget_sought()
+            self.land_place()
 
     def on_item_chosen(self, item: str) -> None:
         """A line of the turns and figures leads to a row."""
@@ -142,10 +144,16 @@ class Searching(Prompting):
             self.trail.land(here)
 
     def on_back(self) -> None:
-        self._go(self.trail.back(self._here()))
+        self._go(self.trail.back(self._here(), self._reachable))
 
     def on_forward(self) -> None:
-        self._go(self.trail.forward(self._here()))
+        self._go(self.trail.forward(self._here(), self._reachable))
+
+    def _reachable(self, spot: Spot) -> bool:
+        """What was deleted does not come back by this, and a stream that was closed is gone."""
+        path = self.path_of(spot.session)
+        opened = self.desk.opened(spot.session) is not None
+        return opened or (Path(path).is_absolute() and self.shelf.state_of(path) != "deleted")
 
     def _here(self) -> Spot | None:
         current = self.desk.current
@@ -157,11 +165,12 @@ class Searching(Prompting):
             return
         self._forget_sought()
         self.close_panel()
-        if self.desk.opened(spot.session) is not None:
-            self.desk.show_session(spot.session)
+        key = spot.session
+        if self.desk.opened(key) is not None:
+            self.desk.show_session(key)
         else:
-            self.open_path(spot.session)
-        if self.desk.current is not None and self.desk.current.key == spot.session:
+            self.open_path(key := self.path_of(key))  # a stream that is over is read as a file
+        if self.desk.current is not None and self.desk.current.key == key:
             self.pane.view.clearSelection()
             self.pane.view.restore_place(spot.place)
             self.pane.setFocus(Qt.FocusReason.OtherFocusReason)

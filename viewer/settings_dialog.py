@@ -37,36 +37,54 @@ ROUND_IT: Final = 200  # px of the screen for the buttons, the title bar and wha
 class Field:
     """The widget of one setting: how it is read, written and told about."""
 
-    def __init__(self, setting: AnySetting, look: Look, changed: Callable[[], None]) -> None:
+    def __init__(self, setting: AnySetting, changed: Callable[[], None]) -> None:
         self.setting = setting
         self.widget: QWidget
         self.read: Callable[[], object]
         self.write: Callable[[Any], None]
+        self.shown: object = None  # what it was like before the user changed it
         if isinstance(setting.default, bool):
             self._check(changed)
         elif setting.choices:
             self._choice(changed)
         elif isinstance(setting.default, int):
-            self._whole(look, changed)
+            self._whole(changed)
         elif isinstance(setting.default, float):
-            self._number(look, changed)
+            self._number(changed)
         elif isinstance(setting.default, tuple):
-            self._list(look, changed)
+            self._list(changed)
         else:
             self._line(changed)
         self.widget.setAccessibleName(setting.title)
         self.widget.setAccessibleDescription(setting.help)
         self.widget.setToolTip(setting.help)
         self.widget.setObjectName(f"setting.{setting.name}")
+        self.label = QLabel(setting.title)
+        self.about = QLabel(setting.help)
+        self.error = QLabel()
+        self.error.setTextFormat(Qt.TextFormat.PlainText)  # it says what was typed
+        self.error.setWordWrap(True)
+        self.error.hide()
+
+    def set_look(self, look: Look) -> None:
+        """Another theme or zoom."""
         # Fusion draws outlines in a darker shade of the window's colour: on a dark window nobody would see them.
         palette = self.widget.palette()
         palette.setColor(palette.ColorRole.Window, look.colour("line.strong").lighter(140))
         self.widget.setPalette(palette)
-        self.error = QLabel()
-        self.error.setTextFormat(Qt.TextFormat.PlainText)  # it says what was typed
-        self.error.setWordWrap(True)
         self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
-        self.error.hide()
+        self.about.setStyleSheet(f"color: {look.colour('text.muted').name()}")
+        self.about.setFont(look.font("meta"))
+        self.label.setFixedWidth(look.px(160))  # one edge for all groups
+        self.label.setFixedHeight(look.px(28))
+        if isinstance(self.widget, QCheckBox):
+            self.about.setContentsMargins(look.px(22), 0, 0, 0)
+        elif isinstance(self.widget, QPlainTextEdit):
+            self.widget.setFixedHeight(look.metrics("ui").lineSpacing() * 3 + look.px(16))
+        else:
+            self.widget.setMinimumHeight(look.px(28))
+        if isinstance(self.widget, QSpinBox | QDoubleSpinBox):
+            self.widget.lineEdit().setTextMargins(look.px(6), 0, 0, 0)  # its sheet has no padding there
 
     def _check(self, changed: Callable[[], None]) -> None:
         box = QCheckBox(self.setting.title)
@@ -81,30 +99,27 @@ class Field:
         self.widget, self.read = box, box.currentData
         self.write = lambda value: box.setCurrentIndex(box.findData(value))
 
-    def _whole(self, look: Look, changed: Callable[[], None]) -> None:
+    def _whole(self, changed: Callable[[], None]) -> None:
         box = QSpinBox()
         low, high = self.setting.low, self.setting.high
         box.setRange(-UNBOUNDED if low is None else int(low), UNBOUNDED if high is None else int(high))
         box.setGroupSeparatorShown(True)
-        box.lineEdit().setTextMargins(look.px(6), 0, 0, 0)  # the sheet of a number field has no padding there
         box.valueChanged.connect(lambda _: changed())
         self.widget, self.read, self.write = box, box.value, box.setValue
 
-    def _number(self, look: Look, changed: Callable[[], None]) -> None:
+    def _number(self, changed: Callable[[], None]) -> None:
         box = QDoubleSpinBox()
         low, high = self.setting.low, self.setting.high
         box.setRange(-1e9 if low is None else low, 1e9 if high is None else high)
         box.setDecimals(2)
-        box.lineEdit().setTextMargins(look.px(6), 0, 0, 0)
         box.setSingleStep(0.1)
         box.valueChanged.connect(lambda _: changed())
         self.widget, self.read, self.write = box, lambda: round(box.value(), 2), box.setValue
 
-    def _list(self, look: Look, changed: Callable[[], None]) -> None:
+    def _list(self, changed: Callable[[], None]) -> None:
         box = QPlainTextEdit()
         box.setProperty("field", "true")
         box.setTabChangesFocus(True)
-        box.setFixedHeight(look.metrics("ui").lineSpacing() * 3 + look.px(16))
         box.textChanged.connect(changed)
         self.widget = box
         self.read = lambda: tuple(line.strip() for line in box.toPlainText().splitlines() if line.strip())
@@ -162,47 +177,41 @@ class SettingsDialog(QDialog):
         self.panel_button.setAutoDefault(False)
         self.panel_button.clicked.connect(self.on_panel)
         self.setWindowTitle("Settings")
+        off = settings.watch(self.on_setting)
+        self.destroyed.connect(lambda: off())
         shown = [setting for setting in DECLARED if setting.name.partition(".")[0] in GROUPS]  # the panel has the rest
-        self.fields = {setting.name: Field(setting, look, self.on_edit) for setting in shown}
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, look.px(16))
-        whole.setSpacing(look.px(12))
+        self.fields = {setting.name: Field(setting, self.on_edit) for setting in shown}
+        whole = self._whole = QVBoxLayout(self)
         inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(look.px(24), look.px(8), look.px(24), 0)
-        column.setSpacing(look.px(8))
+        column = self._column = QVBoxLayout(inside)
+        self._headings: list[QLabel] = []
+        self._forms: list[QFormLayout] = []
+        self._stacks: list[QVBoxLayout] = []
         self.area = Scroll(inside)
         whole.addWidget(self.area, 1)
         for group, title in GROUPS.items():
             heading = QLabel(title)
-            heading.setFont(look.font("ui.bold"))
-            heading.setContentsMargins(0, look.px(8), 0, 0)
+            self._headings.append(heading)
             column.addWidget(heading)
             form = QFormLayout()
-            form.setHorizontalSpacing(look.px(16))
-            form.setVerticalSpacing(look.px(8))
+            self._forms.append(form)
             form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
             for name, field in self.fields.items():
                 if name.startswith(f"{group}."):
-                    self._add(form, field, look)
+                    self._add(form, field)
             column.addLayout(form)
             if group == "sessions":
                 column.addWidget(self.panel_button, 0, Qt.AlignmentFlag.AlignLeft)
         self.error = QLabel()
         self.error.setTextFormat(Qt.TextFormat.PlainText)  # it says what was typed
         self.error.setWordWrap(True)
-        self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
         self.error.hide()
         column.addStretch()
-        foot = QVBoxLayout()
-        foot.setContentsMargins(look.px(24), 0, look.px(24), 0)
-        foot.setSpacing(look.px(8))
+        foot = self._foot = QVBoxLayout()
         foot.addWidget(self.error)
         whole.addLayout(foot)
-        place = QLabel(f"Kept in {wording.home(settings.path)}")
+        place = self._place = QLabel(f"Kept in {wording.home(settings.path)}")
         place.setTextFormat(Qt.TextFormat.PlainText)
-        place.setFont(look.font("meta"))
-        place.setStyleSheet(f"color: {look.colour('text.faint').name()}")
         place.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         foot.addWidget(place)
         self.revert_button = QPushButton("Revert")
@@ -219,31 +228,46 @@ class SettingsDialog(QDialog):
         self.revert_button.clicked.connect(self.revert)
         self.apply_button.clicked.connect(self.apply)
         self.close_button.clicked.connect(self.reject)
+        self.set_look(look)
         self.revert()
         self.resize(self.sizeHint())  # of itself a dialog takes two thirds of the screen at most
 
-    def _add(self, form: QFormLayout, field: Field, look: Look) -> None:
-        about = QLabel(field.setting.help)
-        about.setFont(look.font("meta"))
-        about.setStyleSheet(f"color: {look.colour('text.muted').name()}")
-        about.setVisible(bool(field.setting.help))
+    def set_look(self, look: Look) -> None:
+        """Another theme or zoom."""
+        self._whole.setContentsMargins(0, 0, 0, look.px(16))
+        self._whole.setSpacing(look.px(12))
+        self._column.setContentsMargins(look.px(24), look.px(8), look.px(24), 0)
+        self._foot.setContentsMargins(look.px(24), 0, look.px(24), 0)
+        for layout in (self._column, self._foot):
+            layout.setSpacing(look.px(8))
+        for heading in self._headings:
+            heading.setFont(look.font("ui.bold"))
+            heading.setContentsMargins(0, look.px(8), 0, 0)
+        for form in self._forms:
+            form.setHorizontalSpacing(look.px(16))
+            form.setVerticalSpacing(look.px(8))
+        for stack in self._stacks:
+            stack.setSpacing(look.px(4))
+        for field in self.fields.values():
+            field.set_look(look)
+        self.error.setStyleSheet(f"color: {look.colour('state.failed').name()}")
+        self._place.setStyleSheet(f"color: {look.colour('text.faint').name()}")
+        self._place.setFont(look.font("meta"))
+        if self.isVisible():
+            self.resize(self.sizeHint())
+
+    def _add(self, form: QFormLayout, field: Field) -> None:
         stack = QVBoxLayout()  # the field, what it is for, what is wrong with it
-        stack.setSpacing(look.px(4))
+        self._stacks.append(stack)
         stack.addWidget(field.widget)
         if field.setting.help:
-            stack.addWidget(about)
+            stack.addWidget(field.about)
         stack.addWidget(field.error)
         if isinstance(field.widget, QCheckBox):
-            about.setContentsMargins(look.px(22), 0, 0, 0)
             form.addRow(stack)
             return
-        if not isinstance(field.widget, QPlainTextEdit):
-            field.widget.setMinimumHeight(look.px(28))
-        label = QLabel(field.setting.title)
-        label.setBuddy(field.widget)
-        label.setFixedWidth(look.px(160))  # one edge for all groups
-        label.setFixedHeight(look.px(28))
-        form.addRow(label, stack)
+        field.label.setBuddy(field.widget)
+        form.addRow(field.label, stack)
 
     def on_panel(self) -> None:
         self.reject()
@@ -253,9 +277,19 @@ class SettingsDialog(QDialog):
         """Show what is in force."""
         for field in self.fields.values():
             field.write(self._settings[field.setting])
+            field.shown = field.read()
             field.complain("")
         self.error.hide()
         self.on_edit()
+
+    def on_setting(self, setting: AnySetting) -> None:
+        """Applied, or changed by another window: what nobody has typed here must not put the old value back."""
+        field = self.fields.get(setting.name)
+        if field is not None:
+            if field.read() == field.shown:
+                field.write(self._settings[setting])
+            field.shown = self._settings[setting]
+            self.on_edit()
 
     def on_edit(self) -> None:
         """Something was typed: nothing is written, only the buttons know."""

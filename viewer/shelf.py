@@ -74,7 +74,12 @@ class Shelf(QObject):
         def done(told: tuple[str, Mapping[str, Closed]]) -> None:
             self._busy.discard(path)
             line, closed = told
-            self._take(number, closed, path)
+            if number < self._answered:  # what was asked later was answered sooner, and may not know of this
+                others = {other: one for other, one in self.closed.items() if other != path}
+                own = {path: closed[path]} if path in closed else {}
+                self._take(self._next(), others | own, path)
+            else:
+                self._take(number, closed, path)
             if line:
                 self.command.emit(line)
             else:

@@ -91,14 +91,19 @@ class Shelving(Commands):
         current = self.desk.current
         self.rename(listed or ("" if current is None else current.key))
 
-    def rename(self, path: str) -> None:
+    def path_of(self, key: str) -> str:
+        """The file of a session that is open or listed: a stream of ours is called otherwise. Its key where none is."""
+        row = self.sessions.sessions.session(self.desk.listed_as(key))
+        return (row.path if row is not None else "") or key
+
+    def rename(self, key: str) -> None:
         """Ask what to call it."""
-        row = self.sessions.sessions.session(path)
+        row, path = self.sessions.sessions.session(self.desk.listed_as(key)), self.path_of(key)
         if not path.startswith("/") and not Path(path).is_absolute():
             self.status.set_hint("A session is renamed when it is a file." if path else "No session is open.")
             return
         current = self.desk.current
-        head = current.header if current is not None and current.key == path else None
+        head = current.header if current is not None and current.key == key else None
         title = row.title if row is not None else head.title if head is not None else ""
         self.naming.ask(self, path, self.naming.names.get(path, title))
 

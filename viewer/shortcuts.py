@@ -15,39 +15,52 @@ class ShortcutSheet(QDialog):
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard shortcuts")
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(look.px(24), look.px(16), look.px(24), look.px(16))
-        whole.setSpacing(look.px(16))
-        columns = QHBoxLayout()
-        columns.setSpacing(look.px(40))
+        self._blocks: list[tuple[QGridLayout, QLabel, list[QLabel]]] = []  # grid, heading, keys
+        whole = self._whole = QVBoxLayout(self)
+        columns = self._columns = QHBoxLayout()
         halves = (QVBoxLayout(), QVBoxLayout())
         heights = [0, 0]
         for heading, lines in sheet():
             side = 0 if heights[0] <= heights[1] else 1
             heights[side] += len(lines) + 2
-            halves[side].addWidget(self._block(heading, lines, look))
+            halves[side].addWidget(self._block(heading, lines))
+        self._halves = halves
         for half in halves:
-            half.setSpacing(look.px(16))
             half.addStretch()
             columns.addLayout(half)
         whole.addLayout(columns)
         self.close_button = QPushButton("Close")
         self.close_button.clicked.connect(self.accept)
         whole.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignRight)
+        self.set_look(look)
 
-    def _block(self, heading: str, lines: tuple[tuple[str, str], ...], look: Look) -> QWidget:
+    def set_look(self, look: Look) -> None:
+        """Another theme or zoom."""
+        self._whole.setContentsMargins(look.px(24), look.px(16), look.px(24), look.px(16))
+        self._columns.setSpacing(look.px(40))
+        for layout in (self._whole, *self._halves):
+            layout.setSpacing(look.px(16))
+        muted = f"color: {look.colour('text.muted').name()}"
+        for grid, title, keys in self._blocks:
+            grid.setHorizontalSpacing(look.px(24))
+            grid.setVerticalSpacing(look.px(4))
+            title.setFont(look.font("ui.bold"))
+            for key in keys:
+                key.setStyleSheet(muted)  # before its font: a first style sheet takes that away
+                key.setFont(look.font("mono"))
+        if self.isVisible():
+            self.adjustSize()
+
+    def _block(self, heading: str, lines: tuple[tuple[str, str], ...]) -> QWidget:
         block = QWidget(self)
         grid = QGridLayout(block)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(look.px(24))
-        grid.setVerticalSpacing(look.px(4))
-        title = QLabel(heading)
-        title.setFont(look.font("ui.bold"))
+        title, marks = QLabel(heading), list[QLabel]()
+        self._blocks.append((grid, title, marks))
         grid.addWidget(title, 0, 0, 1, 2)
         for number, (keys, text) in enumerate(lines, 1):
             key = QLabel(keys)
-            key.setFont(look.font("mono"))
-            key.setStyleSheet(f"color: {look.colour('text.muted').name()}")
+            marks.append(key)
             grid.addWidget(QLabel(text), number, 0)
             grid.addWidget(key, number, 1, Qt.AlignmentFlag.AlignRight)
         grid.setColumnStretch(0, 1)

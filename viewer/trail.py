@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from viewer.timeline.scene import Place
@@ -41,17 +42,17 @@ class Trail:
         """It has ended here."""
         self._landed = here
 
-    def back(self, here: Spot | None) -> Spot | None:
-        """Where to go; None: there is no way back."""
-        return self._go(self._back, self._forward, here)
+    def back(self, here: Spot | None, there: Callable[[Spot], bool]) -> Spot | None:
+        """Where to go; None: there is no way back. `there`: whether one can still go to a place."""
+        return self._go(self._back, self._forward, here, there)
 
-    def forward(self, here: Spot | None) -> Spot | None:
-        return self._go(self._forward, self._back, here)
+    def forward(self, here: Spot | None, there: Callable[[Spot], bool]) -> Spot | None:
+        return self._go(self._forward, self._back, here, there)
 
-    def _go(self, way: list[Spot], other: list[Spot], here: Spot | None) -> Spot | None:
+    def _go(self, way: list[Spot], other: list[Spot], here: Spot | None, there: Callable[[Spot], bool]) -> Spot | None:
         while way:
             spot = way.pop()
-            if spot != here:
+            if spot != here and there(spot):
                 if here is not None:
                     other.append(here)
                 self._landed = None

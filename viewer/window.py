@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QModelIndex, QSettings, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication, QKeySequence, QShowEvent
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QDialog, QMenu, QWidget
 from typing_extensions import override
 
 from store import settings as st
@@ -245,7 +245,7 @@ class MainWindow(Searching):
         current = self.desk.current
         if current is None or current.key != key:
             return
-        header = self.naming.dressed(key, header)
+        header = self.naming.dressed(self.path_of(key), header)
         self.header.show_header(header, wording.title_of(key))
         self.setWindowTitle(f"{wording.named(header.title) or wording.title_of(key)} — Playhead")
         self.pane.set_empty(wording.no_rows(header.state, header.trouble, draft=header.draft))
@@ -356,6 +356,9 @@ class MainWindow(Searching):
         for part in (self._home, self._inspector, insight, self._panel, self._search):
             if part is not None:
                 part.set_look(look)
+        for dialog in self.findChildren(QDialog):
+            if (dress := getattr(dialog, "set_look", None)) is not None:  # Qt's own go by the palette
+                dress(look)
 
     def remember(self, kept: QSettings | None) -> None:
         """For the next start."""

@@ -137,11 +137,12 @@ class BusyError(StoreError):
 
 def patiently(do: Callable[[], T], between: Callable[[], bool | None] = lambda: None) -> T:
     """Again from the start while another program holds the database, if nobody says meanwhile that it is enough."""
-    end = time.monotonic() + PATIENCE
+    end: float | None = None  # from the first refusal on: what is done may have taken longer than that by then
     while True:
         try:
             return do()
         except BusyError:  # SQLite has waited for seconds before it gave up
+            end = end or time.monotonic() + PATIENCE
             if between() or time.monotonic() >= end:
                 raise
 

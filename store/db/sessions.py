@@ -37,6 +37,7 @@ _RESTORE: Final = text(
     "session AS r WHERE r.state = 'removed' GROUP BY r.key) AND NOT EXISTS "
     "(SELECT 1 FROM session AS o WHERE o.key = session.key AND o.state = 'ready')"
 )
+_RESTORE_ONE: Final = text(f"{_RESTORE.text} AND id = :number")
 
 
 def ensure_session(tx: Connection, draft: Draft, *, staged: str | None = None) -> bool:
@@ -91,11 +92,14 @@ class Living(Transactions):
             tx.execute(insert(audit).values(ts=now, actor="user", action="remove empty", detail=f"{count} sessions"))
         return count
 
-    def unset_removed(self) -> int:
-        """Whoever was removed is seen again, where nobody has come in its place."""
+    def unset_removed(self, numbers: Sequence[int] | None = None) -> int:
+        """Whoever was removed is seen again, all or these, where nobody has come in its place."""
         now = time.time_ns() // 1000
         with self._tx() as tx:
-            count = int(tx.execute(_RESTORE).rowcount)
+            if numbers is None:
+                count = int(tx.execute(_RESTORE).rowcount)
+            else:
+                count = sum(int(tx.execute(_RESTORE_ONE, {"number": number}).rowcount) for number in numbers)
             tx.execute(insert(audit).values(ts=now, actor="user", action="restore empty", detail=f"{count} sessions"))
         return count
 

@@ -88,6 +88,11 @@ def test_002_07_removed_and_brought_back(db: Path) -> None:
     with closing(sqlite3.connect(db)) as connection:
         told = connection.execute("SELECT action, detail FROM audit ORDER BY id").fetchall()
     assert told == [("remove empty", "2 sessions"), ("restore empty", "2 sessions")]
+    first, second = [one.number for one in found.sessions]
+    assert [remove(db, [first]), remove(db, [second])] == [1, 1]
+    assert restore(db, [second]) == 1, "whoever takes back a removal gets these, and none that were removed before"
+    assert [one.number for one in empties(db).sessions] == [second]
+    assert [restore(db, [second]), restore(db)] == [0, 1]
 
 
 def test_002_07_what_is_no_longer_empty_is_not_removed(db: Path) -> None:

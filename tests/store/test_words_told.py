@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders import assistant, call, lines, user
 from hooks import Web, comment
 from sqlalchemy import insert
 
-from store import stops, threads, triggers, word
+from store import archive, stops, threads, titles, triggers, word
 from store.db.run_tables import trigger_session_threads as table
 from store.db.serving import ask, once
 from store.runners.base import Ask
@@ -17,7 +18,8 @@ from store.runs import RunRequest, Runs
 
 STATE = (
     'SELECT (SELECT count(*) FROM audit), (SELECT sum(enabled) FROM "trigger"), '
-    "(SELECT count(*) FROM trigger_session_threads), (SELECT group_concat(state) FROM run)"
+    "(SELECT count(*) FROM trigger_session_threads), (SELECT group_concat(state) FROM run), "
+    "(SELECT max(coalesce(user_title, '') || status) FROM session)"
 )
 
 
@@ -69,9 +71,20 @@ def test_a_run_tells_when_it_begins_when_it_is_over_and_when_others_may_go_on(
     assert told[0] == (word.RUNS, told[0][1])
     assert told[0][1][3] == "running"
     assert runs.wait(id, 60) is not None
-    states = [state for _, (*_, state) in told]
+    states = [state for _, (*_, state, _) in told]
     assert (states[-1], runs.owned(id)) == ("ok", True)
     told.clear()
     runs.let_go(id)
     assert ([name for name, _ in told], runs.owned(id)) == ([word.RUNS], False)
     runs.close()
+
+
+def test_what_becomes_of_a_session_is_told(tmp_path: Path, told: list[tuple[str, tuple[object, ...]]]) -> None:
+    db, path = tmp_path / "data" / "playhead.db", tmp_path / "one.jsonl"
+    path.write_bytes(lines(user("go"), assistant(call("Bash"))))
+    titles.rename(db, path, "mine")
+    for act in (archive.archive, archive.delete, archive.restore):
+        act(db, path)
+    assert [(name, state[-1]) for name, state in told] == [
+        (word.SESSIONS, f"mine{status}") for status in ("paused", "archived", "deleted", "archived")
+    ]

@@ -16,6 +16,7 @@ from thorough import seeds
 
 from store.delta import Row, SessionsDelta, Spent
 from store.insight_talk import Told
+from store.states import Closed
 from viewer import wording
 from viewer.jobs import Jobs
 from viewer.sessions.delegate import COSTS, SessionDelegate
@@ -108,6 +109,17 @@ def test_filter_words_are_all_needed_and_look_everywhere() -> None:
         assert not Filter(text).matches(hay)
     assert Filter("flak at").narrows(Filter("fla"))
     assert not Filter("fl").narrows(Filter("fla"))
+
+
+def test_a_stream_of_ours_is_found_by_its_file(model: SessionsModel) -> None:
+    """Its line has another name than its file: what the user calls it, and that it is archived, are told by path."""
+    model.apply(SessionsDelta(put=(Row("journal:one", title="make", path="/j/one.jsonl"), row("b"))))
+    model.set_names({"/j/one.jsonl": "mine"})
+    assert model.index_of("journal:one").data() == "mine"
+    model.set_names({})
+    assert model.index_of("journal:one").data() == "make", "as its agent calls it"
+    model.set_closed({"/j/one.jsonl": Closed("deleted", 0)})
+    assert not model.index_of("journal:one").isValid()
 
 
 def test_by_day_headings(model: SessionsModel) -> None:

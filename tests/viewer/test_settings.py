@@ -66,6 +66,20 @@ def test_apply_writes_once_and_typing_never(
     assert not dialog.apply_button.isEnabled()
 
 
+def test_what_another_window_sets_is_shown_and_not_put_back(dialog: SettingsDialog, settings: Settings) -> None:
+    """Apply writes what was typed here, and nothing else."""
+    zoom, lines = dialog.fields["look.zoom"], dialog.fields["timeline.row_lines"]
+    lines.write(60)
+    settings.take({st.THEME.name: "dark", st.ZOOM.name: 1.5, st.ROW_LINES.name: 70}, settings.writes)
+    assert (dialog.fields["look.theme"].read(), zoom.read(), lines.read()) == ("dark", 1.5, 60)
+    dialog.apply_button.click()
+    again = Settings(settings.path)
+    assert again[st.ROW_LINES] == 60
+    lines.write(80)
+    dialog.revert_button.click()
+    assert (lines.read(), settings[st.THEME], settings[st.ZOOM]) == (60, "dark", 1.5)
+
+
 def test_revert_and_close_throw_away(dialog: SettingsDialog, settings: Settings, qtbot: QtBot) -> None:
     zoom = dialog.fields["look.zoom"].widget
     assert isinstance(zoom, QDoubleSpinBox)

@@ -42,6 +42,7 @@ class ComposerPane(QWidget):
         self._look = look
         self._made = False
         self._working = False
+        self._failed = False  # what the hint says
         self.setObjectName("composer")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.bar = QToolButton(self)
@@ -163,6 +164,7 @@ class ComposerPane(QWidget):
 
     def show_hint(self, text: str, *, failed: bool = False) -> None:
         """What sending would do, or why it cannot be."""
+        self._failed = failed
         self.hint.setText(text)
         self.hint.setToolTip(tips.plain(text))
         token = "state.failed" if failed else "text.muted"
@@ -220,6 +222,7 @@ class ComposerPane(QWidget):
         self.attach.setIcon(icons.icon("paperclip", look))
         self.attach.setIconSize(QSize(look.px(16), look.px(16)))
         self.attach.setFixedSize(self.editor.line_height(), self.editor.line_height())
+        self.show_hint(self.hint.text(), failed=self._failed)
         self._body_column.setSpacing(look.px(6))
         for button in (self.stop, self.send):
             button.setMinimumSize(look.px(72), self.editor.line_height())

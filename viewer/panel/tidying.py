@@ -57,21 +57,25 @@ class Tidying:
 
     def remove(self, numbers: list[int]) -> None:
         db = self._db
-        self._jobs.run(lambda: empties.remove(db, numbers), self._removed, self._failed)
+        self._jobs.run(lambda: empties.remove(db, numbers), partial(self._removed, numbers), self._failed)
 
-    def _removed(self, count: int) -> None:
-        self._say(f"{wording.many(count, 'empty session')} removed.", self._undoing(count))
+    def _removed(self, numbers: list[int], count: int) -> None:
+        self._say(f"{wording.many(count, 'empty session')} removed.", self._undoing(numbers, count))
         self._card.scan()
 
-    def _undoing(self, count: int) -> Remedy:
-        return Remedy("Undo", self.restore, f"removal of {wording.many(count, 'empty session')}", "empties")
+    def _undoing(self, numbers: list[int], count: int) -> Remedy | None:
+        """These, and none that were removed before."""
+        what = f"removal of {wording.many(count, 'empty session')}"
+        return Remedy("Undo", partial(self.restore, numbers), what) if count else None
 
-    def restore(self) -> None:
+    def restore(self, numbers: list[int] | None = None) -> None:
+        """All that were removed, or these."""
         db = self._db
-        self._jobs.run(lambda: empties.restore(db), self._restored, self._failed)
+        self._jobs.run(lambda: empties.restore(db, numbers), self._restored, self._failed)
 
     def _restored(self, count: int) -> None:
-        self._say(f"{wording.many(count, 'session')} brought back.")
+        many = wording.many(count, "session")
+        self._say(f"{many} brought back." if count else "They are back already, or gone for good.")
         self._card.scan()
 
     def _failed(self, error: Exception) -> None:

@@ -67,7 +67,6 @@ class TrashDialog(QDialog):
         self.days = QSpinBox()
         self.days.setRange(1, 3650)
         self.days.setValue(DAYS)
-        self.days.lineEdit().setTextMargins(look.px(6), 0, 0, 0)
         self.days.setAccessibleName("Not written for so many days")
         self.agent = QComboBox()
         self.agent.addItem("all agents", "")
@@ -77,27 +76,21 @@ class TrashDialog(QDialog):
         self.copied.setToolTip("What is moved then can still be read and searched here")
         self.warning = QLabel("Without a copy, what is in the trash is all there is: empty it, and it is gone.")
         self.warning.setWordWrap(True)
-        self.warning.setStyleSheet(f"color: {look.colour('state.waiting').name()}")
         self.warning.hide()
         self.sum = QLabel("Looking…")
         self.sum.setAccessibleName("What would be moved")
-        self.sum.setFont(look.font("ui.bold"))
         self.kept = QLabel()
         self.kept.setWordWrap(True)
-        self.kept.setStyleSheet(f"color: {look.colour('text.muted').name()}")
         self.list = QPlainTextEdit()
         self.list.setReadOnly(True)
         self.list.setProperty("field", "true")
         self.list.setAccessibleName("Files that would be moved, oldest first")
-        self.list.setFont(look.font("mono"))
         self.list.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.move_button = QPushButton("Move to the trash")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setDefault(True)
         self.move_button.setAutoDefault(False)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(look.px(24), look.px(16), look.px(24), look.px(16))
-        column.setSpacing(look.px(8))
+        column = self._column = QVBoxLayout(self)
         line = QHBoxLayout()
         for widget in (QLabel("Not written for"), self.days, QLabel("days, of"), self.agent):
             line.addWidget(widget)
@@ -114,11 +107,7 @@ class TrashDialog(QDialog):
         buttons.addWidget(self.move_button)
         buttons.addWidget(self.cancel_button)
         column.addLayout(buttons)
-        for field in (self.days, self.agent, self.copied):
-            palette = field.palette()  # see Number
-            palette.setColor(palette.ColorRole.Window, look.colour("line.strong").lighter(140))
-            field.setPalette(palette)
-            field.setMinimumHeight(look.px(28))
+        self.set_look(look)
         self.resize(look.px(760), look.px(460))
         self.days.valueChanged.connect(self.work)
         self.agent.currentIndexChanged.connect(self.work)
@@ -127,6 +116,21 @@ class TrashDialog(QDialog):
         self.move_button.clicked.connect(self.move_files)
         self._progressed.connect(lambda count: self.sum.setText(f"Moving… {count:,} of {len(self.plan.files):,}"))
         self.work()
+
+    def set_look(self, look: Look) -> None:
+        """Another theme or zoom."""
+        self._column.setContentsMargins(look.px(24), look.px(16), look.px(24), look.px(16))
+        self._column.setSpacing(look.px(8))
+        self.warning.setStyleSheet(f"color: {look.colour('state.waiting').name()}")
+        self.kept.setStyleSheet(f"color: {look.colour('text.muted').name()}")
+        self.sum.setFont(look.font("ui.bold"))
+        self.list.setFont(look.font("mono"))
+        self.days.lineEdit().setTextMargins(look.px(6), 0, 0, 0)
+        for field in (self.days, self.agent, self.copied):
+            palette = field.palette()  # see Number
+            palette.setColor(palette.ColorRole.Window, look.colour("line.strong").lighter(140))
+            field.setPalette(palette)
+            field.setMinimumHeight(look.px(28))
 
     # ---- what would go
 

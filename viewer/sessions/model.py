@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -86,8 +86,8 @@ class SessionsModel(Listed):
     def set_names(self, names: Mapping[str, str]) -> None:
         """What the user calls sessions, by path, over what their agents call them."""
         before, self._names = self._names, names
-        changed = [path for path in {*before, *names} if before.get(path) != names.get(path)]
-        for row in [row for path in changed if (row := self._rows.get(path)) is not None]:
+        changed = {path for path in {*before, *names} if before.get(path) != names.get(path)}
+        for row in self._at(changed):
             self._put(self._called(msgspec.structs.replace(row, title=self._titles.pop(row.id, row.title))))
 
     def _called(self, row: Row) -> Row:
@@ -102,8 +102,7 @@ class SessionsModel(Listed):
     def set_closed(self, closed: Mapping[str, Closed]) -> None:
         """Which sessions are archived or deleted, by path."""
         before, self._closed = self._closed, closed
-        changed = [path for path in {*before, *closed} if before.get(path) != closed.get(path)]
-        rows = [row for path in changed if (row := self._rows.get(path)) is not None]
+        rows = self._at({path for path in {*before, *closed} if before.get(path) != closed.get(path)})
         for row in rows:
             self._note(row)
             self._place(row)
@@ -137,6 +136,10 @@ class SessionsModel(Listed):
             self.dataChanged.emit(index, index, [UnreadRole])
 
     # ---- how
+
+    def _at(self, paths: Collection[str]) -> list[Row]:
+        """The sessions of these files. Most are called as their file is; a stream of ours is not."""
+        return [row for row in self._rows.values() if row.path in paths] if paths else []
 
     def _visible(self) -> list[str]:
         if not self._filter and not self._gone:
