@@ -154,6 +154,10 @@ class _Behind:
         if self._begun.is_set():
             os._exit(0)
 
+    def wait(self) -> None:
+        """As long as it is paused."""
+        self._going.wait()
+
     def begin(self) -> None:
         self._begun.set()
         if self._gone.is_set():
@@ -175,7 +179,7 @@ class _Behind:
                 rows = max(self._rows, self._done)  # others may have written some meanwhile
                 left = (rows - self._done) * self._spent / self._done
                 self._say(Now(Progress(sessions, sessions, left=left, indexed=self._done, to_index=rows)))
-            self._going.wait()
+            self.wait()
             since = time.monotonic()
 
         catch_up(db, tell)
@@ -229,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         for what, bring_up in (
             ("the search index is", partial(behind.index, sessions=totals.sessions)),
-            ("figures are", figures.catch_up),
+            ("figures are", partial(figures.catch_up, between=behind.wait)),
             ("its marks are", partial(mark_up, seconds=MARKING)),
         ):
             try:

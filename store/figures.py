@@ -262,12 +262,13 @@ def fold_on(db: Path, number: int, list_price: Price = price, host: str = "") ->
     patiently(db, lambda writer: writer.save_digest(number, digest, anew=anew), host=host)
 
 
-def catch_up(db: Path, list_price: Price = price) -> int:
+def catch_up(db: Path, list_price: Price = price, between: Callable[[], object] = lambda: None) -> int:
     """Fold the digests that are behind their entries, those of the newest sessions first; returns how many.
 
-    For quiet times, so that a list has what sessions cost. A session of another host is that one's. Raises StoreError.
+    `between` is called where it may wait. For quiet times, so that a list has what sessions cost. A session of another
+    host is that one's. Raises StoreError.
     """
-    read_again(db)
+    read_again(db, between)
     try:
         with closing(reads.connect(db)) as connection:
             behind = connection.execute(_BEHIND + place.mine(db, "s") + _NEWEST, (LEDGER_VERSION, version())).fetchall()
@@ -276,6 +277,7 @@ def catch_up(db: Path, list_price: Price = price) -> int:
         raise reads.trouble(error, db) from error
     done = 0
     for at in range(0, len(numbers), TOGETHER):
+        between()
         ahead = _ahead(db, numbers[at : at + TOGETHER], list_price)
         done += len(ahead)
         patiently(db, partial(_save, ahead=ahead))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -42,8 +43,9 @@ def note(db: Path) -> Path:
     return db.with_name(f"{db.name}.again")
 
 
-def read_again(db: Path) -> int:
-    """Returns how many were read. Raises StoreError where the database cannot be asked."""
+def read_again(db: Path, between: Callable[[], object] = lambda: None) -> int:
+    """Returns how many were read; `between` two of them is called what may wait. Raises StoreError where the database
+    cannot be asked."""
     from store.intake import take_in
 
     try:
@@ -63,6 +65,7 @@ def read_again(db: Path) -> int:
         one = tried[key] = known if known is not None and (known.looks, known.folds) == (now.looks, now.folds) else now
         if one.times >= TRIES:
             continue
+        between()
         try:
             take_in(db, path, anew=True)
         except (reads.BusyError, reads.DamagedError) as error:  # it never came to read

@@ -92,6 +92,7 @@ class RunTalk:
         self._ahead: Ahead | None = None
         self._opened: Callable[[str], None] | None = None  # of a fork, until its file is there
         self._unmade: Callable[[str], None] | None = None  # and who is told why that never was
+        self._first: tuple[Queued, int] | None = None  # what a fork began with, and when: microseconds UTC
         self._homeless = False  # a fork whose file is not open yet
         self._result: RunResult | None = None  # of a fork that was over before its file was open
 
@@ -162,6 +163,10 @@ class RunTalk:
             self.key, self._catch_up, self._told = key, catch_up, told
             if self._run:
                 ahead = self._ahead is not None
+                if self._first is not None:
+                    queued, since = self._first
+                    shown = self.shown(queued.text, queued.files)
+                    self._hub.put(key, lambda session: session.sent_before(queued, since, shown))
                 self._hub.put(key, lambda session: session.run_began(run, began, ahead=ahead))
             self._homeless, result = False, self._result
         if result is not None:  # its file has all that it said
@@ -210,7 +215,9 @@ class RunTalk:
         # Told first: what the agent says comes behind it, and an end that is told before its beginning is no end.
         run = self._asked = queued.id
         target = self.target
-        if not target.fork:
+        if target.fork:
+            self._first = queued, began
+        else:
             ahead = target.runner.provisional
             self._hub.put(self.key, lambda session: session.run_began(run, began, ahead=ahead))
             self._ahead = Ahead(self.key, self._hub, target.runner.stream) if ahead else None

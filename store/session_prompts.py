@@ -213,6 +213,14 @@ class Prompts:
         self.batch.add(sending(self.state, queued.id, text, ts, images))
         self._queued(pending=True)
 
+    def sent_before(self, queued: Queued, ts: int, shown: tuple[str, int]) -> None:
+        """The same of a prompt that a fork began with: what its agent says comes behind it, whichever is here first.
+        Its echo may have been read by now."""
+        prompts = [item for _, item in self.state.recent.values() if isinstance(item, Prompt)]
+        fresh = [item for item in prompts if item.ts is None or item.ts >= ts - SLACK]
+        if all(" ".join(item.text.split()) != " ".join(shown[0].split()) for item in fresh):
+            self.sent(queued, ts, shown)
+
     def not_sent(self, id: str, why: str) -> None:
         """The same as `unsent`, by its id."""
         if id in self._gone:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Final
 
-from PySide6.QtCore import QMimeData, QSettings, Qt
+from PySide6.QtCore import QMimeData, QSettings, QSize, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -23,6 +24,22 @@ from viewer.sessions.pane import SessionsPane
 from viewer.status import StatusLine
 from viewer.theme.look import Look
 from viewer.timeline.pane import TimelinePane
+
+LOW: Final = 120  # px that a page has at least
+
+
+class Pages(QStackedWidget):
+    """No higher than the page that is shown asks for: one that is not must not make a window higher than its screen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.currentChanged.connect(lambda _: self.updateGeometry())
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        page = self.currentWidget()
+        high = 0 if page is None else page.minimumSizeHint().height()
+        return QSize(super().minimumSizeHint().width(), max(LOW, high))
 
 
 class Frame(QMainWindow):
@@ -39,7 +56,7 @@ class Frame(QMainWindow):
         self.header = HeaderBar(look)
         self.notice = NoticeBar(look)
         self.pane = TimelinePane(look)
-        self.stack = QStackedWidget()
+        self.stack = Pages()
         self.stack.addWidget(self.pane)
         middle = QWidget()
         column = QVBoxLayout(middle)

@@ -55,6 +55,7 @@ class Keeping(QObject):
         self._reading: set[str] = set()  # sessions of the user that an import of their own is at
         self._paused = False  # by the user
         self._waiting = False  # by ourselves
+        self._last: Progress | None = None  # what was said last
         self._since, self._folded = 0.0, 0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -135,6 +136,8 @@ class Keeping(QObject):
             self.told.emit("copying paused")
         elif not self._waiting:
             self._child.resume()
+        if not on:  # the next word may be long in coming
+            self.told.emit("" if self._last is None else words(self._last, waiting=self._waiting))
         self.ran.emit(True, on)
 
     def end(self) -> None:
@@ -185,6 +188,7 @@ class Keeping(QObject):
 
     @Slot(object)
     def on_told(self, now: Progress) -> None:
+        self._last = now
         if self._child is not None and not self._paused:
             self.told.emit(words(now, waiting=self._waiting))
 
@@ -199,7 +203,7 @@ class Keeping(QObject):
                 self.trouble.emit(why)
 
     def _forget(self) -> None:
-        self._child = None
+        self._child = self._last = None
         self._paused = self._waiting = False
         self.told.emit("")
         self.ran.emit(False, False)

@@ -97,17 +97,20 @@ def row_of(key: str, header: Header, file: bool, since: int) -> Row:
     if header.trouble and header.state == "opening":
         state = "failed"
     folder = wording.name_of(header.cwd)
-    size = 0
+    size, host = 0, ""
     if file:
         try:
             size = Path(key).stat().st_size
-        except OSError:
-            state = state if there(key) else "failed"  # what lies in a database has no size that is known here
+        except OSError:  # what lies in a database has no size that is known here
+            if not there(key):
+                host = key[2:].partition("/")[0] if key.startswith("//") else ""
+                kept = header.state in wording.OVER  # what the archive has of it is shown
+                state = state if kept else "failed"
     title = header.title or (Path(key).name if file else "")
     return Row(
         key, agent=header.adapter or header.agent, title=title, cwd=header.cwd, project=folder,
         started=header.started, updated=header.updated or since, state=state, bytes=size, path=key if file else "",
-        session=header.id,
+        session=header.id, host=host,
     )  # fmt: skip
 
 

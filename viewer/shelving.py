@@ -105,7 +105,7 @@ class Shelving(Commands):
         current = self.desk.current
         head = current.header if current is not None and current.key == key else None
         title = row.title if row is not None else head.title if head is not None else ""
-        self.naming.ask(self, path, self.naming.names.get(path, title))
+        self.naming.ask(self, path, self.naming.names.get(path) or title)
 
     def on_names(self, names: Mapping[str, str]) -> None:
         self.sessions.set_names(names)

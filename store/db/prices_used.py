@@ -35,9 +35,10 @@ def keep(tx: Connection, digest: Digest) -> None:
         if not told:
             continue
         wanted = select(c.day, c.prices).where(c.llm == llm, c.day >= min(told), c.day <= max(told))
+        wanted = wanted.order_by(c.day).with_for_update()  # on a server hosts do not wait for each other
         there: dict[int, str] = {day: text for day, text in tx.execute(wanted).all()}  # noqa: C416 - rows have no types
         fresh = []
-        for day, lists in told.items():
+        for day, lists in sorted(told.items()):  # in one order, or two hosts could wait for each other for ever
             if day not in there:
                 fresh.append({"llm": llm, "day": day, "prices": _json(lists)})
                 continue

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from store.archive_child import Background, Over
+from store.archive_child import Background, Over, _Behind
 from store.archive_import import Progress
 from store.child import started
+from store.db import search
 from store.db.lock import hold
 from store.db.writer import Writer
+from store.intake import take_in
 from store.paths import data_dir
 from store.relay import environment
 from viewer.bench.make_session import write_session
@@ -92,6 +94,44 @@ def test_paused_it_waits_and_then_goes_on(root: Path) -> None:
         turn.drop(remove=False)
     assert heard.done.wait(LONG)
     assert heard.over == [Over(4, 0)]
+
+
+class Gate(threading.Event):
+    """Says when somebody waits at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.is_set():
+            self.reached.set()
+        return super().wait(timeout)
+
+
+def test_paused_behind_the_import_it_waits_between_two_transactions(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And lets others write meanwhile. What is left is done once it goes on."""
+    db = data_dir() / "playhead.db"
+    for number in range(4):
+        take_in(db, root / f"{number}.jsonl")
+    monkeypatch.setattr(search, "BATCH", 1)
+    behind, gate = _Behind(lambda _: None), Gate()
+    behind._going = gate  # closed, as when it is paused
+    work = threading.Thread(target=behind.index, args=(db, 4))
+    work.start()
+    try:
+        assert gate.reached.wait(LONG)
+        left = search.behind(db)
+        assert left > 0
+        with closing(sqlite3.connect(db, isolation_level=None, timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+    finally:
+        behind.pause(False)
+        work.join(LONG)
+    assert search.behind(db) == 0
 
 
 def test_cancelled_it_ends_with_its_processes_and_says_nothing_more(root: Path) -> None:

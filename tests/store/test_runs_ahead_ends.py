@@ -243,3 +243,37 @@ def test_the_sessions_of_one_process_do_not_meet() -> None:
     assert [one.text for one in hub.sessions["a"].queue] == ["the same"]
     assert hub.sessions["b"].queue == []
     assert hub.sessions["b"].header.pending
+
+
+@pytest.mark.parametrize("first", ["record", "answer"])
+def test_what_the_agent_of_a_fork_says_is_behind_its_prompt(first: str) -> None:
+    """The copy is open before its agent has written the prompt down, or after: the record and the stream come by two
+    ways, and rows never move."""
+    made = Rows()
+    made.session.connected = True
+    past = [
+        PromptText(At(1, 0, 0, 20), "u0", "the prompt", "human"),
+        MessageDone(At(2, 0, 20, 30), "old", "Before.", "m"),
+    ]
+    made.hub.put("s", past)
+    made.take()
+    ahead = Ahead("", made.hub, "claude-stream")
+    ahead.take(stream(*begin("m1", "An ", "answer")))
+    sent = Queued("q", "the prompt")
+    echo_ = PromptText(At(9_000_500, 0, 50, 20), "u1", "the  prompt", "human")
+
+    def belongs() -> None:
+        made.hub.put("s", lambda session: session.sent_before(sent, 9_000_000, ("the prompt", 0)))
+        made.hub.put("s", lambda session: session.run_began("r", 9_000_000, ahead=True))
+        ahead.go_to("s")
+
+    steps = [lambda: made.hub.put("s", [echo_]), belongs]
+    for step in steps if first == "record" else reversed(steps):
+        step()
+        made.take()
+    assert told(made)[2:] == [("Prompt", "the  prompt"), ("Message", "An answer")]
+    assert isinstance(made.rows[2], Prompt)
+    assert not made.rows[2].sending
+    over(made, "ok")
+    assert made.session.queue == []
+    assert len(made.rows) == 4, "nothing twice"

@@ -17,6 +17,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy, QTest
 from pytestqt.qtbot import QtBot
 
+from store import settings as st
 from store.delta import Header
 from store.items import Item, Message, Prompt, text_of
 from store.report import rows_of
@@ -100,6 +101,10 @@ def test_prompts_queue_and_go_one_per_turn(app: App, session: Path, work: Path, 
     assert [waiting.item(row).text() for row in range(4)] == ["1  one", "2  two", "3  three", "4  four"]
     assert found.pane.send.text() == "Queue"
     found.pane.editor.setPlainText("half typed")
+    high = found.pane.sizeHint().height()
+    app.settings.put({st.THEME.name: "dark" if not app.look.dark else "light"})
+    assert found.pane.strip.here.isHidden(), "another look shows what is there, and nothing that was put away"
+    qtbot.waitUntil(lambda: found.pane.sizeHint().height() == high, timeout=WAIT)
     waiting.setFocus()
     waiting.setCurrentRow(3)
     QTest.keyClick(waiting, Qt.Key.Key_Up, Qt.KeyboardModifier.ControlModifier)
@@ -313,6 +318,21 @@ def test_in_a_narrow_window_prompt_and_reason_stand_there_whole(app: App, qtbot:
     qtbot.waitUntil(lambda: pane.editor.height() == pane.editor.sizeHint().height(), timeout=WAIT)
     qtbot.waitUntil(lambda: pane.hint.height() >= pane.hint.heightForWidth(pane.hint.width()), timeout=WAIT)
     assert (window.width(), window.minimumSizeHint().width()) == (900, least)
+
+
+def test_in_a_small_window_the_composer_takes_its_room_from_the_transcript(app: App, qtbot: QtBot) -> None:
+    """On a small screen, or with everything twice as large: the window stays what it is, or Send is below its edge."""
+    window = app.window
+    assert window.home is not None  # it has been shown once
+    window.resize(690, 512)
+    found = opened(app, qtbot)
+    found.pane.editor.setPlainText("some words of a prompt " * 6)
+    qtbot.waitUntil(lambda: found.pane.editor.height() == found.pane.editor.sizeHint().height(), timeout=WAIT)
+    qtbot.waitUntil(lambda: found.pane.strip.here.isVisible(), timeout=WAIT)
+    app.qt.processEvents()
+    assert window.height() == 512
+    assert window.minimumSizeHint().height() < 512
+    assert window.pane.view.height() >= window.pane.view.minimumSizeHint().height()
 
 
 def test_an_acp_session_is_talked_to(app: App, work: Path, qtbot: QtBot) -> None:

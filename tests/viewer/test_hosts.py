@@ -9,25 +9,29 @@ from typing import Any, Final
 
 import psycopg
 import pytest
+from builders import assistant, lines, user
 from imports import Folded
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from store.db import place
-from store.delta import Delta, Rebase
+from store.delta import Delta, Header, Rebase
 from store.events import ItemId
 from store.ingest import SMALL
 from store.intake import take_in
-from store.items import Tool, failed, text_of
+from store.items import Thought, Tool, failed, text_of
 from store.known import known
 from store.whole import Whole
 from store.window_away import AwayWindow
 from viewer.app import App
 from viewer.bench.make_session import write_session
+from viewer.opened import row_of
 from viewer.options import Options
+from viewer.theme import make_look
 from viewer.timeline.copying import GAP
 from viewer.timeline.model import TimelineModel
 from viewer.timeline.pages import is_waiting
+from viewer.timeline.view import TimelineView
 
 WAIT = 30_000
 NAME = "11111111-2222-4333-8444-555555555555.jsonl"
@@ -59,6 +63,10 @@ def test_a_session_of_another_host_is_listed_and_opens(
         opened = window.desk.current
         assert opened is not None
         qtbot.waitUntil(lambda: opened.header is not None and "on there" in opened.header.trouble, timeout=WAIT)
+        assert opened.header is not None
+        line = row_of(theirs, opened.header, True, opened.since)  # one that was opened by its path, before it is listed
+        assert (line.state, line.host) == ("ended", "there"), "what the archive has of it is no failure"
+        assert row_of(str(path), Header(state="failed"), True, 0).state == "failed"
     finally:
         app.window.close()
         app.shutdown()
@@ -168,6 +176,46 @@ def test_a_row_that_only_seems_to_be_another_is_found_out(database: Path, tmp_pa
             other.rollback()
     assert [model.position_of(ItemId(id)) for id in SAME_HASH] == [row, None]
     window.close()
+
+
+@pytest.mark.parametrize("database", ["server"], indirect=True)
+def test_a_word_in_a_row_that_is_on_its_way_is_shown_when_it_comes(
+    database: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    """Unless the reader has gone on meanwhile."""
+    path = tmp_path / "sessions" / NAME
+    hay = [assistant(f"hay {number}", id=f"m{number}", uuid=f"a{number}") for number in range(600)]
+    thoughts = [{"type": "thinking", "thinking": "hay " * 400 + word, "signature": ""} for word in ("needle", "pin")]
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(lines(user("go"), *(assistant(one) for one in thoughts), *hay))
+    take_in(database, path)
+    url = place.server(database)
+    assert url is not None
+    view = TimelineView(make_look("light"))
+    qtbot.addWidget(view)
+    view.resize(700, 500)
+    view.show()
+    for word, stays, found in (("pin", False, ""), ("needle", True, "needle")):
+        known_ = known(path, database)
+        assert known_ is not None
+        told = Folded(Whole(path)).rows
+        sought = next(item.id for item in told if isinstance(item, Thought) and str(item.text).endswith(word))
+        window, model = AwayWindow(known_.window), TimelineModel()
+        with psycopg.connect(url) as other:
+            other.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
+            model.apply(Delta("s", rebase=Rebase(window, {}, ())))
+            view.setModel(model)
+            assert view.reveal(sought, word)
+            row = view.currentIndex().row()
+            assert is_waiting(view.item(row))
+            if not stays:
+                view.set_current(model.length - 1)
+            with qtbot.waitSignal(model.dataChanged, timeout=WAIT):
+                other.rollback()
+        qtbot.waitUntil(lambda view=view: view._awaited is None, timeout=WAIT)
+        assert view.selected_text() == found
+        view.setModel(None)
+        window.close()
 
 
 @pytest.mark.parametrize("database", ["server"], indirect=True)

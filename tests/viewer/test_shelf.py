@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -261,3 +262,33 @@ def test_a_session_is_called_what_the_user_calls_it(window: MainWindow, session:
     assert window.header.title.text() == agents
     assert names(db) == {}
     assert not window.actions_["undo"].isEnabled()
+
+
+def test_a_name_that_was_long_in_coming_is_not_lost(window: MainWindow, session: Path, qtbot: QtBot) -> None:
+    """The list was asked for behind it, and was answered before it: that answer knows nothing of the name."""
+    db, naming = data_dir() / "playhead.db", window.naming
+    take_in(db, session)
+    with closing(sqlite3.connect(db, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        naming.rename(str(session), "mine")
+        with qtbot.waitSignal(naming.changed, timeout=30_000):
+            naming.load()
+        assert naming.names == {}
+        with qtbot.waitSignal(naming.renamed, timeout=30_000):
+            other.execute("ROLLBACK")
+    assert listed(window) == ["mine", "two"]
+    assert "“mine”" in window.actions_["undo"].toolTip()
+
+
+def test_back_does_not_lead_to_what_was_deleted(window: MainWindow, session: Path, qtbot: QtBot) -> None:
+    other = str(session.with_name("two.jsonl"))
+    window.open_listed(str(session))
+    window.open_listed(other)
+    assert window.actions_["back"].isEnabled()
+    for action in ("archive", "delete"):
+        with qtbot.waitSignal(window.shelf.moved, timeout=30_000):
+            window.shelf.do(action, str(session))
+    window.actions_["back"].trigger()
+    assert window.desk.current is not None
+    assert window.desk.current.key == other
+    assert not window.actions_["back"].isEnabled()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import QPoint, QRect, QSize
 from PySide6.QtWidgets import QLayout, QLayoutItem
 from typing_extensions import override
+
+UNKNOWN: Final = 1 << 16  # px before it is laid out: what asks for a line per word then would enlarge the window
 
 
 class Flow(QLayout):
@@ -46,7 +50,8 @@ class Flow(QLayout):
     @override
     def minimumSize(self) -> QSize:
         wide = max((item.minimumSize().width() for item in self._items), default=0)
-        return QSize(wide, self.heightForWidth(max(wide, self.geometry().width())))
+        room = self.geometry().width() or UNKNOWN
+        return QSize(wide, self.heightForWidth(max(wide, room)))
 
     @override
     def setGeometry(self, rect: QRect) -> None:

@@ -139,7 +139,7 @@ class Strip(QWidget):
         self._last.addWidget(self.starts, 1)
         self._column.addLayout(self._last)
         self._small = False
-        self._token = "text.muted"  # of the sentence
+        self._tone = "text.muted"  # of the sentence
         self.set_look(look)
         self.show_looking()
 
@@ -288,7 +288,7 @@ class Strip(QWidget):
         self.modes.setToolTip(f"What the agent may do without asking: {what}")
 
     def _say(self, sentence: str, token: str) -> None:
-        self._token = token
+        self._tone = token
         self.sentence.setText(sentence)
         self.sentence.setVisible(bool(sentence))
         self.sentence.setStyleSheet(f"color: {self._look.colour(token).name()};")
@@ -317,7 +317,7 @@ class Strip(QWidget):
             button.setIcon(icons.icon(str(button.property("icon-name")), look))
             button.setIconSize(QSize(look.px(14), look.px(14)))
             button.setStyleSheet(f"QToolButton {{ padding: {look.px(2)}px {look.px(4)}px; }}")
-        self._say(self.sentence.text(), self._token)
+        self._say(self.sentence.text(), self._tone)
         small = self._small
         if self._told is not None:
             self.show_preflight(self._told)

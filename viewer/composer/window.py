@@ -54,7 +54,7 @@ class Prompting(Panels):
         """What a session is called, as far as it is known."""
         opened = self.desk.opened(key)
         title = opened.header.title if opened is not None and opened.header is not None else ""
-        return title or wording.name_of(key)
+        return self.naming.names.get(self.path_of(key)) or title or wording.name_of(key)
 
     def on_notified(self, key: str) -> None:
         """A notification was clicked: this window, with that session."""

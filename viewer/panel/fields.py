@@ -28,7 +28,8 @@ class Field(Part):
         self.write: Callable[[Any], None]
         self.title = self.label(title, MUTED, "meta")
         self.about = self.label(about, MUTED, "meta", wrap=True)
-        self.about.setVisible(bool(about))
+        if not about:  # never shown before it has a parent: it would be a window, and take the keyboard
+            self.about.hide()
         self.error = self.label("", FAILED, "meta", wrap=True)
         self.error.hide()
         self.column = self.spaced(QVBoxLayout(self), 2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QWidget
 from typing_extensions import override
@@ -17,9 +17,10 @@ from store.events import ItemId
 from store.items import Tool, text_of
 from viewer.theme.look import Look
 from viewer.timeline import copying, keys, sought
-from viewer.timeline.canvas import Canvas, Hint
+from viewer.timeline.canvas import Canvas, Hint, Index
 from viewer.timeline.folds import State
 from viewer.timeline.mouse import Mouse
+from viewer.timeline.pages import is_waiting
 from viewer.timeline.scene import Place
 from viewer.timeline.selection import Marked
 
@@ -39,6 +40,7 @@ class TimelineView(Canvas):
     def __init__(self, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(look, parent)
         self.mouse = Mouse(self)
+        self._awaited: tuple[ItemId, str] | None = None  # a row that is on its way, and what is looked for in it
         self.work: Work | None = None  # has something done on a worker; without it, it is done here
         self.setMouseTracking(True)
         self.setAccessibleName("Transcript")
@@ -91,9 +93,29 @@ class TimelineView(Canvas):
         self.settle()
         self.set_current(row)
         self.show_row(row, Hint.PositionAtCenter)
-        if words:
+        late = bool(words) and is_waiting(self.item(row))
+        self._awaited = (item, words) if late else None
+        if words and not late:
             sought.show(self, row, words)
         return True
+
+    @override
+    def dataChanged(self, top: Index, bottom: Index, roles: object = None) -> None:
+        super().dataChanged(top, bottom, roles)
+        if self._awaited is not None:  # behind what else is told of these rows
+            QTimer.singleShot(0, self, self.on_awaited)
+
+    @Slot()
+    def on_awaited(self) -> None:
+        """A row of a server that is slow is here: its words are shown, if the reader has not gone on."""
+        if self._awaited is None or self.timeline is None:
+            return
+        row = self.timeline.position_of(self._awaited[0])
+        if row is not None and is_waiting(self.item(row)):
+            return
+        words, self._awaited = self._awaited[1], None
+        if row is not None and row == self.currentIndex().row() and row in self.visible_rows():
+            sought.show(self, row, words)
 
     def refold(self, row: int, pages: int) -> None:
         """Open a row, with so many further pages of a long output."""
