@@ -172,9 +172,8 @@ class ArchiveImport:
             self._serve()
             state = "cancelled" if self._cancelled else "done"
             if state == "done":  # else the next one does it
-                reads.patiently(
-                    lambda: opened.sweep(leftovers)
-                )  # not what this one replaced: a window may still show it
+                # Not what this one replaced: a window may still show it.
+                reads.patiently(lambda: opened.sweep(leftovers))
         except StoreError as error:
             why = str(error)
             raise
