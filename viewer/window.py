@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QModelIndex, QSettings, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication, QKeySequence, QShowEvent
-from PySide6.QtWidgets import QDialog, QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 from typing_extensions import override
 
 from store import settings as st
@@ -356,7 +356,7 @@ class MainWindow(Searching):
         for part in (self._home, self._inspector, insight, self._panel, self._search):
             if part is not None:
                 part.set_look(look)
-        for dialog in self.findChildren(QDialog):
+        for dialog in filter(QWidget.isWindow, self.findChildren(QWidget)):  # QDialog is no class that a start makes
             if (dress := getattr(dialog, "set_look", None)) is not None:  # Qt's own go by the palette
                 dress(look)
 

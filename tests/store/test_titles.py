@@ -15,8 +15,9 @@ from store.titles import LONGEST, names, rename
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    return tmp_path / "playhead.db"
+def db(database: Path) -> Path:
+    """In a file, and on a server."""
+    return database
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from viewer.panel.parts import FAILED, Part
 from viewer.panel.trigger_preview import TriggerPreview
 from viewer.theme.look import Look
 
-WIDE = 760  # px at zoom 1: from here on the preview stands beside the fields
+WIDE = 860  # px at zoom 1: from here on the preview stands beside the fields, and neither is cut
 
 
 class TriggerForm(Part):
