@@ -29,6 +29,7 @@ class Searching(Prompting):
     trail: Trail  # where the reader was before each jump
     _search: SearchPane | None = None
     _sought: tuple[str, ItemId, TimelineModel, str] | None = None  # where to go, and for what, once it has been read
+    _sought_at = 0  # travels of the view then
 
     @property
     def search(self) -> SearchPane:
@@ -108,14 +109,17 @@ class Searching(Prompting):
         words = " ".join(snippet.text[start:end] for start, end in snippet.matches[:1])
         if not view.reveal(ItemId(hit.item), words):
             self._sought = (hit.session, ItemId(hit.item), current.model, words)
+            self._sought_at = view.travels
             current.model.applied.append(self._seek)
         self.land_place()
         if go:
             self.pane.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _seek(self) -> None:
-        """More of the session has been read."""
-        if self._sought is not None and self.pane.view.reveal(self._sought[1], self._sought[3]):
+        """More of the session has been read. Who has gone on meanwhile is not called back."""
+        if self._sought is not None and self.pane.view.travels != self._sought_at:
+            self._forget_sought()
+        elif self._sought is not None and self.pane.view.reveal(self._sought[1], self._sought[3]):
             self._forget_sought()
             self.land_place()
 

@@ -9,7 +9,7 @@ from apps import running
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from viewer.app import App
@@ -91,6 +91,12 @@ def walk(app: App, place: str, qtbot: QtBot) -> None:
         face = QAccessible.queryAccessibleInterface(widget)
         assert face.role() not in NOBODY, (place, widget)
         assert face.text(QAccessible.Text.Name), (place, widget, face.role())
+    for view in top.findChildren(QAbstractItemView):
+        if view in met and place in ("overview", "triggers", "audit"):
+            before = view.grab().toImage()
+            view.setFocus(Qt.FocusReason.TabFocusReason)
+            assert view.grab().toImage() != before, (place, view, "where the keyboard is must be seen")
+            view.clearFocus()
 
 
 def test_tab_reaches_everything_and_everything_says_what_it_is(app: App, qtbot: QtBot) -> None:

@@ -12,6 +12,7 @@ import pytest
 from apps import running
 from builders import answer, assistant, call, lines, user
 from imports import REPO
+from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -121,6 +122,39 @@ def test_a_hit_is_opened_and_marked_and_back_leads_to_where_one_was(app: App, qt
     window.actions_["back"].trigger()
     assert window.desk.current.key == str(path)
     assert view.place() == landed, "also in another session"
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_row_that_is_read_late_is_shown_unless_the_reader_has_gone_on(
+    app: App, qtbot: QtBot, tmp_path: Path, goes_on: bool
+) -> None:
+    window, view = app.window, app.window.pane.view
+    steps = [assistant(f"Step {number}.", id=f"m{number}", uuid=f"s{number}", seconds=9) for number in range(80)]
+    late = assistant("Late needle.", id="late", uuid="late", seconds=9)
+    whole, live = tmp_path / "whole.jsonl", tmp_path / "live.jsonl"
+    whole.write_bytes(lines(user("go"), *steps, late))
+    live.write_bytes(lines(user("go"), *steps))
+    window.open_path(str(whole))
+    qtbot.waitUntil(lambda: view.timeline is not None and view.timeline.length == 82)
+    wanted = view.item(81).id
+    window.open_path(str(live))
+    qtbot.waitUntil(lambda: view.timeline is not None and view.timeline.length == 81)
+    assert find(app, qtbot, "tour")
+    hits = window.search.list.hits
+    hit = next(one for row in range(hits.rowCount()) if (one := hits.index(row).data(HitRole)) is not None)
+    view.scroll_by(-2_000)
+    window.on_hit(replace(hit, session=str(live), item=wanted), go=False)
+    if goes_on:
+        view.scroll_by(-40)
+    before = view.place()
+    with live.open("ab") as file:
+        file.write(lines(late))
+    qtbot.waitUntil(lambda: view.timeline is not None and view.timeline.length == 82)
+    if goes_on:
+        assert view.place() == before
+    else:
+        qtbot.waitUntil(lambda: view.currentIndex().row() == 81)
+        assert view.place() != before
 
 
 def test_what_is_no_query_is_said_and_nothing_found_offers_a_way_on(app: App, qtbot: QtBot) -> None:

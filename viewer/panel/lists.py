@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 from typing_extensions import override
 
 from viewer import tips
-from viewer.panel.parts import table_sheet
+from viewer.panel.parts import paint_ring, table_sheet
 from viewer.theme import icons
 from viewer.theme.look import Look
 
@@ -127,6 +127,11 @@ class LinesView(QTableView):
         model.modelReset.connect(self._find)
         self._kept: int | None = None
         self.set_look(look)
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        paint_ring(self, self.look)
 
     def set_look(self, look: Look) -> None:
         self.look = self.lines.look = look

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QPalette, QValidator
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QPainter, QPalette, QValidator
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 from typing_extensions import override
 
 from store.settings import Setting
@@ -80,6 +89,18 @@ class Part(QWidget):
     def _paint(self, label: QLabel, tone: str, font: str) -> None:
         label.setStyleSheet(f"color: {self.look.colour(tone).name()}")
         label.setFont(self.look.font(font))  # a first style sheet takes away the font that was set before it
+
+
+def paint_ring(view: QAbstractItemView, look: Look) -> None:
+    """Where the keyboard is: a line around the current row of a list, or around one that has none. Behind its paint."""
+    if not view.hasFocus():
+        return
+    whole, row = view.viewport().rect(), view.visualRect(view.currentIndex())
+    ring = QRect(whole.left(), row.top(), whole.width(), row.height()) if row.isValid() else whole
+    painter = QPainter(view.viewport())
+    painter.setPen(look.colour("accent.focus"))
+    painter.drawRect(ring.adjusted(0, 0, -1, -1))
+    painter.end()
 
 
 def table_sheet(look: Look) -> str:

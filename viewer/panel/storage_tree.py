@@ -7,13 +7,14 @@ from pathlib import PurePath
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QPainter, QPaintEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
 from typing_extensions import override
 
 from store.storage import Own, Storage
 from viewer import tips, wording
 from viewer.panel import words
+from viewer.panel.parts import paint_ring
 from viewer.theme.look import Look
 
 SHARE: Final = int(Qt.ItemDataRole.UserRole) + 1  # 0..1, of the biggest line
@@ -77,6 +78,11 @@ class StorageTree(QTreeView):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
         self.expanded.connect(self._fit)
         self.collapsed.connect(self._fit)
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        paint_ring(self, self._bars.look)
 
     def set_look(self, look: Look) -> None:
         self._bars.look = look

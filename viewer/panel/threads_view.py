@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 from typing_extensions import override
 
 from store.threads import ThreadRow
 from viewer.arrows import as_arrow
-from viewer.panel.parts import table_sheet
+from viewer.panel.parts import paint_ring, table_sheet
 from viewer.panel.threads_model import (
     ACTION,
     AGE,
@@ -85,6 +85,11 @@ class ThreadsView(QTableView):
         self.customContextMenuRequested.connect(self.on_menu)
         self.selectionModel().currentRowChanged.connect(lambda *_: self.chosen.emit(self.current()))
         self.set_look(look)
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        paint_ring(self, self.look)
 
     def set_look(self, look: Look) -> None:
         self.look = look

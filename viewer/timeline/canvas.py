@@ -49,6 +49,7 @@ class Canvas(Stock):
         self._scale = 1
         self._bottom = 0
         self._told = (True, 0)
+        self.travels = 0  # times that the reader went somewhere else, or was taken there
         self._stood: Stand | None = None  # between the two signals of a reset
         self.afloat: tuple[QWidget, ...] = ()  # widgets on the viewport that stay where they are when rows move
         self.bar = Bar(self._sync_bar)
@@ -202,6 +203,7 @@ class Canvas(Stock):
 
     def _travel(self, move: Callable[[], None]) -> None:
         """Let the reader go somewhere else."""
+        self.travels += 1
         self.settle()
         self.scene.wanted = None
         self._arrange(move)
