@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from apps import running
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
@@ -13,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from store import settings as st
 from viewer.app import App
 from viewer.options import Options
+from viewer.shortcuts import ShortcutSheet
 
 
 @pytest.fixture
@@ -54,3 +56,14 @@ def test_a_dialog_follows_another_theme_to_the_pixel(app: App, name: str, qtbot:
     made = picture(app, name, qtbot)
     assert light != made
     assert followed == made
+
+
+def test_the_sheet_of_keys_fits_its_screen_and_is_scrolled_by_keys(app: App, qtbot: QtBot) -> None:
+    app.window.on_shortcuts()
+    (sheet,) = app.window.findChildren(ShortcutSheet)
+    app.qt.processEvents()
+    bar = sheet.area.verticalScrollBar()
+    assert sheet.height() < sheet.screen().availableGeometry().height()
+    assert bar.maximum() == max(0, sheet.area.inside.height() - sheet.area.viewport().height())
+    qtbot.keyClick(sheet, Qt.Key.Key_End)
+    assert bar.value() == bar.maximum()
