@@ -67,13 +67,13 @@ class Import:
         except OSError as error:
             self._on_done(f"The import of {self.path.name} could not be started: {error.strerror or error}.")
             return
-        with self._lock:
+        name = f"import {self.path.name}"
+        with self._lock:  # whoever cancels meets neither of them, or both
             self._process = process
+            self._thread = threading.Thread(target=self._listen, args=(process,), name=name, daemon=True)
+            self._thread.start()
             if self._cancelled:
                 kill(process)
-        name = f"import {self.path.name}"
-        self._thread = threading.Thread(target=self._listen, args=(process,), name=name, daemon=True)
-        self._thread.start()
 
     @property
     def pid(self) -> int | None:

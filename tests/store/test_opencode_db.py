@@ -263,7 +263,7 @@ def test_what_a_running_program_adds_and_changes(running: Start, screens: Callab
     db.parts([kit.part("text", "prt_2", text="Said."), kit.tool("prt_3", output="a.txt"), kit.step("prt_4")])
     db.message(kit.answer()["info"])
     screen.until(lambda: len(screen.rows) == 3 and "Said." in screen.texts())
-    assert [row.status for row in screen.rows if isinstance(row, Tool)] == ["ok"]
+    screen.until(lambda: [row.status for row in screen.rows if isinstance(row, Tool)] == ["ok"])
     tool = next(row for row in screen.rows if isinstance(row, Tool))
     for where, _, data in read_spans([db.session()], tool.spans):
         assert where == str(db.session())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -78,10 +79,12 @@ def test_every_command_tells_its_word(tmp_path: Path, told: Told) -> None:
 
 
 def test_a_run_tells_when_it_begins_when_it_is_over_and_when_others_may_go_on(tmp_path: Path, told: Told) -> None:
-    runs = Runs(tmp_path)
-    id = runs.start(RunRequest("shell", Ask("true", tmp_path), kept=True))
-    assert told[0] == (word.RUNS, told[0][1])
-    assert told[0][1][3] == "running"
+    runs, gate = Runs(tmp_path), tmp_path / "gate"
+    os.mkfifo(gate)
+    id = runs.start(RunRequest("shell", Ask(f"cat {gate}", tmp_path), kept=True))
+    told.until(lambda: bool(told))
+    assert (told[0][0], told[0][1][3]) == (word.RUNS, "running")
+    gate.write_text("go")  # it ends, and not before
     assert runs.wait(id, 60) is not None
     told.until(lambda: told[-1][1][3] == "ok")  # told by the run's own thread, which nobody waits for here
     assert runs.owned(id)
