@@ -54,9 +54,11 @@ class Undo(QObject):
     def forget(self, key: str) -> bool:
         """What was done to this has been taken back in another way. Returns whether there was such a step."""
         left = [step for step in self._steps if step.key != key]
-        some, self._steps = len(left) < len(self._steps), left
+        if len(left) == len(self._steps):
+            return False
+        self._steps = left
         self.changed.emit()
-        return some
+        return True
 
     def _take(self, step: Step) -> None:
         if step in self._steps:
